@@ -122,7 +122,7 @@ struct sf_message
   {
     struct sf_hello hello;
     struct sf_welcome welcome;
-    struct sf_reject reject;    /* REJECT, BYE, and GRANT's refusal */
+    struct sf_reject reject;    /* REJECT, BYE */
     struct sf_segment_info segment;
     uint32_t segment_gone;      /* id */
     uint32_t max_held;          /* WANT, GRANT */
