@@ -51,8 +51,9 @@ struct sf_segment
   uint64_t pitch;
   uint64_t data_offset;
   bool writable;
-  /* Slots are mapped a second time behind the last one, so that a run of slots
-   * that wraps is still one range of addresses: slot n_slots + i is slot i. */
+  /* Where it was opened, slots are mapped a second time behind the last one, so
+   * that a run of slots that wraps is still one range of addresses: slot
+   * n_slots + i is slot i. Its maker has the first view only. */
   uint8_t *slots;
   /* Set when its owner will not fill it again (grown, gone, disconnected). */
   sf_atomic_u32 retired;
