@@ -17,7 +17,7 @@
 #define F_SEAL_FUTURE_WRITE 0x0010
 #endif
 
-/* fallocate() undoes its work when a signal comes; of this much at a time, a
+/* fallocate() may undo its work when a signal comes; of this much at a time, a
  * process with a fast timer signal gets to the end as well. */
 #define RESERVE_STEP (UINT64_C (2) << 20)
 

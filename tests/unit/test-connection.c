@@ -220,6 +220,23 @@ test_too_long (void)
   close_pair (&p);
 }
 
+/* Whose first 4096 bytes would be a good message by themselves. */
+static void
+test_cut_by_our_buffer (void)
+{
+  static uint8_t bytes[SF_MESSAGE_MAX + 1];
+  struct sf_message m = message_of (SF_MESSAGE_HELLO);
+  struct pair p = new_pair ();
+
+  m.hello.version_min = m.hello.version_max = SF_PROTOCOL_VERSION + 1;
+  check_int (sf_message_encode (&m, bytes, sizeof bytes), 20);
+  bytes[4] = SF_MESSAGE_MAX & 0xff;
+  bytes[5] = SF_MESSAGE_MAX >> 8;
+  raw_send (p.theirs, bytes, SF_MESSAGE_MAX + 1, -1, 0);
+  check_receive_fails (p.ours, -EPROTO);
+  close_pair (&p);
+}
+
 static void
 test_surplus_fds (void)
 {
@@ -244,33 +261,41 @@ test_surplus_fds (void)
   close (file);
 }
 
-/* Room for one more fd where three come: the kernel installs the first and says
- * that some are lost. */
+/* Room for `room` more fds where `sent` come: the kernel installs the first ones
+ * and says that some are lost. That these would do must not help. */
 static void
-test_out_of_fds (void)
+check_out_of_fds (unsigned sent, int room)
 {
-  struct sf_message m = message_of (SF_MESSAGE_WELCOME);
-  int file = open_something ();
-  int passed[3] = { file, file, file };
-  struct pair p = new_pair ();
-  struct rlimit limit;
+  struct sf_message m = message_of (SF_MESSAGE_WELCOME), got;
   int fds[SF_MESSAGE_MAX_FDS] = { -7, -7, -7 };
-  struct sf_message got;
+  struct pair p = new_pair ();
+  uint8_t bytes[SF_MESSAGE_MAX];
+  struct rlimit limit;
+  int len = sf_message_encode (&m, bytes, sizeof bytes), last = p.theirs;
 
-  check_int (sf_send (p.theirs, &m, passed, 3), 0);
-  check_int (sf_send (p.theirs, &m, passed, 3), 0);
+  check (p.theirs > p.ours);
+  raw_send (p.theirs, bytes, (size_t) len, p.ours, sent);
+  raw_send (p.theirs, bytes, (size_t) len, p.ours, 3);
   check_int (getrlimit (RLIMIT_NOFILE, &limit), 0);
-  limit.rlim_cur = (rlim_t) (p.theirs > p.ours ? p.theirs : p.ours) + 2;
+  limit.rlim_cur = (rlim_t) (last + 1 + room);
   check_int (setrlimit (RLIMIT_NOFILE, &limit), 0);
   check_int (sf_receive (p.ours, &got, fds), -EPROTO);
-  check_int (fds[0], -7);
+  check (fds[0] == -7 && fcntl (last + 1, F_GETFD) == -1);
   limit.rlim_cur = limit.rlim_max;
   check_int (setrlimit (RLIMIT_NOFILE, &limit), 0);
   check_int (sf_receive (p.ours, &got, fds), 1);
   for (int i = 0; i < 3; i++)
     close (fds[i]);
-  close (file);
   close_pair (&p);
+}
+
+static void
+test_out_of_fds (void)
+{
+  for (int room = 0; room < 3; room++)
+    check_out_of_fds (3, room);
+  check_out_of_fds (4, 3);
+  check_out_of_fds (200, 3);
 }
 
 static void
@@ -318,6 +343,7 @@ static const struct unit_test tests[] = {
   TEST (test_cut_at_every_byte),
   TEST (test_empty_datagram),
   TEST (test_too_long),
+  TEST (test_cut_by_our_buffer),
   TEST (test_surplus_fds),
   TEST (test_out_of_fds),
   TEST (test_no_fds_wanted),

@@ -2,54 +2,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 
 #include "connection.h"
-#include "unit.h"
-
-#define ROUNDS 200
-#define STARTERS 4
-
-/* A folder of the test's own with a path in it. */
-static char folder[64], path[80];
-
-static void
-new_folder (void)
-{
-  const char *tmp = getenv ("TMPDIR");
-
-  snprintf (folder, sizeof folder, "%s/sf-XXXXXX", tmp
-      && strlen (tmp) < 40 ? tmp : "/tmp");
-  check (mkdtemp (folder));
-  snprintf (path, sizeof path, "%s/socket", folder);
-}
-
-/* Fails if anything is left in it. */
-static void
-remove_folder (void)
-{
-  check_int (rmdir (folder), 0);
-}
-
-static void
-bind_raw (int fd)
-{
-  struct sockaddr_un a = { .sun_family = AF_UNIX };
-
-  strcpy (a.sun_path, path);
-  check_int (bind (fd, (struct sockaddr *) &a, sizeof a), 0);
-}
-
-static void
-leave_stale_socket (void)
-{
-  int fd = socket (AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-
-  bind_raw (fd);
-  close (fd);
-}
+#include "folder.h"
 
 static void
 check_open_fails (const char *where, int want)
@@ -359,6 +317,27 @@ test_close_leaves_what_is_not_ours (void)
   remove_folder ();
 }
 
+/* Enough fds for the socket, not for what follows: nothing stays. */
+static void
+test_out_of_fds (void)
+{
+  struct rlimit limit;
+  int spare;
+
+  new_folder ();
+  spare = dup (0);
+  close (spare);
+  check_int (getrlimit (RLIMIT_NOFILE, &limit), 0);
+  for (int room = 0; room < 2; room++) {
+    limit.rlim_cur = (rlim_t) (spare + room);
+    check_int (setrlimit (RLIMIT_NOFILE, &limit), 0);
+    check_open_fails (path, -EMFILE);
+  }
+  limit.rlim_cur = limit.rlim_max;
+  check_int (setrlimit (RLIMIT_NOFILE, &limit), 0);
+  remove_folder ();
+}
+
 static void
 test_stranger_holds_the_lock (void)
 {
@@ -373,86 +352,6 @@ test_stranger_holds_the_lock (void)
   check_serves (&l, path);
   sf_listener_close (&l);
   close (fd);
-  remove_folder ();
-}
-
-struct outcome
-{
-  pid_t pid;
-  int result;
-};
-
-/* Opens when `go` ends, says how that went, and listens until `stop` ends. */
-static void
-run_starter (int go, int stop, int report)
-{
-  struct sf_listener l;
-  struct outcome o = { .pid = getpid () };
-  char end;
-
-  check_int (read (go, &end, 1), 0);
-  o.result = sf_listener_open (&l, path, 0600);
-  check_int (write (report, &o, sizeof o), sizeof o);
-  check_int (read (stop, &end, 1), 0);
-  if (o.result == 0)
-    sf_listener_close (&l);
-  _exit (0);
-}
-
-static void
-start_at_once (pid_t pids[STARTERS])
-{
-  int go[2], stop[2], report[2], winners = 0, client;
-  struct sf_credentials server;
-  struct outcome o;
-  pid_t winner = 0;
-
-  check (pipe (go) == 0 && pipe (stop) == 0 && pipe (report) == 0);
-  for (int i = 0; i < STARTERS; i++) {
-    pids[i] = fork ();
-    if (pids[i] == 0) {
-      close (go[1]);
-      close (stop[1]);
-      run_starter (go[0], stop[0], report[1]);
-    }
-  }
-  close (go[1]);
-  for (int i = 0; i < STARTERS; i++) {
-    check_int (read (report[0], &o, sizeof o), sizeof o);
-    check (o.result == 0 || o.result == -EADDRINUSE);
-    if (o.result == 0) {
-      winner = o.pid;
-      winners++;
-    }
-  }
-  check_int (winners, 1);
-  client = sf_connect (path);
-  check_int (sf_peer_credentials (client, &server), 0);
-  check_int (server.pid, winner);
-  close (client);
-  close (stop[1]);
-  close (go[0]);
-  close (stop[0]);
-  close (report[0]);
-  close (report[1]);
-}
-
-/* Exactly one of them listens at the end, and it is the one that the path leads
- * to: the others have not taken a bound socket for a stale one. */
-static void
-test_starters_at_once (void)
-{
-  pid_t pids[STARTERS];
-
-  new_folder ();
-  for (int round = 0; round < ROUNDS; round++) {
-    if (round % 2 == 0)
-      leave_stale_socket ();
-    start_at_once (pids);
-    for (int i = 0; i < STARTERS; i++)
-      unit_wait_ok (pids[i]);
-    check_int (access (path, F_OK), -1);
-  }
   remove_folder ();
 }
 
@@ -472,8 +371,8 @@ static const struct unit_test tests[] = {
   TEST (test_mode_keeps_others_out),
   TEST (test_abstract),
   TEST (test_close_leaves_what_is_not_ours),
+  TEST (test_out_of_fds),
   TEST (test_stranger_holds_the_lock),
-  TEST (test_starters_at_once),
 };
 
 int

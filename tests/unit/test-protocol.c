@@ -250,16 +250,18 @@ test_strings (void)
   check_refused (&w);
 }
 
+/* As long as it says, and longer than there is room for. */
 static void
 test_surplus_upstream_size (void)
 {
-  struct wire w = wire_of (SF_MESSAGE_UPSTREAM);
+  for (size_t len = 8 + 4 + SF_UPSTREAM_MAX + 1; len <= SF_MESSAGE_MAX; len++) {
+    struct wire w = wire_of (SF_MESSAGE_UPSTREAM);
 
-  /* As long as it says, and longer than there is room for. */
-  put (&w, 8, 4, SF_UPSTREAM_MAX + 1);
-  memset (w.bytes + w.len, 0, sizeof w.bytes - w.len);
-  set_len (&w, 8 + 4 + SF_UPSTREAM_MAX + 1);
-  check_refused (&w);
+    put (&w, 8, 4, len - 12);
+    memset (w.bytes + w.len, 0, sizeof w.bytes - w.len);
+    set_len (&w, len);
+    check_refused (&w);
+  }
 }
 
 static void

@@ -371,6 +371,9 @@ test_wrong_info_is_refused (void)
     { 1, 4, page, page, size + page },
     { 1, 4, page, page - 8, size - 8 },
     { 1, 4, page, -4 * page, 0 },
+    /* These add up, in 64 bits. */
+    { 1, SF_MAX_SLOTS, SF_MAX_SLOT_SIZE,
+        size - SF_MAX_SLOTS * SF_MAX_SLOT_SIZE, size },
     { 1, 4, page, page - 4 * page, page },
   };
 
