@@ -13,7 +13,7 @@ test_both_views (void)
 
   check_int (sf_segment_create (&made, 3, 5000), 0);
   sf_segment_describe (made, 7, &info);
-  check_int (sf_segment_open (&opened, dup (made->shm.fd), &info), 0);
+  check_int (sf_segment_open (&opened, dup (made->shm.fd), -1, &info), 0);
   for (uint32_t i = 0; i < 3; i++)
     memset (sf_segment_slot (made, i), 'a' + i, made->pitch);
   for (uint32_t i = 0; i < 6; i++)
