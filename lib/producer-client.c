@@ -236,17 +236,20 @@ grant (struct sf_client *c, uint32_t max_held, uint64_t * needed)
 {
   struct sf_producer *p = c->producer;
   uint64_t slot_size, n;
+  uint32_t per_record;
   int r = 0;
 
   pthread_mutex_lock (&p->lock);
   slot_size = p->slot_size;
   n = promised_locked (p, c, max_held) + SF_BASE_SLOTS;
+  per_record = p->slots_per_record;
   pthread_mutex_unlock (&p->lock);
   if (p->fixed_slots != 0)
     r = n - SF_BASE_SLOTS + 2 <= p->fixed_slots ? 0 : -ENOSPC;
   else if (slot_size > 0)
-    r = n > SF_MAX_SLOTS ? -E2BIG : sf_slots_ensure (p->slots, (uint32_t) n,
-        slot_size, needed);
+    r = n * per_record > SF_MAX_SLOTS ? -E2BIG
+        : sf_slots_ensure (p->slots, (uint32_t) n * per_record, slot_size,
+        needed);
   if (r == -ENOSPC)
     *needed = n - SF_BASE_SLOTS + 2;
   if (r < 0)

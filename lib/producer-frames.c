@@ -137,8 +137,8 @@ fill_locked (struct sf_producer *p, struct sf_frame *frame,
     generation = &sf_segment_header (part->segment)->generation[part->slot];
     if (!part->segment->writable)
       frame->foreign = true;
-    else if (sf_load_own (generation) & 1)
-      sf_publish_u64 (generation, sf_load_own (generation) + 1);
+    else
+      sf_segment_finish_slot (part->segment, part->slot);
     ref = (struct sf_mem_ref) {
     .segment = k->id,.slot = part->slot,.generation =
           sf_load_hint (generation),.offset = part->offset,.size = part->size};

@@ -123,6 +123,7 @@ struct sf_producer
   struct sf_frame *done;        /* refs 0: released when the lock is dropped */
   uint64_t seq;
   uint64_t slot_size;           /* 0: no format yet */
+  uint32_t slots_per_record;
   bool live, lossless, delivery_known;
   uint64_t latency_min, latency_max;
   bool delivery_changed;

@@ -111,8 +111,10 @@ revoke_one_locked (struct sf_producer *p)
   return false;
 }
 
-int
-sf_producer_take_slot (struct sf_producer *p, uint64_t size, uint32_t keep,
+/* Tries until it gives something else than -EAGAIN, collecting and then revoking
+ * in between. `slot` NULL: only looks. */
+static int
+seek_slot (struct sf_producer *p, uint64_t size, uint32_t keep,
     struct sf_slot *slot)
 {
   int r = sf_slots_take (p->slots, size, keep, slot);
@@ -129,6 +131,19 @@ sf_producer_take_slot (struct sf_producer *p, uint64_t size, uint32_t keep,
     sf_producer_unlock (p);
   }
   return r;
+}
+
+int
+sf_producer_take_slot (struct sf_producer *p, uint64_t size, uint32_t keep,
+    struct sf_slot *slot)
+{
+  return seek_slot (p, size, keep, slot);
+}
+
+int
+sf_producer_poll_slot (struct sf_producer *p, uint64_t size, uint32_t keep)
+{
+  return seek_slot (p, size, keep, NULL);
 }
 
 /* Clients that hold more than they were granted eat what others were promised. */

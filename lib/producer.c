@@ -99,6 +99,7 @@ sf_producer_open (struct sf_producer **producer,
   p->epoll_fd = p->wake_fd = -1;
   p->callbacks = config->callbacks;
   p->user = config->user;
+  p->slots_per_record = 1;
   p->max_clients = config->max_clients;
   p->max_memory = config->max_memory;
   p->fixed_slots = config->slots;
@@ -166,18 +167,20 @@ wanted_slots_locked (const struct sf_producer *p)
     return p->fixed_slots;
   for (struct sf_client * c = p->clients; c != NULL; c = c->next)
     n += c->max_held;
+  n *= p->slots_per_record;
   return n < SF_MAX_SLOTS ? (uint32_t) n : SF_MAX_SLOTS;
 }
 
 int
 sf_producer_set_format (struct sf_producer *p, uint64_t slot_size,
-    uint64_t * needed)
+    uint32_t per_record, uint64_t * needed)
 {
   uint32_t n;
   int r;
 
   pthread_mutex_lock (&p->lock);
   p->slot_size = slot_size;
+  p->slots_per_record = per_record;
   n = wanted_slots_locked (p);
   sf_producer_unlock (p);
   r = sf_slots_ensure (p->slots, n, slot_size, needed);
@@ -191,12 +194,15 @@ int
 sf_producer_want_slot_size (struct sf_producer *p, uint64_t slot_size,
     uint64_t * needed)
 {
+  uint32_t per_record;
   uint64_t now;
 
   pthread_mutex_lock (&p->lock);
   now = p->slot_size;
+  per_record = p->slots_per_record;
   pthread_mutex_unlock (&p->lock);
-  return slot_size <= now ? 0 : sf_producer_set_format (p, slot_size, needed);
+  return slot_size <= now ? 0 : sf_producer_set_format (p, slot_size,
+      per_record, needed);
 }
 
 void

@@ -68,10 +68,11 @@ int sf_producer_open (struct sf_producer **producer,
  * was announced. Slots in other hands stay valid until given back. */
 void sf_producer_close (struct sf_producer *producer);
 
-/* Frames of up to `slot_size` bytes follow: makes the ring. `needed` as in
- * sf_slots_ensure(), whose errors these are. */
+/* Frames of up to `slot_size` bytes follow, and `per_record` slots make up what
+ * a client counts as one (1, or the frames of a batch): makes the ring. `needed`
+ * as in sf_slots_ensure(), whose errors these are. */
 int sf_producer_set_format (struct sf_producer *producer, uint64_t slot_size,
-    uint64_t * needed);
+    uint32_t per_record, uint64_t * needed);
 
 /* A larger slot than set so far turns out to be needed (padding). */
 int sf_producer_want_slot_size (struct sf_producer *producer,
@@ -88,6 +89,10 @@ void sf_producer_set_delivery (struct sf_producer *producer, bool live,
  * 0, -EAGAIN, -EMSGSIZE. Never waits. */
 int sf_producer_take_slot (struct sf_producer *producer, uint64_t size,
     uint32_t keep, struct sf_slot *slot);
+
+/* Would sf_producer_take_slot() give one now? 0, -EAGAIN, -EMSGSIZE. */
+int sf_producer_poll_slot (struct sf_producer *producer, uint64_t size,
+    uint32_t keep);
 
 /* Waiting: take a token, try; if that gave -EAGAIN, wait with the token. */
 uint64_t sf_producer_token (struct sf_producer *producer);

@@ -98,6 +98,19 @@ sf_segment_slot (const struct sf_segment *segment, uint32_t slot)
   return segment->slots + (uint64_t) slot * segment->pitch;
 }
 
+/* The slot's content is final: its generation becomes even. More than one may say
+ * so of a slot that several publish. */
+static inline void
+sf_segment_finish_slot (const struct sf_segment *segment, uint32_t slot)
+{
+  sf_atomic_u64 *generation = &sf_segment_header (segment)->generation[slot];
+  uint64_t odd = sf_load_own (generation);
+  uint64_t seen;
+
+  if (odd & 1)
+    sf_decide_u64 (generation, odd, odd + 1, &seen);
+}
+
 /* Checks that `ref` lies inside one slot of the segment: 0 or -EPROTO. */
 int sf_segment_check (const struct sf_segment *segment,
     const struct sf_mem_ref *ref);

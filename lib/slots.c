@@ -264,6 +264,9 @@ sf_slots_take (struct sf_slots *slots, uint64_t size, uint32_t keep,
       continue;
     large_enough = true;
     if (slots->n_free > keep && own->n_used < own->segment->n_slots) {
+      r = 0;
+      if (slot == NULL)
+        break;
       slot->owner = own;
       slot->segment = own->segment;
       slot->index = next_free_locked (own);
@@ -272,20 +275,18 @@ sf_slots_take (struct sf_slots *slots, uint64_t size, uint32_t keep,
       own->n_used++;
       slots->n_free--;
       sf_slots_ref (slots);
-      r = 0;
       break;
     }
   }
   pthread_mutex_unlock (&slots->lock);
-  if (r == 0) {
+  if (r == 0 && slot != NULL) {
     sf_atomic_u64 *generation =
         &sf_segment_header (slot->segment)->generation[slot->index];
 
     /* Odd: may be written from here on. */
     sf_publish_u64 (generation, sf_load_own (generation) + 1);
-    return 0;
   }
-  return large_enough ? -EAGAIN : -EMSGSIZE;
+  return r == 0 || large_enough ? r : -EMSGSIZE;
 }
 
 void
@@ -293,13 +294,10 @@ sf_slots_give (struct sf_slot *slot)
 {
   struct sf_own_segment *own = slot->owner;
   struct sf_slots *slots = own->slots;
-  sf_atomic_u64 *generation =
-      &sf_segment_header (own->segment)->generation[slot->index];
   struct sf_own_segment *idle;
 
   /* Given back unpublished: even again, so that the next use is odd. */
-  if (sf_load_own (generation) & 1)
-    sf_publish_u64 (generation, sf_load_own (generation) + 1);
+  sf_segment_finish_slot (own->segment, slot->index);
 
   pthread_mutex_lock (&slots->lock);
   own->used[slot->index] = 0;

@@ -46,7 +46,8 @@ int sf_slots_ensure (struct sf_slots *slots, uint32_t n, uint64_t size,
 void sf_slots_shut (struct sf_slots *slots);
 
 /* Takes a free slot of at least `size` bytes, as long as more than `keep` stay
- * free. 0; -EAGAIN: none is free; -EMSGSIZE: none is that large. */
+ * free. `slot` NULL: only looks. 0; -EAGAIN: none is free; -EMSGSIZE: none is
+ * that large. */
 int sf_slots_take (struct sf_slots *slots, uint64_t size, uint32_t keep,
     struct sf_slot *slot);
 

@@ -57,7 +57,7 @@ open_producer (const char *path, uint32_t slots, bool lossless)
 
   check_int (sf_producer_open (&p, &config), 0);
   sf_producer_set_delivery (p, !lossless, lossless, 0, UINT64_MAX);
-  check_int (sf_producer_set_format (p, FRAME_BYTES, &needed), 0);
+  check_int (sf_producer_set_format (p, FRAME_BYTES, 1, &needed), 0);
   return p;
 }
 
