@@ -304,7 +304,7 @@ sf_send (int fd, const struct sf_message *msg, const int *fds, unsigned n_fds)
 
   if (size < 0)
     return size;
-  if (n_fds != sf_message_n_fds (msg->type))
+  if (!sf_message_takes_fds (msg->type, n_fds))
     return -EINVAL;
   iov.iov_len = (size_t) size;
   if (n_fds > 0) {

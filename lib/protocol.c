@@ -377,6 +377,7 @@ message_is_valid (const struct sf_message *msg)
     case SF_MESSAGE_SEGMENT:
       return segment_is_valid (&msg->segment);
     case SF_MESSAGE_SEGMENT_GONE:
+    case SF_MESSAGE_KICK:
       return true;
     case SF_MESSAGE_WANT:
     case SF_MESSAGE_GRANT:
@@ -426,22 +427,22 @@ sf_message_decode (struct sf_message *msg, const uint8_t * buf, size_t len,
     return -EPROTO;
   get_message (&r, &decoded);
   if (r.failed || r.left != 0 || !message_is_valid (&decoded)
-      || n_fds != sf_message_n_fds (decoded.type))
+      || !sf_message_takes_fds (decoded.type, n_fds))
     return -EPROTO;
   *msg = decoded;
   return 0;
 }
 
-unsigned
-sf_message_n_fds (uint32_t type)
+bool
+sf_message_takes_fds (uint32_t type, unsigned n_fds)
 {
   switch (type) {
     case SF_MESSAGE_WELCOME:
-      return 3;
+      return n_fds == 3;
     case SF_MESSAGE_SEGMENT:
-      return 1;
+      return n_fds == 1 || n_fds == 2;
     default:
-      return 0;
+      return n_fds == 0;
   }
 }
 

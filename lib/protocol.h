@@ -15,6 +15,7 @@
 #ifndef SF_PROTOCOL_H
 #define SF_PROTOCOL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,15 +30,18 @@
 enum sf_message_type
 {
   SF_MESSAGE_HELLO = 1,         /* client -> producer */
-  SF_MESSAGE_WELCOME = 2,       /* producer -> client; fds: announce, returns, kick */
+  SF_MESSAGE_WELCOME = 2,       /* producer -> client; fds: announce, returns,
+                                   guard (write end of a pipe) */
   SF_MESSAGE_REJECT = 3,        /* producer -> client, then it closes */
-  SF_MESSAGE_SEGMENT = 4,       /* producer -> client; fd: segment */
+  SF_MESSAGE_SEGMENT = 4,       /* producer -> client; fds: segment, and for
+                                   a relayed one its producer's guard */
   SF_MESSAGE_SEGMENT_GONE = 5,  /* producer -> client */
   SF_MESSAGE_WANT = 6,          /* client -> producer */
   SF_MESSAGE_GRANT = 7,         /* producer -> client */
   SF_MESSAGE_LATENCY = 8,       /* producer -> client */
   SF_MESSAGE_BYE = 9,           /* either way */
   SF_MESSAGE_UPSTREAM = 10,     /* client -> producer: an upstream event */
+  SF_MESSAGE_KICK = 11,         /* client -> producer: look at my returns */
 };
 
 enum sf_delivery
@@ -144,8 +148,9 @@ int sf_message_encode (const struct sf_message *msg, uint8_t * buf, size_t len);
 int sf_message_decode (struct sf_message *msg, const uint8_t * buf, size_t len,
     unsigned n_fds);
 
-/* The number of fds that go with a message of this type. */
-unsigned sf_message_n_fds (uint32_t type);
+/* May this many fds go with a message of this type? WELCOME takes 3, SEGMENT 1
+ * (or 2: a relayed one), the others none. */
+bool sf_message_takes_fds (uint32_t type, unsigned n_fds);
 
 /* "slow", "hangup" ...: for stats and messages; "unknown" out of range. */
 const char *sf_reason_name (uint32_t reason);

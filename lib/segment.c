@@ -242,6 +242,7 @@ sf_segment_create (struct sf_segment **segment, uint32_t n_slots,
   s->pitch = round_up_to_pages (slot_size);
   s->data_offset = data_offset_of (n_slots);
   s->writable = true;
+  s->guard_fd = -1;
   s->slots = (uint8_t *) s->shm.map + s->data_offset;
   write_header (s);
   *segment = s;
@@ -337,7 +338,7 @@ open_checked (struct sf_segment **segment, int fd,
 }
 
 int
-sf_segment_open (struct sf_segment **segment, int fd,
+sf_segment_open (struct sf_segment **segment, int fd, int guard_fd,
     const struct sf_segment_info *info)
 {
   int err = check_info (info);
@@ -348,9 +349,14 @@ sf_segment_open (struct sf_segment **segment, int fd,
     err = check_header (fd, info);
   if (err == 0)
     err = open_checked (segment, fd, info);
-  if (err < 0)
+  if (err < 0) {
     close (fd);
-  return err;
+    if (guard_fd >= 0)
+      close (guard_fd);
+    return err;
+  }
+  (*segment)->guard_fd = guard_fd;
+  return 0;
 }
 
 struct sf_segment *
@@ -369,6 +375,8 @@ sf_segment_unref (struct sf_segment *segment)
     munmap ((uint8_t *) segment->shm.map + segment->shm.size,
         slots_size (segment));
   sf_shm_close (&segment->shm);
+  if (segment->guard_fd >= 0)
+    close (segment->guard_fd);
   free (segment);
 }
 

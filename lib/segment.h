@@ -55,6 +55,10 @@ struct sf_segment
    * that a run of slots that wraps is still one range of addresses: slot
    * n_slots + i is slot i. Its maker has the first view only. */
   uint8_t *slots;
+  /* A client's: proof to the producer that somebody may still read (-1: none).
+   * It passes on with the segment when frames are relayed; the producer takes
+   * the frames of a crashed client back when the last copy is closed. */
+  int guard_fd;
   /* Set when its owner will not fill it again (grown, gone, disconnected). */
   sf_atomic_u32 retired;
 };
@@ -68,9 +72,10 @@ int sf_segment_create (struct sf_segment **segment, uint32_t n_slots,
 /* The bytes sf_segment_create() would reserve; UINT64_MAX if out of range. */
 uint64_t sf_segment_bytes (uint32_t n_slots, uint64_t slot_size);
 
-/* Takes over `fd` and maps it read-only, if seals, size, and the header in it
- * agree with `info`; -EPROTO otherwise. */
-int sf_segment_open (struct sf_segment **segment, int fd,
+/* Takes over `fd` and `guard_fd` (-1: none; both closed on error) and maps the
+ * segment read-only, if seals, size, and the header in it agree with `info`;
+ * -EPROTO otherwise. */
+int sf_segment_open (struct sf_segment **segment, int fd, int guard_fd,
     const struct sf_segment_info *info);
 
 struct sf_segment *sf_segment_ref (struct sf_segment *segment);
@@ -91,6 +96,19 @@ static inline uint8_t *
 sf_segment_slot (const struct sf_segment *segment, uint32_t slot)
 {
   return segment->slots + (uint64_t) slot * segment->pitch;
+}
+
+/* The slot's content is final: its generation becomes even. More than one may say
+ * so of a slot that several publish. */
+static inline void
+sf_segment_finish_slot (const struct sf_segment *segment, uint32_t slot)
+{
+  sf_atomic_u64 *generation = &sf_segment_header (segment)->generation[slot];
+  uint64_t odd = sf_load_own (generation);
+  uint64_t seen;
+
+  if (odd & 1)
+    sf_decide_u64 (generation, odd, odd + 1, &seen);
 }
 
 /* Checks that `ref` lies inside one slot of the segment: 0 or -EPROTO. */

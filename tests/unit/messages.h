@@ -9,7 +9,14 @@
 #include "protocol.h"
 
 #define FIRST_TYPE SF_MESSAGE_HELLO
-#define LAST_TYPE SF_MESSAGE_UPSTREAM
+#define LAST_TYPE SF_MESSAGE_KICK
+
+/* The fewest fds that go with a message of this type. */
+static inline unsigned
+fds_of (uint32_t type)
+{
+  return type == SF_MESSAGE_WELCOME ? 3 : type == SF_MESSAGE_SEGMENT;
+}
 
 static inline void
 fill_reject (struct sf_reject *reject)

@@ -51,7 +51,7 @@ test_each_message_crosses (void)
 
   for (uint32_t type = FIRST_TYPE; type <= LAST_TYPE; type++) {
     struct sf_message m = message_of (type), got;
-    unsigned n = sf_message_n_fds (type);
+    unsigned n = fds_of (type);
     int fds[SF_MESSAGE_MAX_FDS];
 
     check_int (sf_send (p.theirs, &m, passed, n), 0);
@@ -176,7 +176,7 @@ test_cut_at_every_byte (void)
     struct sf_message m = message_of (type);
     uint8_t bytes[SF_MESSAGE_MAX];
     int len = sf_message_encode (&m, bytes, sizeof bytes);
-    unsigned n = sf_message_n_fds (type);
+    unsigned n = fds_of (type);
 
     for (int cut = 0; cut < len; cut++) {
       struct pair p = new_pair ();
@@ -249,7 +249,7 @@ test_surplus_fds (void)
     struct pair p = new_pair ();
 
     for (unsigned n = 0; n <= RAW_MAX_FDS; n += n < 5 ? 1 : 31) {
-      if (n == sf_message_n_fds (type))
+      if (sf_message_takes_fds (type, n))
         continue;
       raw_send (p.theirs, bytes, (size_t) len, file, n);
       check_receive_fails (p.ours, -EPROTO);

@@ -37,7 +37,7 @@ new_target (void)
   check_int (sf_segment_create (&t.made, 4, page), 0);
   memset (t.made->slots, 'f', 4 * page);
   sf_segment_describe (t.made, 1, &info);
-  check_int (sf_segment_open (&t.opened, dup (t.made->shm.fd), &info), 0);
+  check_int (sf_segment_open (&t.opened, dup (t.made->shm.fd), -1, &info), 0);
   t.fd = t.opened->shm.fd;
   return t;
 }
@@ -294,10 +294,12 @@ static void
 check_segment_refused (int fd, const struct sf_segment_info *info)
 {
   struct sf_segment *untouched = (struct sf_segment *) &page, *s = untouched;
+  int guard = dup (fd);
 
-  check_int (sf_segment_open (&s, fd, info), -EPROTO);
+  check_int (sf_segment_open (&s, fd, guard, info), -EPROTO);
   check (s == untouched);
   check_int (fcntl (fd, F_GETFD), -1);
+  check_int (fcntl (guard, F_GETFD), -1);
 }
 
 static void

@@ -29,7 +29,7 @@ open_of (const struct sf_segment *made)
   struct sf_segment *opened;
 
   sf_segment_describe (made, 7, &info);
-  check_int (sf_segment_open (&opened, dup (made->shm.fd), &info), 0);
+  check_int (sf_segment_open (&opened, dup (made->shm.fd), -1, &info), 0);
   return opened;
 }
 
@@ -153,6 +153,28 @@ test_maker_goes_first (void)
   check_int (sf_segment_slot (opened, 1)[9], 'k');
   sf_segment_unref (opened);
   sf_segment_unref (NULL);
+}
+
+/* The other end hears of it when the last reference goes. */
+static void
+test_guard_is_held (void)
+{
+  struct sf_segment *made, *opened;
+  struct sf_segment_info info;
+  int fds[2];
+  char end;
+
+  check_int (pipe2 (fds, O_CLOEXEC | O_NONBLOCK), 0);
+  check_int (sf_segment_create (&made, 1, 1), 0);
+  sf_segment_describe (made, 1, &info);
+  check_int (sf_segment_open (&opened, dup (made->shm.fd), fds[1], &info), 0);
+  check_int (read (fds[0], &end, 1), -1);
+  sf_segment_unref (sf_segment_ref (opened));
+  check_int (read (fds[0], &end, 1), -1);
+  sf_segment_unref (opened);
+  check_int (read (fds[0], &end, 1), 0);
+  close (fds[0]);
+  sf_segment_unref (made);
 }
 
 static void
@@ -299,7 +321,7 @@ test_out_of_address_space (void)
   before = vm_size ();
   /* Enough for one view, not for two. */
   limit_to (RLIMIT_AS, before + (12 << 20));
-  check_int (sf_segment_open (&s, dup (made->shm.fd), &info), -ENOMEM);
+  check_int (sf_segment_open (&s, dup (made->shm.fd), -1, &info), -ENOMEM);
   check_int (sf_segment_create (&s, 16, 1 << 20), -ENOMEM);
   limit_to (RLIMIT_AS, UINT64_MAX);
   check_int (vm_size (), before);
@@ -331,7 +353,7 @@ test_out_of_mappings (void)
       int err;
 
       before = vm_size ();
-      err = sf_segment_open (&s, dup (made->shm.fd), &info);
+      err = sf_segment_open (&s, dup (made->shm.fd), -1, &info);
       check (err == 0 || err == -ENOMEM);
       if (err == 0)
         sf_segment_unref (s);
@@ -353,6 +375,7 @@ static const struct unit_test tests[] = {
   TEST (test_describe),
   TEST (test_wrapping_view),
   TEST (test_maker_goes_first),
+  TEST (test_guard_is_held),
   TEST (test_check_ref),
   TEST (test_refs_of_threads),
   TEST (test_file_size_limit),
