@@ -76,8 +76,8 @@ GST_START_TEST (test_held_frames)
   rig_push (&rig, 0, 0);
   rig_push_n (&rig, 1, 0, 100 * MS, 11);
   rig_push_n (&rig, 0, 100 * MS, 100 * MS, 3);
-  fail_unless_equals_uint64 (rig_stat (&rig, "sink_0-held"), 4);
-  fail_unless_equals_uint64 (rig_stat (&rig, "sink_1-held"), 10);
+  rig_wait_stat (&rig, "sink_0-held", 4);
+  rig_wait_stat (&rig, "sink_1-held", 10);
   rig_push_n (&rig, 0, 400 * MS, 100 * MS, 7);
   rig_expect (&rig, 0, 10, 10);
   rig_eos (&rig);
