@@ -217,39 +217,18 @@ sf_client_end (struct sf_client *c, uint32_t reason, const char *text)
     remove_client (c);
 }
 
-/* How many frames all clients together may hold, this one with `max_held`. */
-static uint64_t
-promised_locked (struct sf_producer *p, const struct sf_client *but,
-    uint32_t max_held)
-{
-  uint64_t sum = max_held;
-
-  for (struct sf_client * c = p->clients; c != NULL; c = c->next)
-    if (c != but && c->state != SF_CLIENT_GREETING)
-      sum += c->max_held;
-  return sum;
-}
-
 /* Makes room for `max_held` frames in this client's hands. 0 or -errno. */
 static int
 grant (struct sf_client *c, uint32_t max_held, uint64_t * needed)
 {
   struct sf_producer *p = c->producer;
-  uint64_t slot_size, promised, n;
-  int r = 0;
+  uint64_t promised;
+  int r;
 
   pthread_mutex_lock (&p->lock);
-  slot_size = p->slot_size;
-  promised = promised_locked (p, c, max_held);
-  n = (promised + sf_producer_base_slots (slot_size)) * p->slots_per_record;
+  promised = sf_producer_promised_locked (p, c) + max_held;
   pthread_mutex_unlock (&p->lock);
-  if (p->fixed_slots != 0)
-    r = promised + SF_SPARE_SLOTS <= p->fixed_slots ? 0 : -ENOSPC;
-  else if (slot_size > 0)
-    r = n > SF_MAX_SLOTS ? -E2BIG : sf_slots_ensure (p->slots, (uint32_t) n,
-        slot_size, needed);
-  if (r == -ENOSPC)
-    *needed = promised + SF_SPARE_SLOTS;
+  r = sf_producer_make_room (p, promised, needed);
   if (r < 0)
     return r;
   pthread_mutex_lock (&p->lock);
@@ -279,7 +258,7 @@ grant_what_is_there (struct sf_client *c, uint32_t max_held)
 
   sf_slots_get_state (p->slots, &slots);
   pthread_mutex_lock (&p->lock);
-  spare = promised_locked (p, c, 0) + SF_SPARE_SLOTS;
+  spare = sf_producer_promised_locked (p, c) + SF_SPARE_SLOTS;
   spare = slots.n_slots / p->slots_per_record > spare
       ? slots.n_slots / p->slots_per_record - spare : 0;
   if (spare > max_held)

@@ -191,6 +191,12 @@ void sf_client_doom_locked (struct sf_client *c, uint32_t reason);
 
 /* producer.c */
 uint32_t sf_producer_base_slots (uint64_t slot_size);
+/* How many frames all clients (but one) together may hold. */
+uint64_t sf_producer_promised_locked (struct sf_producer *p,
+    const struct sf_client *but);
+/* Sees to it that clients can hold so many frames. As sf_producer_set_format(). */
+int sf_producer_make_room (struct sf_producer *p, uint64_t promised,
+    uint64_t * needed);
 
 /* producer-wait.c */
 /* Takes what the clients returned; the number of frames. */
