@@ -37,11 +37,19 @@ gst_shm_frame_sink_make_slots (GstShmFrameSink * self, gsize size,
     if (waited < 0)
       break;
   }
+  if (r < 0 && self->slots_failed)
+    return FALSE;
+  self->slots_failed = r < 0;
   if (r == -E2BIG)
     GST_ELEMENT_ERROR (self, RESOURCE, NO_SPACE_LEFT,
         ("max-memory=%" G_GUINT64_FORMAT " is too small for frames of %"
             G_GSIZE_FORMAT " bytes; raise it to at least %" G_GUINT64_FORMAT
             ".", self->max_memory, size, needed), (NULL));
+  else if (r == -ENOSPC)
+    GST_ELEMENT_ERROR (self, RESOURCE, NO_SPACE_LEFT,
+        ("slots=%u are too few for the clients; raise it to at least %"
+            G_GUINT64_FORMAT ", or leave it at 0.", self->slots, needed),
+        (NULL));
   else if (r < 0)
     GST_ELEMENT_ERROR (self, RESOURCE, NO_SPACE_LEFT,
         ("Cannot make shared memory for frames of %" G_GSIZE_FORMAT
