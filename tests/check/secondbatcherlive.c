@@ -250,6 +250,7 @@ GST_END_TEST;
 /* A deadline that is already waited for does not count once that is off */
 GST_START_TEST (test_wait_from_now_on)
 {
+  GstTestClock *clock;
   Rig rig;
 
   rig_init_live (&rig, 2);
@@ -257,6 +258,9 @@ GST_START_TEST (test_wait_from_now_on)
   crank (&rig, GST_SECOND);
   rig_expect (&rig, 0, 25, 0);
   rig_push_n (&rig, 0, GST_SECOND, 40 * MS, 26);
+  clock = gst_harness_get_testclock (rig.h[0]);
+  gst_test_clock_wait_for_next_pending_id (clock, NULL);
+  gst_object_unref (clock);
   gst_util_set_object_arg (G_OBJECT (rig.batcher), "incomplete", "wait");
   crank (&rig, 2 * GST_SECOND);
   rig_push_n (&rig, 1, GST_SECOND, 40 * MS, 26);
