@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef SECOND_PAIRS_H
+#define SECOND_PAIRS_H
+
+#include <gst/gst.h>
+
+typedef struct
+{
+  gchar **inputs;               /* sockets, or the file that "frames" decodes */
+  gchar *output;                /* socket of the batches */
+  gchar *sheet;                 /* PNG to draw a batch on */
+  gchar *digests;               /* file for one line per frame */
+  gdouble seconds;
+  gboolean offline;
+} Options;
+
+/* The three modes. Each builds its pipeline, runs it to its end, and returns
+ * whether that was EOS. */
+gboolean run_batch (const Options * options);
+gboolean run_pairs (const Options * options);
+gboolean run_frames (const Options * options);
+
+/* Adds a new element to the bin, or says on stderr which one is missing. */
+GstElement *add_element (GstBin * bin, const gchar * factory);
+
+/* A shmframesrc for the socket, as the options ask for. */
+GstElement *add_source (GstBin * bin, const gchar * socket,
+    const Options * options);
+
+/* Plays until EOS, an error or a signal; takes the pipeline. */
+gboolean run_pipeline (GstElement * pipeline);
+
+guint64 monotonic_ns (void);
+
+#endif
