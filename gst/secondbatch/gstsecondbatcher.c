@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/**
+ * SECTION:element-secondbatcher
+ * @title: secondbatcher
+ * @short_description: all frames of second N of each stream in one buffer
+ *
+ * Takes any number of streams and pushes one buffer per window of time, by
+ * default one second. The buffer has no memory; its #GstCustomMeta
+ * `GstSecondBatchMeta` lists the frames of each stream by reference. See
+ * docs/secondbatcher.md.
+ *
+ * ## Example launch line
+ * |[
+ * gst-launch-1.0 -m secondbatcher name=b post-messages=true ! fakesink \
+ *     videotestsrc num-buffers=75 ! video/x-raw,framerate=25/1 ! b. \
+ *     videotestsrc num-buffers=150 ! video/x-raw,framerate=50/1 ! b.
+ * ]|
+ */
+#include "gstsecondbatcherpriv.h"
+#include "gstsecondbatchmeta.h"
+
+GST_DEBUG_CATEGORY (second_batcher_debug);
+#define GST_CAT_DEFAULT second_batcher_debug
+
+static GstStaticPadTemplate sink_template =
+GST_STATIC_PAD_TEMPLATE ("sink_%u", GST_PAD_SINK, GST_PAD_REQUEST,
+    GST_STATIC_CAPS_ANY);
+
+static GstStaticPadTemplate src_template =
+GST_STATIC_PAD_TEMPLATE ("src", GST_PAD_SRC, GST_PAD_ALWAYS,
+    GST_STATIC_CAPS (GST_SECOND_BATCH_CAPS_NAME));
+
+static void child_proxy_init (gpointer iface, gpointer data);
+
+G_DEFINE_TYPE_WITH_CODE (GstSecondBatcher, gst_second_batcher,
+    GST_TYPE_AGGREGATOR,
+    G_IMPLEMENT_INTERFACE (GST_TYPE_CHILD_PROXY, child_proxy_init));
+
+GST_ELEMENT_REGISTER_DEFINE (secondbatcher, "secondbatcher", GST_RANK_NONE,
+    GST_TYPE_SECOND_BATCHER);
+
+GstAggregatorClass *
+second_batcher_parent_class (void)
+{
+  return GST_AGGREGATOR_CLASS (gst_second_batcher_parent_class);
+}
+
+/* --- pads --- */
+
+static gint
+compare_pads (gconstpointer a, gconstpointer b)
+{
+  guint na = second_batcher_pad_number (*(GstPad * const *) a);
+  guint nb = second_batcher_pad_number (*(GstPad * const *) b);
+
+  return na < nb ? -1 : na > nb;
+}
+
+/* Sink pads by number, so that sink_10 comes after sink_2. Only the source pad's
+ * task calls this, so that the array stays as it is during one aggregate(). */
+GPtrArray *
+second_batcher_pads (GstSecondBatcher * self)
+{
+  GstElement *element = GST_ELEMENT_CAST (self);
+  GPtrArray *old = NULL;
+  GList *l;
+
+  GST_OBJECT_LOCK (self);
+  if (self->pads == NULL || self->pads_cookie != element->pads_cookie) {
+    old = self->pads;
+    self->pads = g_ptr_array_new_with_free_func (gst_object_unref);
+    for (l = element->sinkpads; l; l = l->next)
+      g_ptr_array_add (self->pads, gst_object_ref (l->data));
+    g_ptr_array_sort (self->pads, compare_pads);
+    self->pads_cookie = element->pads_cookie;
+  }
+  GST_OBJECT_UNLOCK (self);
+
+  /* may free a released pad, and its frames with it */
+  g_clear_pointer (&old, g_ptr_array_unref);
+  return self->pads;
+}
+
+static GObject *
+get_child_by_index (GstChildProxy * proxy, guint index)
+{
+  GObject *child;
+
+  GST_OBJECT_LOCK (proxy);
+  child = g_list_nth_data (GST_ELEMENT_CAST (proxy)->sinkpads, index);
+  if (child)
+    gst_object_ref (child);
+  GST_OBJECT_UNLOCK (proxy);
+  return child;
+}
+
+static guint
+get_children_count (GstChildProxy * proxy)
+{
+  guint count;
+
+  GST_OBJECT_LOCK (proxy);
+  count = GST_ELEMENT_CAST (proxy)->numsinkpads;
+  GST_OBJECT_UNLOCK (proxy);
+  return count;
+}
+
+static void
+child_proxy_init (gpointer g_iface, gpointer data)
+{
+  GstChildProxyInterface *iface = g_iface;
+
+  iface->get_child_by_index = get_child_by_index;
+  iface->get_children_count = get_children_count;
+}
+
+static GstPad *
+gst_second_batcher_request_new_pad (GstElement * element,
+    GstPadTemplate * templ, const gchar * name, const GstCaps * caps)
+{
+  GstPad *pad = GST_ELEMENT_CLASS (gst_second_batcher_parent_class)
+      ->request_new_pad (element, templ, name, caps);
+
+  if (pad)
+    gst_child_proxy_child_added (GST_CHILD_PROXY (element), G_OBJECT (pad),
+        GST_PAD_NAME (pad));
+  return pad;
+}
+
+static void
+gst_second_batcher_release_pad (GstElement * element, GstPad * pad)
+{
+  GstSecondBatcher *self = GST_SECOND_BATCHER (element);
+  GPtrArray *trash = g_ptr_array_new_with_free_func
+      ((GDestroyNotify) gst_buffer_unref);
+
+  gst_object_ref (pad);
+  gst_child_proxy_child_removed (GST_CHILD_PROXY (element), G_OBJECT (pad),
+      GST_PAD_NAME (pad));
+  GST_ELEMENT_CLASS (gst_second_batcher_parent_class)->release_pad (element,
+      pad);
+
+  g_mutex_lock (&self->lock);
+  second_batcher_pad_clear_locked (GST_SECOND_BATCHER_PAD (pad), trash);
+  g_mutex_unlock (&self->lock);
+  g_ptr_array_unref (trash);
+  gst_object_unref (pad);
+}
+
+/* --- state --- */
+
+/* Windows are counted from nothing: after a start, and after a flush */
+static void
+reset_locked (GstSecondBatcher * self)
+{
+  self->open = FALSE;
+  self->anchored = FALSE;
+  self->clock_offset = 0;
+  self->flow = GST_FLOW_OK;
+}
+
+static gboolean
+gst_second_batcher_start (GstAggregator * agg)
+{
+  GstSecondBatcher *self = GST_SECOND_BATCHER (agg);
+  GstClockTime hop;
+  gboolean ok;
+
+  g_mutex_lock (&self->lock);
+  hop = self->hop ? self->hop : self->batch_duration;
+  ok = hop <= self->batch_duration;
+  if (ok) {
+    self->grid.duration = self->batch_duration;
+    self->grid.hop = hop;
+    reset_locked (self);
+    self->running = TRUE;
+    self->live = TRUE;          /* until upstream says that it is not */
+    self->batches = self->incomplete_batches = 0;
+    self->dropped_windows = self->skipped_windows = 0;
+    self->gaps = self->missing_data = 0;
+  }
+  g_mutex_unlock (&self->lock);
+
+  if (!ok) {
+    GST_ELEMENT_ERROR (self, RESOURCE, SETTINGS,
+        ("hop (%" GST_TIME_FORMAT ") is longer than batch-duration (%"
+            GST_TIME_FORMAT "), which would lose the frames in between; make "
+            "it shorter.", GST_TIME_ARGS (hop),
+            GST_TIME_ARGS (self->batch_duration)), (NULL));
+    return FALSE;
+  }
+  self->need_segment = TRUE;
+  self->pushed = FALSE;
+  second_batcher_apply_latency (self);
+  return TRUE;
+}
+
+static gboolean
+gst_second_batcher_stop (GstAggregator * agg)
+{
+  GstSecondBatcher *self = GST_SECOND_BATCHER (agg);
+  GPtrArray *pads = self->pads;
+
+  g_mutex_lock (&self->lock);
+  self->running = FALSE;
+  reset_locked (self);
+  g_mutex_unlock (&self->lock);
+
+  /* the base class has flushed the pads by now */
+  self->pads = NULL;
+  g_clear_pointer (&pads, g_ptr_array_unref);
+  gst_clear_caps (&self->out_caps);
+  return TRUE;
+}
+
+static GstFlowReturn
+gst_second_batcher_flush (GstAggregator * agg)
+{
+  GstSecondBatcher *self = GST_SECOND_BATCHER (agg);
+
+  g_mutex_lock (&self->lock);
+  reset_locked (self);
+  g_mutex_unlock (&self->lock);
+  self->need_segment = TRUE;
+  return GST_FLOW_OK;
+}
+
+/* Before the first batch there is nothing to negotiate with */
+static gboolean
+gst_second_batcher_negotiate (GstAggregator * agg)
+{
+  if (GST_SECOND_BATCHER (agg)->out_caps == NULL)
+    return TRUE;
+  return second_batcher_parent_class ()->negotiate (agg);
+}
+
+static void
+gst_second_batcher_finalize (GObject * object)
+{
+  g_mutex_clear (&GST_SECOND_BATCHER (object)->lock);
+  G_OBJECT_CLASS (gst_second_batcher_parent_class)->finalize (object);
+}
+
+static void
+set_aggregator_class (GstAggregatorClass * klass)
+{
+  klass->start = gst_second_batcher_start;
+  klass->stop = gst_second_batcher_stop;
+  klass->flush = gst_second_batcher_flush;
+  klass->negotiate = gst_second_batcher_negotiate;
+  klass->aggregate = second_batcher_aggregate;
+  klass->get_next_time = second_batcher_get_next_time;
+  klass->update_src_caps = second_batcher_update_src_caps;
+  klass->peek_next_sample = second_batcher_peek_next_sample;
+  klass->sink_event_pre_queue = second_batcher_sink_event_pre_queue;
+  klass->sink_event = second_batcher_sink_event;
+  klass->src_event = second_batcher_src_event;
+  klass->sink_query_pre_queue = second_batcher_sink_query_pre_queue;
+  klass->sink_query = second_batcher_sink_query;
+  klass->propose_allocation = second_batcher_propose_allocation;
+  klass->decide_allocation = second_batcher_decide_allocation;
+}
+
+static void
+gst_second_batcher_class_init (GstSecondBatcherClass * klass)
+{
+  GstElementClass *element_class = GST_ELEMENT_CLASS (klass);
+
+  GST_DEBUG_CATEGORY_INIT (second_batcher_debug, "secondbatcher", 0,
+      "batches of one second");
+  gst_second_batch_meta_register ();
+
+  G_OBJECT_CLASS (klass)->finalize = gst_second_batcher_finalize;
+  second_batcher_install_properties (G_OBJECT_CLASS (klass));
+  set_aggregator_class (GST_AGGREGATOR_CLASS (klass));
+  element_class->request_new_pad = gst_second_batcher_request_new_pad;
+  element_class->release_pad = gst_second_batcher_release_pad;
+
+  gst_element_class_add_static_pad_template_with_gtype (element_class,
+      &sink_template, GST_TYPE_SECOND_BATCHER_PAD);
+  gst_element_class_add_static_pad_template_with_gtype (element_class,
+      &src_template, GST_TYPE_AGGREGATOR_PAD);
+  gst_element_class_set_static_metadata (element_class, "Second batcher",
+      "Muxer/Video", "Puts all frames of each second of several streams into "
+      "one buffer, by reference", "The gst-shmframe developers");
+
+  gst_type_mark_as_plugin_api (GST_TYPE_SECOND_BATCHER_PAD, 0);
+  gst_type_mark_as_plugin_api (second_align_get_type (), 0);
+  gst_type_mark_as_plugin_api (second_incomplete_get_type (), 0);
+  gst_type_mark_as_plugin_api (second_late_get_type (), 0);
+  gst_type_mark_as_plugin_api (second_fill_get_type (), 0);
+}
+
+static void
+gst_second_batcher_init (GstSecondBatcher * self)
+{
+  g_mutex_init (&self->lock);
+  second_batcher_init_properties (self);
+}

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* From a cut batch to caps, buffer, message and downstream; source pad's task */
+#include "gstsecondbatcherpriv.h"
+#include "gstsecondbatchmeta.h"
+
+static SecondShare *
+share_at (const SecondBatch * batch, guint i)
+{
+  return &g_array_index (batch->shares, SecondShare, i);
+}
+
+static const gchar *
+align_nick (SecondAlign align)
+{
+  GEnumClass *klass = g_type_class_ref (second_align_get_type ());
+  const gchar *nick = g_enum_get_value (klass, (gint) align)->value_nick;
+
+  g_type_class_unref (klass);
+  return nick;
+}
+
+/* "prefix-K", in a buffer that the next call overwrites */
+static const gchar *
+field_name (gchar name[32], const gchar * prefix, guint stream)
+{
+  g_snprintf (name, 32, "%s-%u", prefix, stream);
+  return name;
+}
+
+static void
+set_uint (GstStructure * s, const gchar * prefix, guint stream, guint value)
+{
+  gchar name[32];
+
+  gst_structure_set (s, field_name (name, prefix, stream), G_TYPE_UINT, value,
+      NULL);
+}
+
+static void
+set_counts (GstStructure * s, guint stream, const SecondShare * share)
+{
+  set_uint (s, "frames", stream, share->frames);
+  set_uint (s, "expected", stream, share->expected);
+  set_uint (s, "late", stream, share->late);
+  set_uint (s, "dropped", stream, share->dropped);
+}
+
+static void
+set_share (GstStructure * s, guint stream, const SecondShare * share)
+{
+  const SecondFormat *format = share->format;
+  gchar name[32];
+
+  gst_structure_set (s, field_name (name, "buffers", stream),
+      GST_TYPE_BUFFER_LIST, share->list, NULL);
+  if (format->caps)
+    gst_structure_set (s, field_name (name, "caps", stream), GST_TYPE_CAPS,
+        format->caps, NULL);
+  gst_structure_set (s, field_name (name, "segment", stream),
+      GST_TYPE_SEGMENT, &format->segment, NULL);
+  gst_structure_set (s, field_name (name, "stream-id", stream),
+      G_TYPE_STRING, format->stream_id, NULL);
+  set_counts (s, stream, share);
+  gst_structure_set (s, field_name (name, "contiguous", stream),
+      G_TYPE_BOOLEAN, FALSE, NULL);
+  gst_structure_set (s, field_name (name, "frame-stride", stream),
+      G_TYPE_UINT64, G_GUINT64_CONSTANT (0), NULL);
+}
+
+static GstBuffer *
+make_buffer (const SecondBatch * batch)
+{
+  GstBuffer *buffer = gst_buffer_new ();
+  GstStructure *s = gst_custom_meta_get_structure
+      (gst_buffer_add_custom_meta (buffer, GST_SECOND_BATCH_META_NAME));
+  guint i;
+
+  GST_BUFFER_PTS (buffer) = batch->pts;
+  GST_BUFFER_DURATION (buffer) = batch->duration;
+  GST_BUFFER_OFFSET (buffer) = batch->index;
+  gst_structure_set (s, "version", G_TYPE_UINT, GST_SECOND_BATCH_VERSION,
+      "index", G_TYPE_UINT64, batch->index,
+      "window-start", G_TYPE_UINT64, batch->start,
+      "window-duration", G_TYPE_UINT64, batch->end - batch->start,
+      "align", G_TYPE_STRING, align_nick (batch->align),
+      "n-streams", G_TYPE_UINT, batch->shares->len, NULL);
+  for (i = 0; i < batch->shares->len; i++)
+    set_share (s, i, share_at (batch, i));
+  return buffer;
+}
+
+/* --- caps --- */
+
+static GstCaps *
+make_caps (GstSecondBatcher * self, const SecondBatch * batch)
+{
+  GstCaps *caps = gst_caps_new_empty_simple (GST_SECOND_BATCH_CAPS_NAME);
+  GValue streams = G_VALUE_INIT, value = G_VALUE_INIT;
+  GstClockTime duration;
+  guint i;
+
+  g_mutex_lock (&self->lock);
+  duration = self->grid.duration;
+  g_mutex_unlock (&self->lock);
+
+  g_value_init (&streams, GST_TYPE_ARRAY);
+  for (i = 0; i < batch->shares->len; i++) {
+    GstCaps *stream = share_at (batch, i)->format->caps;
+
+    /* EMPTY says that the stream has not said what it is */
+    g_value_init (&value, GST_TYPE_CAPS);
+    if (stream)
+      gst_value_set_caps (&value, stream);
+    else
+      g_value_take_boxed (&value, gst_caps_new_empty ());
+    gst_value_array_append_and_take_value (&streams, &value);
+  }
+  gst_caps_set_value (caps, "streams", &streams);
+  g_value_unset (&streams);
+  gst_caps_set_simple (caps, "batch-duration", G_TYPE_UINT64, duration, NULL);
+  return caps;
+}
+
+GstFlowReturn
+second_batcher_update_src_caps (GstAggregator * agg, GstCaps * filter,
+    GstCaps ** caps)
+{
+  GstSecondBatcher *self = GST_SECOND_BATCHER (agg);
+
+  *caps = gst_caps_intersect_full (self->out_caps, filter,
+      GST_CAPS_INTERSECT_FIRST);
+  return GST_FLOW_OK;
+}
+
+static GstFlowReturn
+negotiate (GstSecondBatcher * self, const SecondBatch * batch)
+{
+  GstAggregator *agg = GST_AGGREGATOR (self);
+  GstCaps *caps = make_caps (self, batch);
+
+  if (self->out_caps && gst_caps_is_equal (caps, self->out_caps)) {
+    gst_caps_unref (caps);
+    return GST_FLOW_OK;
+  }
+
+  gst_caps_take (&self->out_caps, caps);
+  if (gst_aggregator_negotiate (agg))
+    return GST_FLOW_OK;
+  if (GST_PAD_IS_FLUSHING (agg->srcpad))
+    return GST_FLOW_FLUSHING;
+
+  gst_clear_caps (&self->out_caps);
+  GST_ELEMENT_ERROR (self, CORE, NEGOTIATION,
+      ("The element after this one does not take %s; link secondsplitter, "
+          "shmframesink or appsink instead.", GST_SECOND_BATCH_CAPS_NAME),
+      (NULL));
+  return GST_FLOW_NOT_NEGOTIATED;
+}
+
+/* --- output --- */
+
+static GstStructure *
+make_message_structure (const SecondBatch * batch)
+{
+  GstStructure *s = gst_structure_new ("second-batch",
+      "index", G_TYPE_UINT64, batch->index,
+      "window-start", G_TYPE_UINT64, batch->start,
+      "window-duration", G_TYPE_UINT64, batch->end - batch->start,
+      "n-streams", G_TYPE_UINT, batch->shares->len, NULL);
+  guint i;
+
+  for (i = 0; i < batch->shares->len; i++)
+    set_counts (s, i, share_at (batch, i));
+  return s;
+}
+
+/* Batches are on the line of running time, whatever segments went in; those are
+ * in the batch. A seek has no influence on that. */
+static void
+set_segment (GstSecondBatcher * self)
+{
+  GstSegment segment;
+
+  if (!self->need_segment)
+    return;
+  gst_segment_init (&segment, GST_FORMAT_TIME);
+  gst_aggregator_update_segment (GST_AGGREGATOR (self), &segment);
+  self->need_segment = FALSE;
+}
+
+static GstFlowReturn
+complain_about_count (GstSecondBatcher * self, const SecondBatch * batch)
+{
+  const SecondShare *share = share_at (batch, (guint) batch->wrong_share);
+
+  GST_ELEMENT_ERROR (self, STREAM, FAILED,
+      ("Pad %s has %u frames in window %" G_GUINT64_FORMAT
+          ", not the number that `frames` asks for; use another `fill` policy "
+          "or put videorate before the pad.", GST_PAD_NAME (share->pad),
+          share->frames, batch->index), (NULL));
+  return GST_FLOW_ERROR;
+}
+
+static void
+select_samples (GstSecondBatcher * self, const SecondBatch * batch)
+{
+  GstStructure *info = make_message_structure (batch);
+
+  self->selected = batch;
+  gst_aggregator_selected_samples (GST_AGGREGATOR (self), batch->pts,
+      GST_CLOCK_TIME_NONE, batch->duration, info);
+  self->selected = NULL;
+  gst_structure_free (info);
+}
+
+/* Only in handlers of samples-selected, where it shows what goes into the batch
+ * that is about to be pushed */
+GstSample *
+second_batcher_peek_next_sample (GstAggregator * agg, GstAggregatorPad * pad)
+{
+  GstSecondBatcher *self = GST_SECOND_BATCHER (agg);
+  guint i;
+
+  for (i = 0; self->selected && i < self->selected->shares->len; i++) {
+    SecondShare *share = share_at (self->selected, i);
+    GstSample *sample;
+
+    if (GST_AGGREGATOR_PAD (share->pad) != pad)
+      continue;
+    sample = gst_sample_new (NULL, share->format->caps,
+        &share->format->segment, NULL);
+    gst_sample_set_buffer_list (sample, share->list);
+    return sample;
+  }
+  return NULL;
+}
+
+/* Events of the streams go before the batch of the frames that follow them */
+static void
+push_stream_events (GstSecondBatcher * self, SecondBatch * batch)
+{
+  guint i;
+
+  for (i = 0; i < batch->shares->len; i++) {
+    SecondShare *share = share_at (batch, i);
+    GstEvent *event;
+
+    while ((event = g_queue_pop_head (&share->events))) {
+      GstStructure *s = gst_event_writable_structure (event);
+
+      gst_structure_set (s, "stream", G_TYPE_UINT, i, NULL);
+#if GST_CHECK_VERSION (1, 26, 0)
+      gst_aggregator_push_src_event (GST_AGGREGATOR (self), event);
+#else
+      /* the first ones are out before the segment, after caps */
+      gst_pad_push_event (GST_AGGREGATOR_SRC_PAD (self), event);
+#endif
+    }
+  }
+}
+
+GstFlowReturn
+second_batcher_push (GstSecondBatcher * self, SecondBatch * batch)
+{
+  GstStructure *message = NULL;
+  GstFlowReturn ret;
+  GstBuffer *buffer;
+
+  if (batch->wrong_share >= 0)
+    return complain_about_count (self, batch);
+
+  set_segment (self);
+  ret = negotiate (self, batch);
+  if (ret != GST_FLOW_OK)
+    return ret;
+  select_samples (self, batch);
+  push_stream_events (self, batch);
+
+  buffer = make_buffer (batch);
+  if (batch->post_message)
+    message = make_message_structure (batch);
+  GST_LOG_OBJECT (self, "batch %" G_GUINT64_FORMAT " of %u streams",
+      batch->index, batch->shares->len);
+  ret = gst_aggregator_finish_buffer (GST_AGGREGATOR (self), buffer);
+  self->pushed = TRUE;
+
+  if (message)
+    gst_element_post_message (GST_ELEMENT_CAST (self),
+        gst_message_new_element (GST_OBJECT_CAST (self), message));
+  return ret;
+}
+
+void
+second_batcher_push_gap (GstSecondBatcher * self, GstClockTime pts,
+    GstClockTime duration)
+{
+  /* a gap before stream-start, caps and segment would be out of order */
+  if (self->pushed)
+    gst_pad_push_event (GST_AGGREGATOR_SRC_PAD (self),
+        gst_event_new_gap (pts, duration));
+}

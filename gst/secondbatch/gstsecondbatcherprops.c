@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Properties and statistics */
+#include "gstsecondbatcherpriv.h"
+
+#define DEFAULT_BATCH_DURATION GST_SECOND
+#define DEFAULT_ALIGN SECOND_ALIGN_RUNNING_TIME
+#define DEFAULT_INCOMPLETE SECOND_INCOMPLETE_PUSH
+#define DEFAULT_LATE SECOND_LATE_DROP
+#define DEFAULT_BOUNDARY_TOLERANCE GST_CLOCK_TIME_NONE
+#define DEFAULT_FILL SECOND_FILL_REPEAT_LAST
+
+/* A day: no window that anybody could hold in memory is longer */
+#define MAX_BATCH_DURATION (24 * 3600 * GST_SECOND)
+#define MAX_FRAMES 1000000
+
+enum
+{
+  PROP_0,
+  PROP_BATCH_DURATION,
+  PROP_ALIGN,
+  PROP_INCOMPLETE,
+  PROP_LATE,
+  PROP_BOUNDARY_TOLERANCE,
+  PROP_HOP,
+  PROP_FRAMES,
+  PROP_FILL,
+  PROP_POST_MESSAGES,
+  PROP_STATS,
+  PROP_LATENCY
+};
+
+#define DEFINE_ENUM(function, Name, ...)                                    \
+GType                                                                       \
+function (void)                                                             \
+{                                                                           \
+  static gsize type = 0;                                                    \
+  static const GEnumValue values[] = { __VA_ARGS__, {0, NULL, NULL} };      \
+                                                                            \
+  if (g_once_init_enter (&type))                                            \
+    g_once_init_leave (&type, g_enum_register_static (Name, values));       \
+  return type;                                                              \
+}
+
+DEFINE_ENUM (second_align_get_type, "GstSecondBatcherAlign",
+    {SECOND_ALIGN_RUNNING_TIME, "Running time", "running-time"},
+    {SECOND_ALIGN_CLOCK, "Time of the pipeline's clock", "clock"},
+    {SECOND_ALIGN_UTC, "UTC since 1970", "utc"},
+    {SECOND_ALIGN_REFERENCE_TIMESTAMP,
+          "Reference timestamp of the frames, as UTC since 1970",
+        "reference-timestamp"},
+    {SECOND_ALIGN_FIRST_FRAME, "Running time since the first frame",
+        "first-frame"})
+
+DEFINE_ENUM (second_incomplete_get_type, "GstSecondBatcherIncomplete",
+    {SECOND_INCOMPLETE_PUSH, "Push the window with what there is", "push"},
+    {SECOND_INCOMPLETE_DROP, "Drop the window", "drop"},
+    {SECOND_INCOMPLETE_WAIT,
+        "Wait without a deadline until each stream is past the window", "wait"})
+
+DEFINE_ENUM (second_late_get_type, "GstSecondBatcherLate",
+    {SECOND_LATE_DROP, "Drop the frame and count it", "drop"},
+    {SECOND_LATE_NEXT, "Put the frame into the open window and count it",
+        "next"})
+
+DEFINE_ENUM (second_fill_get_type, "GstSecondBatcherFill",
+    {SECOND_FILL_REPEAT_LAST,
+          "Repeat the stream's last frame where some are missing, drop excess",
+        "repeat-last"},
+    {SECOND_FILL_DROP_EXCESS, "Drop excess frames, leave short streams short",
+        "drop-excess"},
+    {SECOND_FILL_ERROR, "Stop with an error", "error"})
+
+static void
+pad_stats_locked (GstSecondBatcher * self, GstStructure * s)
+{
+  GList *l;
+  guint k = 0;
+
+  for (l = GST_ELEMENT_CAST (self)->sinkpads; l; l = l->next, k++) {
+    GstSecondBatcherPad *pad = l->data;
+    const gchar *name = GST_PAD_NAME (pad);
+    const struct
+    {
+      const gchar *what;
+      guint64 value;
+    } counts[] = {
+      {"frames", pad->total_frames}, {"late", pad->total_late},
+      {"dropped", pad->total_dropped}, {"copied", pad->total_copied},
+      {"held", pad->held->len}
+    };
+    guint i;
+
+    for (i = 0; i < G_N_ELEMENTS (counts); i++) {
+      gchar *field = g_strdup_printf ("%s-%s", name, counts[i].what);
+
+      gst_structure_set (s, field, G_TYPE_UINT64, counts[i].value, NULL);
+      g_free (field);
+    }
+  }
+}
+
+GstStructure *
+second_batcher_get_stats (GstSecondBatcher * self)
+{
+  GstStructure *s;
+
+  GST_OBJECT_LOCK (self);
+  g_mutex_lock (&self->lock);
+  s = gst_structure_new ("secondbatcher-stats",
+      "batches", G_TYPE_UINT64, self->batches,
+      "incomplete-batches", G_TYPE_UINT64, self->incomplete_batches,
+      "dropped-windows", G_TYPE_UINT64, self->dropped_windows,
+      "skipped-windows", G_TYPE_UINT64, self->skipped_windows,
+      "gaps", G_TYPE_UINT64, self->gaps,
+      "missing-data-gaps", G_TYPE_UINT64, self->missing_data, NULL);
+  pad_stats_locked (self, s);
+  g_mutex_unlock (&self->lock);
+  GST_OBJECT_UNLOCK (self);
+
+  return s;
+}
+
+/* What the numbering of windows rests on cannot change under it */
+static gboolean
+is_fixed_while_running (guint id)
+{
+  return id == PROP_BATCH_DURATION || id == PROP_ALIGN || id == PROP_HOP;
+}
+
+static void
+set_property_locked (GstSecondBatcher * self, guint id, const GValue * value)
+{
+  switch (id) {
+    case PROP_BATCH_DURATION:
+      self->batch_duration = g_value_get_uint64 (value);
+      break;
+    case PROP_ALIGN:
+      self->align = (SecondAlign) g_value_get_enum (value);
+      break;
+    case PROP_INCOMPLETE:
+      self->incomplete = (SecondIncomplete) g_value_get_enum (value);
+      break;
+    case PROP_LATE:
+      self->late = (SecondLate) g_value_get_enum (value);
+      break;
+    case PROP_BOUNDARY_TOLERANCE:
+      self->boundary_tolerance = g_value_get_uint64 (value);
+      break;
+    case PROP_HOP:
+      self->hop = g_value_get_uint64 (value);
+      break;
+    case PROP_FRAMES:
+      self->frames = g_value_get_uint (value);
+      break;
+    case PROP_FILL:
+      self->fill = (SecondFill) g_value_get_enum (value);
+      break;
+    case PROP_POST_MESSAGES:
+      self->post_messages = g_value_get_boolean (value);
+      break;
+    case PROP_LATENCY:
+      self->latency = g_value_get_uint64 (value);
+      break;
+  }
+}
+
+static void
+second_batcher_set_property (GObject * object, guint id, const GValue * value,
+    GParamSpec * pspec)
+{
+  GstSecondBatcher *self = GST_SECOND_BATCHER (object);
+  gboolean refused;
+
+  g_mutex_lock (&self->lock);
+  refused = self->running && is_fixed_while_running (id);
+  if (!refused)
+    set_property_locked (self, id, value);
+  g_mutex_unlock (&self->lock);
+
+  if (refused)
+    GST_ELEMENT_WARNING (self, RESOURCE, SETTINGS,
+        ("Property %s numbers the windows and cannot change while they are "
+            "cut; set it in the READY or NULL state.", pspec->name), (NULL));
+  else if (id == PROP_LATENCY)
+    second_batcher_apply_latency (self);
+}
+
+static void
+get_property_locked (GstSecondBatcher * self, guint id, GValue * value)
+{
+  switch (id) {
+    case PROP_BATCH_DURATION:
+      g_value_set_uint64 (value, self->batch_duration);
+      break;
+    case PROP_ALIGN:
+      g_value_set_enum (value, (gint) self->align);
+      break;
+    case PROP_INCOMPLETE:
+      g_value_set_enum (value, (gint) self->incomplete);
+      break;
+    case PROP_LATE:
+      g_value_set_enum (value, (gint) self->late);
+      break;
+    case PROP_BOUNDARY_TOLERANCE:
+      g_value_set_uint64 (value, self->boundary_tolerance);
+      break;
+    case PROP_HOP:
+      g_value_set_uint64 (value, self->hop);
+      break;
+    case PROP_FRAMES:
+      g_value_set_uint (value, self->frames);
+      break;
+    case PROP_FILL:
+      g_value_set_enum (value, (gint) self->fill);
+      break;
+    case PROP_POST_MESSAGES:
+      g_value_set_boolean (value, self->post_messages);
+      break;
+    case PROP_LATENCY:
+      g_value_set_uint64 (value, self->latency);
+      break;
+  }
+}
+
+static void
+second_batcher_get_property (GObject * object, guint id, GValue * value,
+    GParamSpec * pspec)
+{
+  GstSecondBatcher *self = GST_SECOND_BATCHER (object);
+
+  if (id == PROP_STATS) {
+    g_value_take_boxed (value, second_batcher_get_stats (self));
+    return;
+  }
+  g_mutex_lock (&self->lock);
+  get_property_locked (self, id, value);
+  g_mutex_unlock (&self->lock);
+}
+
+#define READY_FLAGS (G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | \
+    GST_PARAM_MUTABLE_READY)
+#define PLAYING_FLAGS (G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | \
+    GST_PARAM_MUTABLE_PLAYING)
+
+static void
+install_window_properties (GObjectClass * klass)
+{
+  g_object_class_install_property (klass, PROP_BATCH_DURATION,
+      g_param_spec_uint64 ("batch-duration", "Batch duration",
+          "Nanoseconds of material in each batch (1 ms to a day, default 1 s)",
+          GST_MSECOND, MAX_BATCH_DURATION, DEFAULT_BATCH_DURATION,
+          READY_FLAGS));
+  g_object_class_install_property (klass, PROP_ALIGN,
+      g_param_spec_enum ("align", "Alignment",
+          "The time whose multiples of the hop the windows start at, and which "
+          "numbers them (default running-time)",
+          second_align_get_type (), DEFAULT_ALIGN, READY_FLAGS));
+  g_object_class_install_property (klass, PROP_HOP,
+      g_param_spec_uint64 ("hop", "Hop",
+          "Nanoseconds from the start of one window to that of the next; less "
+          "than batch-duration makes windows overlap (0 = batch-duration, the "
+          "default; at most batch-duration)", 0, MAX_BATCH_DURATION, 0,
+          READY_FLAGS));
+  g_object_class_install_property (klass, PROP_BOUNDARY_TOLERANCE,
+      g_param_spec_uint64 ("boundary-tolerance", "Boundary tolerance",
+          "Nanoseconds; a frame this close below the end of a window belongs "
+          "to the next one (default 18446744073709551615: 1/8 of the frame "
+          "duration)", 0, G_MAXUINT64, DEFAULT_BOUNDARY_TOLERANCE,
+          PLAYING_FLAGS));
+}
+
+static void
+install_policy_properties (GObjectClass * klass)
+{
+  g_object_class_install_property (klass, PROP_INCOMPLETE,
+      g_param_spec_enum ("incomplete", "Incomplete windows",
+          "What to do with a window in which a stream has no frame (default "
+          "push)", second_incomplete_get_type (), DEFAULT_INCOMPLETE,
+          PLAYING_FLAGS));
+  g_object_class_install_property (klass, PROP_LATE,
+      g_param_spec_enum ("late", "Late frames",
+          "What to do with a frame whose window has left (default drop)",
+          second_late_get_type (), DEFAULT_LATE, PLAYING_FLAGS));
+  g_object_class_install_property (klass, PROP_FRAMES,
+      g_param_spec_uint ("frames", "Frames",
+          "Frames per stream and batch, made so as `fill` says (0 = as they "
+          "come, the default)", 0, MAX_FRAMES, 0, PLAYING_FLAGS));
+  g_object_class_install_property (klass, PROP_FILL,
+      g_param_spec_enum ("fill", "Fill",
+          "How to reach the number of `frames` (default repeat-last)",
+          second_fill_get_type (), DEFAULT_FILL, PLAYING_FLAGS));
+  g_object_class_install_property (klass, PROP_LATENCY,
+      g_param_spec_uint64 ("latency", "Latency",
+          "Nanoseconds that a live window waits for frames after its end, on "
+          "top of upstream's latency (default 0)", 0, MAX_BATCH_DURATION, 0,
+          PLAYING_FLAGS));
+}
+
+void
+second_batcher_install_properties (GObjectClass * klass)
+{
+  klass->set_property = second_batcher_set_property;
+  klass->get_property = second_batcher_get_property;
+
+  install_window_properties (klass);
+  install_policy_properties (klass);
+  g_object_class_install_property (klass, PROP_POST_MESSAGES,
+      g_param_spec_boolean ("post-messages", "Post messages",
+          "Post an element message `second-batch` with the counts of each "
+          "batch (default false)", FALSE, PLAYING_FLAGS));
+  g_object_class_install_property (klass, PROP_STATS,
+      g_param_spec_boxed ("stats", "Statistics",
+          "Counts since the last start: batches, windows dropped and skipped, "
+          "and per pad frames, late, dropped, copied and held",
+          GST_TYPE_STRUCTURE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
+}
+
+void
+second_batcher_init_properties (GstSecondBatcher * self)
+{
+  self->batch_duration = DEFAULT_BATCH_DURATION;
+  self->boundary_tolerance = DEFAULT_BOUNDARY_TOLERANCE;
+  self->align = DEFAULT_ALIGN;
+  self->incomplete = DEFAULT_INCOMPLETE;
+  self->late = DEFAULT_LATE;
+  self->fill = DEFAULT_FILL;
+}

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Queries and latency */
+#include "gstsecondbatcherpriv.h"
+
+#include <gst/video/video.h>
+
+gboolean
+second_batcher_sink_query_pre_queue (GstAggregator * agg,
+    GstAggregatorPad * aggpad, GstQuery * query)
+{
+  GstSecondBatcher *self = GST_SECOND_BATCHER (agg);
+  GstSecondBatcherPad *pad = GST_SECOND_BATCHER_PAD (aggpad);
+  gboolean ret, serialized = GST_QUERY_IS_SERIALIZED (query);
+
+  if (serialized) {
+    g_mutex_lock (&self->lock);
+    pad->queued++;
+    g_mutex_unlock (&self->lock);
+  }
+  ret = second_batcher_parent_class ()->sink_query_pre_queue (agg, aggpad,
+      query);
+  if (serialized) {
+    g_mutex_lock (&self->lock);
+    second_batcher_pad_dequeued_locked (pad);
+    g_mutex_unlock (&self->lock);
+  }
+  return ret;
+}
+
+/* Upstream is about to give up its pool and waits for the buffers in it */
+static void
+copy_held_frames (GstSecondBatcher * self, GstSecondBatcherPad * pad)
+{
+  GPtrArray *trash = g_ptr_array_new_with_free_func
+      ((GDestroyNotify) gst_buffer_unref);
+  guint i;
+
+  for (i = 0;; i++) {
+    GstBuffer *buffer = NULL, *copy;
+
+    g_mutex_lock (&self->lock);
+    if (i < pad->held->len)
+      buffer = gst_buffer_ref (g_array_index (pad->held, SecondFrame,
+              i).buffer);
+    g_mutex_unlock (&self->lock);
+    if (buffer == NULL)
+      break;
+    if (buffer->pool == NULL) {
+      gst_buffer_unref (buffer);
+      continue;
+    }
+
+    /* only this thread removes frames, so that i is still the same one */
+    copy = gst_buffer_copy_deep (buffer);
+    g_mutex_lock (&self->lock);
+    if (i < pad->held->len) {
+      SecondFrame *frame = &g_array_index (pad->held, SecondFrame, i);
+
+      g_ptr_array_add (trash, frame->buffer);
+      frame->buffer = copy;
+      if (frame->guard) {
+        second_pool_guard_release (frame->guard);
+        g_clear_pointer (&frame->guard, second_pool_guard_unref);
+      }
+      pad->total_copied++;
+      copy = NULL;
+    }
+    g_mutex_unlock (&self->lock);
+    g_clear_pointer (&copy, gst_buffer_unref);
+    gst_buffer_unref (buffer);
+  }
+  g_ptr_array_unref (trash);
+}
+
+gboolean
+second_batcher_sink_query (GstAggregator * agg, GstAggregatorPad * pad,
+    GstQuery * query)
+{
+  if (GST_QUERY_TYPE (query) == GST_QUERY_DRAIN)
+    copy_held_frames (GST_SECOND_BATCHER (agg), GST_SECOND_BATCHER_PAD (pad));
+
+  return second_batcher_parent_class ()->sink_query (agg, pad, query);
+}
+
+/* --- allocation --- */
+
+static guint
+frames_to_hold (GstSecondBatcher * self, GstCaps * caps)
+{
+  const GstStructure *s = gst_caps_get_structure (caps, 0);
+  gint fps_n = 0, fps_d = 1;
+  guint64 duration;
+
+  g_mutex_lock (&self->lock);
+  duration = self->grid.duration;
+  g_mutex_unlock (&self->lock);
+  gst_structure_get_fraction (s, "framerate", &fps_n, &fps_d);
+
+  return second_window_frames_to_hold (duration, fps_n, fps_d);
+}
+
+static guint
+frame_size (GstCaps * caps)
+{
+  GstVideoInfo info;
+
+  if (gst_video_info_from_caps (&info, caps))
+    return (guint) GST_VIDEO_INFO_SIZE (&info);
+  return 0;
+}
+
+/* What an element downstream offers for the frames inside the batches - a
+ * shmframesink its slots - is as good for upstream as if it were linked
+ * directly, but for the number: the windows are held on top. */
+static gboolean
+pass_allocation (GstQuery * answer, GstQuery * query, guint hold)
+{
+  GstBufferPool *pool = NULL;
+  GstAllocator *allocator = NULL;
+  GstAllocationParams params;
+  guint size = 0, min = 0, max = 0, i, n;
+
+  if (gst_query_get_n_allocation_pools (answer) > 0)
+    gst_query_parse_nth_allocation_pool (answer, 0, &pool, &size, &min, &max);
+  n = gst_query_get_n_allocation_params (answer);
+  if (pool == NULL && n == 0)
+    return FALSE;
+
+  for (i = 0; i < n; i++) {
+    gst_query_parse_nth_allocation_param (answer, i, &allocator, &params);
+    gst_query_add_allocation_param (query, allocator, &params);
+    gst_clear_object (&allocator);
+  }
+  /* a pool that cannot hold the windows would stop upstream for good */
+  if (max > 0 && max < min + hold) {
+    gst_clear_object (&pool);
+    max = 0;
+  }
+  gst_query_add_allocation_pool (query, pool, size, min + hold, max);
+  gst_clear_object (&pool);
+  return TRUE;
+}
+
+gboolean
+second_batcher_propose_allocation (GstAggregator * agg, GstAggregatorPad * pad,
+    GstQuery * decide, GstQuery * query)
+{
+  GstSecondBatcher *self = GST_SECOND_BATCHER (agg);
+  GstQuery *answer;
+  GstCaps *caps;
+  gboolean need_pool, passed = FALSE;
+  guint hold;
+
+  gst_query_parse_allocation (query, &caps, &need_pool);
+  if (caps == NULL || gst_caps_is_empty (caps) || gst_caps_is_any (caps))
+    return FALSE;
+  hold = frames_to_hold (self, caps);
+
+  answer = gst_query_new_allocation (caps, need_pool);
+  if (gst_pad_peer_query (GST_AGGREGATOR_SRC_PAD (agg), answer))
+    passed = pass_allocation (answer, query, hold);
+  gst_query_unref (answer);
+  if (!passed)
+    gst_query_add_allocation_pool (query, NULL, frame_size (caps), hold, 0);
+  gst_query_add_allocation_meta (query, GST_VIDEO_META_API_TYPE, NULL);
+
+  return TRUE;
+}
+
+/* Batches have no memory. A pool that downstream offers may be the one that
+ * upstream uses by now; the base class would deactivate it. */
+gboolean
+second_batcher_decide_allocation (GstAggregator * agg, GstQuery * query)
+{
+  while (gst_query_get_n_allocation_pools (query) > 0)
+    gst_query_remove_nth_allocation_pool (query, 0);
+  return TRUE;
+}
+
+/* --- latency --- */
+
+/* Sets the base class's own latency property, which ours shadows */
+static void
+set_base_latency (GstSecondBatcher * self, GstClockTime latency)
+{
+  GObjectClass *klass = G_OBJECT_CLASS (second_batcher_parent_class ());
+  GParamSpec *pspec = g_object_class_find_property (klass, "latency");
+  GValue value = G_VALUE_INIT;
+
+  g_value_init (&value, G_TYPE_UINT64);
+  g_value_set_uint64 (&value, latency);
+  klass->set_property (G_OBJECT (self), pspec->param_id, &value, pspec);
+  g_value_unset (&value);
+}
+
+/* A batch leaves when its window is over, one window after its first frame. That
+ * latency is given to the base class as `latency`, not as a subclass's own:
+ * before 1.26.5 it sizes the pads' queues without the latter, so that with one
+ * silent live pad the others would lose frames. Where nothing is live, queues of
+ * a whole window would only cost memory. */
+void
+second_batcher_apply_latency (GstSecondBatcher * self)
+{
+  GstClockTime latency;
+
+  g_mutex_lock (&self->lock);
+  latency = self->latency;
+  if (self->live)
+    latency += self->grid.duration;
+  g_mutex_unlock (&self->lock);
+
+  set_base_latency (self, latency);
+}
+
+void
+second_batcher_update_latency (GstSecondBatcher * self)
+{
+  gboolean live = GST_CLOCK_TIME_IS_VALID (gst_aggregator_get_latency
+      (GST_AGGREGATOR (self)));
+  gboolean changed;
+
+  g_mutex_lock (&self->lock);
+  changed = live != self->live;
+  self->live = live;
+  g_mutex_unlock (&self->lock);
+
+  if (changed)
+    second_batcher_apply_latency (self);
+}

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Taking frames into the open window, from both threads that do so */
+#include "gstsecondbatcherpriv.h"
+
+static guint64
+position_locked (GstSecondBatcher * self, GstSecondBatcherPad * pad,
+    GstBuffer * buffer, gint64 time)
+{
+  GstClockTime duration = second_format_frame_duration (pad->format);
+
+  if (!GST_CLOCK_TIME_IS_VALID (duration))
+    duration = GST_BUFFER_DURATION (buffer);
+  return second_window_position (time,
+      second_window_tolerance (self->boundary_tolerance, duration));
+}
+
+static void
+count_late_locked (GstSecondBatcherPad * pad)
+{
+  pad->late++;
+  pad->total_late++;
+}
+
+/* A gap says that the stream has nothing up to the gap's end. It is a reason to
+ * close the window, never something to deliver. */
+static SecondTake
+take_gap_locked (GstSecondBatcher * self, guint64 pos, GstBuffer * buffer)
+{
+  guint64 end = pos;
+
+  if (GST_BUFFER_DURATION_IS_VALID (buffer))
+    end += GST_BUFFER_DURATION (buffer);
+  if (!self->open || end >= second_window_end (&self->grid, self->index))
+    return SECOND_TAKE_PAST;
+
+  self->gaps++;
+  if (gst_buffer_get_custom_meta (buffer, "GstAggregatorMissingDataMeta"))
+    self->missing_data++;
+  return SECOND_TAKE_DONE;
+}
+
+static guint
+wanted_frames_locked (GstSecondBatcher * self, GstSecondBatcherPad * pad)
+{
+  return second_window_frames_to_hold (self->grid.duration,
+      pad->format->fps_n, pad->format->fps_d);
+}
+
+static SecondTake
+hold_locked (GstSecondBatcher * self, GstSecondBatcherPad * pad,
+    GstBuffer * buffer, gint64 time, guint64 pos)
+{
+  SecondFrame frame = { buffer, NULL, NULL, (guint64) MAX (time, 0), pos,
+    FALSE
+  };
+
+  frame.guard = second_batcher_pad_guard_locked (pad, buffer,
+      wanted_frames_locked (self, pad));
+  if (frame.guard && second_pool_guard_is_low (frame.guard)) {
+    pad->total_copied++;
+    return SECOND_TAKE_COPY;
+  }
+
+  /* the window may have been delivered in part, up to the cut */
+  if (pos < self->cut) {
+    count_late_locked (pad);
+    frame.pos = self->cut;
+  }
+  gst_buffer_ref (buffer);
+  frame.format = second_format_ref (pad->format);
+  if (frame.guard)
+    second_pool_guard_ref (frame.guard);
+  second_batcher_pad_hold_locked (pad, &frame);
+  pad->total_frames++;
+  return SECOND_TAKE_DONE;
+}
+
+/* Does not take the caller's reference */
+static SecondTake
+take_locked (GstSecondBatcher * self, GstSecondBatcherPad * pad,
+    GstBuffer * buffer)
+{
+  guint64 pos;
+  gint64 time;
+
+  if (!second_batcher_map_time_locked (self, pad, buffer, &time))
+    return SECOND_TAKE_NO_TIME;
+  pos = position_locked (self, pad, buffer, time);
+
+  if (second_batcher_is_gap (buffer))
+    return take_gap_locked (self, pos, buffer);
+  if (second_batcher_is_clipped (pad->format, buffer))
+    return SECOND_TAKE_DONE;
+  if (!self->open || pos >= second_window_end (&self->grid, self->index))
+    return SECOND_TAKE_PAST;
+
+  if (!pad->has_phase) {
+    pad->phase = pos;
+    pad->has_phase = TRUE;
+  }
+  if (pos < self->cut && self->late == SECOND_LATE_DROP) {
+    count_late_locked (pad);
+    pad->dropped++;
+    pad->total_dropped++;
+    return SECOND_TAKE_DONE;
+  }
+  return hold_locked (self, pad, buffer, time, pos);
+}
+
+/* A copy has no pool, so that the second offer is not refused */
+static GstBuffer *
+copy_of (GstBuffer * buffer)
+{
+  GstBuffer *copy = gst_buffer_copy_deep (buffer);
+
+  gst_buffer_unref (buffer);
+  return copy;
+}
+
+/* Streaming thread. A frame may overtake the base class's queue when nothing is
+ * in it: then all that came before the frame has been dealt with. */
+GstFlowReturn
+second_batcher_pad_chain (GstPad * gstpad, GstObject * parent,
+    GstBuffer * buffer)
+{
+  GstSecondBatcher *self = GST_SECOND_BATCHER (parent);
+  GstSecondBatcherPad *pad = GST_SECOND_BATCHER_PAD (gstpad);
+  SecondTake take = SECOND_TAKE_PAST;
+  GstFlowReturn ret;
+
+  do {
+    if (take == SECOND_TAKE_COPY)
+      buffer = copy_of (buffer);
+    g_mutex_lock (&self->lock);
+    take = SECOND_TAKE_PAST;
+    if (pad->queued == 0 && self->flow == GST_FLOW_OK)
+      take = take_locked (self, pad, buffer);
+    if (take == SECOND_TAKE_PAST || take == SECOND_TAKE_NO_TIME)
+      pad->queued++;
+    g_mutex_unlock (&self->lock);
+  } while (take == SECOND_TAKE_COPY);
+
+  if (take == SECOND_TAKE_DONE) {
+    gst_buffer_unref (buffer);
+    return GST_FLOW_OK;
+  }
+
+  ret = pad->queue_chain (gstpad, parent, buffer);
+  if (ret != GST_FLOW_OK) {
+    g_mutex_lock (&self->lock);
+    second_batcher_pad_dequeued_locked (pad);
+    g_mutex_unlock (&self->lock);
+  }
+  return ret;
+}
+
+static void
+warn_about_reference (GstSecondBatcher * self, GstSecondBatcherPad * pad)
+{
+  gboolean warn;
+
+  g_mutex_lock (&self->lock);
+  warn = self->align == SECOND_ALIGN_REFERENCE_TIMESTAMP
+      && pad->has_shift && !pad->has_reference && !pad->warned_reference;
+  if (warn)
+    pad->warned_reference = TRUE;
+  g_mutex_unlock (&self->lock);
+
+  if (warn)
+    GST_ELEMENT_WARNING (self, STREAM, FORMAT,
+        ("Frames on pad %s carry no reference timestamp that is known here; "
+            "they are placed by the pipeline clock's UTC time. Give them a "
+            "timestamp/x-unix, x-ntp or x-ptp meta, or use align=utc for all.",
+            GST_PAD_NAME (pad)), (NULL));
+}
+
+/* Moves what belongs to the open window from the base class's queue */
+static GstFlowReturn
+take_from_pad (GstSecondBatcher * self, GstSecondBatcherPad * pad)
+{
+  GstAggregatorPad *aggpad = GST_AGGREGATOR_PAD (pad);
+  gboolean past = FALSE;
+  GstBuffer *buffer;
+
+  while (!past && (buffer = gst_aggregator_pad_peek_buffer (aggpad))) {
+    SecondTake take;
+
+    g_mutex_lock (&self->lock);
+    take = take_locked (self, pad, buffer);
+    g_mutex_unlock (&self->lock);
+
+    if (take == SECOND_TAKE_COPY) {
+      GstBuffer *copy = gst_buffer_copy_deep (buffer);
+
+      g_mutex_lock (&self->lock);
+      take = take_locked (self, pad, copy);
+      g_mutex_unlock (&self->lock);
+      gst_buffer_unref (copy);
+    }
+    gst_buffer_unref (buffer);
+
+    if (take == SECOND_TAKE_NO_TIME) {
+      GST_ELEMENT_ERROR (self, STREAM, FORMAT,
+          ("A frame on pad %s has no timestamp, so that it belongs to no "
+              "window; make upstream set PTS in a TIME segment (videorate or "
+              "do-timestamp=true may help).", GST_PAD_NAME (pad)), (NULL));
+      return GST_FLOW_ERROR;
+    }
+    past = take == SECOND_TAKE_PAST;
+    if (!past) {
+      gst_aggregator_pad_drop_buffer (aggpad);
+      g_mutex_lock (&self->lock);
+      second_batcher_pad_dequeued_locked (pad);
+      g_mutex_unlock (&self->lock);
+    }
+  }
+
+  past = past || gst_aggregator_pad_is_eos (aggpad);
+  g_mutex_lock (&self->lock);
+  pad->past = past;
+  g_mutex_unlock (&self->lock);
+  warn_about_reference (self, pad);
+  return GST_FLOW_OK;
+}
+
+GstFlowReturn
+second_batcher_take_queued (GstSecondBatcher * self, GPtrArray * pads)
+{
+  GstFlowReturn ret = GST_FLOW_OK;
+  guint i;
+
+  for (i = 0; i < pads->len && ret == GST_FLOW_OK; i++)
+    ret = take_from_pad (self, g_ptr_array_index (pads, i));
+  return ret;
+}
+
+/* The earliest frame at the heads of the queues: where the grid starts, and
+ * where it goes on after a hole. FALSE if there is no frame. */
+gboolean
+second_batcher_first_position (GstSecondBatcher * self, GPtrArray * pads,
+    guint64 * pos, gint64 * first_time)
+{
+  gboolean any = FALSE;
+  guint i;
+
+  for (i = 0; i < pads->len; i++) {
+    GstSecondBatcherPad *pad = g_ptr_array_index (pads, i);
+    GstBuffer *buffer =
+        gst_aggregator_pad_peek_buffer (GST_AGGREGATOR_PAD (pad));
+    gint64 time;
+
+    if (buffer == NULL)
+      continue;
+    g_mutex_lock (&self->lock);
+    if (!second_batcher_is_gap (buffer)
+        && second_batcher_map_time_locked (self, pad, buffer, &time)
+        && !second_batcher_is_clipped (pad->format, buffer)) {
+      guint64 p = position_locked (self, pad, buffer, time);
+
+      if (!any || p < *pos) {
+        *pos = p;
+        *first_time = time;
+      }
+      any = TRUE;
+    }
+    g_mutex_unlock (&self->lock);
+    gst_buffer_unref (buffer);
+  }
+  return any;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Window arithmetic. Pure: nothing here knows elements, pads or buffers.
+ *
+ * A grid has windows 0, 1, 2 ...; window N is [N * hop, N * hop + duration).
+ * The position of a frame on the grid is its time plus the boundary tolerance,
+ * so that a frame a little below a boundary belongs to the later window.
+ */
+#ifndef SECOND_WINDOW_H
+#define SECOND_WINDOW_H
+
+#include <gst/gst.h>
+
+typedef struct
+{
+  guint64 duration;
+  guint64 hop;                  /* 0 < hop <= duration */
+} SecondGrid;
+
+guint64 second_window_start (const SecondGrid * grid, guint64 index);
+guint64 second_window_end (const SecondGrid * grid, guint64 index);
+
+/* The earliest and the latest window that contain a position */
+guint64 second_window_first (const SecondGrid * grid, guint64 pos);
+guint64 second_window_last (const SecondGrid * grid, guint64 pos);
+
+guint64 second_window_tolerance (guint64 setting, guint64 frame_duration);
+
+/* A time may lie before the grid's zero; a position may not */
+guint64 second_window_position (gint64 time, guint64 tolerance);
+
+/* How many frames a stream with a frame at phase has in [start, end) */
+guint second_window_expected (guint64 start, guint64 end, guint64 phase,
+    gint fps_n, gint fps_d);
+
+/* How many frames a batcher may hold: two windows and what is on its way */
+guint second_window_frames_to_hold (guint64 duration, gint fps_n, gint fps_d);
+
+/* Reference clocks to nanoseconds since 1970 UTC; FALSE if before that */
+gboolean second_window_ntp_to_unix (guint64 ntp, guint64 * unix_time);
+gboolean second_window_tai_to_unix (guint64 tai, guint64 * unix_time);
+
+#endif /* SECOND_WINDOW_H */
