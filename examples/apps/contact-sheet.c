@@ -7,23 +7,24 @@
 #define CELL_WIDTH 192
 #define CELL_HEIGHT 144
 #define GAP 4
+#define FORMAT GST_VIDEO_FORMAT_RGB
+#define PIXEL 3                 /* bytes */
 
 static GstBuffer *
 make_canvas (GstVideoInfo * info, guint n_rows)
 {
   GstBuffer *canvas;
 
-  gst_video_info_set_format (info, GST_VIDEO_FORMAT_RGBx,
+  gst_video_info_set_format (info, FORMAT,
       GAP + COLUMNS * (CELL_WIDTH + GAP), GAP + n_rows * (CELL_HEIGHT + GAP));
   canvas = gst_buffer_new_allocate (NULL, GST_VIDEO_INFO_SIZE (info), NULL);
   gst_buffer_memset (canvas, 0, 0x20, GST_VIDEO_INFO_SIZE (info));
   return canvas;
 }
 
-/* The converter scales into this part of the canvas and leaves the rest of it
- * as it is; the picture keeps its shape. */
-static GstStructure *
-cell_options (const GstVideoInfo * info, guint row, guint column)
+/* Where in its cell the picture goes, which keeps its shape. */
+static GstVideoRectangle
+place_in_cell (const GstVideoInfo * info, guint row, guint column)
 {
   GstVideoRectangle picture = { 0, 0, GST_VIDEO_INFO_WIDTH (info),
     GST_VIDEO_INFO_HEIGHT (info)
@@ -33,37 +34,74 @@ cell_options (const GstVideoInfo * info, guint row, guint column)
   picture.w = gst_util_uint64_scale_int (picture.w, GST_VIDEO_INFO_PAR_N (info),
       GST_VIDEO_INFO_PAR_D (info));
   gst_video_sink_center_rect (picture, cell, &place, TRUE);
-  return gst_structure_new ("options",
-      GST_VIDEO_CONVERTER_OPT_DEST_X, G_TYPE_INT,
-      (gint) (GAP + column * (CELL_WIDTH + GAP)) + place.x,
-      GST_VIDEO_CONVERTER_OPT_DEST_Y, G_TYPE_INT,
-      (gint) (GAP + row * (CELL_HEIGHT + GAP)) + place.y,
-      GST_VIDEO_CONVERTER_OPT_DEST_WIDTH, G_TYPE_INT, place.w,
-      GST_VIDEO_CONVERTER_OPT_DEST_HEIGHT, G_TYPE_INT, place.h,
-      GST_VIDEO_CONVERTER_OPT_FILL_BORDER, G_TYPE_BOOLEAN, FALSE, NULL);
+  place.x += GAP + column * (CELL_WIDTH + GAP);
+  place.y += GAP + row * (CELL_HEIGHT + GAP);
+  return place;
+}
+
+/* Not scaled into the canvas itself: a GstVideoConverter writes whole lines,
+ * also left and right of the rectangle that it was given. */
+static GstBuffer *
+scale (const GstVideoFrame * frame, const GstVideoInfo * info)
+{
+  GstVideoInfo from = frame->info;
+  GstBuffer *picture =
+      gst_buffer_new_allocate (NULL, GST_VIDEO_INFO_SIZE (info), NULL);
+  GstVideoConverter *converter;
+  GstVideoFrame out;
+
+  /* The converter of 1.22 asks for equal rates, and a picture has none. */
+  from.fps_n = info->fps_n;
+  from.fps_d = info->fps_d;
+  converter = gst_video_converter_new (&from, info, NULL);
+  if (converter && gst_video_frame_map (&out, info, picture, GST_MAP_WRITE)) {
+    gst_video_converter_frame (converter, frame, &out);
+    gst_video_frame_unmap (&out);
+  } else {
+    gst_clear_buffer (&picture);
+  }
+  g_clear_pointer (&converter, gst_video_converter_free);
+  return picture;
+}
+
+static gboolean
+copy_into (GstVideoFrame * canvas, GstBuffer * picture,
+    const GstVideoInfo * info, const GstVideoRectangle * place)
+{
+  GstVideoFrame frame;
+  gint stride = GST_VIDEO_FRAME_PLANE_STRIDE (canvas, 0);
+  guint8 *out = GST_VIDEO_FRAME_PLANE_DATA (canvas, 0);
+
+  if (!gst_video_frame_map (&frame, info, picture, GST_MAP_READ))
+    return FALSE;
+  out += (gsize) place->y * stride + place->x * PIXEL;
+  for (gint y = 0; y < place->h; y++)
+    memcpy (out + (gsize) y * stride, (guint8 *)
+        GST_VIDEO_FRAME_PLANE_DATA (&frame, 0) +
+        (gsize) y * GST_VIDEO_FRAME_PLANE_STRIDE (&frame, 0),
+        (gsize) place->w * PIXEL);
+  gst_video_frame_unmap (&frame);
+  return TRUE;
 }
 
 static gboolean
 draw_cell (GstVideoFrame * canvas, const GstVideoInfo * info,
     GstBuffer * buffer, guint row, guint column)
 {
-  GstVideoInfo in_info = *info;
-  GstVideoConverter *converter;
+  GstVideoRectangle place = place_in_cell (info, row, column);
+  GstVideoInfo small;
   GstVideoFrame frame;
+  GstBuffer *picture;
+  gboolean drawn;
 
-  /* Before 1.24 the converter asks for equal rates, and a picture has none. */
-  in_info.fps_n = canvas->info.fps_n;
-  in_info.fps_d = canvas->info.fps_d;
-  if (!gst_video_frame_map (&frame, &in_info, buffer, GST_MAP_READ))
+  gst_video_info_set_format (&small, FORMAT, place.w, place.h);
+  if (!gst_video_frame_map (&frame, info, buffer, GST_MAP_READ))
     return FALSE;
-  converter = gst_video_converter_new (&in_info, &canvas->info,
-      cell_options (info, row, column));
-  if (converter) {
-    gst_video_converter_frame (converter, &frame, canvas);
-    gst_video_converter_free (converter);
-  }
+  picture = scale (&frame, &small);
   gst_video_frame_unmap (&frame);
-  return converter != NULL;
+  drawn = picture && copy_into (canvas, picture, &small, &place);
+  gst_clear_buffer (&picture);
+  return drawn;
 }
 
 static gboolean

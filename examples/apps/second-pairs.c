@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The two processes behind the producers of scripts/demo, as an application
- * would embed them:
+ * The four processes of scripts/demo, as an application would embed them:
  *
+ *   second-pairs produce --input FILE --output A
+ *   second-pairs produce --input FILE --output B
  *   second-pairs batch --input A --input B --output C
  *   second-pairs pairs --input C
  *
- * The first receives the frames of the sockets A and B, makes a batch of each
- * second and passes it on through the socket C. The second receives the
- * batches, which is where an algorithm would start. Both print one JSON line
- * per second, with times of CLOCK_MONOTONIC, which all processes share.
+ * Two decode a file each and publish its frames on the sockets A and B. The
+ * third makes a batch of each second and passes it on through the socket C.
+ * The fourth receives the batches, which is where an algorithm would start.
+ * The last two print one JSON line per second, with times of CLOCK_MONOTONIC,
+ * which all processes share.
  *
  *   second-pairs frames --input FILE
  *
@@ -25,11 +27,13 @@
 static const struct
 {
   const gchar *name;
+  gboolean publishes;
   gboolean (*run) (const Options * options);
 } modes[] = {
-  {"batch", run_batch},
-  {"pairs", run_pairs},
-  {"frames", run_frames},
+  {"produce", TRUE, run_produce},
+  {"batch", TRUE, run_batch},
+  {"pairs", FALSE, run_pairs},
+  {"frames", FALSE, run_frames},
 };
 
 typedef struct
@@ -134,18 +138,18 @@ parse_options (gint * argc, gchar *** argv, Options * options)
     {"input", 'i', 0, G_OPTION_ARG_FILENAME_ARRAY, &options->inputs,
         "socket (or file) to read; once per stream", "PATH"},
     {"output", 'o', 0, G_OPTION_ARG_FILENAME, &options->output,
-        "batch: socket for the batches", "PATH"},
+        "produce, batch: socket to publish on", "PATH"},
     {"sheet", 0, 0, G_OPTION_ARG_FILENAME, &options->sheet,
         "pairs: write a contact sheet of the fullest batch", "PNG"},
     {"digests", 0, 0, G_OPTION_ARG_FILENAME, &options->digests,
         "pairs, frames: write a checksum of each frame", "FILE"},
     {"seconds", 0, 0, G_OPTION_ARG_DOUBLE, &options->seconds,
-        "frames: stop at this position (0: at the end)", "N"},
+        "produce, frames: stop at this position (0: at the end)", "N"},
     {"offline", 0, 0, G_OPTION_ARG_NONE, &options->offline,
-        "the sources are files that nobody paces", NULL},
+        "files that nobody paces: as fast as they can be used", NULL},
     G_OPTION_ENTRY_NULL
   };
-  GOptionContext *context = g_option_context_new ("batch|pairs|frames");
+  GOptionContext *context = g_option_context_new ("produce|batch|pairs|frames");
   GError *error = NULL;
   gboolean parsed;
 
@@ -160,25 +164,33 @@ parse_options (gint * argc, gchar *** argv, Options * options)
   return parsed;
 }
 
+static gboolean
+run_mode (const gchar * name, const Options * options)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (modes); i++) {
+    if (g_strcmp0 (name, modes[i].name) != 0)
+      continue;
+    if (options->inputs && (options->output || !modes[i].publishes))
+      return modes[i].run (options);
+    g_printerr ("%s needs --input%s\n", name,
+        modes[i].publishes ? " and --output" : "");
+    return FALSE;
+  }
+  g_printerr ("the first argument is the mode; see --help\n");
+  return FALSE;
+}
+
 int
 main (int argc, char **argv)
 {
   Options options = { 0 };
-  gboolean done = FALSE, known = FALSE;
+  gboolean done;
 
   /* A reader of these lines wants each when it is printed. */
   setvbuf (stdout, NULL, _IOLBF, BUFSIZ);
   if (!parse_options (&argc, &argv, &options))
     return EXIT_FAILURE;
-
-  for (guint i = 0; i < G_N_ELEMENTS (modes) && argc == 2; i++) {
-    if (g_str_equal (argv[1], modes[i].name) && options.inputs) {
-      known = TRUE;
-      done = modes[i].run (&options);
-    }
-  }
-  if (!known)
-    g_printerr ("a mode and at least one --input are needed; see --help\n");
+  done = run_mode (argc == 2 ? argv[1] : NULL, &options);
 
   g_strfreev (options.inputs);
   g_free (options.output);

@@ -6,16 +6,17 @@
 
 typedef struct
 {
-  gchar **inputs;               /* sockets, or the file that "frames" decodes */
-  gchar *output;                /* socket of the batches */
+  gchar **inputs;               /* sockets or files */
+  gchar *output;                /* socket to publish on */
   gchar *sheet;                 /* PNG to draw a batch on */
   gchar *digests;               /* file for one line per frame */
   gdouble seconds;
   gboolean offline;
 } Options;
 
-/* The three modes. Each builds its pipeline, runs it to its end, and returns
- * whether that was EOS. */
+/* The modes. Each builds its pipeline, runs it to its end, and returns whether
+ * that was EOS. */
+gboolean run_produce (const Options * options);
 gboolean run_batch (const Options * options);
 gboolean run_pairs (const Options * options);
 gboolean run_frames (const Options * options);
