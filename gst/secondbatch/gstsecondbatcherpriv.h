@@ -6,7 +6,7 @@
  * aggregate(). A frame of the open window goes from its streaming thread
  * straight into the pad's list (gstsecondbatchertake.c) without waking anybody;
  * only a frame past the window, or one behind a queued event, goes through the
- * base class's queue and wakes the task.
+ * base class's queue and wakes the task, whose next stop is get_next_time().
  *
  * Lock order: base class's source lock, element's object lock, base class's pad
  * lock, pad's object lock, then `lock`. `lock` is a leaf: nothing is pushed,
@@ -146,6 +146,7 @@ GstFlowReturn second_batcher_pad_chain (GstPad * pad, GstObject * parent,
     GstBuffer * buffer);
 GstFlowReturn second_batcher_take_queued (GstSecondBatcher * self,
     GPtrArray * pads);
+void second_batcher_drain (GstSecondBatcher * self, GPtrArray * pads);
 gboolean second_batcher_first_position (GstSecondBatcher * self,
     GPtrArray * pads, guint64 * pos, gint64 * first_time);
 

@@ -174,40 +174,28 @@ warn_about_reference (GstSecondBatcher * self, GstSecondBatcherPad * pad)
             GST_PAD_NAME (pad)), (NULL));
 }
 
-/* Moves what belongs to the open window from the base class's queue */
-static GstFlowReturn
+/* Moves what belongs to the open window from the base class's queue. Returns why
+ * it stopped: DONE if the queue is empty. */
+static SecondTake
 take_from_pad (GstSecondBatcher * self, GstSecondBatcherPad * pad)
 {
   GstAggregatorPad *aggpad = GST_AGGREGATOR_PAD (pad);
-  gboolean past = FALSE;
+  SecondTake take = SECOND_TAKE_DONE;
   GstBuffer *buffer;
+  gboolean eos;
 
-  while (!past && (buffer = gst_aggregator_pad_peek_buffer (aggpad))) {
-    SecondTake take;
-
-    g_mutex_lock (&self->lock);
-    take = take_locked (self, pad, buffer);
-    g_mutex_unlock (&self->lock);
-
-    if (take == SECOND_TAKE_COPY) {
-      GstBuffer *copy = gst_buffer_copy_deep (buffer);
-
+  while (take == SECOND_TAKE_DONE
+      && (buffer = gst_aggregator_pad_peek_buffer (aggpad))) {
+    do {
+      if (take == SECOND_TAKE_COPY)
+        buffer = copy_of (buffer);
       g_mutex_lock (&self->lock);
-      take = take_locked (self, pad, copy);
+      take = take_locked (self, pad, buffer);
       g_mutex_unlock (&self->lock);
-      gst_buffer_unref (copy);
-    }
+    } while (take == SECOND_TAKE_COPY);
     gst_buffer_unref (buffer);
 
-    if (take == SECOND_TAKE_NO_TIME) {
-      GST_ELEMENT_ERROR (self, STREAM, FORMAT,
-          ("A frame on pad %s has no timestamp, so that it belongs to no "
-              "window; make upstream set PTS in a TIME segment (videorate or "
-              "do-timestamp=true may help).", GST_PAD_NAME (pad)), (NULL));
-      return GST_FLOW_ERROR;
-    }
-    past = take == SECOND_TAKE_PAST;
-    if (!past) {
+    if (take == SECOND_TAKE_DONE) {
       gst_aggregator_pad_drop_buffer (aggpad);
       g_mutex_lock (&self->lock);
       second_batcher_pad_dequeued_locked (pad);
@@ -215,23 +203,43 @@ take_from_pad (GstSecondBatcher * self, GstSecondBatcherPad * pad)
     }
   }
 
-  past = past || gst_aggregator_pad_is_eos (aggpad);
+  eos = gst_aggregator_pad_is_eos (aggpad);
   g_mutex_lock (&self->lock);
-  pad->past = past;
+  pad->past = eos || take == SECOND_TAKE_PAST;
   g_mutex_unlock (&self->lock);
-  warn_about_reference (self, pad);
-  return GST_FLOW_OK;
+  return take;
 }
 
 GstFlowReturn
 second_batcher_take_queued (GstSecondBatcher * self, GPtrArray * pads)
 {
-  GstFlowReturn ret = GST_FLOW_OK;
   guint i;
 
-  for (i = 0; i < pads->len && ret == GST_FLOW_OK; i++)
-    ret = take_from_pad (self, g_ptr_array_index (pads, i));
-  return ret;
+  for (i = 0; i < pads->len; i++) {
+    GstSecondBatcherPad *pad = g_ptr_array_index (pads, i);
+
+    if (take_from_pad (self, pad) == SECOND_TAKE_NO_TIME) {
+      GST_ELEMENT_ERROR (self, STREAM, FORMAT,
+          ("A frame on pad %s has no timestamp, so that it belongs to no "
+              "window; make upstream set PTS in a TIME segment (videorate or "
+              "do-timestamp=true may help).", GST_PAD_NAME (pad)), (NULL));
+      return GST_FLOW_ERROR;
+    }
+    warn_about_reference (self, pad);
+  }
+  return GST_FLOW_OK;
+}
+
+/* A frame that came while the one before it was still queued is queued too, and
+ * the base class does not call aggregate() for it unless every pad has one. The
+ * source pad's task comes by here before each wait, with the source lock. */
+void
+second_batcher_drain (GstSecondBatcher * self, GPtrArray * pads)
+{
+  guint i;
+
+  for (i = 0; i < pads->len; i++)
+    take_from_pad (self, g_ptr_array_index (pads, i));
 }
 
 /* The earliest frame at the heads of the queues: where the grid starts, and

@@ -90,13 +90,16 @@ gboolean
 second_batcher_is_clipped (const SecondFormat * format, GstBuffer * buffer)
 {
   GstClockTime start = GST_BUFFER_PTS (buffer);
-  GstClockTime stop = GST_CLOCK_TIME_NONE;
+  GstClockTime duration = GST_BUFFER_DURATION (buffer);
   guint64 unused;
 
-  if (GST_BUFFER_DURATION_IS_VALID (buffer))
-    stop = start + GST_BUFFER_DURATION (buffer);
-  return !gst_segment_clip (&format->segment, GST_FORMAT_TIME, start, stop,
-      &unused, &unused);
+  /* an open end would lie in any segment */
+  if (!GST_CLOCK_TIME_IS_VALID (duration))
+    duration = second_format_frame_duration (format);
+  if (!GST_CLOCK_TIME_IS_VALID (duration))
+    duration = 0;
+  return !gst_segment_clip (&format->segment, GST_FORMAT_TIME, start,
+      start + duration, &unused, &unused);
 }
 
 static gboolean
@@ -211,10 +214,11 @@ second_batcher_get_next_time (GstAggregator * agg)
   gint64 time;
   gboolean open;
 
+  second_batcher_drain (self, pads);
+
   g_mutex_lock (&self->lock);
   open = self->open;
   g_mutex_unlock (&self->lock);
-
   if (!open && !second_batcher_first_position (self, pads, &pos,
           &time))
     return GST_CLOCK_TIME_NONE;

@@ -2,13 +2,15 @@
 #include "config.h"
 
 #include "gstsecondbatcher.h"
+#include "gstsecondsplitter.h"
 
 static gboolean
 plugin_init (GstPlugin * plugin)
 {
-  return GST_ELEMENT_REGISTER (secondbatcher, plugin);
+  return GST_ELEMENT_REGISTER (secondbatcher, plugin)
+      && GST_ELEMENT_REGISTER (secondsplitter, plugin);
 }
 
 GST_PLUGIN_DEFINE (GST_VERSION_MAJOR, GST_VERSION_MINOR, secondbatch,
-    "Batches of one second from several streams, by reference",
+    "Batches of one second from several streams, and back",
     plugin_init, VERSION, GST_LICENSE, GST_PACKAGE_NAME, GST_PACKAGE_ORIGIN)

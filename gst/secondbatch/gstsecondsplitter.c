@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/**
+ * SECTION:element-secondsplitter
+ * @title: secondsplitter
+ * @short_description: the batches of secondbatcher back into their streams
+ *
+ * Stream K of the batches comes out of pad `src_K`, with the caps, segment,
+ * stream id, events and frames that went into the batcher. As after any
+ * demuxer, each source pad wants a queue behind it.
+ *
+ * All state belongs to the sink pad's streaming thread; states change while it
+ * is stopped. There is no lock.
+ */
+#include "gstsecondsplitter.h"
+#include "gstsecondbatchmeta.h"
+#include "splitstream.h"
+
+struct _GstSecondSplitter
+{
+  GstElement parent;
+
+  GstPad *sinkpad;
+  GPtrArray *streams;           /* of SplitStream */
+  GstFlowCombiner *flows;
+  guint group_id;
+  guint64 window_end;           /* of the last batch, in its alignment */
+  gboolean no_more_pads;
+};
+
+GST_DEBUG_CATEGORY_STATIC (second_splitter_debug);
+#define GST_CAT_DEFAULT second_splitter_debug
+
+static GstStaticPadTemplate sink_template =
+GST_STATIC_PAD_TEMPLATE ("sink", GST_PAD_SINK, GST_PAD_ALWAYS,
+    GST_STATIC_CAPS (GST_SECOND_BATCH_CAPS_NAME));
+
+static GstStaticPadTemplate src_template =
+GST_STATIC_PAD_TEMPLATE ("src_%u", GST_PAD_SRC, GST_PAD_SOMETIMES,
+    GST_STATIC_CAPS_ANY);
+
+G_DEFINE_TYPE (GstSecondSplitter, gst_second_splitter, GST_TYPE_ELEMENT);
+GST_ELEMENT_REGISTER_DEFINE (secondsplitter, "secondsplitter", GST_RANK_NONE,
+    GST_TYPE_SECOND_SPLITTER);
+
+static SplitStream *
+get_stream (GstSecondSplitter * self, guint k)
+{
+  while (self->streams->len <= k)
+    g_ptr_array_add (self->streams, split_stream_new ());
+  return g_ptr_array_index (self->streams, k);
+}
+
+/* --- pads --- */
+
+static void
+add_pad (GstSecondSplitter * self, SplitStream * stream, guint k)
+{
+  gchar *name = g_strdup_printf ("src_%u", k);
+
+  stream->pad = gst_pad_new_from_static_template (&src_template, name);
+  g_free (name);
+  gst_pad_use_fixed_caps (stream->pad);
+  gst_pad_set_active (stream->pad, TRUE);
+  split_stream_push_headers (stream, self->group_id);
+  gst_flow_combiner_add_pad (self->flows, stream->pad);
+  gst_element_add_pad (GST_ELEMENT_CAST (self), stream->pad);
+}
+
+static void
+remove_pad (GstSecondSplitter * self, SplitStream * stream)
+{
+  if (stream->pad == NULL)
+    return;
+  gst_flow_combiner_remove_pad (self->flows, stream->pad);
+  gst_pad_set_active (stream->pad, FALSE);
+  gst_element_remove_pad (GST_ELEMENT_CAST (self), stream->pad);
+  stream->pad = NULL;
+}
+
+/* Streams that the batcher no longer has */
+static void
+drop_streams_from (GstSecondSplitter * self, guint n)
+{
+  while (self->streams->len > n) {
+    SplitStream *stream = g_ptr_array_index (self->streams,
+        self->streams->len - 1);
+
+    if (stream->pad)
+      gst_pad_push_event (stream->pad, gst_event_new_eos ());
+    remove_pad (self, stream);
+    g_ptr_array_set_size (self->streams, (gint) self->streams->len - 1);
+  }
+}
+
+/* --- data --- */
+
+static void
+read_batch (GstSecondSplitter * self, GstBuffer * batch, guint n)
+{
+  guint k;
+
+  drop_streams_from (self, n);
+  for (k = 0; k < n; k++) {
+    SplitStream *stream = get_stream (self, k);
+
+    if (!split_stream_read (stream, batch, k))
+      continue;
+    if (stream->pad == NULL)
+      add_pad (self, stream, k);
+    else
+      split_stream_push_headers (stream, self->group_id);
+  }
+  if (!self->no_more_pads) {
+    self->no_more_pads = TRUE;
+    gst_element_no_more_pads (GST_ELEMENT_CAST (self));
+  }
+}
+
+/* The stream whose next frame comes first */
+static SplitStream *
+pick_stream (GstSecondSplitter * self, gboolean skip)
+{
+  SplitStream *first = NULL;
+  GstClockTime best = GST_CLOCK_TIME_NONE;
+  guint k;
+
+  for (k = 0; k < self->streams->len; k++) {
+    SplitStream *stream = g_ptr_array_index (self->streams, k);
+    GstClockTime time;
+
+    if (stream->pad == NULL)
+      continue;
+    time = split_stream_peek (stream, skip);
+    if (GST_CLOCK_TIME_IS_VALID (time) && (first == NULL || time < best)) {
+      first = stream;
+      best = time;
+    }
+  }
+  return first;
+}
+
+static GstFlowReturn
+push_frames (GstSecondSplitter * self, gboolean skip)
+{
+  GstFlowReturn ret = GST_FLOW_OK;
+  SplitStream *stream;
+
+  while (ret == GST_FLOW_OK && (stream = pick_stream (self, skip)))
+    ret = gst_flow_combiner_update_pad_flow (self->flows, stream->pad,
+        split_stream_push_next (stream));
+  return ret;
+}
+
+static GstFlowReturn
+gst_second_splitter_chain (GstPad * pad, GstObject * parent, GstBuffer * batch)
+{
+  GstSecondSplitter *self = GST_SECOND_SPLITTER (parent);
+  guint64 start = gst_second_batch_get_window_start (batch);
+  GstFlowReturn ret;
+  guint k;
+
+  if (gst_second_batch_get_structure (batch) == NULL) {
+    GST_ELEMENT_ERROR (self, STREAM, WRONG_TYPE,
+        ("A buffer without %s is not a batch; link secondsplitter after "
+            "secondbatcher.", GST_SECOND_BATCH_META_NAME), (NULL));
+    gst_buffer_unref (batch);
+    return GST_FLOW_ERROR;
+  }
+
+  read_batch (self, batch, gst_second_batch_get_n_streams (batch));
+  ret = push_frames (self, start < self->window_end);
+  self->window_end = start + gst_second_batch_get_window_duration (batch);
+  for (k = 0; k < self->streams->len && ret == GST_FLOW_OK; k++) {
+    SplitStream *stream = g_ptr_array_index (self->streams, k);
+
+    if (stream->pad)
+      split_stream_finish (stream, batch);
+  }
+  gst_buffer_unref (batch);
+  return ret;
+}
+
+/* --- events and queries --- */
+
+static gboolean
+keep_stream_event (GstSecondSplitter * self, GstEvent * event)
+{
+  guint k;
+
+  if (!gst_event_has_name (event, GST_SECOND_BATCH_EVENT_NAME)
+      || !gst_structure_get_uint (gst_event_get_structure (event), "stream",
+          &k) || k > G_MAXUINT16)
+    return FALSE;
+  g_queue_push_tail (&get_stream (self, k)->events, event);
+  return TRUE;
+}
+
+static void
+push_gap (GstSecondSplitter * self, GstEvent * event)
+{
+  GstClockTime time, duration;
+  guint k;
+
+  gst_event_parse_gap (event, &time, &duration);
+  for (k = 0; k < self->streams->len; k++) {
+    SplitStream *stream = g_ptr_array_index (self->streams, k);
+
+    if (stream->pad)
+      split_stream_push_gap (stream, time, duration);
+  }
+}
+
+static gboolean
+gst_second_splitter_sink_event (GstPad * pad, GstObject * parent,
+    GstEvent * event)
+{
+  GstSecondSplitter *self = GST_SECOND_SPLITTER (parent);
+  guint k;
+
+  switch (GST_EVENT_TYPE (event)) {
+    case GST_EVENT_STREAM_START:
+      if (!gst_event_parse_group_id (event, &self->group_id))
+        self->group_id = gst_util_group_id_next ();
+      break;
+    case GST_EVENT_CAPS:
+    case GST_EVENT_SEGMENT:
+      break;                    /* the streams have their own */
+    case GST_EVENT_GAP:
+      push_gap (self, event);
+      break;
+    case GST_EVENT_CUSTOM_DOWNSTREAM:
+      if (keep_stream_event (self, event))
+        return TRUE;
+      return gst_pad_event_default (pad, parent, event);
+    case GST_EVENT_FLUSH_STOP:
+      for (k = 0; k < self->streams->len; k++)
+        split_stream_flush (g_ptr_array_index (self->streams, k));
+      gst_flow_combiner_reset (self->flows);
+      self->window_end = 0;
+      return gst_pad_event_default (pad, parent, event);
+    default:
+      return gst_pad_event_default (pad, parent, event);
+  }
+  gst_event_unref (event);
+  return TRUE;
+}
+
+static gboolean
+gst_second_splitter_sink_query (GstPad * pad, GstObject * parent,
+    GstQuery * query)
+{
+  /* an answer of one of the streams would be taken for one about all */
+  if (GST_QUERY_TYPE (query) == GST_QUERY_ALLOCATION)
+    return FALSE;
+  return gst_pad_query_default (pad, parent, query);
+}
+
+/* --- GObject --- */
+
+static void
+reset (GstSecondSplitter * self)
+{
+  guint k;
+
+  for (k = 0; k < self->streams->len; k++)
+    remove_pad (self, g_ptr_array_index (self->streams, k));
+  g_ptr_array_set_size (self->streams, 0);
+  gst_flow_combiner_reset (self->flows);
+  self->window_end = 0;
+  self->no_more_pads = FALSE;
+}
+
+static GstStateChangeReturn
+gst_second_splitter_change_state (GstElement * element,
+    GstStateChange transition)
+{
+  GstStateChangeReturn ret = GST_ELEMENT_CLASS
+      (gst_second_splitter_parent_class)->change_state (element, transition);
+
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY)
+    reset (GST_SECOND_SPLITTER (element));
+  return ret;
+}
+
+static void
+gst_second_splitter_finalize (GObject * object)
+{
+  GstSecondSplitter *self = GST_SECOND_SPLITTER (object);
+
+  g_ptr_array_unref (self->streams);
+  gst_flow_combiner_free (self->flows);
+  G_OBJECT_CLASS (gst_second_splitter_parent_class)->finalize (object);
+}
+
+static void
+gst_second_splitter_class_init (GstSecondSplitterClass * klass)
+{
+  GstElementClass *element_class = GST_ELEMENT_CLASS (klass);
+
+  GST_DEBUG_CATEGORY_INIT (second_splitter_debug, "secondsplitter", 0,
+      "batches of one second back into streams");
+  gst_second_batch_meta_register ();
+
+  G_OBJECT_CLASS (klass)->finalize = gst_second_splitter_finalize;
+  element_class->change_state = gst_second_splitter_change_state;
+  gst_element_class_add_static_pad_template (element_class, &sink_template);
+  gst_element_class_add_static_pad_template (element_class, &src_template);
+  gst_element_class_set_static_metadata (element_class, "Second splitter",
+      "Demuxer/Video", "Puts the batches of secondbatcher back into streams",
+      "The gst-shmframe developers");
+}
+
+static void
+gst_second_splitter_init (GstSecondSplitter * self)
+{
+  self->streams = g_ptr_array_new_with_free_func
+      ((GDestroyNotify) split_stream_free);
+  self->flows = gst_flow_combiner_new ();
+  self->sinkpad = gst_pad_new_from_static_template (&sink_template, "sink");
+  gst_pad_set_chain_function (self->sinkpad, gst_second_splitter_chain);
+  gst_pad_set_event_function (self->sinkpad, gst_second_splitter_sink_event);
+  gst_pad_set_query_function (self->sinkpad, gst_second_splitter_sink_query);
+  gst_element_add_pad (GST_ELEMENT_CAST (self), self->sinkpad);
+}

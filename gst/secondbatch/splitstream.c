@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "splitstream.h"
+#include "gstsecondbatchmeta.h"
+
+SplitStream *
+split_stream_new (void)
+{
+  SplitStream *stream = g_new0 (SplitStream, 1);
+
+  gst_segment_init (&stream->segment, GST_FORMAT_UNDEFINED);
+  g_queue_init (&stream->events);
+  stream->last = GST_CLOCK_TIME_NONE;
+  return stream;
+}
+
+static void
+clear_events (SplitStream * stream)
+{
+  GstEvent *event;
+
+  while ((event = g_queue_pop_head (&stream->events)))
+    gst_event_unref (event);
+}
+
+void
+split_stream_free (SplitStream * stream)
+{
+  clear_events (stream);
+  gst_clear_caps (&stream->caps);
+  g_free (stream->stream_id);
+  g_free (stream);
+}
+
+void
+split_stream_flush (SplitStream * stream)
+{
+  clear_events (stream);
+  stream->has_segment = FALSE;
+  stream->last = GST_CLOCK_TIME_NONE;
+}
+
+gboolean
+split_stream_read (SplitStream * stream, GstBuffer * batch, guint k)
+{
+  const GstSegment *segment = gst_second_batch_get_segment (batch, k);
+  const gchar *stream_id = gst_second_batch_get_stream_id (batch, k);
+  GstCaps *caps = gst_second_batch_get_caps (batch, k);
+
+  stream->list = gst_second_batch_get_buffers (batch, k);
+  stream->next = 0;
+  if (caps == NULL || segment == NULL || segment->format != GST_FORMAT_TIME)
+    return FALSE;
+
+  if (g_strcmp0 (stream_id, stream->stream_id) != 0) {
+    g_free (stream->stream_id);
+    stream->stream_id = g_strdup (stream_id);
+    stream->started = FALSE;
+  }
+  if (stream->caps == NULL || !gst_caps_is_equal (caps, stream->caps)) {
+    gst_caps_replace (&stream->caps, caps);
+    if (stream->pad && stream->started)
+      gst_pad_push_event (stream->pad, gst_event_new_caps (caps));
+  }
+  if (!gst_segment_is_equal (segment, &stream->segment)) {
+    gst_segment_copy_into (segment, &stream->segment);
+    stream->has_segment = FALSE;
+  }
+  return TRUE;
+}
+
+void
+split_stream_push_headers (SplitStream * stream, guint group_id)
+{
+  if (!stream->started) {
+    GstEvent *event = gst_event_new_stream_start (stream->stream_id ?
+        stream->stream_id : GST_PAD_NAME (stream->pad));
+
+    gst_event_set_group_id (event, group_id);
+    gst_pad_push_event (stream->pad, event);
+    gst_pad_push_event (stream->pad, gst_event_new_caps (stream->caps));
+    stream->started = TRUE;
+    stream->has_segment = FALSE;
+  }
+  if (!stream->has_segment) {
+    gst_pad_push_event (stream->pad, gst_event_new_segment (&stream->segment));
+    stream->has_segment = TRUE;
+  }
+}
+
+static GstClockTime
+running_time (const SplitStream * stream, GstBuffer * buffer)
+{
+  guint64 time;
+
+  /* of a frame that begins before its segment: all that counts is the order */
+  if (gst_segment_to_running_time_full (&stream->segment, GST_FORMAT_TIME,
+          GST_BUFFER_PTS (buffer), &time) > 0)
+    return time;
+  return 0;
+}
+
+GstClockTime
+split_stream_peek (SplitStream * stream, gboolean skip)
+{
+  guint n = stream->list ? gst_buffer_list_length (stream->list) : 0;
+
+  for (; stream->next < n; stream->next++) {
+    GstBuffer *buffer = gst_buffer_list_get (stream->list, stream->next);
+    GstClockTime time = running_time (stream, buffer);
+
+    if (!skip || !GST_CLOCK_TIME_IS_VALID (stream->last)
+        || time > stream->last)
+      return time;
+  }
+  return GST_CLOCK_TIME_NONE;
+}
+
+static GstEvent *
+unwrap (GstEvent * wrapped)
+{
+  static const GstEventType types[] = { GST_EVENT_TAG, GST_EVENT_TOC,
+    GST_EVENT_CUSTOM_DOWNSTREAM, GST_EVENT_CUSTOM_DOWNSTREAM_STICKY
+  };
+  const GstStructure *s = gst_event_get_structure (wrapped);
+  const gchar *name = gst_structure_get_string (s, "type");
+  GstStructure *inner = NULL;
+  guint i;
+
+  gst_structure_get (s, "structure", GST_TYPE_STRUCTURE, &inner, NULL);
+  for (i = 0; i < G_N_ELEMENTS (types) && inner; i++) {
+    if (g_strcmp0 (name, gst_event_type_get_name (types[i])) == 0)
+      return gst_event_new_custom (types[i], inner);
+  }
+  g_clear_pointer (&inner, gst_structure_free);
+  return NULL;
+}
+
+static void
+push_events_up_to (SplitStream * stream, guint position)
+{
+  GstEvent *wrapped, *event;
+
+  while ((wrapped = g_queue_peek_head (&stream->events))) {
+    guint at = 0;
+
+    gst_structure_get_uint (gst_event_get_structure (wrapped), "position",
+        &at);
+    if (at > position)
+      break;
+    g_queue_pop_head (&stream->events);
+    event = unwrap (wrapped);
+    gst_event_unref (wrapped);
+    if (event)
+      gst_pad_push_event (stream->pad, event);
+  }
+}
+
+GstFlowReturn
+split_stream_push_next (SplitStream * stream)
+{
+  GstBuffer *buffer = gst_buffer_list_get (stream->list, stream->next);
+
+  push_events_up_to (stream, stream->next);
+  stream->last = running_time (stream, buffer);
+  stream->next++;
+  return gst_pad_push (stream->pad, gst_buffer_ref (buffer));
+}
+
+void
+split_stream_push_gap (SplitStream * stream, GstClockTime time,
+    GstClockTime duration)
+{
+  guint64 position = gst_segment_position_from_running_time (&stream->segment,
+      GST_FORMAT_TIME, time);
+
+  if (GST_CLOCK_TIME_IS_VALID (position))
+    gst_pad_push_event (stream->pad, gst_event_new_gap (position, duration));
+}
+
+/* A window without frames must move downstream's time all the same */
+void
+split_stream_finish (SplitStream * stream, GstBuffer * batch)
+{
+  push_events_up_to (stream, G_MAXUINT);
+  if (stream->list == NULL || gst_buffer_list_length (stream->list) == 0)
+    split_stream_push_gap (stream, GST_BUFFER_PTS (batch),
+        GST_BUFFER_DURATION (batch));
+  stream->list = NULL;
+}

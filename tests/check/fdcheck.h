@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A leak of file descriptors fails the test that made it: add fdcheck_setup and
+ * fdcheck_teardown as a checked fixture to each test case.
+ */
+#ifndef FDCHECK_H
+#define FDCHECK_H
+
+#include <gst/check/gstcheck.h>
+
+static guint fdcheck_before;
+
+static inline guint
+fdcheck_count (void)
+{
+  GDir *dir = g_dir_open ("/proc/self/fd", 0, NULL);
+  guint n = 0;
+
+  fail_unless (dir != NULL, "cannot list /proc/self/fd");
+  while (g_dir_read_name (dir))
+    n++;
+  g_dir_close (dir);
+  return n;
+}
+
+static inline void
+fdcheck_setup (void)
+{
+  fdcheck_before = fdcheck_count ();
+}
+
+static inline void
+fdcheck_teardown (void)
+{
+  guint after = fdcheck_count ();
+
+  fail_unless (after == fdcheck_before, "%u file descriptors before the test, "
+      "%u after it", fdcheck_before, after);
+}
+
+#endif /* FDCHECK_H */

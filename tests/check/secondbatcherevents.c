@@ -1,0 +1,550 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Holes, gaps, segments, caps changes, seeks and errors; nothing is live */
+#include "batchrig.h"
+#include <gst/base/gstaggregator.h>
+
+#define MS GST_MSECOND
+
+static void
+push_segment (Rig * rig, guint pad, const GstSegment * segment)
+{
+  fail_unless (gst_harness_push_event (rig->h[pad],
+          gst_event_new_segment (segment)));
+}
+
+static void
+init_pair (Rig * rig, const gchar * incomplete)
+{
+  rig_init (rig, 2, FALSE, NULL);
+  gst_util_set_object_arg (G_OBJECT (rig->batcher), "incomplete", incomplete);
+  rig_set_caps (rig, 0, 10, 1);
+  rig_set_caps (rig, 1, 10, 1);
+}
+
+static gpointer
+push_hole (gpointer data)
+{
+  Rig *rig = data;
+
+  rig_push_n (rig, 1, 0, 100 * MS, 10);
+  rig_push_n (rig, 1, 11 * GST_SECOND, 100 * MS, 10);
+  gst_harness_push_event (rig->h[1], gst_event_new_eos ());
+  return NULL;
+}
+
+/* Windows 1 to 10 lack the second stream, and the first one too if both_lack */
+static void
+run_hole (Rig * rig, gboolean both_lack)
+{
+  GThread *thread = g_thread_new ("hole", push_hole, rig);
+
+  rig_push_n (rig, 0, 0, 100 * MS, 10);
+  if (!both_lack)
+    rig_push_n (rig, 0, GST_SECOND, 100 * MS, 100);
+  rig_push_n (rig, 0, 11 * GST_SECOND, 100 * MS, 10);
+  gst_harness_push_event (rig->h[0], gst_event_new_eos ());
+  g_thread_join (thread);
+}
+
+/* case 8 */
+GST_START_TEST (test_hole_in_one_stream)
+{
+  static const gchar *policies[] = { "push", "drop", "wait" };
+  guint p, i;
+
+  for (p = 0; p < G_N_ELEMENTS (policies); p++) {
+    gboolean drop = p == 1;
+    Rig rig;
+
+    init_pair (&rig, policies[p]);
+    run_hole (&rig, FALSE);
+    rig_expect (&rig, 0, 10, 10);
+    for (i = 1; i <= 10 && !drop; i++)
+      rig_expect (&rig, i, 10, 0);
+    rig_expect (&rig, 11, 10, 10);
+    rig_wait_eos (&rig);
+    fail_unless_equals_uint64 (rig_stat (&rig, "dropped-windows"),
+        drop ? 10 : 0);
+    fail_unless_equals_uint64 (rig_stat (&rig, "sink_0-dropped"),
+        drop ? 100 : 0);
+    rig_clear (&rig);
+  }
+}
+
+GST_END_TEST;
+
+static guint
+count_gaps (Rig * rig, GstClockTime * pts, GstClockTime * duration)
+{
+  GstEvent *event;
+  guint n = 0;
+
+  while ((event = gst_harness_try_pull_event (rig->h[0]))) {
+    if (GST_EVENT_TYPE (event) == GST_EVENT_GAP) {
+      gst_event_parse_gap (event, pts, duration);
+      n++;
+    }
+    gst_event_unref (event);
+  }
+  return n;
+}
+
+/* case 8, a hole in all streams: empty batches or one gap */
+GST_START_TEST (test_hole_in_all_streams)
+{
+  static const gchar *policies[] = { "push", "drop", "wait" };
+  GstClockTime pts = 0, duration = 0;
+  guint p, i;
+
+  for (p = 0; p < G_N_ELEMENTS (policies); p++) {
+    gboolean drop = p == 1;
+    Rig rig;
+
+    init_pair (&rig, policies[p]);
+    run_hole (&rig, TRUE);
+    rig_expect (&rig, 0, 10, 10);
+    for (i = 1; i <= 10 && !drop; i++)
+      rig_expect (&rig, i, 0, 0);
+    rig_expect (&rig, 11, 10, 10);
+    fail_unless_equals_int (count_gaps (&rig, &pts, &duration), drop ? 1 : 0);
+    if (drop) {
+      fail_unless_equals_uint64 (pts, GST_SECOND);
+      fail_unless_equals_uint64 (duration, 10 * GST_SECOND);
+    }
+    fail_unless_equals_uint64 (rig_stat (&rig, "skipped-windows"),
+        drop ? 10 : 0);
+    rig_clear (&rig);
+  }
+}
+
+GST_END_TEST;
+
+/* case 19: a leap of an hour is one jump even with incomplete=push */
+GST_START_TEST (test_leap)
+{
+  GstClockTime pts, duration;
+  Rig rig;
+
+  rig_init (&rig, 1, FALSE, NULL);
+  rig_set_caps (&rig, 0, 10, 1);
+  rig_push (&rig, 0, 1000 * GST_SECOND);
+  rig_push (&rig, 0, 4600 * GST_SECOND);
+  rig_eos (&rig);
+  rig_expect (&rig, 1000, 1, 0);
+  rig_expect (&rig, 4600, 1, 0);
+  fail_unless_equals_int (count_gaps (&rig, &pts, &duration), 1);
+  fail_unless_equals_uint64 (rig_stat (&rig, "batches"), 2);
+  fail_unless_equals_uint64 (rig_stat (&rig, "skipped-windows"), 3599);
+  rig_clear (&rig);
+}
+
+GST_END_TEST;
+
+/* case 5, offline: the second stream starts with windows of gap */
+GST_START_TEST (test_initial_gap)
+{
+  Rig rig;
+  guint i;
+
+  init_pair (&rig, "push");
+  gst_harness_push_event (rig.h[1], gst_event_new_gap (0, 3 * GST_SECOND));
+  rig_push_n (&rig, 0, 0, 100 * MS, 31);
+  for (i = 0; i < 3; i++)
+    rig_expect (&rig, i, 10, 0);
+  rig_push_n (&rig, 1, 3 * GST_SECOND, 100 * MS, 10);
+  rig_push_n (&rig, 0, 3100 * MS, 100 * MS, 9);
+  rig_eos (&rig);
+  rig_expect (&rig, 3, 10, 10);
+  rig_clear (&rig);
+}
+
+GST_END_TEST;
+
+/* case 11: a gap moves time and is not a frame */
+GST_START_TEST (test_gap)
+{
+  GstEvent *gap;
+  Rig rig;
+
+  init_pair (&rig, "push");
+  rig_push_n (&rig, 0, 0, 100 * MS, 1);
+  rig_push_n (&rig, 1, 0, 100 * MS, 11);
+  rig_push_n (&rig, 0, 100 * MS, 100 * MS, 4);
+  gap = gst_event_new_gap (500 * MS, GST_SECOND);
+  gst_event_set_gap_flags (gap, GST_GAP_FLAG_MISSING_DATA);
+  gst_harness_push_event (rig.h[0], gap);
+  rig_expect (&rig, 0, 5, 10);
+
+  rig_push_n (&rig, 0, 1500 * MS, 100 * MS, 5);
+  rig_push_n (&rig, 1, 1100 * MS, 100 * MS, 9);
+  rig_eos (&rig);
+  rig_expect (&rig, 1, 5, 10);
+  rig_wait_eos (&rig);
+  fail_unless_equals_uint64 (rig_stat (&rig, "gaps"), 1);
+  fail_unless_equals_uint64 (rig_stat (&rig, "missing-data-gaps"), 1);
+  rig_clear (&rig);
+}
+
+GST_END_TEST;
+
+/* case 12 */
+GST_START_TEST (test_one_eos_early)
+{
+  Rig rig;
+
+  init_pair (&rig, "push");
+  rig_push_n (&rig, 0, 0, 100 * MS, 5);
+  gst_harness_push_event (rig.h[0], gst_event_new_eos ());
+  rig_push_n (&rig, 1, 0, 100 * MS, 25);
+  rig_expect (&rig, 0, 5, 10);
+  rig_expect (&rig, 1, 0, 10);
+  gst_harness_push_event (rig.h[1], gst_event_new_eos ());
+  rig_expect (&rig, 2, 0, 5);
+  rig_wait_eos (&rig);
+  rig_clear (&rig);
+}
+
+GST_END_TEST;
+
+static void
+flush (Rig * rig, guint32 seqnum)
+{
+  GstEvent *event;
+  guint i;
+
+  for (i = 0; i < rig->n; i++) {
+    event = gst_event_new_flush_start ();
+    gst_event_set_seqnum (event, seqnum);
+    gst_harness_push_event (rig->h[i], event);
+  }
+  for (i = 0; i < rig->n; i++) {
+    event = gst_event_new_flush_stop (TRUE);
+    gst_event_set_seqnum (event, seqnum);
+    gst_harness_push_event (rig->h[i], event);
+  }
+}
+
+static void
+seek (Rig * rig, GstClockTime to)
+{
+  GstEvent *event = gst_event_new_seek (1.0, GST_FORMAT_TIME,
+      GST_SEEK_FLAG_FLUSH, GST_SEEK_TYPE_SET, to, GST_SEEK_TYPE_NONE, -1);
+  guint32 seqnum = gst_event_get_seqnum (event);
+  GstSegment segment;
+  guint i;
+
+  /* as after a source that does what it is told */
+  gst_pad_push_event (rig->h[0]->sinkpad, event);
+  flush (rig, seqnum);
+  gst_segment_init (&segment, GST_FORMAT_TIME);
+  segment.start = segment.position = segment.time = to;
+  for (i = 0; i < rig->n; i++)
+    push_segment (rig, i, &segment);
+}
+
+/* case 13: held frames are gone, running time starts again */
+GST_START_TEST (test_flushing_seek)
+{
+  static const GstClockTime places[] = { 60 * GST_SECOND, 0 };
+  GstBuffer *batch;
+  guint i;
+  Rig rig;
+
+  init_pair (&rig, "push");
+  rig_push_n (&rig, 0, 0, 100 * MS, 1);
+  rig_push_n (&rig, 1, 0, 100 * MS, 5);
+  for (i = 0; i < 2; i++) {
+    seek (&rig, places[i]);
+    rig_push_n (&rig, 0, places[i], 100 * MS, 1);
+    rig_push_n (&rig, 1, places[i], 100 * MS, 11);
+    rig_push_n (&rig, 0, places[i] + 100 * MS, 100 * MS, 10);
+    batch = rig_pull (&rig);
+    fail_unless_equals_uint64 (gst_second_batch_get_index (batch), 0);
+    fail_unless_equals_uint64 (GST_BUFFER_PTS (batch), 0);
+    fail_unless_equals_int (batch_count (batch, 0), 10);
+    fail_unless_equals_int (batch_count (batch, 1), 10);
+    fail_unless_equals_uint64 (GST_BUFFER_PTS (batch_frame (batch, 0, 0)),
+        places[i]);
+    gst_buffer_unref (batch);
+    fail_unless_equals_int (gst_harness_buffers_in_queue (rig.h[0]), 0);
+  }
+  rig_clear (&rig);
+}
+
+GST_END_TEST;
+
+/* cases 13 and 14: running time counts, whatever base, start and rate are */
+GST_START_TEST (test_segments)
+{
+  GstSegment segment;
+  GstBuffer *batch;
+  Rig rig;
+
+  rig_init (&rig, 1, FALSE, NULL);
+  rig_set_caps (&rig, 0, 10, 1);
+  gst_segment_init (&segment, GST_FORMAT_TIME);
+  segment.base = 2 * GST_SECOND;
+  segment.start = segment.time = 100 * GST_SECOND;
+  segment.rate = 2.0;
+  push_segment (&rig, 0, &segment);
+  rig_push_n (&rig, 0, 100 * GST_SECOND, 100 * MS, 30);
+
+  /* a non-flushing segment that goes on where the last one ended */
+  segment.base = 3500 * MS;
+  segment.start = segment.time = 7 * GST_SECOND;
+  segment.rate = 1.0;
+  push_segment (&rig, 0, &segment);
+  rig_push_n (&rig, 0, 7 * GST_SECOND, 100 * MS, 5);
+  rig_eos (&rig);
+
+  rig_expect (&rig, 2, 20, 0);
+  batch = rig_pull (&rig);
+  fail_unless_equals_uint64 (gst_second_batch_get_index (batch), 3);
+  fail_unless_equals_int (batch_count (batch, 0), 10);
+  fail_unless (gst_second_batch_get_segment (batch, 0)->rate == 2.0);
+  gst_buffer_unref (batch);
+  /* the same window, under the other segment */
+  batch = rig_pull (&rig);
+  fail_unless_equals_uint64 (gst_second_batch_get_index (batch), 3);
+  fail_unless_equals_int (batch_count (batch, 0), 5);
+  fail_unless (gst_second_batch_get_segment (batch, 0)->rate == 1.0);
+  gst_buffer_unref (batch);
+  rig_wait_eos (&rig);
+  rig_clear (&rig);
+}
+
+GST_END_TEST;
+
+/* case 14: backwards, the last frame comes first */
+GST_START_TEST (test_reverse)
+{
+  GstSegment segment;
+  GstBuffer *batch;
+  gint i;
+  Rig rig;
+
+  rig_init (&rig, 1, FALSE, NULL);
+  rig_set_caps (&rig, 0, 10, 1);
+  gst_segment_init (&segment, GST_FORMAT_TIME);
+  segment.rate = -1.0;
+  segment.start = 0;
+  segment.stop = 2 * GST_SECOND;
+  push_segment (&rig, 0, &segment);
+  for (i = 19; i >= 0; i--)
+    gst_harness_push (rig.h[0], rig_frame ((guint) i * 100 * MS, 100 * MS));
+  rig_eos (&rig);
+  batch = rig_pull (&rig);
+  fail_unless_equals_int (batch_count (batch, 0), 10);
+  fail_unless_equals_uint64 (GST_BUFFER_PTS (batch_frame (batch, 0, 0)),
+      1900 * MS);
+  gst_buffer_unref (batch);
+  rig_expect (&rig, 1, 10, 0);
+  rig_clear (&rig);
+}
+
+GST_END_TEST;
+
+/* case 15 */
+GST_START_TEST (test_clipping)
+{
+  GstSegment segment;
+  Rig rig;
+
+  rig_init (&rig, 1, FALSE, NULL);
+  rig_set_caps (&rig, 0, 10, 1);
+  gst_segment_init (&segment, GST_FORMAT_TIME);
+  segment.start = segment.time = 10 * GST_SECOND;
+  segment.stop = 10500 * MS;
+  push_segment (&rig, 0, &segment);
+  rig_push_n (&rig, 0, 9 * GST_SECOND, 100 * MS, 20);
+  rig_eos (&rig);
+  rig_expect (&rig, 0, 5, 0);
+  rig_wait_eos (&rig);
+  rig_clear (&rig);
+}
+
+GST_END_TEST;
+
+/* case 16: the window comes in two batches of the same index */
+GST_START_TEST (test_caps_change)
+{
+  GstCaps *before = rig_caps (10, 1), *after = rig_caps (20, 1);
+  GstBuffer *batch;
+  Rig rig;
+
+  init_pair (&rig, "push");
+  rig_push_n (&rig, 0, 0, 100 * MS, 1);
+  rig_push_n (&rig, 1, 0, 100 * MS, 11);
+  rig_push_n (&rig, 0, 100 * MS, 100 * MS, 3);
+  gst_harness_push_event (rig.h[0], gst_event_new_caps (after));
+  rig_push_n (&rig, 0, 400 * MS, 50 * MS, 13);
+  rig_eos (&rig);
+
+  batch = rig_pull (&rig);
+  fail_unless_equals_uint64 (gst_second_batch_get_index (batch), 0);
+  fail_unless_equals_int (batch_count (batch, 0), 4);
+  fail_unless_equals_int (batch_count (batch, 1), 4);
+  fail_unless (gst_caps_is_equal (gst_second_batch_get_caps (batch, 0),
+          before));
+  gst_buffer_unref (batch);
+
+  batch = rig_pull (&rig);
+  fail_unless_equals_uint64 (gst_second_batch_get_index (batch), 0);
+  fail_unless_equals_int (batch_count (batch, 0), 12);
+  fail_unless_equals_int (batch_count (batch, 1), 6);
+  fail_unless (gst_caps_is_equal (gst_second_batch_get_caps (batch, 0),
+          after));
+  fail_unless (gst_caps_is_equal (gst_second_batch_get_caps (batch, 1),
+          before));
+  gst_buffer_unref (batch);
+
+  rig_expect (&rig, 1, 1, 1);
+  rig_wait_eos (&rig);
+  gst_caps_unref (before);
+  gst_caps_unref (after);
+  rig_clear (&rig);
+}
+
+GST_END_TEST;
+
+/* case 17 */
+GST_START_TEST (test_stream_start_after_eos)
+{
+  GstSegment segment;
+  Rig rig;
+
+  init_pair (&rig, "push");
+  rig_push_n (&rig, 0, 0, 100 * MS, 5);
+  gst_harness_push_event (rig.h[0], gst_event_new_eos ());
+  rig_push_n (&rig, 1, 0, 100 * MS, 11);
+  rig_expect (&rig, 0, 5, 10);
+
+  gst_harness_push_event (rig.h[0], gst_event_new_stream_start ("again"));
+  gst_segment_init (&segment, GST_FORMAT_TIME);
+  push_segment (&rig, 0, &segment);
+  rig_push_n (&rig, 0, 1200 * MS, 100 * MS, 8);
+  rig_push_n (&rig, 1, 1100 * MS, 100 * MS, 9);
+  rig_eos (&rig);
+  rig_expect (&rig, 1, 8, 10);
+  rig_wait_eos (&rig);
+  rig_clear (&rig);
+}
+
+GST_END_TEST;
+
+/* case 22 */
+GST_START_TEST (test_no_pts)
+{
+  GstBus *bus = gst_bus_new ();
+  GError *error = NULL;
+  GstMessage *message;
+  Rig rig;
+
+  init_pair (&rig, "push");
+  gst_element_set_bus (rig.batcher, bus);
+  gst_harness_push (rig.h[1], rig_frame (GST_CLOCK_TIME_NONE,
+          GST_CLOCK_TIME_NONE));
+  rig_push (&rig, 0, 0);
+  message = gst_bus_timed_pop_filtered (bus, 10 * GST_SECOND,
+      GST_MESSAGE_ERROR);
+  fail_unless (message != NULL, "no error");
+  gst_message_parse_error (message, &error, NULL);
+  fail_unless (strstr (error->message, "pad sink_1") != NULL, "%s",
+      error->message);
+  g_error_free (error);
+  gst_message_unref (message);
+  rig_wait_eos (&rig);
+  gst_element_set_bus (rig.batcher, NULL);
+  gst_object_unref (bus);
+  rig_clear (&rig);
+}
+
+GST_END_TEST;
+
+static void
+samples_selected (GstElement * batcher, GstSegment * segment, guint64 pts,
+    guint64 dts, guint64 duration, GstStructure * info, GPtrArray * samples)
+{
+  GstPad *pad = gst_element_get_static_pad (batcher, "sink_1");
+  GstSample *sample = gst_aggregator_peek_next_sample (GST_AGGREGATOR
+      (batcher), GST_AGGREGATOR_PAD (pad));
+
+  fail_unless (sample != NULL);
+  fail_unless (gst_structure_has_name (info, "second-batch"));
+  g_ptr_array_add (samples, sample);
+  gst_object_unref (pad);
+}
+
+/* case 29 */
+GST_START_TEST (test_samples_selected)
+{
+  GPtrArray *samples = g_ptr_array_new_with_free_func
+      ((GDestroyNotify) gst_sample_unref);
+  GstSample *sample;
+  GstBuffer *batch;
+  Rig rig;
+
+  init_pair (&rig, "push");
+  g_object_set (rig.batcher, "emit-signals", TRUE, NULL);
+  g_signal_connect (rig.batcher, "samples-selected",
+      G_CALLBACK (samples_selected), samples);
+  rig_push (&rig, 0, 0);
+  rig_push_n (&rig, 1, 0, 100 * MS, 3);
+  rig_eos (&rig);
+  batch = rig_pull (&rig);
+  fail_unless_equals_int (samples->len, 1);
+  sample = g_ptr_array_index (samples, 0);
+  fail_unless (gst_sample_get_buffer_list (sample) ==
+      gst_second_batch_get_buffers (batch, 1));
+  fail_unless (gst_caps_is_equal (gst_sample_get_caps (sample),
+          gst_second_batch_get_caps (batch, 1)));
+  gst_buffer_unref (batch);
+  g_ptr_array_unref (samples);
+  rig_clear (&rig);
+}
+
+GST_END_TEST;
+
+/* case 30 */
+GST_START_TEST (test_qos_ends_here)
+{
+  GstEvent *event;
+  Rig rig;
+
+  init_pair (&rig, "push");
+  rig_push (&rig, 0, 0);
+  rig_push (&rig, 1, 0);
+  rig_eos (&rig);
+  rig_expect (&rig, 0, 1, 1);
+  fail_unless (gst_pad_push_event (rig.h[0]->sinkpad,
+          gst_event_new_qos (GST_QOS_TYPE_UNDERFLOW, 0.5, 5 * GST_SECOND, 0)));
+  while ((event = gst_harness_try_pull_upstream_event (rig.h[0]))) {
+    fail_if (GST_EVENT_TYPE (event) == GST_EVENT_QOS);
+    gst_event_unref (event);
+  }
+  rig_clear (&rig);
+}
+
+GST_END_TEST;
+
+static void
+add_tests (TCase * tc)
+{
+  tcase_add_test (tc, test_hole_in_one_stream);
+  tcase_add_test (tc, test_hole_in_all_streams);
+  tcase_add_test (tc, test_leap);
+  tcase_add_test (tc, test_initial_gap);
+  tcase_add_test (tc, test_gap);
+  tcase_add_test (tc, test_one_eos_early);
+  tcase_add_test (tc, test_flushing_seek);
+  tcase_add_test (tc, test_segments);
+  tcase_add_test (tc, test_reverse);
+  tcase_add_test (tc, test_clipping);
+  tcase_add_test (tc, test_caps_change);
+  tcase_add_test (tc, test_stream_start_after_eos);
+  tcase_add_test (tc, test_no_pts);
+  tcase_add_test (tc, test_samples_selected);
+  tcase_add_test (tc, test_qos_ends_here);
+}
+
+BATCH_SUITE (secondbatcherevents)

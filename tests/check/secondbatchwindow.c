@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "batchrig.h"
+#include "window.h"
+
+#define MS GST_MSECOND
+
+static const SecondGrid seconds = { GST_SECOND, GST_SECOND };
+static const SecondGrid overlapping = { GST_SECOND, 250 * MS };
+
+GST_START_TEST (test_boundaries)
+{
+  fail_unless_equals_uint64 (second_window_start (&seconds, 3), 3 * GST_SECOND);
+  fail_unless_equals_uint64 (second_window_end (&seconds, 3), 4 * GST_SECOND);
+  fail_unless_equals_uint64 (second_window_last (&seconds, GST_SECOND - 1), 0);
+  fail_unless_equals_uint64 (second_window_last (&seconds, GST_SECOND), 1);
+  fail_unless_equals_uint64 (second_window_first (&seconds, GST_SECOND - 1), 0);
+  fail_unless_equals_uint64 (second_window_first (&seconds, GST_SECOND), 1);
+}
+
+GST_END_TEST;
+
+GST_START_TEST (test_hop)
+{
+  /* 1.1 s lies in the windows that start at 250, 500, 750 and 1000 ms */
+  fail_unless_equals_uint64 (second_window_first (&overlapping, 1100 * MS), 1);
+  fail_unless_equals_uint64 (second_window_last (&overlapping, 1100 * MS), 4);
+  /* a window's end is outside it */
+  fail_unless_equals_uint64 (second_window_first (&overlapping, 1250 * MS), 2);
+  fail_unless_equals_uint64 (second_window_first (&overlapping, 999 * MS), 0);
+}
+
+GST_END_TEST;
+
+GST_START_TEST (test_tolerance)
+{
+  fail_unless_equals_uint64 (second_window_tolerance (7, 80), 7);
+  fail_unless_equals_uint64 (second_window_tolerance (0, 80), 0);
+  fail_unless_equals_uint64 (second_window_tolerance (GST_CLOCK_TIME_NONE,
+          80), 10);
+  fail_unless_equals_uint64 (second_window_tolerance (GST_CLOCK_TIME_NONE,
+          GST_CLOCK_TIME_NONE), 0);
+
+  fail_unless_equals_uint64 (second_window_position (100, 10), 110);
+  fail_unless_equals_uint64 (second_window_position (-4, 10), 6);
+  fail_unless_equals_uint64 (second_window_position (-10, 10), 0);
+  fail_unless_equals_uint64 (second_window_position (G_MININT64, 10), 0);
+}
+
+GST_END_TEST;
+
+static guint
+expected_in (guint64 second, guint64 phase, gint fps_n, gint fps_d)
+{
+  return second_window_expected (second * GST_SECOND,
+      (second + 1) * GST_SECOND, phase, fps_n, fps_d);
+}
+
+GST_START_TEST (test_expected)
+{
+  guint total = 0;
+  guint i;
+
+  fail_unless_equals_int (expected_in (0, 0, 25, 1), 25);
+  fail_unless_equals_int (expected_in (7, 13 * MS, 25, 1), 25);
+  fail_unless_equals_int (expected_in (0, 5 * GST_SECOND + 3, 25, 1), 25);
+  fail_unless_equals_int (expected_in (1700000000, 0, 60, 1), 60);
+  fail_unless_equals_int (expected_in (0, 0, 0, 1), 0);
+  fail_unless_equals_int (second_window_expected (5, 5, 0, 25, 1), 0);
+
+  /* one frame in two seconds: in every other second */
+  fail_unless_equals_int (expected_in (0, 0, 1, 2), 1);
+  fail_unless_equals_int (expected_in (1, 0, 1, 2), 0);
+
+  /* an hour of NTSC has 107892.1 frames */
+  for (i = 0; i < 3600; i++) {
+    guint n = expected_in (i, 0, 30000, 1001);
+
+    fail_unless (n == 29 || n == 30);
+    total += n;
+  }
+  fail_unless_equals_int (total, 107893);
+}
+
+GST_END_TEST;
+
+GST_START_TEST (test_frames_to_hold)
+{
+  fail_unless_equals_int (second_window_frames_to_hold (GST_SECOND, 25, 1),
+      54);
+  fail_unless_equals_int (second_window_frames_to_hold (GST_SECOND, 30000,
+          1001), 64);
+  fail_unless_equals_int (second_window_frames_to_hold (GST_SECOND, 0, 1), 64);
+  fail_unless_equals_int (second_window_frames_to_hold (24 * 3600 * GST_SECOND,
+          G_MAXINT, 1), G_MAXINT);
+}
+
+GST_END_TEST;
+
+GST_START_TEST (test_epochs)
+{
+  guint64 unix_time = 1;
+
+  /* 1970-01-01 in NTP */
+  fail_unless (second_window_ntp_to_unix (2208988800u * GST_SECOND,
+          &unix_time));
+  fail_unless_equals_uint64 (unix_time, 0);
+  fail_if (second_window_ntp_to_unix (5, &unix_time));
+  /* 2020-01-01T00:00:00Z is 1577836837 in TAI */
+  fail_unless (second_window_tai_to_unix (1577836837u * GST_SECOND,
+          &unix_time));
+  fail_unless_equals_uint64 (unix_time, 1577836800u * GST_SECOND);
+  fail_if (second_window_tai_to_unix (5, &unix_time));
+}
+
+GST_END_TEST;
+
+static void
+add_tests (TCase * tc)
+{
+  tcase_add_test (tc, test_boundaries);
+  tcase_add_test (tc, test_hop);
+  tcase_add_test (tc, test_tolerance);
+  tcase_add_test (tc, test_expected);
+  tcase_add_test (tc, test_frames_to_hold);
+  tcase_add_test (tc, test_epochs);
+}
+
+BATCH_SUITE (secondbatchwindow)
