@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The consumer's control thread: connects, shakes hands, listens, reconnects. */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "consumer-private.h"
+
+/* How often to try where nothing tells of a new socket (abstract names, folders
+ * that do not exist yet); with inotify only as a safety net. */
+#define RETRY_MS 50
+#define RETRY_WATCHED_MS 500
+
+void
+sf_consumer_kick (struct sf_consumer *c)
+{
+  uint64_t one = 1;
+
+  if (write (c->wake_fd, &one, sizeof (one)) < 0)
+    return;                     /* full: it is awake */
+}
+
+static bool
+is_stopping (struct sf_consumer *c)
+{
+  bool stopping;
+
+  pthread_mutex_lock (&c->lock);
+  stopping = c->stopping;
+  pthread_mutex_unlock (&c->lock);
+  return stopping;
+}
+
+/* Sleeps until `fd` (-1: none) is readable, a kick, or `ms`. True if `fd` is. */
+static bool
+poll_fd (struct sf_consumer *c, int fd, int ms)
+{
+  struct pollfd fds[2] = { {.fd = c->wake_fd,.events = POLLIN},
+  {.fd = fd,.events = POLLIN}
+  };
+  uint64_t n;
+
+  if (poll (fds, 2, ms) <= 0)
+    return false;
+  if ((fds[0].revents & POLLIN) && read (c->wake_fd, &n, sizeof (n)) < 0)
+    return false;
+  return fds[1].revents != 0;
+}
+
+/* Something for the streaming thread outside the ring. Called with the lock. */
+static void
+notify_locked (struct sf_consumer *c)
+{
+  sf_store_flag (&c->notices, 1);
+  pthread_cond_broadcast (&c->cond);
+  if (c->link != NULL)
+    sf_link_wake (c->link);
+}
+
+static void
+fail (struct sf_consumer *c, int error, const struct sf_reject *reject)
+{
+  pthread_mutex_lock (&c->lock);
+  c->phase = SF_PHASE_FAILED;
+  c->error = error;
+  if (reject != NULL)
+    c->reject = *reject;
+  pthread_cond_broadcast (&c->cond);
+  pthread_mutex_unlock (&c->lock);
+}
+
+/* An inotify fd on the socket's folder, or -1 where that is not possible. */
+static int
+watch_folder (const struct sf_consumer *c)
+{
+  char folder[sizeof (c->path)];
+  char *slash;
+  int fd;
+
+  if (c->path[0] == '@')
+    return -1;
+  strcpy (folder, c->path);
+  slash = strrchr (folder, '/');
+  if (slash == NULL)
+    strcpy (folder, ".");
+  else
+    slash[slash == folder ? 1 : 0] = '\0';
+  fd = inotify_init1 (IN_CLOEXEC | IN_NONBLOCK);
+  if (fd >= 0 && inotify_add_watch (fd, folder,
+          IN_CREATE | IN_MOVED_TO | IN_ATTRIB | IN_ONLYDIR) < 0) {
+    close (fd);
+    return -1;
+  }
+  return fd;
+}
+
+static void
+drain (int fd)
+{
+  char events[4096];
+
+  while (fd >= 0 && read (fd, events, sizeof (events)) > 0);
+}
+
+/* Is "nobody there yet" what this error means? */
+static bool
+is_absence (const struct sf_consumer *c, int error)
+{
+  struct stat st;
+
+  if (error == -ECONNREFUSED && c->path[0] != '@' && stat (c->path, &st) == 0
+      && !S_ISSOCK (st.st_mode))
+    return false;
+  return error == -ENOENT || error == -ECONNREFUSED || error == -EAGAIN
+      || error == -ECONNRESET;
+}
+
+/* Connects, and tries until it does. The fd; -1: stopping, or failed (told). */
+static int
+connect_patiently (struct sf_consumer *c)
+{
+  int64_t until = c->connect_timeout < 0 ? INT64_MAX
+      : sf_now () + c->connect_timeout;
+  int inotify = -1;
+  bool told = false;
+  int fd = -1;
+
+  while (!is_stopping (c)) {
+    int64_t left;
+
+    drain (inotify);
+    fd = sf_connect (c->path);
+    left = until == INT64_MAX ? INT64_MAX : until - sf_now ();
+    if (fd >= 0)
+      break;
+    if (!is_absence (c, fd) || left <= 0) {
+      fail (c, fd == -ECONNREFUSED && !is_absence (c, fd) ? -ENOTSOCK : fd,
+          NULL);
+      break;
+    }
+    if (!told) {
+      told = true;
+      pthread_mutex_lock (&c->lock);
+      c->waiting_notice = true;
+      notify_locked (c);
+      pthread_mutex_unlock (&c->lock);
+    }
+    if (inotify < 0) {
+      inotify = watch_folder (c);
+      /* It may have come between the try and the watch. */
+      if (inotify >= 0)
+        continue;
+    }
+    left = left / 1000000 + 1;
+    poll_fd (c, inotify, left < RETRY_MS ? (int) left
+        : inotify >= 0 && left > RETRY_WATCHED_MS ? RETRY_WATCHED_MS
+        : RETRY_MS);
+  }
+  if (inotify >= 0)
+    close (inotify);
+  return fd;
+}
+
+static void
+close_fds (const int fds[SF_MESSAGE_MAX_FDS])
+{
+  for (unsigned i = 0; i < SF_MESSAGE_MAX_FDS; i++)
+    if (fds[i] >= 0)
+      close (fds[i]);
+}
+
+static int
+say_hello (struct sf_consumer *c, int fd, uint32_t * asked)
+{
+  struct sf_message msg = {.type = SF_MESSAGE_HELLO };
+
+  msg.hello = (struct sf_hello) {
+  .magic = SF_PROTOCOL_MAGIC,.version_min =
+        SF_PROTOCOL_VERSION,.version_max = SF_PROTOCOL_VERSION,.delivery =
+        c->delivery};
+  memcpy (msg.hello.name, c->name, sizeof (msg.hello.name));
+  pthread_mutex_lock (&c->lock);
+  *asked = msg.hello.max_held = c->max_held;
+  pthread_mutex_unlock (&c->lock);
+  return sf_send (fd, &msg, NULL, 0);
+}
+
+/* One message within SF_ANSWER_TIMEOUT: as sf_receive(), or -ETIMEDOUT, or
+ * -EINTR when stopping. */
+static int
+await_answer (struct sf_consumer *c, int fd, struct sf_message *msg,
+    int fds[SF_MESSAGE_MAX_FDS])
+{
+  int64_t until = sf_now () + SF_ANSWER_TIMEOUT;
+
+  for (;;) {
+    int r = sf_receive (fd, msg, fds);
+
+    if (r != -EAGAIN)
+      return r;
+    if (is_stopping (c))
+      return -EINTR;
+    if (sf_now () >= until)
+      return -ETIMEDOUT;
+    poll_fd (c, fd, (int) ((until - sf_now ()) / 1000000) + 1);
+  }
+}
+
+/* HELLO, WELCOME. The link, or NULL: try again, or failed (told). */
+static struct sf_link *
+shake_hands (struct sf_consumer *c, int fd, uint32_t * asked)
+{
+  struct sf_message msg;
+  struct sf_link *link = NULL;
+  int fds[SF_MESSAGE_MAX_FDS] = { -1, -1, -1 };
+  int r = say_hello (c, fd, asked);
+
+  if (r >= 0)
+    r = await_answer (c, fd, &msg, fds);
+  if (r == 1 && msg.type == SF_MESSAGE_WELCOME) {
+    r = sf_link_new (&link, fd, &msg.welcome, fds);
+    if (r < 0)
+      fail (c, r, NULL);
+    return link;
+  }
+  if (r == 1 && msg.type == SF_MESSAGE_REJECT) {
+    fail (c, -EACCES, &msg.reject);
+  } else if (r == 1 || r == -EPROTO || r == -ETIMEDOUT) {
+    fail (c, -EPROTO, NULL);
+  }
+  /* Otherwise it went away just then: as if it had not been there. */
+  close_fds (fds);
+  close (fd);
+  return NULL;
+}
+
+static void
+handle_reject (struct sf_consumer *c, const struct sf_reject *reject)
+{
+  pthread_mutex_lock (&c->lock);
+  c->refused_notice = true;
+  c->refused = *reject;
+  notify_locked (c);
+  pthread_mutex_unlock (&c->lock);
+}
+
+static void
+handle_latency (struct sf_consumer *c, const struct sf_latency *latency)
+{
+  pthread_mutex_lock (&c->lock);
+  c->latency = *latency;
+  c->latency_notice = true;
+  notify_locked (c);
+  pthread_mutex_unlock (&c->lock);
+}
+
+/* 0, or the link has to end for this reason. */
+static uint32_t
+handle_message (struct sf_consumer *c, struct sf_link *link,
+    const struct sf_message *msg, const int fds[SF_MESSAGE_MAX_FDS],
+    struct sf_reject *farewell)
+{
+  int r;
+
+  switch (msg->type) {
+    case SF_MESSAGE_SEGMENT:
+      r = sf_link_add_segment (link, &msg->segment, fds[0], fds[1]);
+      if (r < 0) {
+        farewell->reason = r == -EPROTO ? SF_REASON_VIOLATION
+            : SF_REASON_RESOURCES;
+        snprintf (farewell->text, sizeof (farewell->text),
+            "a segment of the producer cannot be mapped: %s", strerror (-r));
+        return farewell->reason;
+      }
+      pthread_mutex_lock (&c->lock);
+      pthread_cond_broadcast (&c->cond);
+      pthread_mutex_unlock (&c->lock);
+      return 0;
+    case SF_MESSAGE_SEGMENT_GONE:
+      sf_link_remove_segment (link, msg->segment_gone);
+      return 0;
+    case SF_MESSAGE_GRANT:
+      sf_publish_u32 (&link->max_held, msg->max_held);
+      sf_link_wake (link);
+      return 0;
+    case SF_MESSAGE_REJECT:
+      handle_reject (c, &msg->reject);
+      return 0;
+    case SF_MESSAGE_LATENCY:
+      handle_latency (c, &msg->latency);
+      return 0;
+    case SF_MESSAGE_BYE:
+      *farewell = msg->reject;
+      return farewell->reason != 0 ? farewell->reason : SF_REASON_STOPPED;
+    default:
+      farewell->reason = SF_REASON_VIOLATION;
+      snprintf (farewell->text, sizeof (farewell->text),
+          "the producer sent a message that does not belong there");
+      return farewell->reason;
+  }
+}
+
+/* Reads what is there. 0, or the link has to end for this reason. */
+static uint32_t
+read_messages (struct sf_consumer *c, struct sf_link *link,
+    struct sf_reject *farewell)
+{
+  for (;;) {
+    struct sf_message msg;
+    int fds[SF_MESSAGE_MAX_FDS];
+    int r = sf_receive (link->fd, &msg, fds);
+
+    if (r == -EAGAIN)
+      return 0;
+    if (r == 1) {
+      uint32_t reason = handle_message (c, link, &msg, fds, farewell);
+
+      if (reason != 0)
+        return reason;
+      continue;
+    }
+    farewell->reason = r == -EPROTO ? SF_REASON_VIOLATION : SF_REASON_HANGUP;
+    return farewell->reason;
+  }
+}
+
+static void
+ask_for_room (struct sf_consumer *c, struct sf_link *link, uint32_t * asked)
+{
+  struct sf_message msg = {.type = SF_MESSAGE_WANT };
+
+  pthread_mutex_lock (&c->lock);
+  msg.max_held = c->max_held;
+  pthread_mutex_unlock (&c->lock);
+  if (msg.max_held > *asked && sf_send (link->fd, &msg, NULL, 0) >= 0)
+    *asked = msg.max_held;
+}
+
+/* Listens until the link ends, or it is time to stop. */
+static void
+serve (struct sf_consumer *c, struct sf_link *link, uint32_t asked)
+{
+  struct sf_reject farewell = {.reason = SF_REASON_NONE };
+
+  /* Messages that the producer sent before it was gone are read before its end
+   * is taken note of: segments of frames yet to be drained are among them. */
+  while (!is_stopping (c)) {
+    if (read_messages (c, link, &farewell) != 0) {
+      sf_link_end (link, &farewell);
+      pthread_mutex_lock (&c->lock);
+      pthread_cond_broadcast (&c->cond);
+      pthread_mutex_unlock (&c->lock);
+      return;
+    }
+    ask_for_room (c, link, &asked);
+    poll_fd (c, link->fd, -1);
+  }
+}
+
+/* Waits until the streaming thread has drained the link and wants the next. */
+static bool
+await_turn (struct sf_consumer *c)
+{
+  bool go;
+
+  pthread_mutex_lock (&c->lock);
+  while (c->phase != SF_PHASE_CONNECTING && !c->stopping)
+    pthread_cond_wait (&c->cond, &c->lock);
+  go = !c->stopping;
+  pthread_mutex_unlock (&c->lock);
+  return go;
+}
+
+static void
+hand_over (struct sf_consumer *c, struct sf_link *link)
+{
+  pthread_mutex_lock (&c->lock);
+  c->link = sf_link_ref (link);
+  c->phase = SF_PHASE_LINKED;
+  c->waiting_notice = false;
+  c->connections++;
+  pthread_cond_broadcast (&c->cond);
+  pthread_mutex_unlock (&c->lock);
+}
+
+void *
+sf_consumer_thread (void *consumer)
+{
+  struct sf_consumer *c = consumer;
+
+  while (await_turn (c)) {
+    uint32_t asked = 0;
+    struct sf_link *link = NULL;
+    int fd = connect_patiently (c);
+
+    if (fd >= 0)
+      link = shake_hands (c, fd, &asked);
+    if (link != NULL) {
+      hand_over (c, link);
+      serve (c, link, asked);
+      sf_link_unref (link);
+    }
+  }
+  return NULL;
+}

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* One connection's memory, and the leases on it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "consumer-private.h"
+
+static void
+close_fd (int fd)
+{
+  if (fd >= 0)
+    close (fd);
+}
+
+struct sf_link *
+sf_link_ref (struct sf_link *link)
+{
+  sf_ref (&link->refs);
+  return link;
+}
+
+void
+sf_link_unref (struct sf_link *link)
+{
+  if (link == NULL || !sf_unref_is_last (&link->refs))
+    return;
+  for (uint32_t i = 0; i < link->n_segments; i++)
+    sf_segment_unref (link->segments[i].segment);
+  free (link->segments);
+  sf_shm_close (&link->announce);
+  sf_shm_close (&link->returns);
+  /* The socket before the guard: the producer hears that we leave before it
+   * hears that nobody reads any more. */
+  close_fd (link->fd);
+  close_fd (link->guard_fd);
+  pthread_mutex_destroy (&link->lock);
+  free (link);
+}
+
+int
+sf_link_new (struct sf_link **link, int fd, const struct sf_welcome *welcome,
+    int fds[SF_MESSAGE_MAX_FDS])
+{
+  struct sf_link *l = calloc (1, sizeof (*l));
+  int r;
+
+  if (l == NULL) {
+    for (unsigned i = 0; i < SF_MESSAGE_MAX_FDS; i++)
+      close_fd (fds[i]);
+    close_fd (fd);
+    return -ENOMEM;
+  }
+  l->refs = 1;
+  l->fd = fd;
+  l->guard_fd = fds[2];
+  l->producer_id = welcome->producer_id;
+  l->max_held = welcome->max_held;
+  l->announce.fd = l->returns.fd = -1;
+  pthread_mutex_init (&l->lock, NULL);
+  r = sf_shm_open (&l->announce, fds[0], welcome->announce_size,
+      SF_SHM_SEALED);
+  if (r < 0)
+    close_fd (fds[1]);
+  else if (welcome->returns_size != sizeof (struct sf_returns_page)) {
+    close_fd (fds[1]);
+    r = -EPROTO;
+  } else {
+    r = sf_shm_open (&l->returns, fds[1], welcome->returns_size,
+        SF_SHM_SHARED);
+  }
+  if (r == 0 && welcome->announce_size <= SF_ANNOUNCE_DATA_OFFSET)
+    r = -EPROTO;
+  if (r == 0)
+    r = sf_ring_reader_init (&l->ring, l->announce.map, l->announce.size,
+        l->returns.map);
+  if (r < 0) {
+    sf_link_unref (l);
+    return r;
+  }
+  *link = l;
+  return 0;
+}
+
+int
+sf_link_add_segment (struct sf_link *link, const struct sf_segment_info *info,
+    int fd, int guard_fd)
+{
+  struct sf_link_segment *table;
+  struct sf_segment *segment;
+  int r;
+
+  /* A segment of the producer's own is guarded by the link's guard. A copy for
+   * each, so that it can be passed on for as long as the segment is there. */
+  if (guard_fd < 0 && (guard_fd = fcntl (link->guard_fd, F_DUPFD_CLOEXEC,
+              0)) < 0) {
+    r = -errno;
+    close_fd (fd);
+    return r;
+  }
+  r = sf_segment_open (&segment, fd, guard_fd, info);
+  if (r < 0)
+    return r;
+  pthread_mutex_lock (&link->lock);
+  table = realloc (link->segments, (link->n_segments + 1) * sizeof (*table));
+  if (table != NULL) {
+    link->segments = table;
+    table[link->n_segments++] = (struct sf_link_segment) {
+    info->id, segment};
+  }
+  pthread_mutex_unlock (&link->lock);
+  if (table == NULL) {
+    sf_segment_unref (segment);
+    return -ENOMEM;
+  }
+  return 0;
+}
+
+void
+sf_link_remove_segment (struct sf_link *link, uint32_t id)
+{
+  struct sf_segment *segment = NULL;
+
+  pthread_mutex_lock (&link->lock);
+  for (uint32_t i = 0; i < link->n_segments; i++) {
+    if (link->segments[i].id == id) {
+      segment = link->segments[i].segment;
+      link->segments[i] = link->segments[--link->n_segments];
+      break;
+    }
+  }
+  pthread_mutex_unlock (&link->lock);
+  if (segment != NULL) {
+    sf_publish_u32 (&segment->retired, 1);
+    sf_segment_unref (segment);
+  }
+}
+
+struct sf_segment *
+sf_link_find_segment (struct sf_link *link, uint32_t id)
+{
+  struct sf_segment *found = NULL;
+
+  pthread_mutex_lock (&link->lock);
+  for (uint32_t i = 0; i < link->n_segments && found == NULL; i++)
+    if (link->segments[i].id == id)
+      found = sf_segment_ref (link->segments[i].segment);
+  pthread_mutex_unlock (&link->lock);
+  return found;
+}
+
+void
+sf_link_wake (struct sf_link *link)
+{
+  sf_bump_u32 (&link->ring.page->wake);
+  sf_futex_wake (&link->ring.page->wake);
+}
+
+void
+sf_link_end (struct sf_link *link, const struct sf_reject *farewell)
+{
+  link->farewell = *farewell;
+  pthread_mutex_lock (&link->lock);
+  for (uint32_t i = 0; i < link->n_segments; i++)
+    sf_publish_u32 (&link->segments[i].segment->retired, 1);
+  pthread_mutex_unlock (&link->lock);
+  sf_publish_u32 (&link->over, 1);
+  sf_link_wake (link);
+}
+
+struct sf_lease *
+sf_lease_ref (struct sf_lease *lease)
+{
+  sf_ref (&lease->refs);
+  return lease;
+}
+
+void
+sf_link_kick (struct sf_link *link)
+{
+  struct sf_message msg = {.type = SF_MESSAGE_KICK };
+
+  /* Over the socket, not an eventfd: whether a write to that one may block is
+   * a flag that the other side can change. A full socket is read soon anyway. */
+  sf_send (link->fd, &msg, NULL, 0);
+}
+
+void
+sf_lease_abandon (struct sf_lease *lease)
+{
+  sf_store_flag (&lease->abandoned, 1);
+}
+
+void
+sf_lease_unref (struct sf_lease *lease)
+{
+  struct sf_link *link = lease->link;
+
+  if (!sf_unref_is_last (&lease->refs))
+    return;
+  for (uint32_t i = 0; i < lease->n_segments; i++)
+    sf_segment_unref (lease->segments[i]);
+  if (sf_load_flag (&lease->abandoned) == 0)
+    sf_set_bits (&link->ring.page->returned[lease->index / 64],
+        UINT64_C (1) << (lease->index % 64));
+  /* The producer sees the bit, or we see that it waits. */
+  sf_fence_store_load ();
+  if (sf_load_flag ((sf_atomic_u32 *) & link->ring.header->want_returns) != 0)
+    sf_link_kick (link);
+  sf_unref_is_last (&link->held);
+  sf_fence_store_load ();
+  if (sf_load_flag (&link->wants_room) != 0)
+    sf_link_wake (link);
+  sf_link_unref (link);
+  free (lease);
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Shared by the consumer's source files only.
+ *
+ * Locks: sf_consumer.lock, then sf_link.lock (a leaf, the table of segments).
+ * Neither is held over I/O.
+ *
+ * A link is one connection. Whoever uses it holds a reference: the consumer, and
+ * every lease. Its socket is closed with the last one, since the producer takes
+ * a hang-up to mean that nobody reads its frames any more. */
+#ifndef SF_CONSUMER_PRIVATE_H
+#define SF_CONSUMER_PRIVATE_H
+
+#include <pthread.h>
+
+#include "connection.h"
+#include "consumer.h"
+#include "futex.h"
+#include "ring.h"
+
+struct sf_link_segment
+{
+  uint32_t id;
+  struct sf_segment *segment;
+};
+
+struct sf_link
+{
+  sf_atomic_u32 refs;
+  /* Constant. */
+  int fd, guard_fd;
+  uint64_t producer_id;
+  struct sf_shm announce, returns;
+  /* The streaming thread's. */
+  struct sf_ring_reader ring;
+  bool told_connected, told_holding;
+  /* Any thread's. */
+  sf_atomic_u32 held;
+  sf_atomic_u32 max_held;
+  sf_atomic_u32 wants_room;     /* the streaming thread waits for a return */
+  sf_atomic_u32 over;           /* the socket is at its end, `farewell` is set */
+  struct sf_reject farewell;
+  pthread_mutex_t lock;         /* the table */
+  struct sf_link_segment *segments;
+  uint32_t n_segments;
+};
+
+enum sf_consumer_phase
+{
+  SF_PHASE_CONNECTING,
+  SF_PHASE_LINKED,              /* link is there for the streaming thread */
+  SF_PHASE_OVER,                /* told DISCONNECTED: reconnects at the next call */
+  SF_PHASE_FAILED,
+};
+
+struct sf_consumer
+{
+  /* Constant. */
+  char path[109];
+  char name[SF_NAME_MAX];
+  uint32_t delivery;
+  bool grow;
+  int64_t connect_timeout, spin;
+  pthread_t thread;
+  int wake_fd;                  /* eventfd for the thread, ours alone */
+
+  pthread_mutex_t lock;
+  pthread_cond_t cond;          /* phase, notices, interruption */
+  enum sf_consumer_phase phase;
+  struct sf_link *link;
+  bool stopping;
+  bool waiting_notice;          /* WAITING is to be told */
+  bool latency_notice;
+  struct sf_latency latency;
+  uint32_t max_held;            /* wanted */
+  bool refused_notice;          /* a WANT was refused: FAILED is to be told */
+  struct sf_reject refused;
+  int error;                    /* of SF_PHASE_FAILED */
+  struct sf_reject reject;
+  sf_atomic_u32 interrupted;
+  sf_atomic_u32 notices;        /* one of the notices is set: a look at the lock */
+  uint64_t last_producer_id, last_seq;
+  bool have_last;
+  uint64_t connections;
+  sf_atomic_u64 frames, revoked;
+  /* The streaming thread's. */
+  struct sf_incoming_part *parts;
+  uint32_t parts_room;
+  uint8_t payload[SF_MAX_PAYLOAD];
+};
+
+struct sf_lease
+{
+  sf_atomic_u32 refs;
+  sf_atomic_u32 abandoned;
+  uint32_t index;
+  struct sf_link *link;
+  uint32_t n_segments;
+  struct sf_segment *segments[];
+};
+
+/* How long a producer may take for its WELCOME, and for the SEGMENT message of
+ * a segment that it has announced already. */
+#define SF_ANSWER_TIMEOUT (5 * SF_NS_PER_SECOND)
+
+/* consumer-link.c */
+struct sf_link *sf_link_ref (struct sf_link *link);
+void sf_link_unref (struct sf_link *link);
+/* Maps what came with WELCOME; the fds are the link's, or closed on error. */
+int sf_link_new (struct sf_link **link, int fd,
+    const struct sf_welcome *welcome, int fds[SF_MESSAGE_MAX_FDS]);
+int sf_link_add_segment (struct sf_link *link,
+    const struct sf_segment_info *info, int fd, int guard_fd);
+void sf_link_remove_segment (struct sf_link *link, uint32_t id);
+/* Referenced; NULL if it is not known (yet). */
+struct sf_segment *sf_link_find_segment (struct sf_link *link, uint32_t id);
+/* The link brings nothing more: its segments will not be filled again. */
+void sf_link_end (struct sf_link *link, const struct sf_reject *farewell);
+void sf_link_wake (struct sf_link *link);
+/* Asks the producer to look at our returns. Any thread, never waits. */
+void sf_link_kick (struct sf_link *link);
+
+/* consumer-control.c */
+void *sf_consumer_thread (void *consumer);
+void sf_consumer_kick (struct sf_consumer *c);
+
+#endif

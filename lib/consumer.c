@@ -1,0 +1,584 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The streaming thread's side: records in order. */
+#include "consumer.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "consumer-private.h"
+
+static void
+free_consumer (struct sf_consumer *c)
+{
+  if (c->wake_fd >= 0)
+    close (c->wake_fd);
+  pthread_mutex_destroy (&c->lock);
+  pthread_cond_destroy (&c->cond);
+  free (c->parts);
+  free (c);
+}
+
+static int
+start_thread (struct sf_consumer *c)
+{
+  sigset_t all, old;
+  int r;
+
+  c->wake_fd = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (c->wake_fd < 0)
+    return -errno;
+  sigfillset (&all);
+  pthread_sigmask (SIG_SETMASK, &all, &old);
+  r = pthread_create (&c->thread, NULL, sf_consumer_thread, c);
+  pthread_sigmask (SIG_SETMASK, &old, NULL);
+  return -r;
+}
+
+int
+sf_consumer_open (struct sf_consumer **consumer,
+    const struct sf_consumer_config *config)
+{
+  struct sf_consumer *c;
+  pthread_condattr_t attr;
+  int r;
+
+  if (config->path == NULL || config->path[0] == '\0')
+    return -EINVAL;
+  if (strlen (config->path) >= sizeof (c->path) - 1)
+    return -ENAMETOOLONG;
+  if (config->max_held < 1 || config->max_held > SF_MAX_LEASES)
+    return -EINVAL;
+  c = calloc (1, sizeof (*c));
+  if (c == NULL)
+    return -ENOMEM;
+  strcpy (c->path, config->path);
+  strncpy (c->name, config->name, sizeof (c->name) - 1);
+  c->delivery = config->delivery;
+  c->grow = config->grow;
+  c->max_held = config->max_held;
+  c->connect_timeout = config->connect_timeout;
+  c->spin = config->spin;
+  pthread_mutex_init (&c->lock, NULL);
+  pthread_condattr_init (&attr);
+  pthread_condattr_setclock (&attr, CLOCK_MONOTONIC);
+  pthread_cond_init (&c->cond, &attr);
+  pthread_condattr_destroy (&attr);
+  r = start_thread (c);
+  if (r < 0) {
+    free_consumer (c);
+    return r;
+  }
+  *consumer = c;
+  return 0;
+}
+
+/* Tells the producer that no more frames are wanted; those that are out keep
+ * the connection open until they are back. */
+static void
+leave (struct sf_link *link)
+{
+  struct sf_message msg = {.type = SF_MESSAGE_BYE,.reject = {.reason =
+            SF_REASON_STOPPED}
+  };
+
+  sf_send (link->fd, &msg, NULL, 0);
+  sf_link_unref (link);
+}
+
+void
+sf_consumer_close (struct sf_consumer *c)
+{
+  pthread_mutex_lock (&c->lock);
+  c->stopping = true;
+  pthread_cond_broadcast (&c->cond);
+  pthread_mutex_unlock (&c->lock);
+  sf_consumer_kick (c);
+  pthread_join (c->thread, NULL);
+  if (c->link != NULL)
+    leave (c->link);
+  free_consumer (c);
+}
+
+static int
+timed_wait_locked (struct sf_consumer *c, int64_t until)
+{
+  struct timespec ts = { until / SF_NS_PER_SECOND, until % SF_NS_PER_SECOND };
+
+  if (until == INT64_MAX)
+    return pthread_cond_wait (&c->cond, &c->lock);
+  return pthread_cond_timedwait (&c->cond, &c->lock, &ts);
+}
+
+/* News that are not in the ring. 1 or 0. */
+static int
+take_notice_locked (struct sf_consumer *c, struct sf_incoming *in)
+{
+  sf_store_flag (&c->notices, 0);
+  if (c->refused_notice) {
+    c->refused_notice = false;
+    in->kind = SF_INCOMING_FAILED;
+    in->error = -ENOBUFS;
+    in->reject = c->refused;
+  } else if (c->latency_notice) {
+    c->latency_notice = false;
+    in->kind = SF_INCOMING_LATENCY;
+    in->latency = c->latency;
+  } else if (c->waiting_notice) {
+    c->waiting_notice = false;
+    in->kind = SF_INCOMING_WAITING;
+  } else {
+    return 0;
+  }
+  /* There may be another one. */
+  sf_store_flag (&c->notices, 1);
+  return 1;
+}
+
+/* Waits for a link. 1: `in` is filled; 0: `link` is (referenced), or time is up
+ * and it is NULL; -EINTR. */
+static int
+await_link (struct sf_consumer *c, struct sf_incoming *in,
+    struct sf_link **link, int64_t until)
+{
+  int r = 0;
+
+  *link = NULL;
+  pthread_mutex_lock (&c->lock);
+  if (c->phase == SF_PHASE_OVER) {
+    c->phase = SF_PHASE_CONNECTING;
+    pthread_cond_broadcast (&c->cond);
+  }
+  for (;;) {
+    if (sf_load_flag (&c->interrupted)) {
+      r = -EINTR;
+    } else if (c->phase == SF_PHASE_LINKED) {
+      *link = sf_link_ref (c->link);
+    } else if (take_notice_locked (c, in)) {
+      r = 1;
+    } else if (c->phase == SF_PHASE_FAILED) {
+      in->kind = SF_INCOMING_FAILED;
+      in->error = c->error;
+      in->reject = c->reject;
+      r = 1;
+    } else if (sf_now () < until && timed_wait_locked (c, until) == 0) {
+      continue;
+    }
+    break;
+  }
+  pthread_mutex_unlock (&c->lock);
+  return r;
+}
+
+/* The link is over and read to its end. */
+static void
+drop_link (struct sf_consumer *c, struct sf_link *link,
+    struct sf_incoming *in)
+{
+  in->kind = SF_INCOMING_DISCONNECTED;
+  in->reject = link->farewell;
+  pthread_mutex_lock (&c->lock);
+  c->link = NULL;
+  c->phase = SF_PHASE_OVER;
+  pthread_mutex_unlock (&c->lock);
+  sf_link_unref (link);
+}
+
+/* The producer broke the protocol: read nothing more of it. */
+static int
+condemn (struct sf_link *link)
+{
+  struct sf_reject why = {.reason = SF_REASON_VIOLATION,.text =
+        "the producer announced what cannot be"
+  };
+
+  if (sf_observe_u32 (&link->over) == 0)
+    sf_link_end (link, &why);
+  return -EPROTO;
+}
+
+/* Finds the segment; its SEGMENT message was sent before the announcement, so
+ * the control thread has it or is about to. */
+static struct sf_segment *
+await_segment (struct sf_consumer *c, struct sf_link *link, uint32_t id)
+{
+  int64_t until = sf_now () + SF_ANSWER_TIMEOUT;
+  struct sf_segment *segment;
+
+  pthread_mutex_lock (&c->lock);
+  while ((segment = sf_link_find_segment (link, id)) == NULL
+      && sf_observe_u32 (&link->over) == 0
+      && !sf_load_flag (&c->interrupted) && sf_now () < until)
+    timed_wait_locked (c, until);
+  pthread_mutex_unlock (&c->lock);
+  return segment;
+}
+
+static bool
+parts_room (struct sf_consumer *c, uint32_t n)
+{
+  struct sf_incoming_part *parts;
+
+  if (n <= c->parts_room)
+    return true;
+  parts = realloc (c->parts, n * sizeof (*parts));
+  if (parts == NULL)
+    return false;
+  c->parts = parts;
+  c->parts_room = n;
+  return true;
+}
+
+static struct sf_lease *
+lease_new (struct sf_link *link, uint32_t index, uint32_t n_parts)
+{
+  struct sf_lease *lease = malloc (sizeof (*lease)
+      + n_parts * sizeof (struct sf_segment *));
+
+  if (lease == NULL)
+    return NULL;
+  lease->refs = 1;
+  lease->abandoned = 0;
+  lease->index = index;
+  lease->link = sf_link_ref (link);
+  lease->n_segments = 0;
+  sf_ref (&link->held);
+  return lease;
+}
+
+/* The segment of one part, held by the lease once, however many parts. */
+static struct sf_segment *
+lease_segment (struct sf_consumer *c, struct sf_link *link,
+    struct sf_lease *lease, uint32_t id, uint32_t * last_id)
+{
+  struct sf_segment *segment;
+
+  if (lease->n_segments > 0 && *last_id == id)
+    return lease->segments[lease->n_segments - 1];
+  segment = await_segment (c, link, id);
+  if (segment != NULL) {
+    lease->segments[lease->n_segments++] = segment;
+    *last_id = id;
+  }
+  return segment;
+}
+
+/* Turns a claimed record into parts and a body. 0 or -errno. */
+static int
+resolve (struct sf_consumer *c, struct sf_link *link,
+    const struct sf_record_header *record, struct sf_incoming *in)
+{
+  uint32_t head[2], last_id = 0;
+  uint64_t at = sizeof (head);
+
+  if (record->payload_size < sizeof (head))
+    return -EPROTO;
+  memcpy (head, c->payload, sizeof (head));
+  if (head[0] > SF_MAX_REFS || head[1] != 0
+      || record->payload_size - at < head[0] * sizeof (struct sf_mem_ref))
+    return -EPROTO;
+  if (!parts_room (c, head[0]))
+    return -ENOMEM;
+  in->lease = lease_new (link, record->lease, head[0]);
+  if (in->lease == NULL)
+    return -ENOMEM;
+  for (uint32_t i = 0; i < head[0]; i++) {
+    struct sf_incoming_part *part = &c->parts[i];
+    struct sf_mem_ref ref;
+
+    memcpy (&ref, c->payload + at, sizeof (ref));
+    at += sizeof (ref);
+    part->segment = lease_segment (c, link, in->lease, ref.segment, &last_id);
+    if (part->segment == NULL || sf_segment_check (part->segment, &ref) < 0)
+      return -EPROTO;
+    part->slot = ref.slot;
+    part->offset = ref.offset;
+    part->size = ref.size;
+    part->data = sf_segment_slot (part->segment, ref.slot) + ref.offset;
+  }
+  in->parts = c->parts;
+  in->n_parts = head[0];
+  in->body = c->payload + at;
+  in->body_size = (uint32_t) (record->payload_size - at);
+  return 0;
+}
+
+/* Did we have this frame before the connection broke? */
+static bool
+is_repeated (struct sf_consumer *c, const struct sf_link *link, uint64_t seq)
+{
+  bool repeated = c->have_last && c->last_producer_id == link->producer_id
+      && seq <= c->last_seq;
+
+  if (!repeated) {
+    c->have_last = true;
+    c->last_producer_id = link->producer_id;
+    c->last_seq = seq;
+  }
+  return repeated;
+}
+
+/* One FRAME record: claim it, unless the producer has taken it back. 1, 0 (go
+ * on with the next record) or -errno. */
+static int
+take_frame (struct sf_consumer *c, struct sf_link *link,
+    const struct sf_record_header *record, struct sf_incoming *in)
+{
+  uint64_t seen;
+  int r;
+
+  if (record->lease >= SF_MAX_LEASES)
+    return -EPROTO;
+  if (!sf_decide_u64 (&link->ring.page->lease[record->lease],
+          SF_LEASE_WORD (record->lease_stamp, SF_LEASE_ANNOUNCED),
+          SF_LEASE_WORD (record->lease_stamp, SF_LEASE_CLAIMED), &seen)) {
+    sf_add_count (&c->revoked, 1);
+    return 0;
+  }
+  r = resolve (c, link, record, in);
+  if (r < 0 || is_repeated (c, link, record->seq)) {
+    if (in->lease != NULL)
+      sf_lease_unref (in->lease);
+    in->lease = NULL;
+    return r;
+  }
+  in->kind = SF_INCOMING_FRAME;
+  in->seq = record->seq;
+  in->discont = (record->flags & SF_RECORD_AFTER_DROP) != 0;
+  sf_add_count (&c->frames, 1);
+  return 1;
+}
+
+/* Too many frames are held to claim another. 1: tell HOLDING; 0: wait. */
+static int
+ask_for_more (struct sf_consumer *c, struct sf_link *link,
+    struct sf_incoming *in)
+{
+  uint32_t max_held = sf_load_flag (&link->max_held);
+
+  if (c->grow && max_held < SF_MAX_LEASES) {
+    sf_consumer_want (c, max_held * 2 < SF_MAX_LEASES ? max_held * 2
+        : SF_MAX_LEASES);
+    return 0;
+  }
+  if (link->told_holding)
+    return 0;
+  link->told_holding = true;
+  in->kind = SF_INCOMING_HOLDING;
+  return 1;
+}
+
+static bool
+is_full (const struct sf_link *link)
+{
+  return sf_load_flag ((sf_atomic_u32 *) & link->held)
+      >= sf_load_flag ((sf_atomic_u32 *) & link->max_held);
+}
+
+/* The next record. 1: `in` is filled; 0: none now (or no room to take it);
+ * -errno. */
+static int
+take_record (struct sf_consumer *c, struct sf_link *link,
+    struct sf_incoming *in)
+{
+  for (;;) {
+    struct sf_record_header record;
+    int r = sf_ring_peek (&link->ring, &record, c->payload);
+
+    if (r <= 0)
+      return r;
+    if (record.type == SF_RECORD_EVENT) {
+      sf_ring_consume (&link->ring, &record);
+      in->kind = SF_INCOMING_EVENT;
+      in->body = c->payload;
+      in->body_size = record.payload_size;
+      in->sticky = (record.flags & SF_RECORD_STICKY) != 0;
+      return 1;
+    }
+    if (record.type != SF_RECORD_FRAME)
+      return -EPROTO;
+    if (is_full (link))
+      return ask_for_more (c, link, in);
+    link->told_holding = false;
+    r = take_frame (c, link, &record, in);
+    sf_ring_consume (&link->ring, &record);
+    if (r != 0)
+      return r;
+  }
+}
+
+/* Is there anything to do but sleep? */
+static bool
+has_work (struct sf_consumer *c, struct sf_link *link)
+{
+  return sf_load_flag (&c->interrupted) || sf_load_flag (&c->notices)
+      || sf_observe_u32 (&link->over) != 0
+      || (sf_ring_has_record (&link->ring) && !is_full (link));
+}
+
+/* Sleeps until there may be work. See atomics.h for why no wake-up is lost. */
+static void
+sleep_on_link (struct sf_consumer *c, struct sf_link *link, int64_t until)
+{
+  struct sf_returns_page *page = link->ring.page;
+  int64_t now = sf_now ();
+  int64_t spin_until = now + c->spin;
+  uint32_t seen;
+
+  while (c->spin > 0 && now < spin_until) {
+    if (has_work (c, link))
+      return;
+    sf_spin_pause ();
+    now = sf_now ();
+  }
+  /* The producer keeps things back until we have read all. */
+  if (sf_observe_u32 (&link->ring.header->overflowed) != 0
+      && !sf_ring_has_record (&link->ring))
+    sf_link_kick (link);
+  seen = sf_observe_u32 (&page->wake);
+  sf_store_flag (&link->wants_room, 1);
+  sf_store_flag (&page->sleeping, 1);
+  sf_fence_store_load ();
+  if (!has_work (c, link) && now < until)
+    sf_futex_wait (&page->wake, seen,
+        until == INT64_MAX ? SF_FOREVER : until - now);
+  sf_store_flag (&page->sleeping, 0);
+  sf_store_flag (&link->wants_room, 0);
+}
+
+/* 1, 0 (time is up) or -EINTR. */
+static int
+next_on_link (struct sf_consumer *c, struct sf_link *link,
+    struct sf_incoming *in, int64_t until)
+{
+  for (;;) {
+    /* Before the ring is looked at: what was announced before the end is in
+     * the ring by now, and is delivered first. */
+    bool over = sf_observe_u32 (&link->over) != 0;
+    int r;
+
+    if (sf_load_flag (&c->interrupted))
+      return -EINTR;
+    if (!link->told_connected) {
+      link->told_connected = true;
+      in->kind = SF_INCOMING_CONNECTED;
+      return 1;
+    }
+    if (sf_load_flag (&c->notices)) {
+      pthread_mutex_lock (&c->lock);
+      r = take_notice_locked (c, in);
+      pthread_mutex_unlock (&c->lock);
+      if (r > 0)
+        return 1;
+    }
+    r = take_record (c, link, in);
+    if (r > 0)
+      return 1;
+    if (r < 0 && r != -ENOMEM)
+      r = condemn (link);
+    if (r < 0 || (over && !sf_ring_has_record (&link->ring))) {
+      drop_link (c, link, in);
+      return 1;
+    }
+    if (sf_now () >= until)
+      return 0;
+    sleep_on_link (c, link, until);
+  }
+}
+
+int
+sf_consumer_next (struct sf_consumer *c, struct sf_incoming *in,
+    int64_t timeout)
+{
+  int64_t until = timeout < 0 ? INT64_MAX : sf_now () + timeout;
+  struct sf_link *link;
+  int r;
+
+  memset (in, 0, sizeof (*in));
+  r = await_link (c, in, &link, until);
+  if (link == NULL)
+    return r;
+  in->producer_id = link->producer_id;
+  r = next_on_link (c, link, in, until);
+  sf_link_unref (link);
+  return r;
+}
+
+void
+sf_consumer_interrupt (struct sf_consumer *c, bool on)
+{
+  struct sf_link *link;
+
+  pthread_mutex_lock (&c->lock);
+  sf_publish_u32 (&c->interrupted, on);
+  pthread_cond_broadcast (&c->cond);
+  link = c->link != NULL ? sf_link_ref (c->link) : NULL;
+  pthread_mutex_unlock (&c->lock);
+  if (link != NULL)
+    sf_link_wake (link);
+  sf_link_unref (link);
+}
+
+void
+sf_consumer_want (struct sf_consumer *c, uint32_t max_held)
+{
+  bool more;
+
+  pthread_mutex_lock (&c->lock);
+  more = max_held > c->max_held;
+  if (more)
+    c->max_held = max_held < SF_MAX_LEASES ? max_held : SF_MAX_LEASES;
+  pthread_mutex_unlock (&c->lock);
+  if (more)
+    sf_consumer_kick (c);
+}
+
+int
+sf_consumer_send_upstream (struct sf_consumer *c, const uint8_t *data,
+    uint32_t size)
+{
+  struct sf_message msg = {.type = SF_MESSAGE_UPSTREAM };
+  struct sf_link *link;
+  int r;
+
+  if (size > SF_UPSTREAM_MAX)
+    return -EMSGSIZE;
+  pthread_mutex_lock (&c->lock);
+  link = c->link != NULL ? sf_link_ref (c->link) : NULL;
+  pthread_mutex_unlock (&c->lock);
+  if (link == NULL)
+    return -ENOTCONN;
+  msg.upstream.size = size;
+  memcpy (msg.upstream.data, data, size);
+  r = sf_send (link->fd, &msg, NULL, 0);
+  sf_link_unref (link);
+  return r;
+}
+
+void
+sf_consumer_get_stats (struct sf_consumer *c, struct sf_consumer_stats *stats)
+{
+  struct sf_link *link;
+
+  memset (stats, 0, sizeof (*stats));
+  pthread_mutex_lock (&c->lock);
+  link = c->link != NULL ? sf_link_ref (c->link) : NULL;
+  stats->connections = c->connections;
+  pthread_mutex_unlock (&c->lock);
+  stats->frames = sf_load_hint (&c->frames);
+  stats->revoked = sf_load_hint (&c->revoked);
+  if (link == NULL)
+    return;
+  stats->connected = true;
+  stats->held = sf_load_flag (&link->held);
+  stats->max_held = sf_load_flag (&link->max_held);
+  pthread_mutex_lock (&link->lock);
+  stats->n_segments = link->n_segments;
+  for (uint32_t i = 0; i < link->n_segments; i++)
+    stats->segment_bytes += link->segments[i].segment->shm.size;
+  pthread_mutex_unlock (&link->lock);
+  sf_link_unref (link);
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* One client of a producer: connecting and reconnecting, records in order,
+ * frames as leases that outlive the connection's use.
+ *
+ * A control thread connects, shakes hands and listens to the control socket;
+ * the streaming thread calls sf_consumer_next(), which sleeps on a word in shared
+ * memory and makes no other system call. */
+#ifndef SF_CONSUMER_H
+#define SF_CONSUMER_H
+
+#include <stdbool.h>
+
+#include "segment.h"
+
+struct sf_consumer;
+struct sf_lease;
+
+struct sf_consumer_config
+{
+  const char *path;
+  const char *name;             /* told to the producer, for its logs */
+  uint32_t delivery;            /* enum sf_delivery */
+  uint32_t max_held;            /* frames to hold at once, 1..SF_MAX_LEASES */
+  bool grow;                    /* ask for more when that turns out too few */
+  int64_t connect_timeout;      /* ns; 0: try once; SF_FOREVER */
+  int64_t spin;                 /* ns to look again and again before sleeping */
+};
+
+enum sf_incoming_kind
+{
+  SF_INCOMING_CONNECTED = 1,    /* welcomed: a stream starts anew */
+  SF_INCOMING_EVENT,            /* body, body_size */
+  SF_INCOMING_FRAME,            /* parts, body, lease, seq */
+  SF_INCOMING_LATENCY,          /* latency */
+  SF_INCOMING_WAITING,          /* nobody is there; told once, trying goes on */
+  SF_INCOMING_HOLDING,          /* max_held frames are held, so nothing can be
+                                   taken; told once, until a frame came back */
+  SF_INCOMING_DISCONNECTED,     /* reject: why. All that was announced has been
+                                   delivered. The next call reconnects. */
+  SF_INCOMING_FAILED,           /* error (-errno), reject: cannot go on */
+};
+
+struct sf_incoming_part
+{
+  struct sf_segment *segment;   /* referenced by the lease */
+  uint32_t slot;
+  uint64_t offset, size;
+  const uint8_t *data;
+};
+
+/* Valid until the next call of sf_consumer_next(). */
+struct sf_incoming
+{
+  enum sf_incoming_kind kind;
+  const uint8_t *body;
+  uint32_t body_size;
+  bool sticky;                  /* EVENT: repeated for somebody who joined late */
+  bool discont;                 /* FRAME: frames before it were lost to us */
+  uint64_t seq;
+  uint64_t producer_id;
+  const struct sf_incoming_part *parts;
+  uint32_t n_parts;
+  struct sf_lease *lease;       /* the receiver's; sf_lease_unref() it */
+  struct sf_latency latency;
+  struct sf_reject reject;
+  int error;
+};
+
+/* Starts the control thread, which connects. -ENOMEM, -EMFILE, -EAGAIN (no
+ * thread), -EINVAL, -ENAMETOOLONG (path). */
+int sf_consumer_open (struct sf_consumer **consumer,
+    const struct sf_consumer_config *config);
+
+/* Ends the thread. Leases stay valid, and keep what they need. */
+void sf_consumer_close (struct sf_consumer *consumer);
+
+/* Waits at most `timeout` ns (SF_FOREVER) for what comes next. 1, 0 (nothing
+ * yet), or -EINTR while interrupted. One thread at a time. */
+int sf_consumer_next (struct sf_consumer *consumer, struct sf_incoming *in,
+    int64_t timeout);
+
+/* While `on`, sf_consumer_next() returns -EINTR at once. */
+void sf_consumer_interrupt (struct sf_consumer *consumer, bool on);
+
+/* From now on this many frames may be held; the producer is asked, now and after
+ * each reconnection. Values that are not larger are ignored. */
+void sf_consumer_want (struct sf_consumer *consumer, uint32_t max_held);
+
+/* Sends an upstream event to the producer. 0, -ENOTCONN, -EAGAIN, -EMSGSIZE. */
+int sf_consumer_send_upstream (struct sf_consumer *consumer,
+    const uint8_t *data, uint32_t size);
+
+struct sf_consumer_stats
+{
+  bool connected;
+  uint32_t held;                /* frames that are not back yet */
+  uint32_t max_held;            /* as granted */
+  uint32_t n_segments;          /* mapped */
+  uint64_t segment_bytes;
+  uint64_t frames, revoked, connections;
+};
+
+void sf_consumer_get_stats (struct sf_consumer *consumer,
+    struct sf_consumer_stats *stats);
+
+/* The frame goes back when the last reference goes, from any thread. */
+struct sf_lease *sf_lease_ref (struct sf_lease *lease);
+void sf_lease_unref (struct sf_lease *lease);
+
+/* The frame was relayed to processes that outlive our relaying: it is not to go
+ * back when we are done. The producer takes it back when the last process that
+ * got its segment from us, and we ourselves, have let go of it. */
+void sf_lease_abandon (struct sf_lease *lease);
+
+#endif

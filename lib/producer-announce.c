@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What one client is told, and what becomes of a client that does not keep up. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "producer-private.h"
+
+bool
+sf_client_is_lossless_locked (const struct sf_client *c)
+{
+  return c->producer->lossless && c->wish != SF_DELIVERY_LIVE;
+}
+
+void
+sf_client_doom_locked (struct sf_client *c, uint32_t reason)
+{
+  if (c->doomed != 0)
+    return;
+  c->doomed = reason;
+  c->producer->need_kick = true;
+}
+
+static void
+violated_locked (struct sf_client *c)
+{
+  sf_client_doom_locked (c, SF_REASON_VIOLATION);
+}
+
+/* 1, 0 (nothing to revoke), or the client is doomed: 0. */
+static int
+revoke_locked (struct sf_client *c)
+{
+  int r = sf_leases_revoke_oldest (c->leases, sf_frame_done_locked,
+      c->producer);
+
+  if (r < 0)
+    violated_locked (c);
+  if (r <= 0)
+    return 0;
+  c->dropped++;
+  c->producer->stats.revoked++;
+  c->after_drop = true;
+  return 1;
+}
+
+/* A live client without room: it gets nothing until it has read all, and what
+ * it has not read by then is too old to be wanted. */
+static void
+overflow_locked (struct sf_client *c)
+{
+  c->overflowed = true;
+  sf_publish_u32 (&c->ring.header->overflowed, 1);
+  while (revoke_locked (c) > 0);
+}
+
+/* All that was written has been read: a fresh start is possible. */
+static bool
+has_read_all_locked (struct sf_client *c)
+{
+  if (sf_ring_update_read_pos (&c->ring) < 0) {
+    violated_locked (c);
+    return false;
+  }
+  return c->ring.read_pos == c->ring.head;
+}
+
+int
+sf_client_room_locked (struct sf_client *c, uint32_t payload_size, bool frame)
+{
+  int r = sf_ring_room (&c->ring, payload_size);
+
+  if (r == -EPROTO)
+    violated_locked (c);
+  if (!sf_client_is_lossless_locked (c) || r == -EPROTO)
+    return 0;
+  if (r == -ENOBUFS)
+    return -EAGAIN;
+  /* It overflowed while it was served live. */
+  if (c->overflowed && !has_read_all_locked (c))
+    return -EAGAIN;
+  return frame && c->leases->n_free == 0 ? -EAGAIN : 0;
+}
+
+/* Writes one record, or overflows. */
+static int
+write_locked (struct sf_client *c, struct sf_record_header *record,
+    const void *payload, uint32_t size)
+{
+  int r = sf_ring_write (&c->ring, record, payload, size);
+
+  if (r == -EPROTO)
+    violated_locked (c);
+  else if (r < 0)
+    overflow_locked (c);
+  return r;
+}
+
+static void
+events_again_locked (struct sf_client *c)
+{
+  for (struct sf_sticky * s = c->producer->sticky; s != NULL; s = s->next) {
+    struct sf_record_header record = {.type = SF_RECORD_EVENT,
+      .flags = SF_RECORD_STICKY
+    };
+
+    if (write_locked (c, &record, s->body, s->size) < 0)
+      return;
+  }
+}
+
+/* Over with the overflow? Then the sticky events come again, in case one was
+ * among what the client missed. */
+static bool
+recovered_locked (struct sf_client *c)
+{
+  if (!c->overflowed)
+    return true;
+  if (!has_read_all_locked (c))
+    return false;
+  c->overflowed = false;
+  sf_publish_u32 (&c->ring.header->overflowed, 0);
+  events_again_locked (c);
+  return !c->overflowed;
+}
+
+void
+sf_client_announce_locked (struct sf_client *c, struct sf_frame *frame)
+{
+  struct sf_record_header record = {.type = SF_RECORD_FRAME,.seq = frame->seq };
+  bool lossless = sf_client_is_lossless_locked (c);
+
+  if (!recovered_locked (c)) {
+    c->dropped++;
+    c->after_drop = true;
+    while (revoke_locked (c) > 0);
+    return;
+  }
+  if (!lossless && frame->foreign)
+    while (c->leases->unclaimed.count >= SF_MAX_FOREIGN_QUEUED
+        && revoke_locked (c) > 0);
+  if (c->leases->unclaimed.count == 0)
+    c->last_progress = sf_now ();
+  if (c->leases->n_free == 0)
+    revoke_locked (c);
+  if (sf_leases_give (c->leases, frame, &record) < 0) {
+    c->dropped++;
+    c->after_drop = true;
+    return;
+  }
+  if (c->after_drop)
+    record.flags |= SF_RECORD_AFTER_DROP;
+  frame->refs++;
+  if (write_locked (c, &record, frame->payload, frame->payload_size) < 0) {
+    /* overflow_locked() has revoked it with the rest, unless the client broke
+     * the protocol: then its end takes all leases back. */
+    c->after_drop = true;
+    return;
+  }
+  c->after_drop = false;
+  c->last_seq = frame->seq;
+  c->frames++;
+}
+
+void
+sf_client_recover_locked (struct sf_client *c)
+{
+  struct sf_frame *latest = c->producer->latest;
+
+  if (!c->overflowed || !recovered_locked (c))
+    return;
+  if (latest != NULL && latest->seq > c->last_seq
+      && sf_client_lacks_locked (c, latest) == 0)
+    sf_client_announce_locked (c, latest);
+}
+
+void
+sf_client_event_locked (struct sf_client *c, const void *body, uint32_t size,
+    uint16_t flags)
+{
+  struct sf_record_header record = {.type = SF_RECORD_EVENT,.flags = flags };
+
+  /* Overflowed: the sticky ones come again when it has recovered. */
+  if (!c->overflowed)
+    write_locked (c, &record, body, size);
+}
+
+void
+sf_client_catch_up_locked (struct sf_client *c)
+{
+  events_again_locked (c);
+  if (c->producer->latest != NULL)
+    sf_client_announce_locked (c, c->producer->latest);
+}
+
+static bool
+was_sent (const struct sf_client *c, uint32_t id)
+{
+  return id < c->sent_size && (c->sent_segments[id / 64] >> (id % 64) & 1);
+}
+
+uint32_t
+sf_client_lacks_locked (const struct sf_client *c,
+    const struct sf_frame *frame)
+{
+  for (uint32_t i = 0; i < frame->n_parts; i++)
+    if (!was_sent (c, frame->segment_ids[i]))
+      return frame->segment_ids[i];
+  return 0;
+}
+
+/* 0 or -ENOMEM. */
+static int
+mark_sent_locked (struct sf_client *c, uint32_t id)
+{
+  if (id >= c->sent_size) {
+    uint32_t size = (id / 64 + 4) * 64;
+    uint64_t *bits = realloc (c->sent_segments, size / 8);
+
+    if (bits == NULL)
+      return -ENOMEM;
+    memset (bits + c->sent_size / 64, 0, (size - c->sent_size) / 8);
+    c->sent_segments = bits;
+    c->sent_size = size;
+  }
+  c->sent_segments[id / 64] |= UINT64_C (1) << (id % 64);
+  return 0;
+}
+
+void
+sf_client_send_segment (struct sf_client *c, uint32_t id)
+{
+  struct sf_producer *p = c->producer;
+  struct sf_known_segment *k = sf_known_find_locked (p, id);
+  struct sf_message msg = {.type = SF_MESSAGE_SEGMENT };
+  struct sf_segment *segment;
+  int fds[2];
+  int r;
+
+  if (k == NULL || mark_sent_locked (c, id) < 0) {
+    sf_client_doom_locked (c, SF_REASON_RESOURCES);
+    return;
+  }
+  segment = sf_segment_ref (k->segment);
+  sf_client_ref (c);
+  pthread_mutex_unlock (&p->lock);
+
+  sf_segment_describe (segment, id, &msg.segment);
+  fds[0] = segment->shm.fd;
+  fds[1] = segment->guard_fd;
+  r = sf_send (c->fd, &msg, fds, segment->guard_fd >= 0 ? 2 : 1);
+
+  sf_segment_unref (segment);
+  if (r < 0) {
+    pthread_mutex_lock (&p->lock);
+    /* EAGAIN: it has hundreds of messages unread. */
+    sf_client_doom_locked (c, r == -EAGAIN ? SF_REASON_SLOW
+        : SF_REASON_HANGUP);
+    sf_producer_unlock (p);
+  }
+  /* Perhaps the last reference, which closes and unmaps: not under the lock. */
+  sf_client_unref (c);
+  pthread_mutex_lock (&p->lock);
+}
+
+bool
+sf_client_take_sleep (struct sf_client *c)
+{
+  sf_atomic_u32 *sleeping = &c->ring.page->sleeping;
+
+  return sf_load_flag (sleeping) != 0 && sf_take_flag (sleeping) != 0;
+}
+
+void
+sf_client_wake (struct sf_client *c)
+{
+  sf_bump_u32 (&c->ring.page->wake);
+  sf_futex_wake (&c->ring.page->wake);
+}

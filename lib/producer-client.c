@@ -1,0 +1,568 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A client's life, as the control thread leads it: accept, HELLO, WELCOME, its
+ * messages, its end. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "producer-private.h"
+
+/* Messages of one client handled before the others get their turn. */
+#define MESSAGES_PER_TURN 16
+
+struct sf_client *
+sf_client_ref (struct sf_client *c)
+{
+  sf_ref (&c->refs);
+  return c;
+}
+
+static void
+close_fd (int fd)
+{
+  if (fd >= 0)
+    close (fd);
+}
+
+void
+sf_client_unref (struct sf_client *c)
+{
+  if (!sf_unref_is_last (&c->refs))
+    return;
+  close_fd (c->fd);
+  close_fd (c->guard_fd);
+  sf_shm_close (&c->announce);
+  sf_shm_close (&c->returns);
+  free (c->leases);
+  free (c->sent_segments);
+  free (c);
+}
+
+void
+sf_client_info_locked (struct sf_client *c, struct sf_client_info *info)
+{
+  *info = (struct sf_client_info) {
+  .id = c->id,.peer = c->peer,.lossless =
+        sf_client_is_lossless_locked (c),.lingering =
+        c->state >= SF_CLIENT_LEAVING,.max_held = c->max_held,.frames =
+        c->frames,.dropped = c->dropped};
+  memcpy (info->name, c->name, sizeof (info->name));
+  if (c->leases != NULL) {
+    int held = sf_leases_count_held (c->leases);
+
+    info->held = held > 0 ? (uint32_t) held : 0;
+    info->queued = c->leases->unclaimed.count;
+  }
+}
+
+static void
+refuse (struct sf_producer *p, int fd, const struct sf_credentials *peer,
+    uint32_t reason, uint64_t needed, uint64_t limit, const char *text)
+{
+  struct sf_message msg = {.type = SF_MESSAGE_REJECT,.reject = {
+          .reason = reason,.needed = needed,.limit = limit}
+  };
+
+  snprintf (msg.reject.text, sizeof (msg.reject.text), "%s", text);
+  sf_send (fd, &msg, NULL, 0);
+  pthread_mutex_lock (&p->lock);
+  p->stats.clients_refused++;
+  pthread_mutex_unlock (&p->lock);
+  if (p->callbacks.refused != NULL)
+    p->callbacks.refused (p->user, peer, &msg.reject);
+}
+
+static int
+watch (struct sf_producer *p, int fd, uint32_t events, struct sf_client *c,
+    unsigned tag)
+{
+  /* The low bits of the pointer say which of its fds it is. */
+  struct epoll_event ev = {.events = events,.data.u64 =
+        (uint64_t) (uintptr_t) c | tag
+  };
+
+  return epoll_ctl (p->epoll_fd, EPOLL_CTL_ADD, fd, &ev) < 0 ? -errno : 0;
+}
+
+void
+sf_client_accept (struct sf_producer *p, int fd,
+    const struct sf_credentials *peer)
+{
+  struct sf_client *c;
+
+  if (p->listener.abstract && peer->uid != 0 && peer->uid != geteuid ()) {
+    refuse (p, fd, peer, SF_REASON_NOT_ALLOWED, 0, 0,
+        "an abstract socket serves its own user and root only; use a "
+        "socket-path in the file system and socket-mode for others");
+    close (fd);
+    return;
+  }
+  if (p->n_connections >= p->max_clients) {
+    refuse (p, fd, peer, SF_REASON_FULL, 0, p->max_clients,
+        "all places are taken; raise max-clients of shmframesink");
+    close (fd);
+    return;
+  }
+  c = calloc (1, sizeof (*c));
+  if (c == NULL || watch (p, fd, EPOLLIN | EPOLLRDHUP, c, 0) < 0) {
+    refuse (p, fd, peer, SF_REASON_RESOURCES, 0, 0,
+        "the producer is out of memory or file descriptors");
+    close (fd);
+    free (c);
+    return;
+  }
+  *c = (struct sf_client) {
+  .refs = 1,.producer = p,.fd = fd,.guard_fd = -1,.peer =
+        *peer,.greeting_until = sf_now () + SF_GREETING_TIMEOUT,.announce =
+    {.fd = -1},.returns = {.fd = -1}};
+  pthread_mutex_lock (&p->lock);
+  c->id = ++p->last_client_id;
+  c->next = p->clients;
+  p->clients = c;
+  p->n_connections++;
+  pthread_mutex_unlock (&p->lock);
+}
+
+/* Unlinks the client; its frames are nobody's any more. */
+static void
+remove_client (struct sf_client *c)
+{
+  struct sf_producer *p = c->producer;
+  struct sf_client **link;
+
+  pthread_mutex_lock (&p->lock);
+  for (link = &p->clients; *link != c; link = &(*link)->next);
+  *link = c->next;
+  if (c->state == SF_CLIENT_ACTIVE)
+    p->n_active--;
+  c->state = SF_CLIENT_GONE;
+  p->n_connections--;
+  if (c->leases != NULL)
+    sf_leases_clear (c->leases, sf_frame_done_locked, p);
+  sf_producer_unlock (p);
+  epoll_ctl (p->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
+  if (c->guard_fd >= 0)
+    epoll_ctl (p->epoll_fd, EPOLL_CTL_DEL, c->guard_fd, NULL);
+  sf_client_unref (c);
+  sf_producer_note_progress (p);
+}
+
+static void
+report_end (struct sf_client *c, uint32_t reason, const char *text)
+{
+  struct sf_producer *p = c->producer;
+  struct sf_client_info info;
+
+  if (!c->reported)
+    return;
+  c->reported = false;
+  pthread_mutex_lock (&p->lock);
+  sf_client_info_locked (c, &info);
+  pthread_mutex_unlock (&p->lock);
+  if (p->callbacks.disconnected != NULL)
+    p->callbacks.disconnected (p->user, &info, reason, text);
+}
+
+/* It gets nothing more, but may go on reading what it holds. True: it holds
+ * nothing, so there is nothing to wait for. */
+static bool
+stop_serving (struct sf_client *c, uint32_t state)
+{
+  struct sf_producer *p = c->producer;
+  bool empty;
+
+  pthread_mutex_lock (&p->lock);
+  if (c->state == SF_CLIENT_ACTIVE)
+    p->n_active--;
+  c->state = state;
+  if (c->leases != NULL && c->doomed != SF_REASON_VIOLATION) {
+    sf_leases_collect (c->leases, sf_frame_done_locked, p);
+    while (sf_leases_revoke_oldest (c->leases, sf_frame_done_locked, p) > 0);
+  }
+  empty = c->leases == NULL || sf_leases_outstanding (c->leases) == 0;
+  sf_producer_unlock (p);
+  sf_producer_note_progress (p);
+  return empty;
+}
+
+void
+sf_client_end (struct sf_client *c, uint32_t reason, const char *text)
+{
+  struct sf_producer *p = c->producer;
+  struct sf_message msg = {.type = SF_MESSAGE_BYE,.reject = {.reason = reason}
+  };
+  bool empty;
+
+  snprintf (msg.reject.text, sizeof (msg.reject.text), "%s", text);
+  if (!c->hung_up && c->state != SF_CLIENT_GREETING)
+    sf_send (c->fd, &msg, NULL, 0);
+  if (reason == SF_REASON_SLOW) {
+    pthread_mutex_lock (&p->lock);
+    p->stats.clients_evicted++;
+    pthread_mutex_unlock (&p->lock);
+  }
+  report_end (c, reason, text);
+  empty = stop_serving (c, SF_CLIENT_LINGERING);
+  pthread_mutex_lock (&p->lock);
+  c->doomed = SF_REASON_NONE;
+  pthread_mutex_unlock (&p->lock);
+  /* Who broke the rules, or never had a frame, is not waited for. Who was slow
+   * or crashed may still be read by somebody: its frames stay until the guard
+   * says that nobody can. */
+  if (empty || reason == SF_REASON_VIOLATION || reason == SF_REASON_DELIVERY)
+    remove_client (c);
+}
+
+/* How many frames all clients together may hold, this one with `max_held`. */
+static uint64_t
+promised_locked (struct sf_producer *p, const struct sf_client *but,
+    uint32_t max_held)
+{
+  uint64_t sum = max_held;
+
+  for (struct sf_client * c = p->clients; c != NULL; c = c->next)
+    if (c != but && c->state != SF_CLIENT_GREETING)
+      sum += c->max_held;
+  return sum;
+}
+
+/* Makes room for `max_held` frames in this client's hands. 0 or -errno. */
+static int
+grant (struct sf_client *c, uint32_t max_held, uint64_t * needed)
+{
+  struct sf_producer *p = c->producer;
+  uint64_t slot_size, n;
+  uint32_t per_record;
+  int r = 0;
+
+  pthread_mutex_lock (&p->lock);
+  slot_size = p->slot_size;
+  n = promised_locked (p, c, max_held) + SF_BASE_SLOTS;
+  per_record = p->slots_per_record;
+  pthread_mutex_unlock (&p->lock);
+  if (p->fixed_slots != 0)
+    r = n - SF_BASE_SLOTS + 2 <= p->fixed_slots ? 0 : -ENOSPC;
+  else if (slot_size > 0)
+    r = n * per_record > SF_MAX_SLOTS ? -E2BIG
+        : sf_slots_ensure (p->slots, (uint32_t) n * per_record, slot_size,
+        needed);
+  if (r == -ENOSPC)
+    *needed = n - SF_BASE_SLOTS + 2;
+  if (r < 0)
+    return r;
+  pthread_mutex_lock (&p->lock);
+  c->max_held = max_held;
+  sf_producer_forget_segments_locked (p);
+  sf_producer_unlock (p);
+  sf_producer_note_progress (p);
+  return 0;
+}
+
+static void
+explain_grant (const struct sf_producer *p, int error, uint32_t max_held,
+    uint64_t needed, struct sf_reject *reject)
+{
+  reject->needed = needed;
+  if (error == -ENOSPC) {
+    reject->reason = SF_REASON_MEMORY;
+    reject->limit = p->fixed_slots;
+    snprintf (reject->text, sizeof (reject->text),
+        "a client that holds %u frames needs %llu slots; raise slots=%u of "
+        "shmframesink or leave it at 0", max_held,
+        (unsigned long long) needed, p->fixed_slots);
+  } else if (error == -E2BIG) {
+    reject->reason = SF_REASON_MEMORY;
+    reject->limit = p->max_memory;
+    snprintf (reject->text, sizeof (reject->text),
+        "a client that holds %u frames needs %llu bytes; raise max-memory=%llu "
+        "of shmframesink, or hold fewer frames (max-held of shmframesrc, "
+        "batch-duration)", max_held, (unsigned long long) needed,
+        (unsigned long long) p->max_memory);
+  } else {
+    reject->reason = SF_REASON_RESOURCES;
+    snprintf (reject->text, sizeof (reject->text),
+        "the producer cannot make memory for %u frames: %s", max_held,
+        strerror (-error));
+  }
+}
+
+/* The memory and the fds it is served with. 0 or -errno. */
+static int
+make_channels (struct sf_client *c, int *guard_write)
+{
+  struct sf_producer *p = c->producer;
+  uint64_t size = SF_ANNOUNCE_DATA_OFFSET + SF_ANNOUNCE_RING_SIZE;
+  struct sf_shm announce, returns;
+  struct sf_leases *leases = malloc (sizeof (*leases));
+  int guard[2] = { -1, -1 };
+  int r;
+
+  announce.fd = returns.fd = -1;
+  if (leases == NULL)
+    return -ENOMEM;
+  r = sf_shm_create (&announce, "shmframe-announce", size, SF_SHM_SEALED);
+  if (r == 0)
+    r = sf_shm_create (&returns, "shmframe-returns",
+        sizeof (struct sf_returns_page), SF_SHM_SHARED);
+  if (r == 0 && pipe2 (guard, O_CLOEXEC | O_NONBLOCK) < 0)
+    r = -errno;
+  /* A hang-up is reported without being asked for. */
+  if (r == 0)
+    r = watch (p, guard[0], 0, c, 1);
+  if (r < 0) {
+    if (announce.fd >= 0)
+      sf_shm_close (&announce);
+    if (returns.fd >= 0)
+      sf_shm_close (&returns);
+    close_fd (guard[0]);
+    close_fd (guard[1]);
+    free (leases);
+    return r;
+  }
+  sf_ring_format (announce.map, returns.map, SF_ANNOUNCE_RING_SIZE);
+  sf_leases_init (leases, returns.map);
+  pthread_mutex_lock (&p->lock);
+  c->announce = announce;
+  c->returns = returns;
+  c->guard_fd = guard[0];
+  c->leases = leases;
+  sf_ring_writer_init (&c->ring, announce.map, returns.map,
+      SF_ANNOUNCE_RING_SIZE);
+  sf_store_flag (&c->ring.header->want_returns, p->n_waiting > 0 || p->pooled);
+  pthread_mutex_unlock (&p->lock);
+  *guard_write = guard[1];
+  return 0;
+}
+
+void
+sf_client_send_latency (struct sf_client *c)
+{
+  struct sf_producer *p = c->producer;
+  struct sf_message msg = {.type = SF_MESSAGE_LATENCY };
+  bool known, refused;
+
+  pthread_mutex_lock (&p->lock);
+  known = p->delivery_known;
+  refused = known && !p->lossless && c->wish == SF_DELIVERY_LOSSLESS;
+  msg.latency = (struct sf_latency) {
+  .live = p->live,.lossless = sf_client_is_lossless_locked (c),.min =
+        p->latency_min,.max = p->latency_max};
+  pthread_mutex_unlock (&p->lock);
+  if (refused)
+    sf_client_end (c, SF_REASON_DELIVERY, "the producer serves live, so no "
+        "client can have delivery=lossless; set delivery=lossless on "
+        "shmframesink too, or auto here");
+  else if (known)
+    sf_send (c->fd, &msg, NULL, 0);
+}
+
+/* Sticky events and the latest frame, then it is one of those announced to. */
+static void
+join (struct sf_client *c)
+{
+  struct sf_producer *p = c->producer;
+  struct sf_client_info info;
+
+  sf_client_ref (c);
+  pthread_mutex_lock (&p->lock);
+  while (p->latest != NULL && c->doomed == 0) {
+    uint32_t id = sf_client_lacks_locked (c, p->latest);
+
+    if (id == 0)
+      break;
+    sf_client_send_segment (c, id);
+  }
+  c->state = SF_CLIENT_ACTIVE;
+  c->last_progress = sf_now ();
+  p->n_active++;
+  p->stats.clients_seen++;
+  sf_client_catch_up_locked (c);
+  sf_client_info_locked (c, &info);
+  pthread_cond_broadcast (&p->cond);
+  sf_producer_unlock (p);
+  sf_fence_store_load ();
+  if (sf_client_take_sleep (c))
+    sf_client_wake (c);
+  c->reported = true;
+  if (p->callbacks.connected != NULL)
+    p->callbacks.connected (p->user, &info);
+  sf_client_unref (c);
+}
+
+static void
+reject_hello (struct sf_client *c, const struct sf_reject *reject)
+{
+  refuse (c->producer, c->fd, &c->peer, reject->reason, reject->needed,
+      reject->limit, reject->text);
+  sf_client_end (c, reject->reason, reject->text);
+}
+
+static void
+handle_hello (struct sf_client *c, const struct sf_hello *hello)
+{
+  struct sf_producer *p = c->producer;
+  struct sf_message msg = {.type = SF_MESSAGE_WELCOME };
+  struct sf_reject reject = { 0 };
+  uint64_t needed = 0;
+  int guard_write = -1;
+  int r;
+
+  if (hello->version_min > SF_PROTOCOL_VERSION
+      || hello->version_max < SF_PROTOCOL_VERSION) {
+    reject.reason = SF_REASON_VERSION;
+    snprintf (reject.text, sizeof (reject.text), "the producer speaks protocol "
+        "version %u, the client %u to %u; install the same release on both "
+        "sides", SF_PROTOCOL_VERSION, hello->version_min, hello->version_max);
+    reject_hello (c, &reject);
+    return;
+  }
+  pthread_mutex_lock (&p->lock);
+  memcpy (c->name, hello->name, sizeof (c->name));
+  c->wish = hello->delivery;
+  pthread_mutex_unlock (&p->lock);
+  r = grant (c, hello->max_held, &needed);
+  if (r == 0)
+    r = make_channels (c, &guard_write);
+  if (r < 0) {
+    explain_grant (p, r, hello->max_held, needed, &reject);
+    reject_hello (c, &reject);
+    return;
+  }
+  msg.welcome = (struct sf_welcome) {
+  .version = SF_PROTOCOL_VERSION,.n_leases = SF_MAX_LEASES,.producer_id =
+        p->id,.announce_size = c->announce.size,.returns_size =
+        c->returns.size,.max_held = hello->max_held};
+  c->state = SF_CLIENT_JOINING;
+  r = sf_send (c->fd, &msg, (int[]) {
+      c->announce.fd, c->returns.fd, guard_write}, 3);
+  close (guard_write);
+  if (r < 0) {
+    sf_client_end (c, SF_REASON_HANGUP, "");
+    return;
+  }
+  join (c);
+  sf_client_send_latency (c);
+}
+
+static void
+handle_want (struct sf_client *c, uint32_t max_held)
+{
+  struct sf_message msg = {.type = SF_MESSAGE_GRANT };
+  uint64_t needed = 0;
+  int r = max_held <= c->max_held ? 0 : grant (c, max_held, &needed);
+
+  if (r < 0) {
+    msg.type = SF_MESSAGE_REJECT;
+    explain_grant (c->producer, r, max_held, needed, &msg.reject);
+  } else {
+    msg.max_held = c->max_held;
+  }
+  sf_send (c->fd, &msg, NULL, 0);
+}
+
+/* False: the client is gone. */
+static bool
+handle_message (struct sf_client *c, const struct sf_message *msg)
+{
+  struct sf_producer *p = c->producer;
+  bool greeted = c->state == SF_CLIENT_ACTIVE;
+
+  if (msg->type == SF_MESSAGE_HELLO && c->state == SF_CLIENT_GREETING) {
+    /* Referenced: it may be refused, and ended, in there. */
+    bool alive;
+
+    sf_client_ref (c);
+    handle_hello (c, &msg->hello);
+    alive = c->state != SF_CLIENT_GONE;
+    sf_client_unref (c);
+    return alive;
+  }
+  /* The thread collects after each turn. */
+  if (msg->type == SF_MESSAGE_KICK && c->state > SF_CLIENT_JOINING)
+    return true;
+  if (msg->type == SF_MESSAGE_WANT && greeted) {
+    handle_want (c, msg->max_held);
+    return true;
+  }
+  if (msg->type == SF_MESSAGE_UPSTREAM && greeted) {
+    if (p->callbacks.upstream != NULL)
+      p->callbacks.upstream (p->user, msg->upstream.data, msg->upstream.size);
+    return true;
+  }
+  if (msg->type == SF_MESSAGE_BYE && c->state > SF_CLIENT_JOINING) {
+    report_end (c, msg->reject.reason, msg->reject.text);
+    stop_serving (c, SF_CLIENT_LEAVING);
+    return true;
+  }
+  if (c->state >= SF_CLIENT_LEAVING)
+    return true;                /* sent before it knew */
+  sf_client_end (c, SF_REASON_VIOLATION,
+      "it sent a message that does not belong there");
+  return false;
+}
+
+void
+sf_client_readable (struct sf_client *c)
+{
+  for (int i = 0; i < MESSAGES_PER_TURN; i++) {
+    struct sf_message msg;
+    int fds[SF_MESSAGE_MAX_FDS];
+    int r = sf_receive (c->fd, &msg, fds);
+
+    if (r == -EAGAIN)
+      return;
+    if (r == -EPROTO) {
+      sf_client_end (c, SF_REASON_VIOLATION,
+          "it sent what is not a message of this protocol");
+      return;
+    }
+    if (r <= 0) {
+      /* The fd stays open, it is only not looked at any more. */
+      epoll_ctl (c->producer->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
+      c->hung_up = true;
+      sf_client_end (c, SF_REASON_HANGUP, "");
+      return;
+    }
+    if (!handle_message (c, &msg))
+      return;
+  }
+}
+
+static void
+abandon_locked (void *frame, void *producer)
+{
+  ((struct sf_frame *) frame)->abandoned = true;
+  sf_frame_unref_locked (producer, frame);
+}
+
+void
+sf_client_say_goodbye (struct sf_client *c)
+{
+  struct sf_producer *p = c->producer;
+  struct sf_message msg = {.type = SF_MESSAGE_BYE,.reject = {.reason =
+            SF_REASON_STOPPED}
+  };
+
+  if (!c->hung_up && c->state == SF_CLIENT_ACTIVE)
+    sf_send (c->fd, &msg, NULL, 0);
+  report_end (c, SF_REASON_STOPPED, "");
+  /* The lease words stay as they are: it may still claim what is there. */
+  pthread_mutex_lock (&p->lock);
+  if (c->leases != NULL) {
+    sf_leases_collect (c->leases, sf_frame_done_locked, p);
+    sf_leases_clear (c->leases, abandon_locked, p);
+  }
+  sf_producer_unlock (p);
+  remove_client (c);
+}
+
+void
+sf_client_guard_hangup (struct sf_client *c)
+{
+  report_end (c, SF_REASON_HANGUP, "");
+  remove_client (c);
+}

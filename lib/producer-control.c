@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The control thread. */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "producer-private.h"
+
+#define MAX_EVENTS 32
+/* How often returns are looked for while frames are out, if nothing else does. */
+#define TICK_MS 40
+/* After running out of fds: how long the listener is left alone. */
+#define ACCEPT_PAUSE_MS 100
+
+void
+sf_producer_kick (struct sf_producer *p)
+{
+  uint64_t one = 1;
+
+  /* Full means that it is awake already. */
+  if (write (p->wake_fd, &one, sizeof (one)) < 0)
+    return;
+}
+
+static void
+drain_wake (struct sf_producer *p)
+{
+  uint64_t n;
+
+  if (read (p->wake_fd, &n, sizeof (n)) < 0)
+    return;
+}
+
+static struct sf_client *
+next_doomed (struct sf_producer *p, uint32_t * reason)
+{
+  struct sf_client *c;
+
+  pthread_mutex_lock (&p->lock);
+  for (c = p->clients; c != NULL && c->doomed == 0; c = c->next);
+  if (c != NULL)
+    *reason = c->doomed;
+  pthread_mutex_unlock (&p->lock);
+  return c;
+}
+
+static void
+end_doomed (struct sf_producer *p)
+{
+  struct sf_client *c;
+  uint32_t reason = 0;
+
+  while ((c = next_doomed (p, &reason)) != NULL) {
+    const char *text = "";
+
+    if (reason == SF_REASON_VIOLATION)
+      text = "it wrote into its returns what it was never given";
+    else if (reason == SF_REASON_SLOW)
+      text = "no progress for client-timeout";
+    else if (reason == SF_REASON_RESOURCES)
+      text = "the producer is out of memory";
+    sf_client_end (c, reason, text);
+  }
+}
+
+/* Ends connections that never said HELLO. The ms until the next is due, or -1. */
+static int
+end_silent (struct sf_producer *p)
+{
+  int64_t now = sf_now ();
+  int64_t next = INT64_MAX;
+  struct sf_client *c = p->clients;
+
+  while (c != NULL) {
+    struct sf_client *following = c->next;
+
+    if (c->state == SF_CLIENT_GREETING) {
+      if (c->greeting_until <= now)
+        sf_client_end (c, SF_REASON_VIOLATION, "it never said HELLO");
+      else if (c->greeting_until < next)
+        next = c->greeting_until;
+    }
+    c = following;
+  }
+  return next == INT64_MAX ? -1 : (int) ((next - now) / 1000000) + 1;
+}
+
+static void
+tell_gone (struct sf_producer *p)
+{
+  uint32_t *gone;
+  uint32_t n;
+
+  pthread_mutex_lock (&p->lock);
+  gone = p->gone;
+  n = p->n_gone;
+  p->gone = NULL;
+  p->n_gone = 0;
+  pthread_mutex_unlock (&p->lock);
+  for (uint32_t i = 0; i < n; i++) {
+    struct sf_message msg = {.type = SF_MESSAGE_SEGMENT_GONE,.segment_gone =
+          gone[i]
+    };
+
+    /* A hint: one that does not hear it unmaps when it disconnects. */
+    for (struct sf_client * c = p->clients; c != NULL; c = c->next)
+      if (c->state == SF_CLIENT_ACTIVE && !c->hung_up)
+        sf_send (c->fd, &msg, NULL, 0);
+  }
+  free (gone);
+}
+
+static void
+tell_latency (struct sf_producer *p)
+{
+  struct sf_client *c = p->clients;
+  bool changed;
+
+  pthread_mutex_lock (&p->lock);
+  changed = p->delivery_changed;
+  p->delivery_changed = false;
+  pthread_mutex_unlock (&p->lock);
+  while (changed && c != NULL) {
+    struct sf_client *following = c->next;
+
+    if (c->state == SF_CLIENT_ACTIVE && !c->hung_up)
+      sf_client_send_latency (c);
+    c = following;
+  }
+}
+
+/* Clients that were waited for go when their last frame is back. */
+static void
+end_empty (struct sf_producer *p)
+{
+  struct sf_client *c = p->clients;
+
+  while (c != NULL) {
+    struct sf_client *following = c->next;
+
+    if (c->state == SF_CLIENT_LINGERING && c->leases != NULL
+        && sf_leases_outstanding (c->leases) == 0)
+      sf_client_guard_hangup (c);
+    c = following;
+  }
+}
+
+static void
+collect (struct sf_producer *p)
+{
+  int n;
+
+  pthread_mutex_lock (&p->lock);
+  n = sf_producer_collect_locked (p);
+  sf_producer_unlock (p);
+  if (n > 0)
+    sf_producer_note_progress (p);
+}
+
+/* Clients that had overflowed and have read all by now get going again. */
+static void
+recover (struct sf_producer *p)
+{
+  for (struct sf_client * c = p->clients; c != NULL; c = c->next) {
+    bool wake = false;
+
+    pthread_mutex_lock (&p->lock);
+    if (c->state == SF_CLIENT_ACTIVE && c->doomed == 0 && c->overflowed) {
+      sf_client_recover_locked (c);
+      sf_fence_store_load ();
+      wake = !c->overflowed && sf_client_take_sleep (c);
+    }
+    sf_producer_unlock (p);
+    if (wake)
+      sf_client_wake (c);
+  }
+}
+
+/* How long to sleep: as long as frames are out and nobody publishes, returns
+ * are looked for on a tick. */
+static int
+timeout_ms (struct sf_producer *p, int greeting_ms)
+{
+  bool out = false;
+
+  pthread_mutex_lock (&p->lock);
+  for (struct sf_client * c = p->clients; c != NULL && !out; c = c->next)
+    out = c->leases != NULL && sf_leases_outstanding (c->leases) > 0;
+  p->ticking = out;
+  pthread_mutex_unlock (&p->lock);
+  if (!out)
+    return greeting_ms;
+  return greeting_ms >= 0 && greeting_ms < TICK_MS ? greeting_ms : TICK_MS;
+}
+
+/* True: out of fds, so the listener would only be readable again and again. */
+static bool
+accept_all (struct sf_producer *p)
+{
+  for (;;) {
+    struct sf_credentials peer;
+    int fd = sf_listener_accept (&p->listener, &peer);
+
+    if (fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM || fd == -ENOBUFS)
+      return true;
+    if (fd < 0)
+      return false;
+    sf_client_accept (p, fd, &peer);
+  }
+}
+
+static bool
+is_alive (struct sf_producer *p, const struct sf_client *client)
+{
+  struct sf_client *c;
+
+  for (c = p->clients; c != NULL && c != client; c = c->next);
+  return c != NULL;
+}
+
+static void
+dispatch (struct sf_producer *p, const struct epoll_event *ev)
+{
+  uint64_t tag = ev->data.u64 & 3;
+  struct sf_client *c = (struct sf_client *) (uintptr_t) (ev->data.u64 & ~UINT64_C (3));
+
+  /* An earlier event of this turn may have ended it. */
+  if (!is_alive (p, c))
+    return;
+  if (tag == 0 && !c->hung_up)
+    sf_client_readable (c);
+  else if (tag == 1 && (ev->events & (EPOLLHUP | EPOLLERR)))
+    sf_client_guard_hangup (c);
+}
+
+static bool
+is_stopping (struct sf_producer *p)
+{
+  bool stopping;
+
+  pthread_mutex_lock (&p->lock);
+  stopping = p->stopping;
+  pthread_mutex_unlock (&p->lock);
+  return stopping;
+}
+
+static void
+listen_again (struct sf_producer *p, bool on)
+{
+  struct epoll_event ev = {.events = on ? EPOLLIN : 0,.data.u64 = 0 };
+
+  epoll_ctl (p->epoll_fd, EPOLL_CTL_MOD, p->listener.fd, &ev);
+}
+
+void *
+sf_producer_thread (void *producer)
+{
+  struct sf_producer *p = producer;
+  struct epoll_event events[MAX_EVENTS];
+  bool deaf = false;
+
+  while (!is_stopping (p)) {
+    int ms = timeout_ms (p, end_silent (p));
+    int n = epoll_wait (p->epoll_fd, events, MAX_EVENTS, deaf
+        && (ms < 0 || ms > ACCEPT_PAUSE_MS) ? ACCEPT_PAUSE_MS : ms);
+
+    if (deaf) {
+      listen_again (p, true);
+      deaf = false;
+    }
+    for (int i = 0; i < n; i++) {
+      if (events[i].data.u64 == 0) {
+        deaf = accept_all (p);
+        if (deaf)
+          listen_again (p, false);
+      } else if (events[i].data.u64 == 1) {
+        drain_wake (p);
+      } else {
+        dispatch (p, &events[i]);
+      }
+    }
+    collect (p);
+    recover (p);
+    end_doomed (p);
+    end_empty (p);
+    tell_latency (p);
+    tell_gone (p);
+  }
+  while (p->clients != NULL)
+    sf_client_say_goodbye (p->clients);
+  return NULL;
+}

@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Frames while clients read them, the segments they lie in, and publishing. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "producer-private.h"
+
+struct sf_known_segment *
+sf_known_find_locked (struct sf_producer *p, uint32_t id)
+{
+  for (uint32_t i = 0; i < p->n_known; i++)
+    if (p->known[i].id == id)
+      return &p->known[i];
+  return NULL;
+}
+
+/* The entry of `segment`, made if it is new. NULL: out of memory. */
+static struct sf_known_segment *
+know_locked (struct sf_producer *p, struct sf_segment *segment)
+{
+  struct sf_known_segment *k;
+
+  for (uint32_t i = 0; i < p->n_known; i++)
+    if (p->known[i].segment == segment)
+      return &p->known[i];
+  if (p->n_known == p->known_room) {
+    uint32_t room = p->known_room + 16;
+
+    k = realloc (p->known, room * sizeof (*k));
+    if (k == NULL)
+      return NULL;
+    p->known = k;
+    p->known_room = room;
+  }
+  k = &p->known[p->n_known++];
+  *k = (struct sf_known_segment) {
+  .segment = sf_segment_ref (segment),.id = ++p->last_segment_id};
+  return k;
+}
+
+/* The control thread tells the clients, so that they can unmap early. Without
+ * memory for the note they unmap when they disconnect. */
+static void
+note_gone_locked (struct sf_producer *p, uint32_t id)
+{
+  uint32_t *gone = realloc (p->gone, (p->n_gone + 1) * sizeof (*gone));
+
+  if (gone == NULL)
+    return;
+  p->gone = gone;
+  p->gone[p->n_gone++] = id;
+  p->need_kick = true;
+}
+
+void
+sf_producer_forget_segments_locked (struct sf_producer *p)
+{
+  for (uint32_t i = 0; i < p->n_known;) {
+    struct sf_known_segment *k = &p->known[i];
+
+    if (k->n_frames > 0 || sf_observe_u32 (&k->segment->retired) == 0) {
+      i++;
+      continue;
+    }
+    note_gone_locked (p, k->id);
+    sf_segment_unref (k->segment);
+    *k = p->known[--p->n_known];
+  }
+}
+
+void
+sf_frame_unref_locked (struct sf_producer *p, struct sf_frame *frame)
+{
+  if (frame == NULL || --frame->refs > 0)
+    return;
+  for (uint32_t i = 0; i < frame->n_parts; i++) {
+    struct sf_known_segment *k = sf_known_find_locked (p,
+        frame->segment_ids[i]);
+
+    if (k != NULL && --k->n_frames == 0
+        && sf_observe_u32 (&k->segment->retired) != 0)
+      sf_producer_forget_segments_locked (p);
+  }
+  frame->next_done = p->done;
+  p->done = frame;
+}
+
+void
+sf_frame_done_locked (void *frame, void *producer)
+{
+  sf_frame_unref_locked (producer, frame);
+}
+
+void
+sf_producer_unlock (struct sf_producer *p)
+{
+  struct sf_frame *done = p->done;
+  bool kick = p->need_kick;
+
+  p->done = NULL;
+  p->need_kick = false;
+  pthread_mutex_unlock (&p->lock);
+  if (kick)
+    sf_producer_kick (p);
+  while (done != NULL) {
+    struct sf_frame *next = done->next_done;
+
+    done->release (done->user, done->abandoned);
+    free (done);
+    done = next;
+  }
+}
+
+/* Fills the ids and the payload. 0 or -ENOMEM. */
+static int
+fill_locked (struct sf_producer *p, struct sf_frame *frame,
+    const struct sf_publication *pub)
+{
+  uint32_t head[2] = { pub->n_parts, 0 };
+  uint8_t *out = frame->payload + sizeof (head);
+
+  memcpy (frame->payload, head, sizeof (head));
+  for (uint32_t i = 0; i < pub->n_parts; i++) {
+    const struct sf_part *part = &pub->parts[i];
+    struct sf_known_segment *k = know_locked (p, part->segment);
+    sf_atomic_u64 *generation;
+    struct sf_mem_ref ref;
+    uint32_t j;
+
+    if (k == NULL)
+      return -ENOMEM;
+    for (j = 0; j < frame->n_parts && frame->segment_ids[j] != k->id; j++);
+    if (j == frame->n_parts) {
+      frame->segment_ids[frame->n_parts++] = k->id;
+      k->n_frames++;
+    }
+    generation = &sf_segment_header (part->segment)->generation[part->slot];
+    if (!part->segment->writable)
+      frame->foreign = true;
+    else
+      sf_segment_finish_slot (part->segment, part->slot);
+    ref = (struct sf_mem_ref) {
+    .segment = k->id,.slot = part->slot,.generation =
+          sf_load_hint (generation),.offset = part->offset,.size = part->size};
+    memcpy (out, &ref, sizeof (ref));
+    out += sizeof (ref);
+  }
+  if (pub->body_size > 0)
+    memcpy (out, pub->body, pub->body_size);
+  return 0;
+}
+
+/* Not published, so not released: the caller keeps what it has. */
+static void
+frame_discard_locked (struct sf_producer *p, struct sf_frame *frame)
+{
+  for (uint32_t i = 0; i < frame->n_parts; i++)
+    sf_known_find_locked (p, frame->segment_ids[i])->n_frames--;
+  free (frame);
+}
+
+/* A frame with one reference, and not yet anybody's. */
+static int
+frame_new_locked (struct sf_producer *p, const struct sf_publication *pub,
+    struct sf_frame **out)
+{
+  uint64_t size = 8 + (uint64_t) pub->n_parts * sizeof (struct sf_mem_ref)
+      + pub->body_size;
+  struct sf_frame *frame;
+
+  if (pub->n_parts > SF_MAX_REFS || size > SF_MAX_PAYLOAD)
+    return -EMSGSIZE;
+  frame = malloc (sizeof (*frame) + pub->n_parts * sizeof (uint32_t) + size);
+  if (frame == NULL)
+    return -ENOMEM;
+  *frame = (struct sf_frame) {
+  .refs = 1,.release = pub->release,.user = pub->user,.payload_size =
+        (uint32_t) size,.payload =
+        (uint8_t *) & frame->segment_ids[pub->n_parts]};
+  if (fill_locked (p, frame, pub) < 0) {
+    frame_discard_locked (p, frame);
+    return -ENOMEM;
+  }
+  *out = frame;
+  return 0;
+}
+
+/* Sends every active client the segments that the frame needs. The lock is
+ * dropped meanwhile, so it starts over until nobody lacks any. */
+static void
+send_segments (struct sf_producer *p, const struct sf_frame *frame)
+{
+  struct sf_client *c = p->clients;
+
+  while (c != NULL) {
+    uint32_t id = c->state == SF_CLIENT_ACTIVE && c->doomed == 0 ?
+        sf_client_lacks_locked (c, frame) : 0;
+
+    if (id != 0) {
+      sf_client_send_segment (c, id);
+      c = p->clients;
+    } else {
+      c = c->next;
+    }
+  }
+}
+
+static int
+everybody_has_room_locked (struct sf_producer *p, uint32_t size, bool frame)
+{
+  for (struct sf_client * c = p->clients; c != NULL; c = c->next)
+    if (c->state == SF_CLIENT_ACTIVE && c->doomed == 0
+        && sf_client_room_locked (c, size, frame) == -EAGAIN)
+      return -EAGAIN;
+  return 0;
+}
+
+/* Notes who sleeps, to be woken without the lock. */
+static uint32_t
+gather_sleepers_locked (struct sf_producer *p)
+{
+  uint32_t n = 0;
+
+  /* One fence for all: every head published above is visible before any of the
+   * sleeping flags is read. */
+  sf_fence_store_load ();
+  for (struct sf_client * c = p->clients; c != NULL; c = c->next)
+    if (c->state == SF_CLIENT_ACTIVE && n < p->max_clients
+        && sf_client_take_sleep (c))
+      p->to_wake[n++] = sf_client_ref (c);
+  return n;
+}
+
+static void
+wake_gathered (struct sf_producer *p, uint32_t n)
+{
+  for (uint32_t i = 0; i < n; i++) {
+    sf_client_wake (p->to_wake[i]);
+    sf_client_unref (p->to_wake[i]);
+  }
+}
+
+int
+sf_producer_publish (struct sf_producer *p, const struct sf_publication *pub)
+{
+  struct sf_frame *frame;
+  uint32_t n = 0;
+  int r;
+
+  pthread_mutex_lock (&p->lock);
+  sf_producer_collect_locked (p);
+  r = frame_new_locked (p, pub, &frame);
+  if (r < 0) {
+    sf_producer_unlock (p);
+    return r;
+  }
+  send_segments (p, frame);
+  r = everybody_has_room_locked (p, frame->payload_size, true);
+  if (r < 0) {
+    frame_discard_locked (p, frame);
+  } else {
+    frame->seq = p->seq++;
+    for (struct sf_client * c = p->clients; c != NULL; c = c->next)
+      if (c->state == SF_CLIENT_ACTIVE && c->doomed == 0)
+        sf_client_announce_locked (c, frame);
+    n = gather_sleepers_locked (p);
+    sf_frame_unref_locked (p, p->latest);
+    p->latest = frame;
+    p->stats.frames++;
+    p->last_publish = sf_now ();
+    if (p->pooled != pub->pooled) {
+      p->pooled = pub->pooled;
+      sf_producer_set_want_locked (p);
+    }
+    if (!p->ticking) {
+      /* The control thread looks at returns when no frame comes to do it. */
+      p->ticking = true;
+      p->need_kick = true;
+    }
+  }
+  sf_producer_unlock (p);
+  wake_gathered (p, n);
+  return r;
+}
+
+static void
+drop_latest_locked (struct sf_producer *p)
+{
+  sf_frame_unref_locked (p, p->latest);
+  p->latest = NULL;
+}
+
+/* Keeps the event for later clients. -ENOMEM leaves all as it was. */
+static int
+keep_sticky_locked (struct sf_producer *p, uint64_t key, const void *body,
+    uint32_t size)
+{
+  struct sf_sticky **link = &p->sticky;
+  struct sf_sticky *s = malloc (sizeof (*s) + size);
+
+  if (s == NULL)
+    return -ENOMEM;
+  s->key = key;
+  s->size = size;
+  memcpy (s->body, body, size);
+  while (*link != NULL && (*link)->key < key)
+    link = &(*link)->next;
+  s->next = *link;
+  if (s->next != NULL && s->next->key == key) {
+    struct sf_sticky *old = s->next;
+
+    s->next = old->next;
+    free (old);
+  }
+  *link = s;
+  return 0;
+}
+
+int
+sf_producer_event (struct sf_producer *p, uint64_t key, const void *body,
+    uint32_t size, uint32_t flags)
+{
+  uint32_t n = 0;
+  int r;
+
+  if (size > SF_MAX_PAYLOAD)
+    return -EMSGSIZE;
+  pthread_mutex_lock (&p->lock);
+  r = everybody_has_room_locked (p, size, false);
+  if (r == 0 && (flags & SF_EVENT_STICKY))
+    r = keep_sticky_locked (p, key, body, size);
+  if (r == 0) {
+    if (flags & SF_EVENT_DROPS_LATEST)
+      drop_latest_locked (p);
+    for (struct sf_client * c = p->clients; c != NULL; c = c->next)
+      if (c->state == SF_CLIENT_ACTIVE && c->doomed == 0)
+        sf_client_event_locked (c, body, size, 0);
+    n = gather_sleepers_locked (p);
+    p->stats.events++;
+  }
+  sf_producer_unlock (p);
+  wake_gathered (p, n);
+  return r;
+}
+
+void
+sf_producer_forget (struct sf_producer *p, uint64_t from, uint64_t to)
+{
+  struct sf_sticky **link;
+
+  pthread_mutex_lock (&p->lock);
+  link = &p->sticky;
+  while (*link != NULL) {
+    struct sf_sticky *s = *link;
+
+    if (s->key >= from && s->key <= to) {
+      *link = s->next;
+      free (s);
+    } else {
+      link = &s->next;
+    }
+  }
+  sf_producer_unlock (p);
+}

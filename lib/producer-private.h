@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Shared by the producer's source files only.
+ *
+ * Locks, in the order they are taken:
+ *   1. sf_slots' freed_lock (held while it tells us of a freed slot)
+ *   2. sf_producer.lock     (all fields below that do not say otherwise)
+ *   3. sf_slots' lock       (a leaf)
+ * No lock is held over a system call that does I/O, nor over a callback, nor
+ * over a frame's release: released frames are gathered in `done` and run after.
+ *
+ * Threads: the control thread alone makes, removes and closes clients. The
+ * publisher (one thread at a time) sends SEGMENT messages to a client that lacks
+ * one, outside the lock, holding a reference on the client, so that its fd stays
+ * what it is. Anybody can mark a client as doomed; the control thread acts. */
+#ifndef SF_PRODUCER_PRIVATE_H
+#define SF_PRODUCER_PRIVATE_H
+
+#include <pthread.h>
+
+#include "futex.h"
+#include "leases.h"
+#include "producer.h"
+#include "ring.h"
+
+/* A segment under the id that clients know. */
+struct sf_known_segment
+{
+  struct sf_segment *segment;
+  uint32_t id;
+  uint32_t n_frames;            /* that lie in it, and are out */
+};
+
+struct sf_frame
+{
+  struct sf_frame *next_done;
+  uint32_t refs;                /* leases, the latest frame, the publisher */
+  uint64_t seq;
+  sf_release release;
+  void *user;
+  bool foreign;                 /* another producer's memory: do not hoard */
+  bool abandoned;               /* see sf_release */
+  uint32_t n_parts;
+  uint32_t payload_size;
+  uint8_t *payload;             /* behind the ids, in the same allocation */
+  uint32_t segment_ids[];       /* without repetition, n_parts at most */
+};
+
+struct sf_sticky
+{
+  struct sf_sticky *next;
+  uint64_t key;
+  uint32_t size;
+  uint8_t body[];
+};
+
+enum sf_client_state
+{
+  SF_CLIENT_GREETING,           /* accepted, HELLO awaited */
+  SF_CLIENT_JOINING,            /* welcomed, not yet announced to */
+  SF_CLIENT_ACTIVE,
+  SF_CLIENT_LEAVING,            /* it said BYE: gets no more, may hold frames */
+  SF_CLIENT_LINGERING,          /* evicted or crashed, its frames may be read */
+  SF_CLIENT_GONE,
+};
+
+struct sf_client
+{
+  struct sf_client *next;
+  sf_atomic_u32 refs;
+  /* Set before the client is in the list, then constant. */
+  struct sf_producer *producer;
+  int fd;
+  int guard_fd;                 /* readable at hang-up: nobody can read its frames */
+  uint64_t id;
+  struct sf_credentials peer;
+  /* The control thread's. */
+  int64_t greeting_until;
+  bool reported;                /* connected() was called */
+  bool hung_up;                 /* its socket is at its end */
+  /* Under the producer's lock. */
+  uint32_t state;               /* enum sf_client_state */
+  uint32_t doomed;              /* enum sf_reason: to be ended by the thread */
+  char name[SF_NAME_MAX];
+  uint32_t wish;                /* enum sf_delivery */
+  uint32_t max_held;
+  bool overflowed;
+  bool after_drop;
+  int64_t last_progress;
+  uint64_t frames, dropped;
+  uint64_t last_seq;            /* of the frame announced last */
+  uint64_t *sent_segments;      /* a bit for each segment id it was sent */
+  uint32_t sent_size;           /* ids the bits reach to */
+  struct sf_shm announce, returns;
+  struct sf_ring_writer ring;
+  struct sf_leases *leases;
+};
+
+struct sf_producer
+{
+  struct sf_listener listener;
+  struct sf_producer_callbacks callbacks;
+  void *user;
+  uint32_t max_clients;
+  uint64_t max_memory;
+  uint32_t fixed_slots;
+  int64_t client_timeout;
+  uint64_t id;
+  struct sf_slots *slots;
+  pthread_t thread;
+  int epoll_fd;
+  int wake_fd;                  /* eventfd, ours alone */
+
+  pthread_mutex_t lock;
+  pthread_cond_t cond;          /* progress, clients, interruption */
+  struct sf_client *clients;
+  uint32_t n_connections, n_active;
+  uint64_t last_client_id;
+  struct sf_known_segment *known;
+  uint32_t n_known, known_room;
+  uint32_t last_segment_id;
+  struct sf_sticky *sticky;     /* in the order of keys */
+  struct sf_frame *latest;
+  struct sf_frame *done;        /* refs 0: released when the lock is dropped */
+  uint64_t seq;
+  uint64_t slot_size;           /* 0: no format yet */
+  uint32_t slots_per_record;
+  bool live, lossless, delivery_known;
+  uint64_t latency_min, latency_max;
+  bool delivery_changed;
+  uint32_t *gone;               /* ids of segments the clients may forget */
+  uint32_t n_gone;
+  bool need_kick;               /* wake the thread when the lock is dropped */
+  bool stopping, interrupted;
+  uint32_t n_waiting;
+  sf_atomic_u32 waiting_hint;   /* n_waiting > 0, for looks without the lock */
+  bool pooled;                  /* upstream may wait for what clients return */
+  uint64_t progress;
+  int64_t last_publish;
+  bool ticking;                 /* the thread looks at returns now and then */
+  struct sf_client **to_wake;   /* the publisher's, max_clients of them */
+  struct sf_producer_stats stats;
+};
+
+/* How long a new connection may take to say HELLO. */
+#define SF_GREETING_TIMEOUT (2 * SF_NS_PER_SECOND)
+/* How long to sleep at most while waiting for a client, to judge its progress. */
+#define SF_WAIT_SLICE (SF_NS_PER_SECOND / 20)
+/* Slots beyond what clients may hold: with upstream, in flight, the latest. */
+#define SF_BASE_SLOTS 8u
+/* Frames of another producer that a live client may leave unclaimed. */
+#define SF_MAX_FOREIGN_QUEUED 2u
+
+/* producer-frames.c */
+void sf_frame_unref_locked (struct sf_producer *p, struct sf_frame *frame);
+/* sf_lease_done; user is the producer. */
+void sf_frame_done_locked (void *frame, void *producer);
+/* Drops the lock, then releases the frames that are done. */
+void sf_producer_unlock (struct sf_producer *p);
+void sf_producer_forget_segments_locked (struct sf_producer *p);
+struct sf_known_segment *sf_known_find_locked (struct sf_producer *p,
+    uint32_t id);
+
+/* producer-announce.c */
+bool sf_client_is_lossless_locked (const struct sf_client *c);
+/* 0, -EAGAIN (no room: only a lossless client), or the client is doomed. */
+int sf_client_room_locked (struct sf_client *c, uint32_t payload_size,
+    bool frame);
+void sf_client_announce_locked (struct sf_client *c, struct sf_frame *frame);
+void sf_client_event_locked (struct sf_client *c, const void *body,
+    uint32_t size, uint16_t flags);
+/* A client that had overflowed has kicked: if it has read all, it gets the sticky
+ * events and the latest frame without waiting for the next one. */
+void sf_client_recover_locked (struct sf_client *c);
+/* Sticky events and the latest frame. */
+void sf_client_catch_up_locked (struct sf_client *c);
+/* The id of a segment that the frame needs and the client lacks; 0: none. */
+uint32_t sf_client_lacks_locked (const struct sf_client *c,
+    const struct sf_frame *frame);
+/* Sends one SEGMENT message. Lock held; dropped over the I/O. */
+void sf_client_send_segment (struct sf_client *c, uint32_t id);
+/* True if the client sleeps and the caller is the one to wake it. */
+bool sf_client_take_sleep (struct sf_client *c);
+void sf_client_wake (struct sf_client *c);
+void sf_client_doom_locked (struct sf_client *c, uint32_t reason);
+
+/* producer-wait.c */
+/* Takes what the clients returned; the number of frames. */
+int sf_producer_collect_locked (struct sf_producer *p);
+void sf_producer_set_want_locked (struct sf_producer *p);
+void sf_producer_note_progress (struct sf_producer *p);
+
+/* producer-client.c: the control thread's */
+void sf_client_accept (struct sf_producer *p, int fd,
+    const struct sf_credentials *peer);
+void sf_client_readable (struct sf_client *c);
+void sf_client_guard_hangup (struct sf_client *c);
+void sf_client_say_goodbye (struct sf_client *c);
+void sf_client_end (struct sf_client *c, uint32_t reason, const char *text);
+struct sf_client *sf_client_ref (struct sf_client *c);
+void sf_client_unref (struct sf_client *c);
+void sf_client_info_locked (struct sf_client *c, struct sf_client_info *info);
+void sf_client_send_latency (struct sf_client *c);
+
+/* producer-control.c */
+void *sf_producer_thread (void *producer);
+void sf_producer_kick (struct sf_producer *p);
+
+#endif

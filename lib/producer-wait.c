@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Taking back what clients have returned; waiting for it; and what happens to
+ * those that are waited for in vain. */
+#include <errno.h>
+
+#include "producer-private.h"
+
+/* Looking costs about a microsecond, sleeping and being woken tens. */
+#define SPIN_ROUNDS 200
+
+int
+sf_producer_collect_locked (struct sf_producer *p)
+{
+  int total = 0;
+
+  for (struct sf_client * c = p->clients; c != NULL; c = c->next) {
+    uint64_t read_pos = c->ring.read_pos;
+    int n;
+
+    if (c->leases == NULL || c->doomed == SF_REASON_VIOLATION)
+      continue;
+    n = sf_leases_collect (c->leases, sf_frame_done_locked, p);
+    if (n < 0 || sf_ring_update_read_pos (&c->ring) < 0) {
+      sf_client_doom_locked (c, SF_REASON_VIOLATION);
+      continue;
+    }
+    if (n > 0 || c->ring.read_pos != read_pos)
+      c->last_progress = sf_now ();
+    /* Room in its ring is something that was waited for, too. */
+    total += n + (c->ring.read_pos != read_pos && p->n_waiting > 0);
+  }
+  return total;
+}
+
+void
+sf_producer_set_want_locked (struct sf_producer *p)
+{
+  uint32_t want = p->n_waiting > 0 || p->pooled;
+
+  for (struct sf_client * c = p->clients; c != NULL; c = c->next)
+    if (c->ring.header != NULL)
+      sf_store_flag (&c->ring.header->want_returns, want);
+}
+
+void
+sf_producer_note_progress (struct sf_producer *p)
+{
+  /* Pairs with the fence of the waiter, which counts itself first and looks for
+   * a free slot after. */
+  sf_fence_store_load ();
+  if (sf_load_flag (&p->waiting_hint) == 0)
+    return;
+  pthread_mutex_lock (&p->lock);
+  p->progress++;
+  pthread_cond_broadcast (&p->cond);
+  sf_producer_unlock (p);
+}
+
+uint64_t
+sf_producer_token (struct sf_producer *p)
+{
+  uint64_t token;
+
+  pthread_mutex_lock (&p->lock);
+  token = p->progress;
+  pthread_mutex_unlock (&p->lock);
+  return token;
+}
+
+/* The live client whose oldest unclaimed frame is the oldest of all. */
+static struct sf_client *
+oldest_queue_locked (struct sf_producer *p)
+{
+  struct sf_client *oldest = NULL;
+  uint64_t seq = UINT64_MAX;
+
+  for (struct sf_client * c = p->clients; c != NULL; c = c->next) {
+    const struct sf_frame *frame;
+
+    if (c->leases == NULL || c->leases->unclaimed.count == 0
+        || c->doomed != 0 || sf_client_is_lossless_locked (c))
+      continue;
+    frame = c->leases->entry[c->leases->unclaimed.first].frame;
+    if (frame->seq < seq) {
+      seq = frame->seq;
+      oldest = c;
+    }
+  }
+  return oldest;
+}
+
+/* Takes the oldest unclaimed frame from a live client. False: there is none. */
+static bool
+revoke_one_locked (struct sf_producer *p)
+{
+  struct sf_client *c;
+
+  while ((c = oldest_queue_locked (p)) != NULL) {
+    int r = sf_leases_revoke_oldest (c->leases, sf_frame_done_locked, p);
+
+    if (r < 0) {
+      sf_client_doom_locked (c, SF_REASON_VIOLATION);
+    } else if (r > 0) {
+      c->dropped++;
+      c->after_drop = true;
+      p->stats.revoked++;
+      return true;
+    }
+    /* All claimed: it has no queue any more, look at the next. */
+  }
+  return false;
+}
+
+/* Tries until it gives something else than -EAGAIN, collecting and then revoking
+ * in between. `slot` NULL: only looks. */
+static int
+seek_slot (struct sf_producer *p, uint64_t size, uint32_t keep,
+    struct sf_slot *slot)
+{
+  int r = sf_slots_take (p->slots, size, keep, slot);
+  bool more = true;
+
+  if (r != -EAGAIN)
+    return r;
+  pthread_mutex_lock (&p->lock);
+  sf_producer_collect_locked (p);
+  sf_producer_unlock (p);
+  while ((r = sf_slots_take (p->slots, size, keep, slot)) == -EAGAIN && more) {
+    pthread_mutex_lock (&p->lock);
+    more = revoke_one_locked (p);
+    sf_producer_unlock (p);
+  }
+  return r;
+}
+
+int
+sf_producer_take_slot (struct sf_producer *p, uint64_t size, uint32_t keep,
+    struct sf_slot *slot)
+{
+  return seek_slot (p, size, keep, slot);
+}
+
+int
+sf_producer_poll_slot (struct sf_producer *p, uint64_t size, uint32_t keep)
+{
+  return seek_slot (p, size, keep, NULL);
+}
+
+/* Clients that hold more than they were granted eat what others were promised. */
+static void
+check_held_locked (struct sf_client *c)
+{
+  int held = sf_leases_count_held (c->leases);
+
+  if (held < 0 || (uint32_t) held > c->max_held)
+    sf_client_doom_locked (c, SF_REASON_VIOLATION);
+}
+
+/* Dooms those that stand still. False if nobody has anything to give back. */
+static bool
+judge_clients_locked (struct sf_producer *p)
+{
+  int64_t now = sf_now ();
+  bool hope = false;
+
+  for (struct sf_client * c = p->clients; c != NULL; c = c->next) {
+    if (c->leases == NULL || c->doomed != 0)
+      continue;
+    if (sf_leases_outstanding (c->leases) > 0)
+      hope = true;
+    if (c->state != SF_CLIENT_ACTIVE)
+      continue;
+    check_held_locked (c);
+    if (c->doomed == 0 && p->client_timeout > 0
+        && sf_client_is_lossless_locked (c)
+        && (c->leases->unclaimed.count > 0
+            || c->ring.read_pos != c->ring.head)
+        && now - c->last_progress > p->client_timeout)
+      sf_client_doom_locked (c, SF_REASON_SLOW);
+  }
+  return hope;
+}
+
+static void
+cond_wait_locked (struct sf_producer *p, int64_t ns)
+{
+  int64_t until = sf_now () + ns;
+  struct timespec ts = { until / SF_NS_PER_SECOND, until % SF_NS_PER_SECOND };
+
+  pthread_cond_timedwait (&p->cond, &p->lock, &ts);
+}
+
+/* Sleeps a slice at most, unless something came back meanwhile. */
+static void
+sleep_locked (struct sf_producer *p, uint64_t token)
+{
+  p->n_waiting++;
+  sf_store_flag (&p->waiting_hint, 1);
+  sf_producer_set_want_locked (p);
+  /* The clients see that we want returns, or we see what they returned. */
+  sf_fence_store_load ();
+  if (sf_producer_collect_locked (p) > 0)
+    p->progress++;
+  if (p->need_kick || p->done != NULL) {
+    sf_producer_unlock (p);
+    pthread_mutex_lock (&p->lock);
+  }
+  if (p->progress == token && !p->interrupted)
+    cond_wait_locked (p, SF_WAIT_SLICE);
+  p->n_waiting--;
+  sf_store_flag (&p->waiting_hint, p->n_waiting > 0);
+  if (p->n_waiting == 0)
+    sf_producer_set_want_locked (p);
+}
+
+int
+sf_producer_wait (struct sf_producer *p, uint64_t token)
+{
+  bool hope;
+  int r = 0;
+
+  for (int i = 0; i < SPIN_ROUNDS; i++) {
+    bool over;
+
+    pthread_mutex_lock (&p->lock);
+    over = sf_producer_collect_locked (p) > 0 || p->progress != token
+        || p->interrupted;
+    r = p->interrupted ? -EINTR : 0;
+    sf_producer_unlock (p);
+    if (over)
+      return r;
+    sf_spin_pause ();
+  }
+  pthread_mutex_lock (&p->lock);
+  hope = judge_clients_locked (p);
+  if (p->interrupted)
+    r = -EINTR;
+  else if (!hope && p->progress == token)
+    r = -ENODATA;
+  else
+    sleep_locked (p, token);
+  if (p->interrupted)
+    r = -EINTR;
+  sf_producer_unlock (p);
+  return r;
+}
+
+int
+sf_producer_wait_clients (struct sf_producer *p, uint32_t n)
+{
+  int r;
+
+  pthread_mutex_lock (&p->lock);
+  while (p->n_active < n && !p->interrupted)
+    pthread_cond_wait (&p->cond, &p->lock);
+  r = p->n_active >= n ? 0 : -EINTR;
+  pthread_mutex_unlock (&p->lock);
+  return r;
+}
+
+void
+sf_producer_interrupt (struct sf_producer *p, bool on)
+{
+  pthread_mutex_lock (&p->lock);
+  p->interrupted = on;
+  pthread_cond_broadcast (&p->cond);
+  pthread_mutex_unlock (&p->lock);
+}

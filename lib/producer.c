@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Opening, closing, settings and figures of a producer. */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "producer-private.h"
+
+static void
+on_slot_freed (void *producer)
+{
+  sf_producer_note_progress (producer);
+}
+
+static void
+init_locks (struct sf_producer *p)
+{
+  pthread_condattr_t attr;
+
+  pthread_mutex_init (&p->lock, NULL);
+  pthread_condattr_init (&attr);
+  pthread_condattr_setclock (&attr, CLOCK_MONOTONIC);
+  pthread_cond_init (&p->cond, &attr);
+  pthread_condattr_destroy (&attr);
+}
+
+static void
+free_producer (struct sf_producer *p)
+{
+  while (p->sticky != NULL) {
+    struct sf_sticky *next = p->sticky->next;
+
+    free (p->sticky);
+    p->sticky = next;
+  }
+  for (uint32_t i = 0; i < p->n_known; i++)
+    sf_segment_unref (p->known[i].segment);
+  if (p->epoll_fd >= 0)
+    close (p->epoll_fd);
+  if (p->wake_fd >= 0)
+    close (p->wake_fd);
+  sf_slots_unref (p->slots);
+  pthread_mutex_destroy (&p->lock);
+  pthread_cond_destroy (&p->cond);
+  free (p->known);
+  free (p->gone);
+  free (p->to_wake);
+  free (p);
+}
+
+static int
+watch_own_fds (struct sf_producer *p)
+{
+  struct epoll_event ev = {.events = EPOLLIN,.data.u64 = 0 };
+
+  p->epoll_fd = epoll_create1 (EPOLL_CLOEXEC);
+  if (p->epoll_fd < 0)
+    return -errno;
+  p->wake_fd = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (p->wake_fd < 0)
+    return -errno;
+  if (epoll_ctl (p->epoll_fd, EPOLL_CTL_ADD, p->listener.fd, &ev) < 0)
+    return -errno;
+  ev.data.u64 = 1;
+  if (epoll_ctl (p->epoll_fd, EPOLL_CTL_ADD, p->wake_fd, &ev) < 0)
+    return -errno;
+  return 0;
+}
+
+/* The application's signals are its own threads' business. */
+static int
+start_thread (struct sf_producer *p)
+{
+  sigset_t all, old;
+  int r;
+
+  sigfillset (&all);
+  pthread_sigmask (SIG_SETMASK, &all, &old);
+  r = pthread_create (&p->thread, NULL, sf_producer_thread, p);
+  pthread_sigmask (SIG_SETMASK, &old, NULL);
+  return -r;
+}
+
+int
+sf_producer_open (struct sf_producer **producer,
+    const struct sf_producer_config *config)
+{
+  struct sf_producer *p = calloc (1, sizeof (*p));
+  int r;
+
+  if (p == NULL)
+    return -ENOMEM;
+  init_locks (p);
+  p->epoll_fd = p->wake_fd = -1;
+  p->callbacks = config->callbacks;
+  p->user = config->user;
+  p->slots_per_record = 1;
+  p->max_clients = config->max_clients;
+  p->max_memory = config->max_memory;
+  p->fixed_slots = config->slots;
+  p->client_timeout = config->client_timeout;
+  p->slots = sf_slots_new (config->max_memory);
+  p->to_wake = calloc (config->max_clients, sizeof (struct sf_client *));
+  if (p->slots == NULL || p->to_wake == NULL
+      || getrandom (&p->id, sizeof (p->id), 0) != sizeof (p->id)) {
+    free_producer (p);
+    return -ENOMEM;
+  }
+  r = sf_listener_open (&p->listener, config->path, config->mode);
+  if (r < 0) {
+    free_producer (p);
+    return r;
+  }
+  sf_slots_set_freed (p->slots, on_slot_freed, p);
+  r = watch_own_fds (p);
+  if (r == 0)
+    r = start_thread (p);
+  if (r < 0) {
+    sf_slots_set_freed (p->slots, NULL, NULL);
+    sf_listener_close (&p->listener);
+    free_producer (p);
+    return r;
+  }
+  *producer = p;
+  return 0;
+}
+
+void
+sf_producer_close (struct sf_producer *p)
+{
+  /* From here on nobody writes into a slot again, so those who read may go on. */
+  sf_slots_shut (p->slots);
+  pthread_mutex_lock (&p->lock);
+  p->stopping = true;
+  p->interrupted = true;
+  pthread_cond_broadcast (&p->cond);
+  pthread_mutex_unlock (&p->lock);
+  sf_producer_kick (p);
+  pthread_join (p->thread, NULL);
+  sf_listener_close (&p->listener);
+  pthread_mutex_lock (&p->lock);
+  sf_frame_unref_locked (p, p->latest);
+  p->latest = NULL;
+  sf_producer_unlock (p);
+  sf_slots_set_freed (p->slots, NULL, NULL);
+  free_producer (p);
+}
+
+struct sf_slots *
+sf_producer_slots (struct sf_producer *p)
+{
+  return p->slots;
+}
+
+/* How many slots there shall be now. */
+static uint32_t
+wanted_slots_locked (const struct sf_producer *p)
+{
+  uint64_t n = SF_BASE_SLOTS;
+
+  if (p->fixed_slots != 0)
+    return p->fixed_slots;
+  for (struct sf_client * c = p->clients; c != NULL; c = c->next)
+    n += c->max_held;
+  n *= p->slots_per_record;
+  return n < SF_MAX_SLOTS ? (uint32_t) n : SF_MAX_SLOTS;
+}
+
+int
+sf_producer_set_format (struct sf_producer *p, uint64_t slot_size,
+    uint32_t per_record, uint64_t * needed)
+{
+  uint32_t n;
+  int r;
+
+  pthread_mutex_lock (&p->lock);
+  p->slot_size = slot_size;
+  p->slots_per_record = per_record;
+  n = wanted_slots_locked (p);
+  sf_producer_unlock (p);
+  r = sf_slots_ensure (p->slots, n, slot_size, needed);
+  pthread_mutex_lock (&p->lock);
+  sf_producer_forget_segments_locked (p);
+  sf_producer_unlock (p);
+  return r;
+}
+
+int
+sf_producer_want_slot_size (struct sf_producer *p, uint64_t slot_size,
+    uint64_t * needed)
+{
+  uint32_t per_record;
+  uint64_t now;
+
+  pthread_mutex_lock (&p->lock);
+  now = p->slot_size;
+  per_record = p->slots_per_record;
+  pthread_mutex_unlock (&p->lock);
+  return slot_size <= now ? 0 : sf_producer_set_format (p, slot_size,
+      per_record, needed);
+}
+
+void
+sf_producer_set_delivery (struct sf_producer *p, bool live, bool lossless,
+    uint64_t latency_min, uint64_t latency_max)
+{
+  pthread_mutex_lock (&p->lock);
+  if (!p->delivery_known || p->live != live || p->lossless != lossless
+      || p->latency_min != latency_min || p->latency_max != latency_max) {
+    p->delivery_known = true;
+    p->live = live;
+    p->lossless = lossless;
+    p->latency_min = latency_min;
+    p->latency_max = latency_max;
+    p->delivery_changed = true;
+    p->need_kick = true;
+  }
+  sf_producer_unlock (p);
+}
+
+void
+sf_producer_get_stats (struct sf_producer *p, struct sf_producer_stats *stats)
+{
+  pthread_mutex_lock (&p->lock);
+  *stats = p->stats;
+  stats->n_clients = p->n_active;
+  stats->n_lingering = 0;
+  for (struct sf_client * c = p->clients; c != NULL; c = c->next)
+    stats->n_lingering += c->state >= SF_CLIENT_LEAVING;
+  pthread_mutex_unlock (&p->lock);
+  sf_slots_get_state (p->slots, &stats->slots);
+}
+
+uint32_t
+sf_producer_get_clients (struct sf_producer *p, struct sf_client_info *info,
+    uint32_t n)
+{
+  uint32_t i = 0;
+
+  pthread_mutex_lock (&p->lock);
+  for (struct sf_client * c = p->clients; c != NULL && i < n; c = c->next)
+    if (c->state >= SF_CLIENT_ACTIVE)
+      sf_client_info_locked (c, &info[i++]);
+  pthread_mutex_unlock (&p->lock);
+  return i;
+}

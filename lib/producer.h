@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* One producer of frames and its clients.
+ *
+ * A control thread accepts, shakes hands, collects and hangs up; the streaming
+ * thread publishes with memory writes and, for a client that sleeps, one futex
+ * wake. Nothing here blocks but the functions called sf_producer_wait*().
+ *
+ * Locks: see producer-private.h. Callbacks and releases are called without
+ * locks, from the control thread or from the caller's thread. */
+#ifndef SF_PRODUCER_H
+#define SF_PRODUCER_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "connection.h"
+#include "slots.h"
+
+struct sf_producer;
+
+struct sf_client_info
+{
+  uint64_t id;                  /* 1, 2, ... in the order of connecting */
+  struct sf_credentials peer;
+  char name[SF_NAME_MAX];
+  bool lossless;
+  bool lingering;               /* evicted or crashed, its frames still out */
+  uint32_t held;                /* frames it holds */
+  uint32_t queued;              /* frames announced that it has not claimed */
+  uint32_t max_held;
+  uint64_t frames;              /* announced to it */
+  uint64_t dropped;             /* meant for it, and lost to it */
+};
+
+struct sf_producer_callbacks
+{
+  /* A client has been welcomed. */
+  void (*connected) (void *user, const struct sf_client_info *client);
+  /* It is gone, or its connection was ended; once a client. `reason` is an enum
+   * sf_reason, `text` says more, or is "". */
+  void (*disconnected) (void *user, const struct sf_client_info *client,
+      uint32_t reason, const char *text);
+  /* A client was refused before it was welcomed. */
+  void (*refused) (void *user, const struct sf_credentials *peer,
+      const struct sf_reject *reject);
+  /* An upstream event arrived from a client. */
+  void (*upstream) (void *user, const uint8_t *data, uint32_t size);
+};
+
+struct sf_producer_config
+{
+  const char *path;
+  mode_t mode;
+  uint32_t max_clients;
+  uint64_t max_memory;          /* bytes */
+  uint32_t slots;               /* 0: as many as the clients need */
+  int64_t client_timeout;       /* ns; 0: never */
+  struct sf_producer_callbacks callbacks;
+  void *user;
+};
+
+/* Listens and starts the control thread. Errors as sf_listener_open(), and
+ * -ENOMEM, -EMFILE, -EAGAIN (no thread). */
+int sf_producer_open (struct sf_producer **producer,
+    const struct sf_producer_config *config);
+
+/* Says goodbye to the clients and ends the thread. Clients can still read what
+ * was announced. Slots in other hands stay valid until given back. */
+void sf_producer_close (struct sf_producer *producer);
+
+/* Frames of up to `slot_size` bytes follow, and `per_record` slots make up what
+ * a client counts as one (1, or the frames of a batch): makes the ring. `needed`
+ * as in sf_slots_ensure(), whose errors these are. */
+int sf_producer_set_format (struct sf_producer *producer, uint64_t slot_size,
+    uint32_t per_record, uint64_t * needed);
+
+/* A larger slot than set so far turns out to be needed (padding). */
+int sf_producer_want_slot_size (struct sf_producer *producer,
+    uint64_t slot_size, uint64_t * needed);
+
+struct sf_slots *sf_producer_slots (struct sf_producer *producer);
+
+/* How everybody is served who did not ask otherwise. Latency in ns. */
+void sf_producer_set_delivery (struct sf_producer *producer, bool live,
+    bool lossless, uint64_t latency_min, uint64_t latency_max);
+
+/* Takes a slot, if need be by collecting what clients returned and by revoking
+ * what live clients have not claimed. `keep` as in sf_slots_take().
+ * 0, -EAGAIN, -EMSGSIZE. Never waits. */
+int sf_producer_take_slot (struct sf_producer *producer, uint64_t size,
+    uint32_t keep, struct sf_slot *slot);
+
+/* Would sf_producer_take_slot() give one now? 0, -EAGAIN, -EMSGSIZE. */
+int sf_producer_poll_slot (struct sf_producer *producer, uint64_t size,
+    uint32_t keep);
+
+/* Waiting: take a token, try; if that gave -EAGAIN, wait with the token. */
+uint64_t sf_producer_token (struct sf_producer *producer);
+
+/* Returns 0 as soon as something came back since the token was taken, or to
+ * look again after a while; -EINTR when interrupted. Evicts lossless clients
+ * that stand still for client-timeout. Does not wait at all where waiting could
+ * not help: -ENODATA when no client has any frame. */
+int sf_producer_wait (struct sf_producer *producer, uint64_t token);
+
+/* Waits until `n` clients are there: 0 or -EINTR. */
+int sf_producer_wait_clients (struct sf_producer *producer, uint32_t n);
+
+/* While `on`, waiting functions return -EINTR at once. */
+void sf_producer_interrupt (struct sf_producer *producer, bool on);
+
+/* One part of a frame: memory of this producer's own segments, or of a segment
+ * that came from another producer (relay). */
+struct sf_part
+{
+  struct sf_segment *segment;
+  uint32_t slot;
+  uint64_t offset, size;
+};
+
+/* `abandoned`: the producer closes while clients may still read the frame, now or
+ * later. Its own memory is safe, nobody writes there again. Another producer's
+ * must not be returned to it then: see sf_lease_abandon(). */
+typedef void (*sf_release) (void *user, bool abandoned);
+
+struct sf_publication
+{
+  const struct sf_part *parts;
+  uint32_t n_parts;
+  const void *body;             /* what the client is told besides */
+  uint32_t body_size;
+  /* Called once no client can read the frame any more; not if publish fails. */
+  sf_release release;
+  void *user;
+  /* The memory comes out of a pool that may be waiting for it. */
+  bool pooled;
+};
+
+/* Announces a frame to every client. 0;
+ *  -EAGAIN    a lossless client has no room: wait and try again
+ *  -EMSGSIZE  the body and the parts are larger than a record can be
+ *  -ENOMEM */
+int sf_producer_publish (struct sf_producer *producer,
+    const struct sf_publication *publication);
+
+enum sf_event_flags
+{
+  /* Kept for clients that join later, one for each key, in the order of keys. */
+  SF_EVENT_STICKY = 1 << 0,
+  /* The latest frame does not belong to what follows. */
+  SF_EVENT_DROPS_LATEST = 1 << 1,
+};
+
+/* Announces an event, in order with the frames. Errors as sf_producer_publish(). */
+int sf_producer_event (struct sf_producer *producer, uint64_t key,
+    const void *body, uint32_t size, uint32_t flags);
+
+/* Forgets the sticky events with keys from..to. */
+void sf_producer_forget (struct sf_producer *producer, uint64_t from,
+    uint64_t to);
+
+struct sf_producer_stats
+{
+  uint64_t frames, events;
+  uint64_t clients_seen, clients_evicted, clients_refused;
+  uint64_t revoked;             /* frames taken from slow live clients */
+  uint32_t n_clients;           /* welcomed, and still served */
+  uint32_t n_lingering;
+  struct sf_slots_state slots;
+};
+
+void sf_producer_get_stats (struct sf_producer *producer,
+    struct sf_producer_stats *stats);
+
+/* Up to `n` clients; returns how many. */
+uint32_t sf_producer_get_clients (struct sf_producer *producer,
+    struct sf_client_info *info, uint32_t n);
+
+#endif

@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "segment.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
+
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U
+#endif
+#ifndef F_SEAL_FUTURE_WRITE
+#define F_SEAL_FUTURE_WRITE 0x0010
+#endif
+
+/* One fallocate() starts over when a signal comes; of this much at a time, a
+ * process with a fast timer signal gets to the end as well. */
+#define RESERVE_STEP (UINT64_C (16) << 20)
+
+static uint64_t
+page_size (void)
+{
+  return (uint64_t) sysconf (_SC_PAGESIZE);
+}
+
+static uint64_t
+round_up_to_pages (uint64_t n)
+{
+  uint64_t page = page_size ();
+
+  return (n + page - 1) / page * page;
+}
+
+static int
+seals_of (enum sf_shm_kind kind)
+{
+  int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+
+  return kind == SF_SHM_SEALED ? seals | F_SEAL_FUTURE_WRITE : seals;
+}
+
+/* Sizes whose attempt would harm instead of fail: beyond the file size limit
+ * the kernel sends SIGXFSZ, and beyond the machine's memory it looks for a
+ * process to kill. */
+static int
+check_limits (uint64_t size)
+{
+  struct rlimit limit;
+  struct sysinfo info;
+
+  if (size == 0)
+    return -EINVAL;
+  if (size > INT64_MAX)
+    return -EFBIG;
+  if (getrlimit (RLIMIT_FSIZE, &limit) == 0
+      && limit.rlim_cur != RLIM_INFINITY && size > limit.rlim_cur)
+    return -EFBIG;
+  if (sysinfo (&info) == 0
+      && size / info.mem_unit > (uint64_t) info.totalram + info.totalswap)
+    return -ENOMEM;
+  return 0;
+}
+
+static int
+new_memfd (const char *name)
+{
+  const unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+  int fd = memfd_create (name, flags | MFD_NOEXEC_SEAL);
+
+  /* Linux before 6.3 does not know the flag. */
+  if (fd < 0 && errno == EINVAL)
+    fd = memfd_create (name, flags);
+  return fd < 0 ? -errno : fd;
+}
+
+static int
+reserve (int fd, uint64_t size)
+{
+  if (ftruncate (fd, (off_t) size) < 0)
+    return -errno;
+  for (uint64_t at = 0; at < size;) {
+    uint64_t n = size - at < RESERVE_STEP ? size - at : RESERVE_STEP;
+
+    if (fallocate (fd, 0, (off_t) at, (off_t) n) == 0)
+      at += n;
+    else if (errno != EINTR)
+      return -errno;
+  }
+  return 0;
+}
+
+int
+sf_shm_create (struct sf_shm *shm, const char *name, uint64_t size,
+    enum sf_shm_kind kind)
+{
+  int err = check_limits (size);
+  int fd;
+  void *map;
+
+  if (err < 0)
+    return err;
+  fd = new_memfd (name);
+  if (fd < 0)
+    return fd;
+  err = reserve (fd, size);
+  if (err < 0)
+    goto fail_fd;
+  map = mmap (NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE,
+      fd, 0);
+  if (map == MAP_FAILED) {
+    err = -errno;
+    goto fail_fd;
+  }
+  if (fcntl (fd, F_ADD_SEALS, seals_of (kind)) < 0) {
+    err = -errno;
+    goto fail_map;
+  }
+  *shm = (struct sf_shm) { .fd = fd, .map = map, .size = size };
+  return 0;
+
+fail_map:
+  munmap (map, size);
+fail_fd:
+  close (fd);
+  return err;
+}
+
+/* The seals are looked at first: only shared memory has any, so no later call
+ * can block on a file system of the peer's own (FUSE). Sealed and without
+ * holes (st_blocks), every page is there and stays. */
+static int
+check_peer_fd (int fd, uint64_t size, enum sf_shm_kind kind)
+{
+  struct stat st;
+  int seals = fcntl (fd, F_GET_SEALS);
+
+  if (seals < 0 || (seals & seals_of (kind)) != seals_of (kind))
+    return -EPROTO;
+  if (fstat (fd, &st) < 0 || size == 0 || size > INT64_MAX
+      || (uint64_t) st.st_size != size
+      || (uint64_t) st.st_blocks < (size + 511) / 512)
+    return -EPROTO;
+  return 0;
+}
+
+/* No access to what the peer sent is the peer's fault, no memory is not. */
+static int
+error_of_peer_mmap (void)
+{
+  return errno == EACCES || errno == EPERM || errno == ENODEV ? -EPROTO : -errno;
+}
+
+int
+sf_shm_open (struct sf_shm *shm, int fd, uint64_t size, enum sf_shm_kind kind)
+{
+  const int prot = kind == SF_SHM_SEALED ? PROT_READ : PROT_READ | PROT_WRITE;
+  int err = check_peer_fd (fd, size, kind);
+  void *map = MAP_FAILED;
+
+  if (err == 0) {
+    map = mmap (NULL, size, prot, MAP_SHARED | MAP_POPULATE, fd, 0);
+    if (map == MAP_FAILED)
+      err = error_of_peer_mmap ();
+  }
+  if (err < 0) {
+    close (fd);
+    return err;
+  }
+  *shm = (struct sf_shm) { .fd = fd, .map = map, .size = size };
+  return 0;
+}
+
+void
+sf_shm_close (struct sf_shm *shm)
+{
+  if (shm->map)
+    munmap (shm->map, shm->size);
+  if (shm->fd >= 0)
+    close (shm->fd);
+  *shm = (struct sf_shm) { .fd = -1 };
+}
+
+static uint64_t
+data_offset_of (uint32_t n_slots)
+{
+  return round_up_to_pages (sizeof (struct sf_segment_header)
+      + n_slots * sizeof (sf_atomic_u64));
+}
+
+static uint64_t
+slots_size (const struct sf_segment *segment)
+{
+  return segment->n_slots * segment->pitch;
+}
+
+uint64_t
+sf_segment_bytes (uint32_t n_slots, uint64_t slot_size)
+{
+  if (n_slots == 0 || n_slots > SF_MAX_SLOTS
+      || slot_size == 0 || slot_size > SF_MAX_SLOT_SIZE)
+    return UINT64_MAX;
+  return data_offset_of (n_slots) + n_slots * round_up_to_pages (slot_size);
+}
+
+static void
+write_header (struct sf_segment *segment)
+{
+  struct sf_segment_header *h = sf_segment_header (segment);
+
+  h->magic = SF_SEGMENT_MAGIC;
+  h->version = SF_LAYOUT_VERSION;
+  h->n_slots = segment->n_slots;
+  h->pitch = segment->pitch;
+  h->data_offset = segment->data_offset;
+  h->size = segment->shm.size;
+}
+
+int
+sf_segment_create (struct sf_segment **segment, uint32_t n_slots,
+    uint64_t slot_size)
+{
+  uint64_t size = sf_segment_bytes (n_slots, slot_size);
+  struct sf_segment *s;
+  int err;
+
+  if (size == UINT64_MAX)
+    return -EINVAL;
+  s = calloc (1, sizeof *s);
+  if (!s)
+    return -ENOMEM;
+  err = sf_shm_create (&s->shm, "shmframe-segment", size, SF_SHM_SEALED);
+  if (err < 0) {
+    free (s);
+    return err;
+  }
+  sf_store_flag (&s->refs, 1);
+  s->n_slots = n_slots;
+  s->pitch = round_up_to_pages (slot_size);
+  s->data_offset = data_offset_of (n_slots);
+  s->writable = true;
+  s->guard_fd = -1;
+  s->slots = (uint8_t *) s->shm.map + s->data_offset;
+  write_header (s);
+  *segment = s;
+  return 0;
+}
+
+/* `info` is the peer's: none of it is believed before it adds up. */
+static int
+check_info (const struct sf_segment_info *info)
+{
+  uint64_t page = page_size ();
+  uint64_t size;
+
+  if (info->n_slots == 0 || info->n_slots > SF_MAX_SLOTS
+      || info->pitch == 0 || info->pitch > SF_MAX_SLOT_SIZE
+      || info->pitch % page != 0 || info->data_offset % page != 0
+      || info->data_offset < data_offset_of (info->n_slots))
+    return -EPROTO;
+  if (__builtin_add_overflow (info->data_offset, info->n_slots * info->pitch,
+          &size) || size != info->size)
+    return -EPROTO;
+  return 0;
+}
+
+/* Read with a system call: it copies once, and nothing is mapped yet. */
+static int
+check_header (int fd, const struct sf_segment_info *info)
+{
+  struct sf_segment_header h;
+  ssize_t n;
+
+  do
+    n = pread (fd, &h, sizeof h, 0);
+  while (n < 0 && errno == EINTR);
+  if (n != (ssize_t) sizeof h || h.magic != SF_SEGMENT_MAGIC
+      || h.version != SF_LAYOUT_VERSION || h.n_slots != info->n_slots
+      || h.pitch != info->pitch || h.data_offset != info->data_offset
+      || h.size != info->size)
+    return -EPROTO;
+  return 0;
+}
+
+/* header | slots | slots again. The addresses are reserved in one piece first,
+ * so that the two mappings laid over them cannot hit anybody else's. The second
+ * view is for runs that wrap only, its page tables may fill as they are used. */
+static int
+map_twice (struct sf_segment *s, int fd, uint64_t size)
+{
+  uint64_t total;
+  uint8_t *base;
+  int err;
+
+  if (__builtin_add_overflow (size, slots_size (s), &total)
+      || total > SIZE_MAX)
+    return -ENOMEM;
+  base = mmap (NULL, total, PROT_NONE,
+      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (base == MAP_FAILED)
+    return -errno;
+  if (mmap (base, size, PROT_READ, MAP_SHARED | MAP_FIXED | MAP_POPULATE, fd,
+          0) == MAP_FAILED
+      || mmap (base + size, slots_size (s), PROT_READ, MAP_SHARED | MAP_FIXED,
+          fd, (off_t) s->data_offset) == MAP_FAILED) {
+    err = error_of_peer_mmap ();
+    munmap (base, total);
+    return err;
+  }
+  s->shm = (struct sf_shm) { .fd = fd, .map = base, .size = size };
+  s->slots = base + s->data_offset;
+  return 0;
+}
+
+static int
+open_checked (struct sf_segment **segment, int fd,
+    const struct sf_segment_info *info)
+{
+  struct sf_segment *s = calloc (1, sizeof *s);
+  int err;
+
+  if (!s)
+    return -ENOMEM;
+  sf_store_flag (&s->refs, 1);
+  s->n_slots = info->n_slots;
+  s->pitch = info->pitch;
+  s->data_offset = info->data_offset;
+  err = map_twice (s, fd, info->size);
+  if (err < 0) {
+    free (s);
+    return err;
+  }
+  *segment = s;
+  return 0;
+}
+
+int
+sf_segment_open (struct sf_segment **segment, int fd, int guard_fd,
+    const struct sf_segment_info *info)
+{
+  int err = check_info (info);
+
+  if (err == 0)
+    err = check_peer_fd (fd, info->size, SF_SHM_SEALED);
+  if (err == 0)
+    err = check_header (fd, info);
+  if (err == 0)
+    err = open_checked (segment, fd, info);
+  if (err < 0) {
+    close (fd);
+    if (guard_fd >= 0)
+      close (guard_fd);
+    return err;
+  }
+  (*segment)->guard_fd = guard_fd;
+  return 0;
+}
+
+struct sf_segment *
+sf_segment_ref (struct sf_segment *segment)
+{
+  sf_ref (&segment->refs);
+  return segment;
+}
+
+void
+sf_segment_unref (struct sf_segment *segment)
+{
+  if (!segment || !sf_unref_is_last (&segment->refs))
+    return;
+  if (!segment->writable)
+    munmap ((uint8_t *) segment->shm.map + segment->shm.size,
+        slots_size (segment));
+  sf_shm_close (&segment->shm);
+  if (segment->guard_fd >= 0)
+    close (segment->guard_fd);
+  free (segment);
+}
+
+void
+sf_segment_describe (const struct sf_segment *segment, uint32_t id,
+    struct sf_segment_info *info)
+{
+  *info = (struct sf_segment_info) {
+    .id = id,
+    .n_slots = segment->n_slots,
+    .pitch = segment->pitch,
+    .data_offset = segment->data_offset,
+    .size = segment->shm.size,
+  };
+}
+
+int
+sf_segment_check (const struct sf_segment *segment,
+    const struct sf_mem_ref *ref)
+{
+  if (ref->slot >= segment->n_slots || ref->offset > segment->pitch
+      || ref->size > segment->pitch - ref->offset)
+    return -EPROTO;
+  return 0;
+}

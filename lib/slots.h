@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The producer's slots: which are free, in which segments, within max-memory.
+ *
+ * Slots are handed out in cyclic order, so that frames that follow each other
+ * lie one pitch apart. A ring grows by a new segment that holds everything; the
+ * old one is retired and goes with its last slot. Where max-memory does not
+ * hold both, the new segment only adds what is missing.
+ *
+ * Thread-safe. The lock is a leaf: nothing else is taken under it, and memory is
+ * made and mapped outside it. */
+#ifndef SF_SLOTS_H
+#define SF_SLOTS_H
+
+#include "segment.h"
+
+struct sf_slots;
+struct sf_own_segment;
+
+struct sf_slot
+{
+  struct sf_own_segment *owner;
+  struct sf_segment *segment;
+  uint32_t index;
+};
+
+/* Called after a slot became free, without locks. */
+typedef void (*sf_slot_freed) (void *user);
+
+/* NULL when out of memory. `max_memory` in bytes. */
+struct sf_slots *sf_slots_new (uint64_t max_memory);
+struct sf_slots *sf_slots_ref (struct sf_slots *slots);
+void sf_slots_unref (struct sf_slots *slots);
+
+/* Who hears of freed slots; NULL: nobody. Returns after a call under way. */
+void sf_slots_set_freed (struct sf_slots *slots, sf_slot_freed freed,
+    void *user);
+
+/* Sees to it that there are `n` slots of at least `size` bytes; slots that are
+ * too small are retired. 0, or
+ *  -E2BIG  max-memory does not allow it; `needed` is what would
+ *  others as sf_segment_create(). */
+int sf_slots_ensure (struct sf_slots *slots, uint32_t n, uint64_t size,
+    uint64_t * needed);
+
+/* Hands out no more slots: every segment is retired. */
+void sf_slots_shut (struct sf_slots *slots);
+
+/* Takes a free slot of at least `size` bytes, as long as more than `keep` stay
+ * free. `slot` NULL: only looks. 0; -EAGAIN: none is free; -EMSGSIZE: none is
+ * that large. */
+int sf_slots_take (struct sf_slots *slots, uint64_t size, uint32_t keep,
+    struct sf_slot *slot);
+
+/* Nobody reads or writes it any more. */
+void sf_slots_give (struct sf_slot *slot);
+
+struct sf_slots_state
+{
+  uint32_t n_slots;             /* that can be taken, used or free */
+  uint32_t n_free;
+  uint32_t n_segments;          /* retired ones included */
+  uint64_t slot_size;           /* pitch of the newest segment */
+  uint64_t bytes;               /* of all segments */
+  uint64_t growths;             /* segments made after the first */
+};
+
+void sf_slots_get_state (struct sf_slots *slots, struct sf_slots_state *state);
+
+#endif

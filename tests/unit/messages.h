@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* One good message of each type, no field of it zero where it can be helped. */
+#ifndef MESSAGES_H
+#define MESSAGES_H
+
+#include <string.h>
+
+#include "layout.h"
+#include "protocol.h"
+
+#define FIRST_TYPE SF_MESSAGE_HELLO
+#define LAST_TYPE SF_MESSAGE_KICK
+
+/* The fewest fds that go with a message of this type. */
+static inline unsigned
+fds_of (uint32_t type)
+{
+  return type == SF_MESSAGE_WELCOME ? 3 : type == SF_MESSAGE_SEGMENT;
+}
+
+static inline void
+fill_reject (struct sf_reject *reject)
+{
+  reject->reason = SF_REASON_MEMORY;
+  reject->needed = UINT64_C (0x1122334455667788);
+  reject->limit = UINT64_C (0x99aabbccddeeff00);
+  strcpy (reject->text, "Raise max-memory.");
+}
+
+static inline void
+fill_hello (struct sf_hello *hello)
+{
+  hello->magic = SF_PROTOCOL_MAGIC;
+  hello->version_min = hello->version_max = SF_PROTOCOL_VERSION;
+  hello->delivery = SF_DELIVERY_LOSSLESS;
+  hello->max_held = 27;
+  strcpy (hello->name, "shmframesrc0");
+}
+
+static inline void
+fill_welcome (struct sf_welcome *welcome)
+{
+  welcome->version = SF_PROTOCOL_VERSION;
+  welcome->n_leases = SF_MAX_LEASES;
+  welcome->producer_id = UINT64_C (0x0123456789abcdef);
+  welcome->announce_size = SF_ANNOUNCE_DATA_OFFSET + SF_ANNOUNCE_RING_SIZE;
+  welcome->returns_size = sizeof (struct sf_returns_page);
+  welcome->max_held = SF_MAX_LEASES;
+}
+
+static inline void
+fill_segment (struct sf_segment_info *segment)
+{
+  segment->id = 0x80000001u;
+  segment->n_slots = 16;
+  segment->pitch = 3112960;
+  segment->data_offset = 4096;
+  segment->size = 4096 + UINT64_C (16) * 3112960;
+}
+
+static inline struct sf_message
+message_of (uint32_t type)
+{
+  struct sf_message m;
+
+  memset (&m, 0, sizeof m);
+  m.type = type;
+  switch (type) {
+    case SF_MESSAGE_HELLO:
+      fill_hello (&m.hello);
+      break;
+    case SF_MESSAGE_WELCOME:
+      fill_welcome (&m.welcome);
+      break;
+    case SF_MESSAGE_REJECT:
+    case SF_MESSAGE_BYE:
+      fill_reject (&m.reject);
+      break;
+    case SF_MESSAGE_SEGMENT:
+      fill_segment (&m.segment);
+      break;
+    case SF_MESSAGE_SEGMENT_GONE:
+      m.segment_gone = 0x80000001u;
+      break;
+    case SF_MESSAGE_WANT:
+    case SF_MESSAGE_GRANT:
+      m.max_held = 52;
+      break;
+    case SF_MESSAGE_LATENCY:
+      m.latency = (struct sf_latency) { 1, 1, 40000000, UINT64_MAX };
+      break;
+    case SF_MESSAGE_UPSTREAM:
+      m.upstream.size = 5;
+      memcpy (m.upstream.data, "event", 5);
+      break;
+  }
+  return m;
+}
+
+#endif

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Producer and consumer through real sockets and real processes. */
+#include "transport.h"
+
+#include <signal.h>
+
+#define MANY 10000u
+
+static void
+consume_all (const char *path, uint32_t n)
+{
+  struct sf_consumer *c = open_consumer (path, SF_DELIVERY_AUTO, 4);
+  struct sf_incoming in;
+
+  for (uint64_t i = 0; i < n; i++) {
+    next_of (c, &in, SF_INCOMING_FRAME);
+    check_int (check_frame (&in), i);
+    sf_lease_unref (in.lease);
+  }
+  next_of (c, &in, SF_INCOMING_DISCONNECTED);
+  check_int (in.reject.reason, SF_REASON_STOPPED);
+  sf_consumer_close (c);
+}
+
+static void
+run_lossless (uint32_t n_consumers)
+{
+  struct place place;
+  struct sf_producer *p;
+  pid_t child[8];
+
+  place_make (&place);
+  for (uint32_t i = 0; i < n_consumers; i++) {
+    child[i] = fork ();
+    if (child[i] == 0) {
+      consume_all (place.path, MANY);
+      _exit (0);
+    }
+  }
+  p = open_producer (place.path, 0, true);
+  check_int (sf_producer_wait_clients (p, n_consumers), 0);
+  for (uint64_t i = 0; i < MANY; i++)
+    check (send_frame (p, i, true));
+  sf_producer_close (p);
+  for (uint32_t i = 0; i < n_consumers; i++)
+    unit_wait_ok (child[i]);
+  place_remove (&place);
+}
+
+static void
+test_lossless (void)
+{
+  run_lossless (1);
+}
+
+static void
+test_lossless_to_three (void)
+{
+  run_lossless (3);
+}
+
+/* Never waits for a client that sleeps; the one that does not misses nothing. */
+static void
+test_live_slow_client (void)
+{
+  struct place place;
+  struct sf_producer *p;
+  struct sf_consumer *slow, *fast;
+  struct sf_incoming in;
+  uint64_t last = 0;
+  uint32_t n = 0;
+
+  place_make (&place);
+  p = open_producer (place.path, 0, false);
+  slow = open_consumer (place.path, SF_DELIVERY_AUTO, 2);
+  next_of (slow, &in, SF_INCOMING_CONNECTED);
+  fast = open_consumer (place.path, SF_DELIVERY_AUTO, 2);
+  next_of (fast, &in, SF_INCOMING_CONNECTED);
+  check_int (sf_producer_wait_clients (p, 2), 0);
+  for (uint64_t i = 0; i < MANY; i++) {
+    check (send_frame (p, i, false));
+    next_of (fast, &in, SF_INCOMING_FRAME);
+    check_int (check_frame (&in), i);
+    check (!in.discont);
+    sf_lease_unref (in.lease);
+  }
+  /* What is left for the slow one is the newest, in order, told as a gap. */
+  while (last != MANY - 1) {
+    next_of (slow, &in, SF_INCOMING_FRAME);
+    check (n == 0 || check_frame (&in) == last + 1);
+    last = check_frame (&in);
+    n++;
+    sf_lease_unref (in.lease);
+  }
+  check (n < 100);
+  sf_consumer_close (slow);
+  sf_consumer_close (fast);
+  sf_producer_close (p);
+  place_remove (&place);
+}
+
+static void
+test_held_past_close (void)
+{
+  struct place place;
+  struct sf_producer *p;
+  struct sf_consumer *c;
+  struct sf_incoming in;
+  struct sf_incoming_part part;
+  struct sf_lease *lease;
+  struct sf_producer_stats stats;
+
+  place_make (&place);
+  p = open_producer (place.path, 0, false);
+  c = open_consumer (place.path, SF_DELIVERY_AUTO, 2);
+  next_of (c, &in, SF_INCOMING_CONNECTED);
+  check_int (sf_producer_wait_clients (p, 1), 0);
+  check (send_frame (p, 7, false));
+  next_of (c, &in, SF_INCOMING_FRAME);
+  check_int (check_frame (&in), 7);
+  lease = in.lease;
+  part = in.parts[0];
+  sf_consumer_close (c);
+  /* Many times around the ring: the slot that is held is left out. */
+  for (uint64_t i = 8; i < 1000; i++)
+    check (send_frame (p, i, false));
+  for (uint32_t i = 0; i < FRAME_WORDS; i++)
+    check (((const uint64_t *) part.data)[i] == word_of (7, i));
+  sf_lease_unref (lease);
+  do {
+    usleep (1000);
+    sf_producer_get_stats (p, &stats);
+  } while (stats.n_lingering > 0);
+  sf_producer_close (p);
+  place_remove (&place);
+}
+
+static void
+test_killed_consumer (void)
+{
+  struct place place;
+  struct sf_producer *p;
+  struct sf_producer_stats stats;
+  pid_t child;
+  int ready[2];
+  char byte;
+
+  place_make (&place);
+  check_int (pipe (ready), 0);
+  p = open_producer (place.path, 0, true);
+  child = fork ();
+  if (child == 0) {
+    struct sf_consumer *c = open_consumer (place.path, SF_DELIVERY_AUTO, 4);
+    struct sf_incoming in;
+
+    for (int i = 0; i < 4; i++)
+      next_of (c, &in, SF_INCOMING_FRAME);
+    check_int (write (ready[1], "r", 1), 1);
+    pause ();
+  }
+  check_int (sf_producer_wait_clients (p, 1), 0);
+  for (uint64_t i = 0; i < 4; i++)
+    check (send_frame (p, i, true));
+  check_int (read (ready[0], &byte, 1), 1);
+  check_int (kill (child, SIGKILL), 0);
+  /* It held slots and left a queue: lossless would wait for it for good. */
+  for (uint64_t i = 4; i < 100; i++)
+    if (!send_frame (p, i, false))
+      i--;
+  check_int (waitpid (child, NULL, 0), child);
+  do {
+    usleep (1000);
+    sf_producer_get_stats (p, &stats);
+  } while (stats.n_clients + stats.n_lingering > 0);
+  sf_producer_close (p);
+  close (ready[0]);
+  close (ready[1]);
+  place_remove (&place);
+}
+
+static void
+test_growth (void)
+{
+  struct place place;
+  struct sf_producer *p;
+  struct sf_consumer_config config = {.name = "test",.max_held =
+        2,.grow = true,.connect_timeout = SF_FOREVER
+  };
+  struct sf_consumer *c;
+  struct sf_incoming in;
+  struct sf_lease *leases[100];
+
+  place_make (&place);
+  config.path = place.path;
+  p = open_producer (place.path, 0, true);
+  check_int (sf_consumer_open (&c, &config), 0);
+  next_of (c, &in, SF_INCOMING_CONNECTED);
+  check_int (sf_producer_wait_clients (p, 1), 0);
+  for (int i = 0; i < 100; i++) {
+    check (send_frame (p, (uint64_t) i, true));
+    next_of (c, &in, SF_INCOMING_FRAME);
+    check_int (check_frame (&in), i);
+    leases[i] = in.lease;
+  }
+  for (int i = 0; i < 100; i++)
+    sf_lease_unref (leases[i]);
+  sf_consumer_close (c);
+  sf_producer_close (p);
+  place_remove (&place);
+}
+
+static void
+test_growth_refused (void)
+{
+  struct place place;
+  struct sf_producer *p;
+  struct sf_consumer *c;
+  struct sf_incoming in;
+
+  place_make (&place);
+  p = open_producer (place.path, 6, true);
+  c = open_consumer (place.path, SF_DELIVERY_AUTO, 100);
+  next_of (c, &in, SF_INCOMING_FAILED);
+  check_int (in.reject.reason, SF_REASON_MEMORY);
+  check (strstr (in.reject.text, "slots=6") != NULL);
+  sf_consumer_close (c);
+  sf_producer_close (p);
+  place_remove (&place);
+}
+
+static void
+test_restart (void)
+{
+  struct place place;
+  struct sf_producer *p;
+  struct sf_consumer *c;
+  struct sf_incoming in;
+
+  place_make (&place);
+  c = open_consumer (place.path, SF_DELIVERY_AUTO, 4);
+  next_of (c, &in, SF_INCOMING_WAITING);
+  for (uint64_t round = 0; round < 5; round++) {
+    p = open_producer (place.path, 0, true);
+    next_of (c, &in, SF_INCOMING_CONNECTED);
+    check_int (sf_producer_wait_clients (p, 1), 0);
+    check_int (sf_producer_event (p, 1, "caps", 5, SF_EVENT_STICKY), 0);
+    check (send_frame (p, round, true));
+    /* It is gone before we look: what it announced is there all the same. */
+    sf_producer_close (p);
+    next_of (c, &in, SF_INCOMING_EVENT);
+    check (strcmp ((const char *) in.body, "caps") == 0);
+    next_of (c, &in, SF_INCOMING_FRAME);
+    check_int (check_frame (&in), round);
+    sf_lease_unref (in.lease);
+    next_of (c, &in, SF_INCOMING_DISCONNECTED);
+  }
+  sf_consumer_close (c);
+  place_remove (&place);
+}
+
+static void
+test_late_joiner (void)
+{
+  struct place place;
+  struct sf_producer *p;
+  struct sf_consumer *c;
+  struct sf_incoming in;
+
+  place_make (&place);
+  p = open_producer (place.path, 0, false);
+  check_int (sf_producer_event (p, 2, "B", 2, SF_EVENT_STICKY), 0);
+  check_int (sf_producer_event (p, 1, "A", 2, SF_EVENT_STICKY), 0);
+  check_int (sf_producer_event (p, 3, "once", 5, 0), 0);
+  check (send_frame (p, 1, false));
+  check (send_frame (p, 2, false));
+  c = open_consumer (place.path, SF_DELIVERY_AUTO, 4);
+  next_of (c, &in, SF_INCOMING_EVENT);
+  check (in.sticky && strcmp ((const char *) in.body, "A") == 0);
+  next_of (c, &in, SF_INCOMING_EVENT);
+  check (in.sticky && strcmp ((const char *) in.body, "B") == 0);
+  next_of (c, &in, SF_INCOMING_FRAME);
+  check_int (check_frame (&in), 2);
+  sf_lease_unref (in.lease);
+  sf_consumer_close (c);
+  sf_producer_close (p);
+  place_remove (&place);
+}
+
+int
+main (void)
+{
+  static const struct unit_test tests[] = {
+    TEST (test_lossless), TEST (test_lossless_to_three),
+    TEST (test_live_slow_client), TEST (test_held_past_close),
+    TEST (test_killed_consumer), TEST (test_growth),
+    TEST (test_restart), TEST (test_growth_refused), TEST (test_late_joiner),
+  };
+
+  return unit_main (tests);
+}
