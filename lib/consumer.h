@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 
+#include "clock.h"
 #include "segment.h"
 
 struct sf_consumer;

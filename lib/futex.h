@@ -16,9 +16,7 @@
 #include <unistd.h>
 
 #include "atomics.h"
-
-#define SF_NS_PER_SECOND INT64_C (1000000000)
-#define SF_FOREVER INT64_C (-1)
+#include "clock.h"
 
 /* Sleeps while *word == seen, at most `timeout` ns (SF_FOREVER: no limit).
  * Returns 0 on a wake-up or a changed word, -ETIMEDOUT, or -EINTR. */
@@ -40,15 +38,6 @@ static inline void
 sf_futex_wake (sf_atomic_u32 * word)
 {
   syscall (SYS_futex, (uint32_t *) word, FUTEX_WAKE, 1, NULL, NULL, 0);
-}
-
-static inline int64_t
-sf_now (void)
-{
-  struct timespec ts;
-
-  clock_gettime (CLOCK_MONOTONIC, &ts);
-  return ts.tv_sec * SF_NS_PER_SECOND + ts.tv_nsec;
 }
 
 #endif

@@ -181,6 +181,9 @@ sf_producer_set_format (struct sf_producer *p, uint64_t slot_size,
   pthread_mutex_lock (&p->lock);
   p->slot_size = slot_size;
   p->slots_per_record = per_record;
+  /* It is of the format before, and in the way of the new slots. */
+  sf_frame_unref_locked (p, p->latest);
+  p->latest = NULL;
   n = wanted_slots_locked (p);
   sf_producer_unlock (p);
   r = sf_slots_ensure (p->slots, n, slot_size, needed);

@@ -247,7 +247,7 @@ second_batch_free (SecondBatch * batch)
 
     while ((event = g_queue_pop_head (&share->events)))
       gst_event_unref (event);
-    gst_buffer_list_unref (share->list);
+    g_clear_pointer (&share->list, gst_buffer_list_unref);
     second_format_unref (share->format);
     gst_object_unref (share->pad);
   }

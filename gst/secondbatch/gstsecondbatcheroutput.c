@@ -259,6 +259,16 @@ push_stream_events (GstSecondBatcher * self, SecondBatch * batch)
   }
 }
 
+/* From here on the frames belong to downstream alone */
+static void
+drop_lists (SecondBatch * batch)
+{
+  guint i;
+
+  for (i = 0; i < batch->shares->len; i++)
+    g_clear_pointer (&share_at (batch, i)->list, gst_buffer_list_unref);
+}
+
 GstFlowReturn
 second_batcher_push (GstSecondBatcher * self, SecondBatch * batch)
 {
@@ -281,6 +291,7 @@ second_batcher_push (GstSecondBatcher * self, SecondBatch * batch)
     message = make_message_structure (batch);
   GST_LOG_OBJECT (self, "batch %" G_GUINT64_FORMAT " of %u streams",
       batch->index, batch->shares->len);
+  drop_lists (batch);
   ret = gst_aggregator_finish_buffer (GST_AGGREGATOR (self), buffer);
   self->pushed = TRUE;
 

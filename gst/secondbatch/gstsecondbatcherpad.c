@@ -142,6 +142,7 @@ second_batcher_pad_clear_locked (GstSecondBatcherPad * pad, GPtrArray * trash)
   g_clear_pointer (&pad->guard, second_pool_guard_unref);
   pad->pool = NULL;
   pad->queued = 0;
+  g_cond_signal (&pad->dequeued);
   pad->past = pad->has_phase = pad->has_shift = pad->has_reference = FALSE;
   pad->late = pad->dropped = 0;
 }
@@ -167,6 +168,8 @@ second_batcher_pad_dequeued_locked (GstSecondBatcherPad * pad)
 {
   if (pad->queued > 0)
     pad->queued--;
+  if (pad->queued == 0)
+    g_cond_signal (&pad->dequeued);
 }
 
 guint
@@ -274,6 +277,7 @@ gst_second_batcher_pad_finalize (GObject * object)
   g_ptr_array_unref (trash);
   second_format_unref (pad->format);
   g_array_unref (pad->held);
+  g_cond_clear (&pad->dequeued);
 
   G_OBJECT_CLASS (gst_second_batcher_pad_parent_class)->finalize (object);
 }
@@ -305,4 +309,5 @@ gst_second_batcher_pad_init (GstSecondBatcherPad * pad)
   pad->format = second_format_new (NULL);
   pad->held = g_array_new (FALSE, FALSE, sizeof (SecondFrame));
   g_queue_init (&pad->events);
+  g_cond_init (&pad->dequeued);
 }

@@ -54,6 +54,7 @@ struct _GstSecondBatcherPad
   /* Events, queries and buffers inside the base class's queue. A frame may
    * overtake the queue only when there are none. */
   guint queued;
+  GCond dequeued;               /* queued is 0, or past is set */
 
   gboolean past;                /* has shown that the open window is over */
   gboolean has_phase;

@@ -113,32 +113,34 @@ frame_size (GstCaps * caps)
  * shmframesink its slots - is as good for upstream as if it were linked
  * directly, but for the number: the windows are held on top. */
 static gboolean
-pass_allocation (GstQuery * answer, GstQuery * query, guint hold)
+pass_allocation (GstQuery * answer, GstQuery * query, guint size, guint hold)
 {
   GstBufferPool *pool = NULL;
   GstAllocator *allocator = NULL;
   GstAllocationParams params;
-  guint size = 0, min = 0, max = 0, i, n;
+  guint pool_size = 0, min = 0, max = 0;
+  gboolean offered;
 
   if (gst_query_get_n_allocation_pools (answer) > 0)
-    gst_query_parse_nth_allocation_pool (answer, 0, &pool, &size, &min, &max);
-  n = gst_query_get_n_allocation_params (answer);
-  if (pool == NULL && n == 0)
-    return FALSE;
+    gst_query_parse_nth_allocation_pool (answer, 0, &pool, &pool_size, &min,
+        &max);
+  if (gst_query_get_n_allocation_params (answer) > 0)
+    gst_query_parse_nth_allocation_param (answer, 0, &allocator, &params);
 
-  for (i = 0; i < n; i++) {
-    gst_query_parse_nth_allocation_param (answer, i, &allocator, &params);
-    gst_query_add_allocation_param (query, allocator, &params);
-    gst_clear_object (&allocator);
-  }
   /* a pool that cannot hold the windows would stop upstream for good */
   if (max > 0 && max < min + hold) {
     gst_clear_object (&pool);
     max = 0;
   }
-  gst_query_add_allocation_pool (query, pool, size, min + hold, max);
+  offered = pool != NULL || allocator != NULL;
+  if (allocator)
+    gst_query_add_allocation_param (query, allocator, &params);
+  if (offered)
+    gst_query_add_allocation_pool (query, pool, MAX (pool_size, size),
+        min + hold, max);
+  gst_clear_object (&allocator);
   gst_clear_object (&pool);
-  return TRUE;
+  return offered;
 }
 
 gboolean
@@ -158,7 +160,7 @@ second_batcher_propose_allocation (GstAggregator * agg, GstAggregatorPad * pad,
 
   answer = gst_query_new_allocation (caps, need_pool);
   if (gst_pad_peer_query (GST_AGGREGATOR_SRC_PAD (agg), answer))
-    passed = pass_allocation (answer, query, hold);
+    passed = pass_allocation (answer, query, frame_size (caps), hold);
   gst_query_unref (answer);
   if (!passed)
     gst_query_add_allocation_pool (query, NULL, frame_size (caps), hold, 0);

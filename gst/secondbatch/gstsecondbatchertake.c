@@ -2,6 +2,9 @@
 /* Taking frames into the open window, from both threads that do so */
 #include "gstsecondbatcherpriv.h"
 
+/* Microseconds; the task needs some ten to come by */
+#define DRAIN_PATIENCE 1000
+
 static guint64
 position_locked (GstSecondBatcher * self, GstSecondBatcherPad * pad,
     GstBuffer * buffer, gint64 time)
@@ -117,6 +120,22 @@ copy_of (GstBuffer * buffer)
   return copy;
 }
 
+/* A streaming thread that is faster than the source pad's task would always find
+ * the frame before in the queue and put its own behind it, at the price of a
+ * change of threads for each. So it gives the task a moment to take that frame;
+ * not more, since flushing and stopping reach it only inside the base class. */
+static void
+let_queue_drain_locked (GstSecondBatcher * self, GstSecondBatcherPad * pad)
+{
+  gint64 end;
+
+  if (pad->queued == 0 || pad->past || !self->open)
+    return;
+  end = g_get_monotonic_time () + DRAIN_PATIENCE;
+  while (pad->queued > 0 && !pad->past
+      && g_cond_wait_until (&pad->dequeued, &self->lock, end));
+}
+
 /* Streaming thread. A frame may overtake the base class's queue when nothing is
  * in it: then all that came before the frame has been dealt with. */
 GstFlowReturn
@@ -132,6 +151,7 @@ second_batcher_pad_chain (GstPad * gstpad, GstObject * parent,
     if (take == SECOND_TAKE_COPY)
       buffer = copy_of (buffer);
     g_mutex_lock (&self->lock);
+    let_queue_drain_locked (self, pad);
     take = SECOND_TAKE_PAST;
     if (pad->queued == 0 && self->flow == GST_FLOW_OK)
       take = take_locked (self, pad, buffer);
@@ -206,6 +226,8 @@ take_from_pad (GstSecondBatcher * self, GstSecondBatcherPad * pad)
   eos = gst_aggregator_pad_is_eos (aggpad);
   g_mutex_lock (&self->lock);
   pad->past = eos || take == SECOND_TAKE_PAST;
+  if (pad->past)
+    g_cond_signal (&pad->dequeued);
   g_mutex_unlock (&self->lock);
   return take;
 }

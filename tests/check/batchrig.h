@@ -166,6 +166,17 @@ rig_stat (Rig * rig, const gchar * field)
   return value;
 }
 
+/* The batcher's own thread may not have come as far as the test */
+static inline void
+rig_wait_stat (Rig * rig, const gchar * field, guint64 expected)
+{
+  gint64 end = g_get_monotonic_time () + 10 * G_USEC_PER_SEC;
+
+  while (rig_stat (rig, field) != expected && g_get_monotonic_time () < end)
+    g_thread_yield ();
+  fail_unless_equals_uint64 (rig_stat (rig, field), expected);
+}
+
 /* Reads events until EOS; nothing but EOS may be left */
 static inline void
 rig_wait_eos (Rig * rig)

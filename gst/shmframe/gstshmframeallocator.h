@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* GstMemory on a slot: a producer's own, writable until it is published, or one
+ * of another process, read-only, which goes back when the memory is freed. */
+#ifndef GST_SHM_FRAME_ALLOCATOR_H
+#define GST_SHM_FRAME_ALLOCATOR_H
+
+#include <gst/gst.h>
+
+#include "consumer.h"
+#include "producer.h"
+
+G_BEGIN_DECLS
+
+#define GST_SHM_FRAME_MEMORY_TYPE "ShmFrame"
+
+#define GST_TYPE_SHM_FRAME_ALLOCATOR (gst_shm_frame_allocator_get_type ())
+G_DECLARE_FINAL_TYPE (GstShmFrameAllocator, gst_shm_frame_allocator, GST,
+    SHM_FRAME_ALLOCATOR, GstAllocator)
+
+/* Slots that upstream cannot take, so that one is left to copy into. */
+#define GST_SHM_FRAME_KEEP_SLOTS 2
+
+/* An allocator that hands out slots of `producer`, and ordinary memory when
+ * there is none. It never waits. */
+GstShmFrameAllocator *gst_shm_frame_allocator_new (struct sf_producer *producer);
+
+/* The producer is about to be closed: ordinary memory from now on. */
+void gst_shm_frame_allocator_detach (GstShmFrameAllocator * self);
+
+/* Would a slot of `size` bytes be had now? 0, -EAGAIN, -EMSGSIZE, or -ESHUTDOWN.
+ * With -EAGAIN, `wait` TRUE waits a while for one, or until interrupted. */
+gint gst_shm_frame_allocator_poll (GstShmFrameAllocator * self, gsize size,
+    gboolean wait);
+
+/* Sees to it that slots have at least `size` bytes. */
+void gst_shm_frame_allocator_want_size (GstShmFrameAllocator * self,
+    gsize size);
+
+/* Memory on a slot that the caller took; it becomes the memory's. */
+GstMemory *gst_shm_frame_memory_new_slot (const struct sf_slot *slot,
+    gsize size);
+
+/* Read-only memory on a part of a received frame; takes a reference on the
+ * lease. */
+GstMemory *gst_shm_frame_memory_new_part (const struct sf_incoming_part *part,
+    struct sf_lease *lease);
+
+/* Where it lies, if it is memory of this kind. */
+gboolean gst_shm_frame_memory_get_part (GstMemory * memory,
+    struct sf_part *part);
+
+/* The memory was relayed to somebody who may read it after us. */
+void gst_shm_frame_memory_abandon (GstMemory * memory);
+
+G_END_DECLS
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A pipeline clock's time in terms of CLOCK_MONOTONIC, the clock that the two
+ * sides of the socket have in common. */
+#ifndef GST_SHM_FRAME_CLOCK_H
+#define GST_SHM_FRAME_CLOCK_H
+
+#include <gst/gst.h>
+
+G_BEGIN_DECLS
+
+typedef struct
+{
+  GstClock *clock;              /* as of the last call; not referenced */
+  gboolean monotonic;           /* it is CLOCK_MONOTONIC itself */
+  gint64 offset;                /* clock time - monotonic time, ns, filtered */
+  gint64 measured_at;           /* monotonic ns; 0: not yet */
+} GstShmFrameClock;
+
+/* What has to be added to monotonic time to get the element's clock time.
+ * FALSE while it has no clock. */
+gboolean gst_shm_frame_clock_get_offset (GstShmFrameClock * self,
+    GstElement * element, gint64 * offset);
+
+G_END_DECLS
+
+#endif

@@ -1,0 +1,529 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/**
+ * SECTION:element-shmframesink
+ * @title: shmframesink
+ * @see_also: shmframesrc
+ *
+ * Publishes raw video, or the batches of secondbatcher, to any number of
+ * shmframesrc in other processes. Frames lie in shared memory and are not
+ * copied; upstream elements that take the offered buffer pool write straight
+ * into it.
+ *
+ * ## Example launch lines
+ * |[
+ * gst-launch-1.0 videotestsrc is-live=true ! shmframesink socket-path=/tmp/camera
+ * gst-launch-1.0 shmframesrc socket-path=/tmp/camera ! videoconvert ! autovideosink
+ * ]|
+ */
+#include "gstshmframesink.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "gstsecondbatchmeta.h"
+#include "gstshmframepool.h"
+
+GST_DEBUG_CATEGORY (gst_shm_frame_sink_debug);
+#define GST_CAT_DEFAULT gst_shm_frame_sink_debug
+
+enum
+{
+  PROP_0,
+  PROP_SOCKET_PATH,
+  PROP_SOCKET_MODE,
+  PROP_DELIVERY,
+  PROP_MIN_CLIENTS,
+  PROP_CLIENT_TIMEOUT,
+  PROP_MAX_CLIENTS,
+  PROP_SLOTS,
+  PROP_MAX_MEMORY,
+  PROP_NUM_CLIENTS,
+  PROP_STATS,
+};
+
+#define DEFAULT_SOCKET_MODE 0600
+#define DEFAULT_MIN_CLIENTS 1
+#define DEFAULT_CLIENT_TIMEOUT (5 * GST_SECOND)
+#define DEFAULT_MAX_CLIENTS 64
+#define DEFAULT_MAX_MEMORY (G_GUINT64_CONSTANT (1) << 30)
+
+static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE ("sink",
+    GST_PAD_SINK, GST_PAD_ALWAYS,
+    GST_STATIC_CAPS ("video/x-raw; " GST_SECOND_BATCH_CAPS_NAME));
+
+#define gst_shm_frame_sink_parent_class parent_class
+G_DEFINE_TYPE_WITH_CODE (GstShmFrameSink, gst_shm_frame_sink,
+    GST_TYPE_BASE_SINK,
+    GST_DEBUG_CATEGORY_INIT (gst_shm_frame_sink_debug, "shmframesink", 0,
+        "shared memory frame sink"));
+GST_ELEMENT_REGISTER_DEFINE (shmframesink, "shmframesink", GST_RANK_NONE,
+    GST_TYPE_SHM_FRAME_SINK);
+
+static void
+gst_shm_frame_sink_set_property (GObject * object, guint id,
+    const GValue * value, GParamSpec * pspec)
+{
+  GstShmFrameSink *self = GST_SHM_FRAME_SINK (object);
+
+  GST_OBJECT_LOCK (self);
+  switch (id) {
+    case PROP_SOCKET_PATH:
+      g_free (self->socket_path);
+      self->socket_path = g_value_dup_string (value);
+      break;
+    case PROP_SOCKET_MODE:
+      self->socket_mode = g_value_get_uint (value);
+      break;
+    case PROP_DELIVERY:
+      self->delivery = g_value_get_enum (value);
+      break;
+    case PROP_MIN_CLIENTS:
+      self->min_clients = g_value_get_uint (value);
+      break;
+    case PROP_CLIENT_TIMEOUT:
+      self->client_timeout = g_value_get_uint64 (value);
+      break;
+    case PROP_MAX_CLIENTS:
+      self->max_clients = g_value_get_uint (value);
+      break;
+    case PROP_SLOTS:
+      self->slots = g_value_get_uint (value);
+      break;
+    case PROP_MAX_MEMORY:
+      self->max_memory = g_value_get_uint64 (value);
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+      break;
+  }
+  GST_OBJECT_UNLOCK (self);
+}
+
+static void
+gst_shm_frame_sink_get_property (GObject * object, guint id, GValue * value,
+    GParamSpec * pspec)
+{
+  GstShmFrameSink *self = GST_SHM_FRAME_SINK (object);
+
+  if (id == PROP_NUM_CLIENTS) {
+    g_value_set_uint (value, gst_shm_frame_sink_get_num_clients (self));
+    return;
+  }
+  if (id == PROP_STATS) {
+    g_value_take_boxed (value, gst_shm_frame_sink_get_stats (self));
+    return;
+  }
+  GST_OBJECT_LOCK (self);
+  switch (id) {
+    case PROP_SOCKET_PATH:
+      g_value_set_string (value, self->socket_path);
+      break;
+    case PROP_SOCKET_MODE:
+      g_value_set_uint (value, self->socket_mode);
+      break;
+    case PROP_DELIVERY:
+      g_value_set_enum (value, self->delivery);
+      break;
+    case PROP_MIN_CLIENTS:
+      g_value_set_uint (value, self->min_clients);
+      break;
+    case PROP_CLIENT_TIMEOUT:
+      g_value_set_uint64 (value, self->client_timeout);
+      break;
+    case PROP_MAX_CLIENTS:
+      g_value_set_uint (value, self->max_clients);
+      break;
+    case PROP_SLOTS:
+      g_value_set_uint (value, self->slots);
+      break;
+    case PROP_MAX_MEMORY:
+      g_value_set_uint64 (value, self->max_memory);
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+      break;
+  }
+  GST_OBJECT_UNLOCK (self);
+}
+
+/* One sentence on what went wrong, and one on what to do. */
+static void
+post_open_error (GstShmFrameSink * self, const gchar * path, gint error)
+{
+  switch (error) {
+    case -EINVAL:
+      GST_ELEMENT_ERROR (self, RESOURCE, NOT_FOUND,
+          ("No socket-path is set; set it to where consumers shall connect."),
+          (NULL));
+      break;
+    case -ENAMETOOLONG:
+      GST_ELEMENT_ERROR (self, RESOURCE, OPEN_WRITE,
+          ("socket-path=%s is too long; use one of at most 107 bytes.", path),
+          (NULL));
+      break;
+    case -EADDRINUSE:
+      GST_ELEMENT_ERROR (self, RESOURCE, BUSY,
+          ("Another producer serves %s; stop it or choose another "
+              "socket-path.", path), (NULL));
+      break;
+    case -ENOTSOCK:
+    case -EISDIR:
+      GST_ELEMENT_ERROR (self, RESOURCE, OPEN_WRITE,
+          ("%s is there already and is %s; remove it or choose another "
+              "socket-path.", path,
+              error == -EISDIR ? "a folder" : "not a socket"), (NULL));
+      break;
+    case -ENOENT:
+    case -ENOTDIR:
+      GST_ELEMENT_ERROR (self, RESOURCE, OPEN_WRITE,
+          ("The folder of socket-path=%s does not exist; make it first.",
+              path), (NULL));
+      break;
+    case -EACCES:
+    case -EPERM:
+    case -EROFS:
+      GST_ELEMENT_ERROR (self, RESOURCE, OPEN_WRITE,
+          ("No permission to make the socket %s; choose a socket-path in a "
+              "folder you can write to.", path), (NULL));
+      break;
+    default:
+      GST_ELEMENT_ERROR (self, RESOURCE, OPEN_WRITE,
+          ("Cannot serve %s: %s.", path, g_strerror (-error)), (NULL));
+      break;
+  }
+}
+
+static gboolean
+gst_shm_frame_sink_start (GstBaseSink * sink)
+{
+  GstShmFrameSink *self = GST_SHM_FRAME_SINK (sink);
+  struct sf_producer_config config = {.callbacks =
+        gst_shm_frame_sink_callbacks,.user = self
+  };
+  struct sf_producer *producer;
+  gchar *path;
+  gint r;
+
+  GST_OBJECT_LOCK (self);
+  path = g_strdup (self->socket_path);
+  config.mode = self->socket_mode;
+  config.max_clients = self->max_clients;
+  config.max_memory = self->max_memory;
+  config.slots = self->slots;
+  config.client_timeout = self->client_timeout;
+  memset (&self->counts, 0, sizeof (self->counts));
+  GST_OBJECT_UNLOCK (self);
+
+  config.path = path != NULL ? path : "";
+  r = sf_producer_open (&producer, &config);
+  if (r < 0) {
+    post_open_error (self, path, r);
+    g_free (path);
+    return FALSE;
+  }
+  GST_INFO_OBJECT (self, "serving %s, %" G_GUINT64_FORMAT
+      " bytes of frames at most", path, config.max_memory);
+  g_free (path);
+  self->allocator = gst_shm_frame_allocator_new (producer);
+  self->started = FALSE;
+  self->lossless = FALSE;
+  self->is_batch = FALSE;
+  self->unknown_told = FALSE;
+  gst_video_info_init (&self->info);
+  memset (&self->clock, 0, sizeof (self->clock));
+  g_rw_lock_writer_lock (&self->producer_lock);
+  self->producer = producer;
+  g_rw_lock_writer_unlock (&self->producer_lock);
+  return TRUE;
+}
+
+static gboolean
+gst_shm_frame_sink_stop (GstBaseSink * sink)
+{
+  GstShmFrameSink *self = GST_SHM_FRAME_SINK (sink);
+  struct sf_producer *producer = self->producer;
+
+  /* Wakes those who wait in the pool, and leaves them ordinary memory. */
+  sf_producer_interrupt (producer, TRUE);
+  gst_shm_frame_allocator_detach (self->allocator);
+  gst_clear_object (&self->allocator);
+  g_rw_lock_writer_lock (&self->producer_lock);
+  self->producer = NULL;
+  g_rw_lock_writer_unlock (&self->producer_lock);
+  sf_producer_close (producer);
+  return TRUE;
+}
+
+static gboolean
+gst_shm_frame_sink_unlock (GstBaseSink * sink)
+{
+  sf_producer_interrupt (GST_SHM_FRAME_SINK (sink)->producer, TRUE);
+  return TRUE;
+}
+
+static gboolean
+gst_shm_frame_sink_unlock_stop (GstBaseSink * sink)
+{
+  sf_producer_interrupt (GST_SHM_FRAME_SINK (sink)->producer, FALSE);
+  return TRUE;
+}
+
+/* auto: lossless where upstream can wait, which a live source cannot. */
+static void
+update_delivery (GstShmFrameSink * self)
+{
+  GstQuery *query = gst_query_new_latency ();
+  GstClockTime min = 0, max = GST_CLOCK_TIME_NONE;
+  gboolean live = FALSE;
+
+  if (gst_pad_peer_query (GST_BASE_SINK_PAD (self), query))
+    gst_query_parse_latency (query, &live, &min, &max);
+  gst_query_unref (query);
+  if (!live) {
+    min = 0;
+    max = GST_CLOCK_TIME_NONE;
+  }
+  GST_OBJECT_LOCK (self);
+  self->lossless = self->delivery == GST_SHM_FRAME_DELIVERY_LOSSLESS
+      || (self->delivery == GST_SHM_FRAME_DELIVERY_AUTO && !live);
+  GST_OBJECT_UNLOCK (self);
+  GST_DEBUG_OBJECT (self, "upstream is %slive, latency %" GST_TIME_FORMAT
+      ", delivery is %s", live ? "" : "not ", GST_TIME_ARGS (min),
+      self->lossless ? "lossless" : "live");
+  sf_producer_set_delivery (self->producer, live, self->lossless, min,
+      MAX (min, max));
+}
+
+static gboolean
+gst_shm_frame_sink_set_caps (GstBaseSink * sink, GstCaps * caps)
+{
+  GstShmFrameSink *self = GST_SHM_FRAME_SINK (sink);
+
+  self->is_batch = gst_structure_has_name (gst_caps_get_structure (caps, 0),
+      GST_SECOND_BATCH_CAPS_NAME);
+  update_delivery (self);
+  /* Batches are relayed: slots are made if one of their frames needs one. */
+  if (self->is_batch)
+    return TRUE;
+  if (!gst_video_info_from_caps (&self->info, caps)
+      || GST_VIDEO_INFO_SIZE (&self->info) == 0) {
+    GST_ELEMENT_ERROR (self, STREAM, FORMAT,
+        ("These caps do not describe raw video of any size; check width, "
+            "height and format."), ("caps %" GST_PTR_FORMAT, caps));
+    return FALSE;
+  }
+  return gst_shm_frame_sink_make_slots (self,
+      GST_VIDEO_INFO_SIZE (&self->info), 1);
+}
+
+static gboolean
+gst_shm_frame_sink_propose_allocation (GstBaseSink * sink, GstQuery * query)
+{
+  GstShmFrameSink *self = GST_SHM_FRAME_SINK (sink);
+  GstVideoInfo info;
+  gboolean need_pool;
+  GstCaps *caps;
+
+  gst_query_parse_allocation (query, &caps, &need_pool);
+  if (caps == NULL || !gst_video_info_from_caps (&info, caps))
+    return FALSE;
+  if (need_pool) {
+    GstBufferPool *pool = gst_shm_frame_pool_new (self->allocator,
+        self->lossless);
+    GstStructure *config = gst_buffer_pool_get_config (pool);
+
+    gst_buffer_pool_config_set_params (config, caps, info.size, 0, 0);
+    gst_buffer_pool_config_set_allocator (config,
+        GST_ALLOCATOR (self->allocator), NULL);
+    gst_buffer_pool_config_add_option (config,
+        GST_BUFFER_POOL_OPTION_VIDEO_META);
+    if (!gst_buffer_pool_set_config (pool, config)) {
+      gst_object_unref (pool);
+      return FALSE;
+    }
+    gst_query_add_allocation_pool (query, pool, info.size, 0, 0);
+    gst_object_unref (pool);
+  }
+  gst_query_add_allocation_param (query, GST_ALLOCATOR (self->allocator),
+      NULL);
+  gst_query_add_allocation_meta (query, GST_VIDEO_META_API_TYPE, NULL);
+  return TRUE;
+}
+
+static void
+forget_stream (GstShmFrameSink * self, GstEventType from)
+{
+  sf_producer_forget (self->producer, (guint64) from << 32,
+      ((guint64) GST_EVENT_EOS << 32) | G_MAXUINT32);
+}
+
+static gboolean
+gst_shm_frame_sink_event (GstBaseSink * sink, GstEvent * event)
+{
+  GstShmFrameSink *self = GST_SHM_FRAME_SINK (sink);
+  GstFlowReturn ret = GST_FLOW_OK;
+
+  switch (GST_EVENT_TYPE (event)) {
+    case GST_EVENT_CAPS:
+      /* First ourselves: consumers hear of caps that we can serve. */
+      gst_event_ref (event);
+      if (!GST_BASE_SINK_CLASS (parent_class)->event (sink, event)) {
+        gst_event_unref (event);
+        return FALSE;
+      }
+      ret = gst_shm_frame_sink_publish_event (self, event);
+      gst_event_unref (event);
+      return ret == GST_FLOW_OK;
+    case GST_EVENT_STREAM_START:
+      forget_stream (self, GST_EVENT_CAPS);
+      break;
+    case GST_EVENT_FLUSH_STOP:
+      forget_stream (self, GST_EVENT_SEGMENT);
+      break;
+    case GST_EVENT_SEGMENT:
+      update_delivery (self);
+      break;
+    default:
+      break;
+  }
+  if (GST_EVENT_IS_SERIALIZED (event))
+    ret = gst_shm_frame_sink_publish_event (self, event);
+  if (ret != GST_FLOW_OK) {
+    gst_event_unref (event);
+    return FALSE;
+  }
+  return GST_BASE_SINK_CLASS (parent_class)->event (sink, event);
+}
+
+/* The latency that upstream has is known better once it is told to us. */
+static gboolean
+gst_shm_frame_sink_send_event (GstElement * element, GstEvent * event)
+{
+  GstShmFrameSink *self = GST_SHM_FRAME_SINK (element);
+  gboolean is_latency = GST_EVENT_TYPE (event) == GST_EVENT_LATENCY;
+  gboolean ret = GST_ELEMENT_CLASS (parent_class)->send_event (element, event);
+
+  if (is_latency) {
+    g_rw_lock_reader_lock (&self->producer_lock);
+    if (self->producer != NULL && gst_pad_has_current_caps
+        (GST_BASE_SINK_PAD (self)))
+      update_delivery (self);
+    g_rw_lock_reader_unlock (&self->producer_lock);
+  }
+  return ret;
+}
+
+static void
+gst_shm_frame_sink_finalize (GObject * object)
+{
+  GstShmFrameSink *self = GST_SHM_FRAME_SINK (object);
+
+  g_free (self->socket_path);
+  g_free (self->body);
+  g_array_unref (self->parts);
+  g_rw_lock_clear (&self->producer_lock);
+  G_OBJECT_CLASS (parent_class)->finalize (object);
+}
+
+static void
+install_properties (GObjectClass * klass)
+{
+  const GParamFlags rw = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS
+      | GST_PARAM_MUTABLE_READY;
+  const GParamFlags ro = G_PARAM_READABLE | G_PARAM_STATIC_STRINGS;
+
+  g_object_class_install_property (klass, PROP_SOCKET_PATH,
+      g_param_spec_string ("socket-path", "Socket path",
+          "Where consumers connect: a path of at most 107 bytes, or with a "
+          "leading @ a name in the abstract namespace, which serves the same "
+          "user and root only", NULL, rw));
+  g_object_class_install_property (klass, PROP_SOCKET_MODE,
+      g_param_spec_uint ("socket-mode", "Socket mode",
+          "Permission bits of the socket file; who may write to it may "
+          "connect (default 384 = octal 0600: the same user)", 0, 0777,
+          DEFAULT_SOCKET_MODE, rw));
+  g_object_class_install_property (klass, PROP_DELIVERY,
+      g_param_spec_enum ("delivery", "Delivery",
+          "Whether the producer waits for its consumers",
+          GST_TYPE_SHM_FRAME_DELIVERY, GST_SHM_FRAME_DELIVERY_AUTO, rw));
+  g_object_class_install_property (klass, PROP_MIN_CLIENTS,
+      g_param_spec_uint ("min-clients", "Minimum clients",
+          "Lossless delivery: consumers to wait for before the first frame",
+          0, 1024, DEFAULT_MIN_CLIENTS, rw));
+  g_object_class_install_property (klass, PROP_CLIENT_TIMEOUT,
+      g_param_spec_uint64 ("client-timeout", "Client timeout",
+          "Lossless delivery: a consumer that makes no progress for so many "
+          "nanoseconds is disconnected (0 = never)", 0, G_MAXINT64,
+          DEFAULT_CLIENT_TIMEOUT, rw));
+  g_object_class_install_property (klass, PROP_MAX_CLIENTS,
+      g_param_spec_uint ("max-clients", "Maximum clients",
+          "Connections served at a time; more are refused", 1, 1024,
+          DEFAULT_MAX_CLIENTS, rw));
+  g_object_class_install_property (klass, PROP_SLOTS,
+      g_param_spec_uint ("slots", "Slots",
+          "Frames that the shared memory holds (0 = as many as the consumers "
+          "need, growing within max-memory)", 0, 65536, 0, rw));
+  g_object_class_install_property (klass, PROP_MAX_MEMORY,
+      g_param_spec_uint64 ("max-memory", "Maximum memory",
+          "Hard ceiling of the shared memory for frames, in bytes", 1,
+          G_MAXINT64, DEFAULT_MAX_MEMORY, rw));
+  g_object_class_install_property (klass, PROP_NUM_CLIENTS,
+      g_param_spec_uint ("num-clients", "Number of clients",
+          "Consumers connected now", 0, G_MAXUINT, 0, ro));
+  g_object_class_install_property (klass, PROP_STATS,
+      g_param_spec_boxed ("stats", "Statistics",
+          "Counts since the start: frames, bytes, frames-copied, "
+          "bytes-copied, frames-dropped, frames-revoked, clients-seen, "
+          "clients-evicted, clients-refused, slots, slots-free, segments, "
+          "segment-bytes, growths (uint64), and clients, an array of "
+          "structures with id, pid, uid, name, lossless, held, queued, "
+          "max-held, frames, dropped", GST_TYPE_STRUCTURE, ro));
+}
+
+static void
+gst_shm_frame_sink_class_init (GstShmFrameSinkClass * klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+  GstElementClass *element_class = GST_ELEMENT_CLASS (klass);
+  GstBaseSinkClass *sink_class = GST_BASE_SINK_CLASS (klass);
+
+  object_class->set_property = gst_shm_frame_sink_set_property;
+  object_class->get_property = gst_shm_frame_sink_get_property;
+  object_class->finalize = gst_shm_frame_sink_finalize;
+  install_properties (object_class);
+  gst_shm_frame_sink_install_signals (object_class);
+
+  gst_element_class_add_static_pad_template (element_class, &sink_template);
+  gst_element_class_set_static_metadata (element_class,
+      "Shared memory frame sink", "Sink/Video",
+      "Publishes raw video to other processes through shared memory",
+      "The gst-shmframe authors");
+  element_class->send_event = gst_shm_frame_sink_send_event;
+
+  sink_class->start = gst_shm_frame_sink_start;
+  sink_class->stop = gst_shm_frame_sink_stop;
+  sink_class->unlock = gst_shm_frame_sink_unlock;
+  sink_class->unlock_stop = gst_shm_frame_sink_unlock_stop;
+  sink_class->set_caps = gst_shm_frame_sink_set_caps;
+  sink_class->propose_allocation = gst_shm_frame_sink_propose_allocation;
+  sink_class->event = gst_shm_frame_sink_event;
+  sink_class->prepare = gst_shm_frame_sink_prepare;
+  sink_class->render = gst_shm_frame_sink_render;
+
+  gst_type_mark_as_plugin_api (GST_TYPE_SHM_FRAME_DELIVERY, 0);
+}
+
+static void
+gst_shm_frame_sink_init (GstShmFrameSink * self)
+{
+  self->socket_mode = DEFAULT_SOCKET_MODE;
+  self->min_clients = DEFAULT_MIN_CLIENTS;
+  self->client_timeout = DEFAULT_CLIENT_TIMEOUT;
+  self->max_clients = DEFAULT_MAX_CLIENTS;
+  self->max_memory = DEFAULT_MAX_MEMORY;
+  g_rw_lock_init (&self->producer_lock);
+  self->parts = g_array_new (FALSE, FALSE, sizeof (struct sf_part));
+  self->body = g_malloc (SF_MAX_PAYLOAD);
+  /* A live frame is handed over when it arrives, not when it is due. */
+  gst_base_sink_set_sync (GST_BASE_SINK (self), FALSE);
+}

@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Frames, batches and events on their way to the clients. */
+#include <errno.h>
+
+#include "clock.h"
+#include "gstsecondbatchmeta.h"
+#include "gstshmframepool.h"
+#include "gstshmframesink.h"
+#include "gstshmframewire.h"
+
+#define GST_CAT_DEFAULT gst_shm_frame_sink_debug
+
+/* How long the slots of an earlier format may be waited for. */
+#define DRAIN_TIMEOUT (5 * GST_SECOND)
+
+gboolean
+gst_shm_frame_sink_make_slots (GstShmFrameSink * self, gsize size,
+    guint per_record)
+{
+  gint64 until = sf_now () + DRAIN_TIMEOUT;
+  struct sf_slots_state state;
+  guint64 needed = 0;
+  gint r, waited;
+
+  for (;;) {
+    guint64 token = sf_producer_token (self->producer);
+
+    r = sf_producer_set_format (self->producer, size, per_record, &needed);
+    sf_slots_get_state (sf_producer_slots (self->producer), &state);
+    /* What is in the way may be frames of the format before. */
+    if (r != -E2BIG || state.n_segments == 0
+        || sf_now () > until)
+      break;
+    waited = sf_producer_wait (self->producer, token);
+    if (waited == -EINTR)
+      return FALSE;
+    if (waited < 0)
+      break;
+  }
+  if (r == -E2BIG)
+    GST_ELEMENT_ERROR (self, RESOURCE, NO_SPACE_LEFT,
+        ("max-memory=%" G_GUINT64_FORMAT " is too small for frames of %"
+            G_GSIZE_FORMAT " bytes; raise it to at least %" G_GUINT64_FORMAT
+            ".", self->max_memory, size, needed), (NULL));
+  else if (r < 0)
+    GST_ELEMENT_ERROR (self, RESOURCE, NO_SPACE_LEFT,
+        ("Cannot make shared memory for frames of %" G_GSIZE_FORMAT
+            " bytes: %s; free some memory, or set fewer slots.", size,
+            g_strerror (-r)), (NULL));
+  else
+    GST_INFO_OBJECT (self, "%u slots of %" G_GUINT64_FORMAT " bytes in %u "
+        "segments, %" G_GUINT64_FORMAT " bytes in all", state.n_slots,
+        state.slot_size, state.n_segments, state.bytes);
+  return r >= 0;
+}
+
+/* Waits for clients to make room. `locked`: the preroll lock is held. */
+static GstFlowReturn
+wait_for_room (GstShmFrameSink * self, guint64 token, gboolean locked)
+{
+  GstBaseSink *sink = GST_BASE_SINK (self);
+  GstFlowReturn ret;
+
+  if (sf_producer_wait (self->producer, token) != -EINTR)
+    return GST_FLOW_OK;
+  /* unlock() was called: paused until further notice, or flushing. */
+  if (!locked)
+    GST_BASE_SINK_PREROLL_LOCK (sink);
+  ret = gst_base_sink_wait_preroll (sink);
+  if (!locked)
+    GST_BASE_SINK_PREROLL_UNLOCK (sink);
+  return ret;
+}
+
+GstFlowReturn
+gst_shm_frame_sink_prepare (GstBaseSink * sink, GstBuffer * buffer)
+{
+  GstShmFrameSink *self = GST_SHM_FRAME_SINK (sink);
+  guint min_clients;
+
+  if (self->started)
+    return GST_FLOW_OK;
+  GST_OBJECT_LOCK (self);
+  min_clients = self->lossless ? self->min_clients : 0;
+  GST_OBJECT_UNLOCK (self);
+  if (gst_shm_frame_sink_get_num_clients (self) < min_clients)
+    GST_INFO_OBJECT (self, "waiting for %u clients before the first frame",
+        min_clients);
+  while (sf_producer_wait_clients (self->producer, min_clients) < 0) {
+    GstFlowReturn ret = gst_base_sink_wait_preroll (sink);
+
+    if (ret != GST_FLOW_OK)
+      return ret;
+  }
+  self->started = TRUE;
+  return GST_FLOW_OK;
+}
+
+/* When the frame is, or was, due, in terms of the clock all processes share. */
+static guint64
+capture_time (GstShmFrameSink * self, GstBuffer * buffer)
+{
+  GstBaseSink *sink = GST_BASE_SINK (self);
+  GstClockTime base_time = gst_element_get_base_time (GST_ELEMENT (self));
+  guint64 running_time;
+  gint64 offset;
+  gint sign;
+
+  if (sink->segment.format != GST_FORMAT_TIME
+      || !GST_BUFFER_PTS_IS_VALID (buffer)
+      || !gst_shm_frame_clock_get_offset (&self->clock, GST_ELEMENT (self),
+          &offset))
+    return GST_CLOCK_TIME_NONE;
+  sign = gst_segment_to_running_time_full (&sink->segment, GST_FORMAT_TIME,
+      GST_BUFFER_PTS (buffer), &running_time);
+  if (sign == 0)
+    return GST_CLOCK_TIME_NONE;
+  return base_time + sign * (gint64) running_time - offset;
+}
+
+static gboolean
+abandon_frame (GstBuffer * frame, gpointer unused)
+{
+  for (guint i = 0; i < gst_buffer_n_memory (frame); i++)
+    gst_shm_frame_memory_abandon (gst_buffer_peek_memory (frame, i));
+  return TRUE;
+}
+
+/* sf_release; `user` is the buffer. */
+static void
+release_buffer (void *user, bool abandoned)
+{
+  GstBuffer *buffer = user;
+
+  if (abandoned) {
+    abandon_frame (buffer, NULL);
+    gst_shm_frame_batch_foreach (buffer, abandon_frame, NULL);
+  }
+  gst_buffer_unref (buffer);
+}
+
+/* Writes the record's body. */
+static gboolean
+serialize (GstShmFrameSink * self, GstBuffer * buffer, GstByteWriter * w)
+{
+  GstShmFrameStamp stamp = {.kind = self->is_batch
+        ? GST_SHM_FRAME_KIND_BATCH : GST_SHM_FRAME_KIND_BUFFER,.capture_time =
+        capture_time (self, buffer),.publish_time = sf_now ()
+  };
+
+  gst_byte_writer_init_with_data (w, self->body, SF_MAX_PAYLOAD, FALSE);
+  g_array_set_size (self->parts, 0);
+  gst_shm_frame_wire_put_stamp (w, &stamp);
+  return self->is_batch
+      ? gst_shm_frame_wire_put_batch (w, self->parts, buffer)
+      : gst_shm_frame_wire_put_buffer (w, self->parts, buffer);
+}
+
+static void
+count_published (GstShmFrameSink * self)
+{
+  guint64 bytes = 0;
+
+  for (guint i = 0; i < self->parts->len; i++)
+    bytes += g_array_index (self->parts, struct sf_part, i).size;
+  GST_OBJECT_LOCK (self);
+  self->counts.frames++;
+  self->counts.bytes += bytes;
+  GST_OBJECT_UNLOCK (self);
+}
+
+/* Publishes a buffer whose memory is all on slots. Takes the buffer. */
+static GstFlowReturn
+publish (GstShmFrameSink * self, GstBuffer * buffer, gboolean pooled)
+{
+  struct sf_publication pub = {.release = release_buffer,.user =
+        buffer,.pooled = pooled
+  };
+  GstFlowReturn ret = GST_FLOW_OK;
+  GstByteWriter w;
+  gint r = -EMSGSIZE;
+
+  if (serialize (self, buffer, &w)) {
+    pub.body = self->body;
+    pub.body_size = gst_byte_writer_get_pos (&w);
+    pub.parts = (struct sf_part *) self->parts->data;
+    pub.n_parts = self->parts->len;
+    do {
+      guint64 token = sf_producer_token (self->producer);
+
+      r = sf_producer_publish (self->producer, &pub);
+      if (r == -EAGAIN)
+        ret = wait_for_room (self, token, TRUE);
+    } while (r == -EAGAIN && ret == GST_FLOW_OK);
+  }
+  if (r == 0) {
+    count_published (self);
+    return GST_FLOW_OK;
+  }
+  gst_buffer_unref (buffer);
+  if (ret != GST_FLOW_OK)
+    return ret;
+  GST_ELEMENT_ERROR (self, STREAM, ENCODE,
+      ("Cannot announce this buffer: %s; batch fewer frames or shorter "
+          "windows.", g_strerror (-r)), (NULL));
+  return GST_FLOW_ERROR;
+}
+
+/* A slot to copy into. GST_FLOW_CUSTOM_SUCCESS: there is none, drop it. */
+static GstFlowReturn
+take_slot (GstShmFrameSink * self, gsize size, struct sf_slot *slot)
+{
+  GstFlowReturn ret = GST_FLOW_OK;
+
+  while (ret == GST_FLOW_OK) {
+    guint64 token = sf_producer_token (self->producer);
+    gint r = sf_producer_take_slot (self->producer, size, 0, slot);
+
+    if (r == 0)
+      return GST_FLOW_OK;
+    if (r == -EMSGSIZE) {
+      if (!gst_shm_frame_sink_make_slots (self, size, 1))
+        return GST_FLOW_ERROR;
+    } else if (!self->lossless) {
+      return GST_FLOW_CUSTOM_SUCCESS;
+    } else {
+      ret = wait_for_room (self, token, TRUE);
+    }
+  }
+  return ret;
+}
+
+/* The one copy of a frame that did not come in a slot: a buffer like it, whose
+ * memory is. */
+static GstFlowReturn
+copy_to_slot (GstShmFrameSink * self, GstBuffer * buffer, GstBuffer ** copy)
+{
+  gsize size = gst_buffer_get_size (buffer);
+  struct sf_slot slot;
+  GstFlowReturn ret = take_slot (self, size, &slot);
+
+  if (ret != GST_FLOW_OK)
+    return ret;
+  gst_buffer_extract (buffer, 0, sf_segment_slot (slot.segment, slot.index),
+      size);
+  *copy = gst_buffer_new ();
+  gst_buffer_copy_into (*copy, buffer, GST_BUFFER_COPY_METADATA, 0, -1);
+  gst_buffer_append_memory (*copy, gst_shm_frame_memory_new_slot (&slot,
+          size));
+  GST_OBJECT_LOCK (self);
+  self->counts.copied++;
+  self->counts.bytes_copied += size;
+  GST_OBJECT_UNLOCK (self);
+  return GST_FLOW_OK;
+}
+
+static GstFlowReturn
+drop (GstShmFrameSink * self, GstBuffer * buffer)
+{
+  GST_OBJECT_LOCK (self);
+  self->counts.dropped_no_slot++;
+  GST_OBJECT_UNLOCK (self);
+  GST_DEBUG_OBJECT (self, "all slots are in use, dropping %" GST_PTR_FORMAT,
+      buffer);
+  return GST_FLOW_OK;
+}
+
+/* Does upstream have to wait, at some point, for what clients return? Then it is
+ * taken back at once, not with the next frame. Our own pool does its own
+ * waiting; another one, or another producer's leases, may run dry. */
+static gboolean
+is_awaited (GstBuffer * buffer)
+{
+  struct sf_part part;
+
+  if (buffer->pool != NULL)
+    return !GST_IS_SHM_FRAME_POOL (buffer->pool);
+  return gst_shm_frame_memory_get_part (gst_buffer_peek_memory (buffer, 0),
+      &part) && !part.segment->writable;
+}
+
+static GstFlowReturn
+render_frame (GstShmFrameSink * self, GstBuffer * buffer)
+{
+  GstBuffer *copy;
+  GstFlowReturn ret;
+
+  if (gst_buffer_get_size (buffer) == 0) {
+    GST_DEBUG_OBJECT (self, "nothing in %" GST_PTR_FORMAT, buffer);
+    return GST_FLOW_OK;
+  }
+  if (gst_shm_frame_wire_is_shared (buffer))
+    return publish (self, gst_buffer_ref (buffer), is_awaited (buffer));
+  ret = copy_to_slot (self, buffer, &copy);
+  if (ret == GST_FLOW_CUSTOM_SUCCESS)
+    return drop (self, buffer);
+  return ret == GST_FLOW_OK ? publish (self, copy, FALSE) : ret;
+}
+
+typedef struct
+{
+  guint n_frames;               /* that need a slot */
+  gsize size;                   /* of the largest */
+} Needs;
+
+static gboolean
+add_needs (GstBuffer * frame, gpointer user)
+{
+  Needs *needs = user;
+
+  if (!gst_shm_frame_wire_is_shared (frame)) {
+    needs->n_frames++;
+    needs->size = MAX (needs->size, gst_buffer_get_size (frame));
+  }
+  return TRUE;
+}
+
+static GstFlowReturn render_copied_batch (GstShmFrameSink * self,
+    GstBuffer * batch, const Needs * needs);
+
+static GstFlowReturn
+render_batch (GstShmFrameSink * self, GstBuffer * batch)
+{
+  Needs needs = { 0, 0 };
+
+  gst_shm_frame_batch_foreach (batch, add_needs, &needs);
+  if (needs.n_frames > 0)
+    return render_copied_batch (self, batch, &needs);
+  return publish (self, gst_buffer_ref (batch), TRUE);
+}
+
+typedef struct
+{
+  GstShmFrameSink *self;
+  GstStructure *structure;
+  GstFlowReturn ret;
+} CopyBatch;
+
+/* Puts copies in place of the frames of one list that are not in slots. */
+static gboolean
+copy_list (GQuark id, GValue * value, gpointer user)
+{
+  CopyBatch *copying = user;
+  GstBufferList *from, *to;
+  guint n;
+
+  if (!G_VALUE_HOLDS (value, GST_TYPE_BUFFER_LIST))
+    return TRUE;
+  from = g_value_get_boxed (value);
+  n = from != NULL ? gst_buffer_list_length (from) : 0;
+  to = gst_buffer_list_new_sized (MAX (n, 1));
+  for (guint i = 0; i < n && copying->ret == GST_FLOW_OK; i++) {
+    GstBuffer *frame = gst_buffer_list_get (from, i);
+    GstBuffer *copy = NULL;
+
+    if (gst_shm_frame_wire_is_shared (frame))
+      copy = gst_buffer_ref (frame);
+    else
+      copying->ret = copy_to_slot (copying->self, frame, &copy);
+    if (copy != NULL)
+      gst_buffer_list_add (to, copy);
+  }
+  g_value_take_boxed (value, to);
+  return copying->ret == GST_FLOW_OK;
+}
+
+/* A batch of frames made in this process: each is copied once. */
+static GstFlowReturn
+render_copied_batch (GstShmFrameSink * self, GstBuffer * batch,
+    const Needs * needs)
+{
+  GstBuffer *copy = gst_buffer_copy (batch);
+  CopyBatch copying = {.self = self,.ret = GST_FLOW_OK };
+  struct sf_slots_state state;
+  GstCustomMeta *meta;
+
+  sf_slots_get_state (sf_producer_slots (self->producer), &state);
+  meta = gst_buffer_get_custom_meta (copy, GST_SECOND_BATCH_META_NAME);
+  if ((state.n_slots < 2 * needs->n_frames || state.slot_size < needs->size)
+      && !gst_shm_frame_sink_make_slots (self, needs->size,
+          needs->n_frames)) {
+    gst_buffer_unref (copy);
+    return GST_FLOW_ERROR;
+  }
+  gst_structure_map_in_place (gst_custom_meta_get_structure (meta), copy_list,
+      &copying);
+  if (copying.ret == GST_FLOW_OK)
+    return publish (self, copy, FALSE);
+  gst_buffer_unref (copy);
+  return copying.ret == GST_FLOW_CUSTOM_SUCCESS ? drop (self, batch)
+      : copying.ret;
+}
+
+GstFlowReturn
+gst_shm_frame_sink_render (GstBaseSink * sink, GstBuffer * buffer)
+{
+  GstShmFrameSink *self = GST_SHM_FRAME_SINK (sink);
+
+  return self->is_batch ? render_batch (self, buffer)
+      : render_frame (self, buffer);
+}
+
+GstFlowReturn
+gst_shm_frame_sink_publish_event (GstShmFrameSink * self, GstEvent * event)
+{
+  guint64 key = gst_shm_frame_wire_event_key (event);
+  GstEventType type = GST_EVENT_TYPE (event);
+  guint32 flags = key != 0 ? SF_EVENT_STICKY : 0;
+  GstFlowReturn ret = GST_FLOW_OK;
+  GstByteWriter w;
+  gint r;
+
+  /* The body is the streaming thread's, as serialized events are. */
+  gst_byte_writer_init_with_data (&w, self->body, SF_MAX_PAYLOAD, FALSE);
+  if (!gst_shm_frame_wire_put_event (&w, event)) {
+    GST_INFO_OBJECT (self, "%s events do not cross",
+        GST_EVENT_TYPE_NAME (event));
+    return GST_FLOW_OK;
+  }
+  if (type == GST_EVENT_STREAM_START || type == GST_EVENT_CAPS
+      || type == GST_EVENT_SEGMENT)
+    flags |= SF_EVENT_DROPS_LATEST;
+  do {
+    guint64 token = sf_producer_token (self->producer);
+
+    r = sf_producer_event (self->producer, key, self->body,
+        gst_byte_writer_get_pos (&w), flags);
+    if (r == -EAGAIN)
+      ret = wait_for_room (self, token, FALSE);
+  } while (r == -EAGAIN && ret == GST_FLOW_OK);
+  if (r < 0 && r != -EAGAIN)
+    GST_WARNING_OBJECT (self, "a %s event is lost: %s",
+        GST_EVENT_TYPE_NAME (event), g_strerror (-r));
+  return ret;
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the sink tells of itself and its clients. */
+#include "gstshmframesink.h"
+
+#define GST_CAT_DEFAULT gst_shm_frame_sink_debug
+
+enum
+{
+  SIGNAL_CLIENT_CONNECTED,
+  SIGNAL_CLIENT_DISCONNECTED,
+  N_SIGNALS,
+};
+
+static guint signals[N_SIGNALS];
+
+static GstStructure *
+client_structure (const struct sf_client_info *client)
+{
+  return gst_structure_new ("client",
+      "id", G_TYPE_UINT64, client->id,
+      "pid", G_TYPE_INT, (gint) client->peer.pid,
+      "uid", G_TYPE_UINT, (guint) client->peer.uid,
+      "name", G_TYPE_STRING, client->name,
+      "lossless", G_TYPE_BOOLEAN, client->lossless,
+      "lingering", G_TYPE_BOOLEAN, client->lingering,
+      "held", G_TYPE_UINT, client->held,
+      "queued", G_TYPE_UINT, client->queued,
+      "max-held", G_TYPE_UINT, client->max_held,
+      "frames", G_TYPE_UINT64, client->frames,
+      "dropped", G_TYPE_UINT64, client->dropped, NULL);
+}
+
+static void
+on_connected (void *user, const struct sf_client_info *client)
+{
+  GstShmFrameSink *self = user;
+  GstStructure *s = client_structure (client);
+
+  GST_INFO_OBJECT (self, "client %" GST_PTR_FORMAT " connected", s);
+  g_signal_emit (self, signals[SIGNAL_CLIENT_CONNECTED], 0, s);
+  g_object_notify (G_OBJECT (self), "num-clients");
+  gst_structure_free (s);
+}
+
+/* Expected ends are news, the others a warning. */
+static void
+on_disconnected (void *user, const struct sf_client_info *client,
+    uint32_t reason, const char *text)
+{
+  GstShmFrameSink *self = user;
+  GstStructure *s = client_structure (client);
+  gboolean expected = reason == SF_REASON_STOPPED
+      || reason == SF_REASON_HANGUP;
+
+  gst_structure_set (s, "reason", G_TYPE_STRING, sf_reason_name (reason),
+      "text", G_TYPE_STRING, text, NULL);
+  if (expected)
+    GST_INFO_OBJECT (self, "client %" GST_PTR_FORMAT " disconnected", s);
+  else
+    GST_WARNING_OBJECT (self, "client %" GST_PTR_FORMAT " was disconnected: %s",
+        s, text);
+  g_signal_emit (self, signals[SIGNAL_CLIENT_DISCONNECTED], 0, s);
+  g_object_notify (G_OBJECT (self), "num-clients");
+  gst_structure_free (s);
+}
+
+static void
+on_refused (void *user, const struct sf_credentials *peer,
+    const struct sf_reject *reject)
+{
+  GstShmFrameSink *self = user;
+
+  GST_WARNING_OBJECT (self, "refused a client of pid %d, uid %u: %s",
+      (gint) peer->pid, (guint) peer->uid, reject->text);
+}
+
+const struct sf_producer_callbacks gst_shm_frame_sink_callbacks = {
+  .connected = on_connected,
+  .disconnected = on_disconnected,
+  .refused = on_refused,
+};
+
+static void
+set_clients (GstStructure * stats, struct sf_producer *producer, guint max)
+{
+  struct sf_client_info *info = g_new0 (struct sf_client_info, max);
+  guint n = sf_producer_get_clients (producer, info, max);
+  GValue clients = G_VALUE_INIT;
+
+  g_value_init (&clients, GST_TYPE_ARRAY);
+  for (guint i = 0; i < n; i++) {
+    GValue client = G_VALUE_INIT;
+
+    g_value_init (&client, GST_TYPE_STRUCTURE);
+    g_value_take_boxed (&client, client_structure (&info[i]));
+    gst_value_array_append_and_take_value (&clients, &client);
+  }
+  gst_structure_take_value (stats, "clients", &clients);
+  g_free (info);
+}
+
+GstStructure *
+gst_shm_frame_sink_get_stats (GstShmFrameSink * self)
+{
+  struct sf_producer_stats p = { 0 };
+  GstShmFrameSinkCounts counts;
+  GstStructure *stats;
+  guint max_clients;
+
+  GST_OBJECT_LOCK (self);
+  counts = self->counts;
+  max_clients = self->max_clients;
+  GST_OBJECT_UNLOCK (self);
+  stats = gst_structure_new ("stats",
+      "frames", G_TYPE_UINT64, counts.frames,
+      "bytes", G_TYPE_UINT64, counts.bytes,
+      "frames-copied", G_TYPE_UINT64, counts.copied,
+      "bytes-copied", G_TYPE_UINT64, counts.bytes_copied,
+      "frames-dropped", G_TYPE_UINT64, counts.dropped_no_slot, NULL);
+
+  g_rw_lock_reader_lock (&self->producer_lock);
+  if (self->producer != NULL) {
+    sf_producer_get_stats (self->producer, &p);
+    set_clients (stats, self->producer, max_clients);
+  }
+  g_rw_lock_reader_unlock (&self->producer_lock);
+  gst_structure_set (stats,
+      "frames-revoked", G_TYPE_UINT64, p.revoked,
+      "clients-seen", G_TYPE_UINT64, p.clients_seen,
+      "clients-evicted", G_TYPE_UINT64, p.clients_evicted,
+      "clients-refused", G_TYPE_UINT64, p.clients_refused,
+      "slots", G_TYPE_UINT64, (guint64) p.slots.n_slots,
+      "slots-free", G_TYPE_UINT64, (guint64) p.slots.n_free,
+      "segments", G_TYPE_UINT64, (guint64) p.slots.n_segments,
+      "segment-bytes", G_TYPE_UINT64, p.slots.bytes,
+      "growths", G_TYPE_UINT64, p.slots.growths, NULL);
+  return stats;
+}
+
+guint
+gst_shm_frame_sink_get_num_clients (GstShmFrameSink * self)
+{
+  struct sf_producer_stats p = { 0 };
+
+  g_rw_lock_reader_lock (&self->producer_lock);
+  if (self->producer != NULL)
+    sf_producer_get_stats (self->producer, &p);
+  g_rw_lock_reader_unlock (&self->producer_lock);
+  return p.n_clients;
+}
+
+void
+gst_shm_frame_sink_install_signals (GObjectClass * klass)
+{
+  /**
+   * GstShmFrameSink::client-connected:
+   * @self: the sink
+   * @client: id, pid, uid, name, and more, as in the `stats` property
+   *
+   * Emitted from the sink's control thread. Do not change its state in the
+   * handler.
+   */
+  signals[SIGNAL_CLIENT_CONNECTED] = g_signal_new ("client-connected",
+      G_TYPE_FROM_CLASS (klass), G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+      G_TYPE_NONE, 1, GST_TYPE_STRUCTURE | G_SIGNAL_TYPE_STATIC_SCOPE);
+  /**
+   * GstShmFrameSink::client-disconnected:
+   * @self: the sink
+   * @client: as in client-connected, and `reason`: stopped, hangup (it crashed),
+   *   slow (evicted), violation, delivery, resources; `text` says more
+   *
+   * Emitted from the sink's control thread. Do not change its state in the
+   * handler.
+   */
+  signals[SIGNAL_CLIENT_DISCONNECTED] = g_signal_new ("client-disconnected",
+      G_TYPE_FROM_CLASS (klass), G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+      G_TYPE_NONE, 1, GST_TYPE_STRUCTURE | G_SIGNAL_TYPE_STATIC_SCOPE);
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef GST_SHM_FRAME_SRC_H
+#define GST_SHM_FRAME_SRC_H
+
+#include <gst/base/gstpushsrc.h>
+
+#include "consumer.h"
+#include "gstshmframeclock.h"
+#include "gstshmframeenums.h"
+
+G_BEGIN_DECLS
+
+#define GST_TYPE_SHM_FRAME_SRC (gst_shm_frame_src_get_type ())
+G_DECLARE_FINAL_TYPE (GstShmFrameSrc, gst_shm_frame_src, GST,
+    SHM_FRAME_SRC, GstPushSrc)
+GST_ELEMENT_REGISTER_DECLARE (shmframesrc);
+
+/* Hand-over latencies, in buckets of a quarter octave from 1 us to about 16 s:
+ * quantiles are then within 20 %. */
+#define GST_SHM_FRAME_N_BUCKETS 96
+
+typedef struct
+{
+  guint64 frames;
+  guint64 bytes;
+  guint64 lost;                 /* frames that the producer took back */
+  guint64 discont;              /* times that frames were lost in between */
+  guint64 connections;
+  guint64 handover_max;         /* ns */
+  guint64 buckets[GST_SHM_FRAME_N_BUCKETS];
+} GstShmFrameSrcCounts;
+
+/* Locks: the object lock for properties and counts; consumer_lock, so that who
+ * reads figures or interrupts has a consumer that is not just being closed. */
+struct _GstShmFrameSrc
+{
+  GstPushSrc parent;
+
+  /* Object lock. */
+  gchar *socket_path;
+  GstShmFrameDelivery delivery;
+  GstShmFrameTimestamps timestamps;
+  gint64 connect_timeout;
+  GstShmFrameDisconnect on_disconnect;
+  GstShmFrameEos on_eos;
+  guint max_held;
+  guint spin;
+  GstShmFrameSrcCounts counts;
+  struct sf_latency latency;
+
+  GRWLock consumer_lock;
+  struct sf_consumer *consumer;
+
+  /* Streaming thread. */
+  gboolean keep;                /* timestamps, resolved */
+  gboolean discont;
+  guint64 last_pts;             /* clock: PTS never runs backwards */
+  GstShmFrameClock clock;
+  gboolean pushing_stream_start;
+};
+
+/* gstshmframesrcreceive.c */
+GstFlowReturn gst_shm_frame_src_create (GstPushSrc * src, GstBuffer ** buffer);
+guint64 gst_shm_frame_src_quantile (const GstShmFrameSrcCounts * counts,
+    gdouble quantile);
+
+GST_DEBUG_CATEGORY_EXTERN (gst_shm_frame_src_debug);
+
+G_END_DECLS
+
+#endif

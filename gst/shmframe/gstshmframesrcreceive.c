@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The streaming thread of shmframesrc: records to buffers and events. */
+#include <errno.h>
+#include <math.h>
+
+#include "gstshmframesrc.h"
+#include "gstshmframewire.h"
+
+#define GST_CAT_DEFAULT gst_shm_frame_src_debug
+
+/* create() goes on with the next record. */
+#define FLOW_NEXT GST_FLOW_CUSTOM_SUCCESS
+
+/* A quarter octave each, from 1 us on. */
+static guint
+bucket_of (guint64 ns)
+{
+  gdouble octave = ns > 1000 ? log2 (ns / 1000.0) : 0.0;
+
+  return MIN ((guint) (octave * 4), GST_SHM_FRAME_N_BUCKETS - 1);
+}
+
+guint64
+gst_shm_frame_src_quantile (const GstShmFrameSrcCounts * counts,
+    gdouble quantile)
+{
+  guint64 sum = 0, total = 0;
+  guint i;
+
+  for (i = 0; i < GST_SHM_FRAME_N_BUCKETS; i++)
+    total += counts->buckets[i];
+  if (total == 0)
+    return 0;
+  for (i = 0; i < GST_SHM_FRAME_N_BUCKETS; i++) {
+    sum += counts->buckets[i];
+    if (sum >= quantile * total)
+      break;
+  }
+  /* The middle of the bucket. */
+  return MIN ((guint64) (1000 * exp2 ((i + 0.5) / 4)), counts->handover_max);
+}
+
+static void
+count_frame (GstShmFrameSrc * self, const GstShmFrameStamp * stamp,
+    const struct sf_incoming *in)
+{
+  gint64 ns = sf_now () - (gint64) stamp->publish_time;
+  guint64 bytes = 0;
+
+  for (guint i = 0; i < in->n_parts; i++)
+    bytes += in->parts[i].size;
+  /* A frame that a late joiner found there was not being handed over. */
+  GST_OBJECT_LOCK (self);
+  self->counts.frames++;
+  self->counts.bytes += bytes;
+  if (in->discont)
+    self->counts.discont++;
+  if (ns >= 0 && self->counts.frames > 1) {
+    self->counts.buckets[bucket_of (ns)]++;
+    self->counts.handover_max = MAX (self->counts.handover_max, (guint64) ns);
+  }
+  GST_OBJECT_UNLOCK (self);
+}
+
+/* The running time of this pipeline at which the frame was due there. A frame
+ * from before our own start is of time 0, since a PTS cannot be negative. */
+static void
+translate_timestamps (GstShmFrameSrc * self, GstBuffer * buffer,
+    const GstShmFrameStamp * stamp)
+{
+  guint64 capture = stamp->capture_time != GST_CLOCK_TIME_NONE
+      ? stamp->capture_time : stamp->publish_time;
+  GstClockTime base_time = gst_element_get_base_time (GST_ELEMENT (self));
+  GstClockTimeDiff dts_offset = 0;
+  gint64 offset, pts;
+
+  if (GST_BUFFER_PTS_IS_VALID (buffer) && GST_BUFFER_DTS_IS_VALID (buffer))
+    dts_offset = GST_CLOCK_DIFF (GST_BUFFER_PTS (buffer),
+        GST_BUFFER_DTS (buffer));
+  if (!gst_shm_frame_clock_get_offset (&self->clock, GST_ELEMENT (self),
+          &offset)) {
+    GST_BUFFER_PTS (buffer) = GST_BUFFER_DTS (buffer) = GST_CLOCK_TIME_NONE;
+    return;
+  }
+  pts = (gint64) capture + offset - (gint64) base_time;
+  pts = MAX (pts, (gint64) self->last_pts);
+  self->last_pts = pts;
+  GST_BUFFER_PTS (buffer) = pts;
+  if (GST_BUFFER_DTS_IS_VALID (buffer))
+    GST_BUFFER_DTS (buffer) = MAX (pts + dts_offset, 0);
+}
+
+static GstFlowReturn
+receive_frame (GstShmFrameSrc * self, const struct sf_incoming *in,
+    GstBuffer ** buffer)
+{
+  const struct sf_incoming_part *parts = in->parts;
+  GstShmFrameStamp stamp;
+  GstByteReader r;
+
+  *buffer = NULL;
+  gst_byte_reader_init (&r, in->body, in->body_size);
+  if (gst_shm_frame_wire_get_stamp (&r, &stamp)) {
+    *buffer = stamp.kind == GST_SHM_FRAME_KIND_BATCH
+        ? gst_shm_frame_wire_get_batch (&r, in->lease, &parts,
+        in->parts + in->n_parts)
+        : gst_shm_frame_wire_get_buffer (&r, in->lease, &parts,
+        in->parts + in->n_parts);
+  }
+  sf_lease_unref (in->lease);
+  if (*buffer == NULL) {
+    GST_ELEMENT_ERROR (self, STREAM, DECODE,
+        ("The producer at %s announced a frame that makes no sense; use the "
+            "same release on both sides.", self->socket_path), (NULL));
+    return GST_FLOW_ERROR;
+  }
+  if (!self->keep)
+    translate_timestamps (self, *buffer, &stamp);
+  if (in->discont || self->discont)
+    GST_BUFFER_FLAG_SET (*buffer, GST_BUFFER_FLAG_DISCONT);
+  self->discont = FALSE;
+  count_frame (self, &stamp, in);
+  return GST_FLOW_OK;
+}
+
+static GstFlowReturn
+receive_caps (GstShmFrameSrc * self, GstEvent * event)
+{
+  GstBaseSrc *src = GST_BASE_SRC (self);
+  GstCaps *caps, *current;
+  gboolean same;
+
+  gst_event_parse_caps (event, &caps);
+  current = gst_pad_get_current_caps (GST_BASE_SRC_PAD (src));
+  same = current != NULL && gst_caps_is_equal (current, caps);
+  gst_clear_caps (&current);
+  GST_DEBUG_OBJECT (self, "caps %" GST_PTR_FORMAT, caps);
+  if (same)
+    return FLOW_NEXT;
+  if (!gst_base_src_set_caps (src, caps)) {
+    GST_ELEMENT_ERROR (self, STREAM, FORMAT,
+        ("Downstream does not take what the producer sends; insert a "
+            "converter (videoconvert, videoscale)."),
+        ("caps %" GST_PTR_FORMAT, caps));
+    return GST_FLOW_NOT_NEGOTIATED;
+  }
+  /* Runs the ALLOCATION query, which tells what downstream holds. */
+  return gst_base_src_negotiate (src) ? FLOW_NEXT : GST_FLOW_NOT_NEGOTIATED;
+}
+
+static GstFlowReturn
+receive_eos (GstShmFrameSrc * self)
+{
+  GstShmFrameEos on_eos;
+
+  GST_OBJECT_LOCK (self);
+  on_eos = self->on_eos;
+  GST_OBJECT_UNLOCK (self);
+  GST_INFO_OBJECT (self, "the producer's stream ended");
+  return on_eos == GST_SHM_FRAME_EOS_EOS ? GST_FLOW_EOS : FLOW_NEXT;
+}
+
+static void
+push_stream_start (GstShmFrameSrc * self, GstEvent * event)
+{
+  /* Its group is a number of the other process. */
+  event = gst_event_make_writable (event);
+  gst_event_set_group_id (event, gst_util_group_id_next ());
+  self->pushing_stream_start = TRUE;
+  gst_pad_push_event (GST_BASE_SRC_PAD (self), event);
+  self->pushing_stream_start = FALSE;
+}
+
+static GstFlowReturn
+receive_segment (GstShmFrameSrc * self, GstEvent * event)
+{
+  const GstSegment *segment;
+
+  /* Running times are our own: so is the segment, the base class's. */
+  if (!self->keep)
+    return FLOW_NEXT;
+  gst_event_parse_segment (event, &segment);
+  if (segment->format != GST_FORMAT_TIME) {
+    GST_WARNING_OBJECT (self, "passing over a segment that is not in time");
+    return FLOW_NEXT;
+  }
+  return gst_base_src_new_segment (GST_BASE_SRC (self), segment)
+      ? FLOW_NEXT : GST_FLOW_ERROR;
+}
+
+static GstFlowReturn
+receive_event (GstShmFrameSrc * self, const struct sf_incoming *in)
+{
+  GstEvent *event = gst_shm_frame_wire_get_event (in->body, in->body_size);
+  GstFlowReturn ret = FLOW_NEXT;
+
+  if (event == NULL) {
+    GST_WARNING_OBJECT (self, "passing over an event that makes no sense");
+    return FLOW_NEXT;
+  }
+  GST_LOG_OBJECT (self, "received %" GST_PTR_FORMAT, event);
+  switch (GST_EVENT_TYPE (event)) {
+    case GST_EVENT_STREAM_START:
+      push_stream_start (self, gst_event_ref (event));
+      break;
+    case GST_EVENT_CAPS:
+      ret = receive_caps (self, event);
+      break;
+    case GST_EVENT_SEGMENT:
+      ret = receive_segment (self, event);
+      break;
+    case GST_EVENT_EOS:
+      ret = receive_eos (self);
+      break;
+    case GST_EVENT_GAP:
+      /* Its time is the producer's, too. */
+      if (self->keep)
+        gst_pad_push_event (GST_BASE_SRC_PAD (self), gst_event_ref (event));
+      break;
+    default:
+      gst_pad_push_event (GST_BASE_SRC_PAD (self), gst_event_ref (event));
+      break;
+  }
+  gst_event_unref (event);
+  return ret;
+}
+
+static GstFlowReturn
+disconnected (GstShmFrameSrc * self, const struct sf_reject *why)
+{
+  const gchar *reason = sf_reason_name (why->reason);
+  GstShmFrameDisconnect policy;
+
+  GST_OBJECT_LOCK (self);
+  policy = self->on_disconnect;
+  GST_OBJECT_UNLOCK (self);
+  self->discont = TRUE;
+  if (policy == GST_SHM_FRAME_DISCONNECT_EOS)
+    return GST_FLOW_EOS;
+  /* What another try cannot mend is an error, whatever the policy. */
+  if (policy == GST_SHM_FRAME_DISCONNECT_ERROR
+      || why->reason == SF_REASON_DELIVERY) {
+    GST_ELEMENT_ERROR (self, RESOURCE, READ,
+        ("The producer at %s ended the connection (%s)%s%s.",
+            self->socket_path, reason, why->text[0] != '\0' ? ": " : "",
+            why->text), (NULL));
+    return GST_FLOW_ERROR;
+  }
+  if (why->reason == SF_REASON_STOPPED || why->reason == SF_REASON_HANGUP)
+    GST_INFO_OBJECT (self, "the producer is gone (%s), waiting for it", reason);
+  else
+    GST_WARNING_OBJECT (self, "the producer ended the connection (%s): %s; "
+        "connecting again", reason, why->text);
+  return FLOW_NEXT;
+}
+
+static GstFlowReturn
+failed (GstShmFrameSrc * self, const struct sf_incoming *in)
+{
+  const gchar *path = self->socket_path;
+
+  if (in->reject.reason != SF_REASON_NONE)
+    GST_ELEMENT_ERROR (self, RESOURCE, OPEN_READ,
+        ("The producer at %s refuses: %s.", path, in->reject.text), (NULL));
+  else if (in->error == -EPROTO || in->error == -EPROTOTYPE)
+    GST_ELEMENT_ERROR (self, RESOURCE, OPEN_READ,
+        ("What listens at %s is no shmframesink, or of another release; check "
+            "the socket-path.", path), (NULL));
+  else if (in->error == -ENOENT || in->error == -ECONNREFUSED)
+    GST_ELEMENT_ERROR (self, RESOURCE, NOT_FOUND,
+        ("No producer at %s; start one, or raise connect-timeout to wait for "
+            "it.", path), (NULL));
+  else if (in->error == -EACCES || in->error == -EPERM)
+    GST_ELEMENT_ERROR (self, RESOURCE, OPEN_READ,
+        ("No permission to connect to %s; see socket-mode of shmframesink.",
+            path), (NULL));
+  else if (in->error == -ENOTSOCK)
+    GST_ELEMENT_ERROR (self, RESOURCE, OPEN_READ,
+        ("%s is not a socket; set socket-path to that of a shmframesink.",
+            path), (NULL));
+  else
+    GST_ELEMENT_ERROR (self, RESOURCE, OPEN_READ,
+        ("Cannot receive from %s: %s.", path, g_strerror (-in->error)),
+        (NULL));
+  return GST_FLOW_ERROR;
+}
+
+static void
+latency_changed (GstShmFrameSrc * self, const struct sf_latency *latency)
+{
+  gboolean changed;
+
+  GST_OBJECT_LOCK (self);
+  changed = self->latency.min != latency->min
+      || self->latency.max != latency->max
+      || self->latency.live != latency->live;
+  self->latency = *latency;
+  GST_OBJECT_UNLOCK (self);
+  GST_DEBUG_OBJECT (self, "the producer is %slive, serves us %s, latency %"
+      GST_TIME_FORMAT, latency->live ? "" : "not ",
+      latency->lossless ? "lossless" : "live", GST_TIME_ARGS (latency->min));
+  if (changed && gst_base_src_is_live (GST_BASE_SRC (self)))
+    gst_element_post_message (GST_ELEMENT (self),
+        gst_message_new_latency (GST_OBJECT (self)));
+}
+
+static void
+connected (GstShmFrameSrc * self)
+{
+  guint64 n;
+
+  GST_OBJECT_LOCK (self);
+  n = ++self->counts.connections;
+  GST_OBJECT_UNLOCK (self);
+  GST_INFO_OBJECT (self, "connected to %s", self->socket_path);
+  if (n > 1)
+    self->discont = TRUE;
+}
+
+static GstFlowReturn
+handle (GstShmFrameSrc * self, const struct sf_incoming *in,
+    GstBuffer ** buffer)
+{
+  switch (in->kind) {
+    case SF_INCOMING_FRAME:
+      return receive_frame (self, in, buffer);
+    case SF_INCOMING_EVENT:
+      return receive_event (self, in);
+    case SF_INCOMING_CONNECTED:
+      connected (self);
+      return FLOW_NEXT;
+    case SF_INCOMING_LATENCY:
+      latency_changed (self, &in->latency);
+      return FLOW_NEXT;
+    case SF_INCOMING_WAITING:
+      GST_ELEMENT_INFO (self, RESOURCE, NOT_FOUND,
+          ("Waiting for a producer at %s.", self->socket_path), (NULL));
+      return FLOW_NEXT;
+    case SF_INCOMING_HOLDING:
+      GST_ELEMENT_WARNING (self, RESOURCE, NO_SPACE_LEFT,
+          ("Downstream holds all of max-held=%u frames, so that no other can "
+              "be received; raise max-held, or leave it at 0.",
+              self->max_held), (NULL));
+      return FLOW_NEXT;
+    case SF_INCOMING_DISCONNECTED:
+      return disconnected (self, &in->reject);
+    case SF_INCOMING_FAILED:
+      return failed (self, in);
+  }
+  return GST_FLOW_ERROR;
+}
+
+GstFlowReturn
+gst_shm_frame_src_create (GstPushSrc * src, GstBuffer ** buffer)
+{
+  GstShmFrameSrc *self = GST_SHM_FRAME_SRC (src);
+  GstFlowReturn ret = FLOW_NEXT;
+
+  while (ret == FLOW_NEXT) {
+    struct sf_incoming in;
+    gint r = sf_consumer_next (self->consumer, &in, SF_FOREVER);
+
+    if (r == -EINTR)
+      return GST_FLOW_FLUSHING;
+    if (r > 0)
+      ret = handle (self, &in, buffer);
+  }
+  return ret;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Buffers and events to the bytes of a record, and back. docs/protocol.md draws
+ * them. Everything read here comes from another process: each read is checked,
+ * and what does not add up makes the whole record invalid. */
+#ifndef GST_SHM_FRAME_WIRE_H
+#define GST_SHM_FRAME_WIRE_H
+
+#include <gst/base/gstbytereader.h>
+#include <gst/base/gstbytewriter.h>
+#include <gst/gst.h>
+
+#include "gstshmframeallocator.h"
+
+G_BEGIN_DECLS
+
+/* What a FRAME record holds. */
+typedef enum
+{
+  GST_SHM_FRAME_KIND_BUFFER = 1,
+  GST_SHM_FRAME_KIND_BATCH = 2,
+} GstShmFrameKind;
+
+/* At the start of a FRAME record's body. Times in ns of CLOCK_MONOTONIC. */
+typedef struct
+{
+  guint32 kind;                 /* GstShmFrameKind */
+  guint64 capture_time;         /* base time + running time; NONE: unknown */
+  guint64 publish_time;
+} GstShmFrameStamp;
+
+void gst_shm_frame_wire_put_stamp (GstByteWriter * w,
+    const GstShmFrameStamp * stamp);
+gboolean gst_shm_frame_wire_get_stamp (GstByteReader * r,
+    GstShmFrameStamp * stamp);
+
+/* Appends the buffer's fields and metas to `w`, and its memories, which are all
+ * on slots, to `parts` (of struct sf_part). FALSE if it does not fit. */
+gboolean gst_shm_frame_wire_put_buffer (GstByteWriter * w, GArray * parts,
+    GstBuffer * buffer);
+
+/* The other way round; takes the parts from `*parts` on and moves it. NULL if
+ * the bytes make no sense. */
+GstBuffer *gst_shm_frame_wire_get_buffer (GstByteReader * r,
+    struct sf_lease *lease, const struct sf_incoming_part **parts,
+    const struct sf_incoming_part *end);
+
+/* All memories of the buffer lie on slots, so that it can go without a copy. */
+gboolean gst_shm_frame_wire_is_shared (GstBuffer * buffer);
+
+/* A string with its length; NULL is told from "". */
+void gst_shm_frame_wire_put_string (GstByteWriter * w, const gchar * string);
+/* (transfer full): FALSE if it is not one */
+gboolean gst_shm_frame_wire_get_string (GstByteReader * r, gchar ** string);
+
+void gst_shm_frame_wire_put_segment (GstByteWriter * w,
+    const GstSegment * segment);
+gboolean gst_shm_frame_wire_get_segment (GstByteReader * r,
+    GstSegment * segment);
+
+/* gstshmframebatchwire.c: a batch, i.e. a buffer with GstSecondBatchMeta */
+gboolean gst_shm_frame_wire_put_batch (GstByteWriter * w, GArray * parts,
+    GstBuffer * batch);
+GstBuffer *gst_shm_frame_wire_get_batch (GstByteReader * r,
+    struct sf_lease *lease, const struct sf_incoming_part **parts,
+    const struct sf_incoming_part *end);
+/* Calls `func` for every frame in the batch; stops and returns FALSE when it
+ * does. */
+typedef gboolean (*GstShmFrameBatchFunc) (GstBuffer * frame, gpointer user);
+gboolean gst_shm_frame_batch_foreach (GstBuffer * batch,
+    GstShmFrameBatchFunc func, gpointer user);
+
+/* gstshmframeeventwire.c */
+/* FALSE if this event does not cross, or does not fit. */
+gboolean gst_shm_frame_wire_put_event (GstByteWriter * w, GstEvent * event);
+/* (transfer full) (nullable) */
+GstEvent *gst_shm_frame_wire_get_event (const guint8 * data, gsize size);
+/* The key under which a sticky event is kept; 0: not sticky. */
+guint64 gst_shm_frame_wire_event_key (GstEvent * event);
+
+G_END_DECLS
+
+#endif
