@@ -235,23 +235,21 @@ static int
 grant (struct sf_client *c, uint32_t max_held, uint64_t * needed)
 {
   struct sf_producer *p = c->producer;
-  uint64_t slot_size, n;
-  uint32_t per_record;
+  uint64_t slot_size, promised, n;
   int r = 0;
 
   pthread_mutex_lock (&p->lock);
   slot_size = p->slot_size;
-  n = promised_locked (p, c, max_held) + SF_BASE_SLOTS;
-  per_record = p->slots_per_record;
+  promised = promised_locked (p, c, max_held);
+  n = (promised + sf_producer_base_slots (slot_size)) * p->slots_per_record;
   pthread_mutex_unlock (&p->lock);
   if (p->fixed_slots != 0)
-    r = n - SF_BASE_SLOTS + 2 <= p->fixed_slots ? 0 : -ENOSPC;
+    r = promised + SF_SPARE_SLOTS <= p->fixed_slots ? 0 : -ENOSPC;
   else if (slot_size > 0)
-    r = n * per_record > SF_MAX_SLOTS ? -E2BIG
-        : sf_slots_ensure (p->slots, (uint32_t) n * per_record, slot_size,
-        needed);
+    r = n > SF_MAX_SLOTS ? -E2BIG : sf_slots_ensure (p->slots, (uint32_t) n,
+        slot_size, needed);
   if (r == -ENOSPC)
-    *needed = n - SF_BASE_SLOTS + 2;
+    *needed = promised + SF_SPARE_SLOTS;
   if (r < 0)
     return r;
   pthread_mutex_lock (&p->lock);
@@ -260,6 +258,36 @@ grant (struct sf_client *c, uint32_t max_held, uint64_t * needed)
   sf_producer_unlock (p);
   sf_producer_note_progress (p);
   return 0;
+}
+
+static void
+send_grant (struct sf_client *c)
+{
+  struct sf_message msg = {.type = SF_MESSAGE_GRANT,.max_held = c->max_held };
+
+  sf_send (c->fd, &msg, NULL, 0);
+}
+
+/* To make a larger ring takes a while; what the one at hand has to spare is
+ * granted before. */
+static void
+grant_what_is_there (struct sf_client *c, uint32_t max_held)
+{
+  struct sf_producer *p = c->producer;
+  struct sf_slots_state slots;
+  uint64_t spare;
+
+  sf_slots_get_state (p->slots, &slots);
+  pthread_mutex_lock (&p->lock);
+  spare = promised_locked (p, c, 0) + SF_SPARE_SLOTS;
+  spare = slots.n_slots / p->slots_per_record > spare
+      ? slots.n_slots / p->slots_per_record - spare : 0;
+  if (spare > max_held)
+    spare = max_held;
+  if (spare > c->max_held)
+    c->max_held = (uint32_t) spare;
+  pthread_mutex_unlock (&p->lock);
+  send_grant (c);
 }
 
 static void
@@ -451,17 +479,19 @@ handle_hello (struct sf_client *c, const struct sf_hello *hello)
 static void
 handle_want (struct sf_client *c, uint32_t max_held)
 {
-  struct sf_message msg = {.type = SF_MESSAGE_GRANT };
+  struct sf_message msg = {.type = SF_MESSAGE_REJECT };
   uint64_t needed = 0;
-  int r = max_held <= c->max_held ? 0 : grant (c, max_held, &needed);
+  int r;
 
+  if (max_held > c->max_held)
+    grant_what_is_there (c, max_held);
+  r = max_held <= c->max_held ? 0 : grant (c, max_held, &needed);
   if (r < 0) {
-    msg.type = SF_MESSAGE_REJECT;
     explain_grant (c->producer, r, max_held, needed, &msg.reject);
+    sf_send (c->fd, &msg, NULL, 0);
   } else {
-    msg.max_held = c->max_held;
+    send_grant (c);
   }
-  sf_send (c->fd, &msg, NULL, 0);
 }
 
 /* False: the client is gone. */

@@ -145,8 +145,14 @@ struct sf_producer
 #define SF_GREETING_TIMEOUT (2 * SF_NS_PER_SECOND)
 /* How long to sleep at most while waiting for a client, to judge its progress. */
 #define SF_WAIT_SLICE (SF_NS_PER_SECOND / 20)
-/* Slots beyond what clients may hold: with upstream, in flight, the latest. */
-#define SF_BASE_SLOTS 8u
+/* Slots beyond what clients may hold: with upstream, in flight, the latest, and
+ * what a client that needs many may hold while the ring still grows for it. As
+ * many as fit in the bytes, between the limits. */
+#define SF_BASE_BYTES (UINT64_C (64) << 20)
+#define SF_MIN_BASE_SLOTS 6u
+#define SF_MAX_BASE_SLOTS 16u
+/* Of these, what is needed to keep a stream going at all. */
+#define SF_SPARE_SLOTS 2u
 /* Frames of another producer that a live client may leave unclaimed. */
 #define SF_MAX_FOREIGN_QUEUED 2u
 
@@ -182,6 +188,9 @@ void sf_client_send_segment (struct sf_client *c, uint32_t id);
 bool sf_client_take_sleep (struct sf_client *c);
 void sf_client_wake (struct sf_client *c);
 void sf_client_doom_locked (struct sf_client *c, uint32_t reason);
+
+/* producer.c */
+uint32_t sf_producer_base_slots (uint64_t slot_size);
 
 /* producer-wait.c */
 /* Takes what the clients returned; the number of frames. */

@@ -157,11 +157,20 @@ sf_producer_slots (struct sf_producer *p)
   return p->slots;
 }
 
+uint32_t
+sf_producer_base_slots (uint64_t slot_size)
+{
+  uint64_t n = slot_size > 0 ? SF_BASE_BYTES / slot_size : SF_MIN_BASE_SLOTS;
+
+  return n < SF_MIN_BASE_SLOTS ? SF_MIN_BASE_SLOTS
+      : n > SF_MAX_BASE_SLOTS ? SF_MAX_BASE_SLOTS : (uint32_t) n;
+}
+
 /* How many slots there shall be now. */
 static uint32_t
 wanted_slots_locked (const struct sf_producer *p)
 {
-  uint64_t n = SF_BASE_SLOTS;
+  uint64_t n = sf_producer_base_slots (p->slot_size);
 
   if (p->fixed_slots != 0)
     return p->fixed_slots;

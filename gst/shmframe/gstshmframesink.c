@@ -325,7 +325,8 @@ gst_shm_frame_sink_propose_allocation (GstBaseSink * sink, GstQuery * query)
   GstCaps *caps;
 
   gst_query_parse_allocation (query, &caps, &need_pool);
-  if (caps == NULL || !gst_video_info_from_caps (&info, caps))
+  if (caps == NULL || !gst_structure_has_name (gst_caps_get_structure (caps,
+              0), "video/x-raw") || !gst_video_info_from_caps (&info, caps))
     return FALSE;
   if (need_pool) {
     GstBufferPool *pool = gst_shm_frame_pool_new (self->allocator,

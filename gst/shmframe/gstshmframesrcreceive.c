@@ -338,9 +338,9 @@ handle (GstShmFrameSrc * self, const struct sf_incoming *in,
       return FLOW_NEXT;
     case SF_INCOMING_HOLDING:
       GST_ELEMENT_WARNING (self, RESOURCE, NO_SPACE_LEFT,
-          ("Downstream holds all of max-held=%u frames, so that no other can "
-              "be received; raise max-held, or leave it at 0.",
-              self->max_held), (NULL));
+          ("Downstream holds as many frames as may be held, so that no other "
+              "can be received; raise %s.", self->max_held != 0 ? "max-held"
+              : "max-memory or slots of shmframesink"), (NULL));
       return FLOW_NEXT;
     case SF_INCOMING_DISCONNECTED:
       return disconnected (self, &in->reject);
