@@ -10,20 +10,25 @@ typedef struct
   GPtrArray *sources;
 } Batching;
 
+/* Of all frames so far. */
 static void
 print_handover (GstElement * source, const gchar * separator)
 {
+  static const gchar *const names[] = { "p50", "p99", "max" };
   GstStructure *stats = NULL;
-  guint64 p50 = 0, max = 0;
 
   g_object_get (source, "stats", &stats, NULL);
-  if (!stats)
-    return;
-  gst_structure_get_uint64 (stats, "handover-p50", &p50);
-  gst_structure_get_uint64 (stats, "handover-max", &max);
+  printf ("%s{", separator);
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++) {
+    gchar *field = g_strconcat ("handover-", names[i], NULL);
+    guint64 ns = 0;
+
+    gst_structure_get_uint64 (stats, field, &ns);
+    printf ("%s\"%s\":%" G_GUINT64_FORMAT, i > 0 ? "," : "", names[i], ns);
+    g_free (field);
+  }
+  printf ("}");
   gst_structure_free (stats);
-  printf ("%s{\"p50\":%" G_GUINT64_FORMAT ",\"max\":%" G_GUINT64_FORMAT "}",
-      separator, p50, max);
 }
 
 /* An algorithm in this process would look at the batch here. This one notes
@@ -48,7 +53,7 @@ gboolean
 run_batch (const Options * options)
 {
   Batching batching = { g_ptr_array_new () };
-  GstElement *pipeline = gst_pipeline_new (NULL);
+  GstElement *pipeline = gst_pipeline_new ("batch");
   GstElement *batcher = add_element (GST_BIN (pipeline), "secondbatcher");
   GstElement *sink = add_element (GST_BIN (pipeline), "shmframesink");
   GstPad *pad = gst_element_get_static_pad (sink, "sink");
@@ -66,7 +71,7 @@ run_batch (const Options * options)
   gst_pad_add_probe (pad, GST_PAD_PROBE_TYPE_BUFFER, on_batch, &batching, NULL);
   gst_object_unref (pad);
 
-  done = run_pipeline (pipeline);
+  done = run_pipeline (pipeline, sink);
   g_ptr_array_unref (batching.sources);
   return done;
 }

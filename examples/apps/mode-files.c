@@ -44,7 +44,7 @@ static GstElement *
 make_decoder (const gchar * path, const gchar * sink_factory,
     const Options * options, GstElement ** sink)
 {
-  GstElement *pipeline = gst_pipeline_new (NULL);
+  GstElement *pipeline = gst_pipeline_new ("produce");
   GstElement *file = add_element (GST_BIN (pipeline), "filesrc");
   GstElement *decoder = add_element (GST_BIN (pipeline), "decodebin");
   GstPad *pad;
@@ -92,7 +92,7 @@ write_frames (const gchar * path, const Options * options, Frames * frames)
 
   g_object_set (sink, "sync", FALSE, NULL);
   gst_app_sink_set_callbacks (GST_APP_SINK (sink), &callbacks, frames, NULL);
-  return run_pipeline (pipeline);
+  return run_pipeline (pipeline, NULL);
 }
 
 gboolean
@@ -120,5 +120,5 @@ run_produce (const Options * options)
   /* Nothing but `sync` makes a file come like a camera's pictures. */
   g_object_set (sink, "socket-path", options->output, "sync",
       !options->offline, NULL);
-  return run_pipeline (pipeline);
+  return run_pipeline (pipeline, sink);
 }

@@ -111,7 +111,7 @@ run_pairs (const Options * options)
 {
   GstAppSinkCallbacks callbacks = {.new_sample = on_pair };
   Pairs pairs = { options, NULL, 0 };
-  GstElement *pipeline = gst_pipeline_new (NULL);
+  GstElement *pipeline = gst_pipeline_new ("pairs");
   GstElement *source =
       add_source (GST_BIN (pipeline), options->inputs[0], options);
   GstElement *sink = add_element (GST_BIN (pipeline), "appsink");
@@ -126,7 +126,7 @@ run_pairs (const Options * options)
   gst_app_sink_set_callbacks (GST_APP_SINK (sink), &callbacks, &pairs, NULL);
   gst_element_link (source, sink);
 
-  done = run_pipeline (pipeline);
+  done = run_pipeline (pipeline, source);
   if (pairs.digests && fclose (pairs.digests) != 0)
     done = FALSE;
   return done;

@@ -74,6 +74,21 @@ add_source (GstBin * bin, const gchar * socket, const Options * options)
   return source;
 }
 
+static void
+print_copies (GstElement * pipeline, GstElement * transport)
+{
+  GstStructure *stats = NULL;
+  guint64 frames = 0, copied = 0;
+
+  g_object_get (transport, "stats", &stats, NULL);
+  gst_structure_get_uint64 (stats, "frames", &frames);
+  gst_structure_get_uint64 (stats, "bytes-copied", &copied);
+  gst_structure_free (stats);
+  printf ("{\"event\":\"end\",\"process\":\"%s\",\"frames\":%"
+      G_GUINT64_FORMAT ",\"bytes-copied\":%" G_GUINT64_FORMAT "}\n",
+      GST_OBJECT_NAME (pipeline), frames, copied);
+}
+
 static gboolean
 on_message (GstBus * bus, GstMessage * message, gpointer user_data)
 {
@@ -110,7 +125,7 @@ on_signal (gpointer user_data)
 }
 
 gboolean
-run_pipeline (GstElement * pipeline)
+run_pipeline (GstElement * pipeline, GstElement * transport)
 {
   Run run = { g_main_loop_new (NULL, FALSE), FALSE };
   GstBus *bus = gst_element_get_bus (pipeline);
@@ -120,6 +135,8 @@ run_pipeline (GstElement * pipeline)
 
   gst_element_set_state (pipeline, GST_STATE_PLAYING);
   g_main_loop_run (run.loop);
+  if (run.reached_eos && transport)
+    print_copies (pipeline, transport);
   gst_element_set_state (pipeline, GST_STATE_NULL);
 
   g_source_remove (watch);

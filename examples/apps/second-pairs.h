@@ -28,8 +28,10 @@ GstElement *add_element (GstBin * bin, const gchar * factory);
 GstElement *add_source (GstBin * bin, const gchar * socket,
     const Options * options);
 
-/* Plays until EOS, an error or a signal; takes the pipeline. */
-gboolean run_pipeline (GstElement * pipeline);
+/* Plays until EOS, an error or a signal, and takes the pipeline. `transport` is
+ * NULL or a shmframesink or shmframesrc in it; then a line at the end says how
+ * many frames it handed over and how many bytes it copied for that. */
+gboolean run_pipeline (GstElement * pipeline, GstElement * transport);
 
 guint64 monotonic_ns (void);
 
