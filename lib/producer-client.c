@@ -454,7 +454,9 @@ handle_hello (struct sf_client *c, const struct sf_hello *hello)
   .version = SF_PROTOCOL_VERSION,.n_leases = SF_MAX_LEASES,.producer_id =
         p->id,.announce_size = c->announce.size,.returns_size =
         c->returns.size,.max_held = hello->max_held};
+  pthread_mutex_lock (&p->lock);
   c->state = SF_CLIENT_JOINING;
+  pthread_mutex_unlock (&p->lock);
   r = sf_send (c->fd, &msg, (int[]) {
       c->announce.fd, c->returns.fd, guard_write}, 3);
   close (guard_write);
