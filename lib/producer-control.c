@@ -56,7 +56,8 @@ end_doomed (struct sf_producer *p)
     const char *text = "";
 
     if (reason == SF_REASON_VIOLATION)
-      text = "it wrote into its returns what it was never given";
+      text = "it holds more frames than it was granted, or wrote into its "
+          "returns what cannot be";
     else if (reason == SF_REASON_SLOW)
       text = "no progress for client-timeout";
     else if (reason == SF_REASON_RESOURCES)
