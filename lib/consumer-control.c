@@ -410,6 +410,9 @@ sf_consumer_thread (void *consumer)
       hand_over (c, link);
       serve (c, link, asked);
       sf_link_unref (link);
+    } else if (fd >= 0) {
+      /* Whoever accepts and hangs up is not asked again without a pause. */
+      poll_fd (c, -1, RETRY_MS);
     }
   }
   return NULL;
