@@ -187,17 +187,21 @@ drop_link (struct sf_consumer *c, struct sf_link *link,
   sf_link_unref (link);
 }
 
-/* The producer broke the protocol: read nothing more of it. */
-static int
-condemn (struct sf_link *link)
+/* Nothing more is read of this producer: it broke the protocol, or we are out of
+ * memory. The control thread has to hear of it, to connect again. */
+static void
+condemn (struct sf_consumer *c, struct sf_link *link, int error)
 {
   struct sf_reject why = {.reason = SF_REASON_VIOLATION,.text =
         "the producer announced what cannot be"
   };
 
-  if (sf_observe_u32 (&link->over) == 0)
-    sf_link_end (link, &why);
-  return -EPROTO;
+  if (error == -ENOMEM)
+    why = (struct sf_reject) {
+    .reason = SF_REASON_RESOURCES,.text =
+          "there is no memory to receive a frame with"};
+  sf_link_end (link, &why);
+  sf_consumer_kick (c);
 }
 
 /* Finds the segment; its SEGMENT message was sent before the announcement, so
@@ -493,8 +497,10 @@ next_on_link (struct sf_consumer *c, struct sf_link *link,
     r = take_record (c, link, in);
     if (r > 0)
       return 1;
-    if (r < 0 && r != -ENOMEM)
-      r = condemn (link);
+    if (r == -EINTR)
+      return r;
+    if (r < 0)
+      condemn (c, link, r);
     if (r < 0 || (over && !sf_ring_has_record (&link->ring))) {
       drop_link (c, link, in);
       return 1;
