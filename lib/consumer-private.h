@@ -33,6 +33,7 @@ struct sf_link
   /* The streaming thread's. */
   struct sf_ring_reader ring;
   bool told_connected, told_holding;
+  bool claimed;                 /* the next record's frame is ours already */
   /* Any thread's. */
   sf_atomic_u32 held;
   sf_atomic_u32 max_held;

@@ -200,6 +200,14 @@ test_many_unknown_segments (void)
   rp_close (&p);
 }
 
+static void *
+interrupt_soon (void *c)
+{
+  usleep (50000);
+  sf_consumer_interrupt (c, true);
+  return NULL;
+}
+
 /* While it waits for a segment it can be interrupted, and that is not taken for
  * the producer's fault: the frame comes when the segment does. */
 static void
@@ -208,6 +216,7 @@ test_interrupted_wait (void)
   struct raw_producer p;
   struct sf_incoming in;
   struct sf_message msg;
+  pthread_t thread;
 
   rp_open (&p);
   rp_welcome (&p);
@@ -215,14 +224,17 @@ test_interrupted_wait (void)
   msg = rp_segment (&p);
   rp_good_frame (&p, 1);
   for (int i = 0; i < 3; i++) {
-    sf_consumer_interrupt (p.c, true);
+    check_int (pthread_create (&thread, NULL, interrupt_soon, p.c), 0);
     check_int (sf_consumer_next (p.c, &in, LONG), -EINTR);
+    pthread_join (thread, NULL);
     sf_consumer_interrupt (p.c, false);
   }
   rp_send (&p, &msg, p.segment->shm.fd);
   next_of (p.c, &in, SF_INCOMING_FRAME);
   check_int (check_frame (&in), 1);
+  check (!in.discont);
   sf_lease_unref (in.lease);
+  check (sf_load_hint (&p.ring.page->returned[0]) == 1);
   rp_close (&p);
 }
 
@@ -287,6 +299,7 @@ pad (void *user)
     while (sf_observe_u64 (&f->p->ring.page->read_pos) + 4096 < head
         && sf_observe_u32 (&f->stop) == 0);
     sf_publish_u64 (&f->p->ring.header->head, head);
+    rp_wake (f->p);
   }
   return NULL;
 }
