@@ -147,7 +147,7 @@ get_caps_value (GstByteReader * r, GValue * value)
 {
   gchar *string;
   GstCaps *caps = NULL;
-  gboolean ok = gst_shm_frame_wire_get_string (r, &string);
+  gboolean ok = gst_shm_frame_wire_get_text (r, &string);
 
   if (ok && string != NULL)
     ok = (caps = gst_caps_from_string (string)) != NULL;

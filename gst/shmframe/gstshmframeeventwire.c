@@ -54,7 +54,7 @@ get_caps (GstByteReader * r)
   GstCaps *caps = NULL;
   gchar *string;
 
-  if (gst_shm_frame_wire_get_string (r, &string) && string != NULL)
+  if (gst_shm_frame_wire_get_text (r, &string) && string != NULL)
     caps = gst_caps_from_string (string);
   if (caps != NULL && gst_caps_is_fixed (caps))
     event = gst_event_new_caps (caps);
@@ -69,6 +69,7 @@ get_segment (GstByteReader * r)
   GstSegment segment;
 
   return gst_shm_frame_wire_get_segment (r, &segment)
+      && segment.format != GST_FORMAT_UNDEFINED
       ? gst_event_new_segment (&segment) : NULL;
 }
 
@@ -92,17 +93,36 @@ put_structure (GstByteWriter * w, GstEvent * event)
   g_free (string);
 }
 
+/* Those who parse such an event do not ask whether the fields are there. */
+static gboolean
+has_its_fields (const GstStructure * structure, GstEventType type)
+{
+  if (type == GST_EVENT_TAG)
+    return gst_structure_has_field_typed (structure, "taglist",
+        GST_TYPE_TAG_LIST);
+  if (type == GST_EVENT_GAP)
+    return gst_structure_has_field_typed (structure, "timestamp",
+        GST_TYPE_CLOCK_TIME)
+        && gst_structure_has_field_typed (structure, "duration",
+        GST_TYPE_CLOCK_TIME);
+  return TRUE;
+}
+
 static GstEvent *
 get_structure (GstByteReader * r, GstEventType type)
 {
   GstStructure *structure = NULL;
-  gchar *string;
+  gchar *string, *end = NULL;
+  gboolean ok;
 
-  if (!gst_shm_frame_wire_get_string (r, &string))
+  if (!gst_shm_frame_wire_get_text (r, &string))
     return NULL;
   if (string != NULL)
-    structure = gst_structure_from_string (string, NULL);
+    structure = gst_structure_from_string (string, &end);
+  ok = structure != NULL && *end == '\0' && has_its_fields (structure, type);
   g_free (string);
+  if (structure != NULL && !ok)
+    g_clear_pointer (&structure, gst_structure_free);
   return structure != NULL ? gst_event_new_custom (type, structure) : NULL;
 }
 

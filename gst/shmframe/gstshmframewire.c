@@ -57,6 +57,25 @@ gst_shm_frame_wire_get_string (GstByteReader * r, gchar ** string)
   return TRUE;
 }
 
+/* GStreamer parses lists, arrays and structures within each other by recursion,
+ * and a record has room for more of them than a stack. A bracket in quotes counts
+ * as well: what is quoted may be parsed in its turn. */
+#define MAX_BRACKETS 1000
+
+gboolean
+gst_shm_frame_wire_get_text (GstByteReader * r, gchar ** text)
+{
+  guint n = 0;
+
+  if (!gst_shm_frame_wire_get_string (r, text))
+    return FALSE;
+  for (const gchar * c = *text; c != NULL && *c != '\0'; c++)
+    n += *c == '<' || *c == '{' || *c == '[';
+  if (n > MAX_BRACKETS)
+    g_clear_pointer (text, g_free);
+  return n <= MAX_BRACKETS;
+}
+
 void
 gst_shm_frame_wire_put_segment (GstByteWriter * w, const GstSegment * s)
 {
@@ -77,6 +96,17 @@ static gboolean
 is_rate (gdouble rate)
 {
   return rate != 0.0 && rate > -1e6 && rate < 1e6;
+}
+
+/* As gst_segment_do_seek() would leave it; playing backwards begins somewhere. */
+static gboolean
+segment_makes_sense (const GstSegment * s)
+{
+  if (s->format != GST_FORMAT_UNDEFINED && s->start == G_MAXUINT64)
+    return FALSE;
+  if (s->stop != G_MAXUINT64)
+    return s->stop >= s->start;
+  return s->rate > 0.0 || s->duration != G_MAXUINT64;
 }
 
 gboolean
@@ -102,7 +132,8 @@ gst_shm_frame_wire_get_segment (GstByteReader * r, GstSegment * s)
       && gst_byte_reader_get_uint64_le (r, &s->stop)
       && gst_byte_reader_get_uint64_le (r, &s->time)
       && gst_byte_reader_get_uint64_le (r, &s->position)
-      && gst_byte_reader_get_uint64_le (r, &s->duration);
+      && gst_byte_reader_get_uint64_le (r, &s->duration)
+      && segment_makes_sense (s);
 }
 
 static void
@@ -162,19 +193,38 @@ read_video_fields (GstByteReader * r, VideoFields * f)
   return ok;
 }
 
-/* The rows of a plane, and the bytes its last row has at least. */
-static void
-plane_extent (const GstVideoFormatInfo * info, const VideoFields * f,
-    guint plane, guint64 * rows, guint64 * row_bytes)
+/* The bytes that the last row of a plane has at least: those of the component
+ * that reaches farthest. Formats that pack pixels across bytes say 0 to a pixel;
+ * for these it is all of a row as GStreamer would lay it out. */
+static guint64
+row_bytes_of (const GstVideoFormatInfo * info, const VideoFields * f,
+    guint plane)
+{
+  GstVideoInfo standard;
+  guint64 most = 0;
+
+  for (guint c = 0; c < GST_VIDEO_FORMAT_INFO_N_COMPONENTS (info); c++) {
+    guint64 pixel = GST_VIDEO_FORMAT_INFO_PSTRIDE (info, c);
+    guint64 width = GST_VIDEO_FORMAT_INFO_SCALE_WIDTH (info, c, f->width);
+
+    if (GST_VIDEO_FORMAT_INFO_PLANE (info, c) != plane)
+      continue;
+    if (pixel == 0)
+      return gst_video_info_set_format (&standard, f->format, f->width,
+          f->height) ? GST_VIDEO_INFO_PLANE_STRIDE (&standard,
+          plane) : G_MAXUINT32;
+    most = MAX (most, width * pixel);
+  }
+  return most;
+}
+
+static guint64
+rows_of (const GstVideoFormatInfo * info, const VideoFields * f, guint plane)
 {
   gint comp[GST_VIDEO_MAX_COMPONENTS];
-  gint c;
 
   gst_video_format_info_component (info, plane, comp);
-  c = comp[0];
-  *rows = GST_VIDEO_FORMAT_INFO_SCALE_HEIGHT (info, c, f->height);
-  *row_bytes = (guint64) GST_VIDEO_FORMAT_INFO_SCALE_WIDTH (info, c, f->width)
-      * GST_VIDEO_FORMAT_INFO_PSTRIDE (info, c);
+  return GST_VIDEO_FORMAT_INFO_SCALE_HEIGHT (info, comp[0], f->height);
 }
 
 /* Every byte that a reader of this meta may touch lies in the buffer: the rows
@@ -185,7 +235,8 @@ video_fields_fit (const VideoFields * f, gsize size)
   const GstVideoFormatInfo *info;
 
   if (f->format <= GST_VIDEO_FORMAT_ENCODED || f->width == 0
-      || f->height == 0 || f->width > G_MAXINT16 || f->height > G_MAXINT16)
+      || f->height == 0 || f->width > G_MAXINT16 || f->height > G_MAXINT16
+      || gst_video_format_to_string (f->format) == NULL)
     return FALSE;
   info = gst_video_format_get_info (f->format);
   if (info == NULL || f->n_planes != GST_VIDEO_FORMAT_INFO_N_PLANES (info))
@@ -202,7 +253,8 @@ video_fields_fit (const VideoFields * f, gsize size)
           * info->tile_info[p].size;
       row_bytes = stride;
     } else {
-      plane_extent (info, f, p, &rows, &row_bytes);
+      rows = rows_of (info, f, p);
+      row_bytes = row_bytes_of (info, f, p);
     }
     if (f->stride[p] <= 0 || f->offset[p] > size || rows == 0
         || (rows - 1) * stride + row_bytes > size - f->offset[p])

@@ -52,6 +52,10 @@ void gst_shm_frame_wire_put_string (GstByteWriter * w, const gchar * string);
 /* (transfer full): FALSE if it is not one */
 gboolean gst_shm_frame_wire_get_string (GstByteReader * r, gchar ** string);
 
+/* (transfer full): caps or a structure as text, which GStreamer can be trusted to
+ * parse */
+gboolean gst_shm_frame_wire_get_text (GstByteReader * r, gchar ** text);
+
 void gst_shm_frame_wire_put_segment (GstByteWriter * w,
     const GstSegment * segment);
 gboolean gst_shm_frame_wire_get_segment (GstByteReader * r,
