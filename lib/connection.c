@@ -416,6 +416,11 @@ sf_receive (int fd, struct sf_message *msg, int fds[SF_MESSAGE_MAX_FDS])
   take_fds (&mh, &got);
   if (n == 0 && got.n == 0 && is_hung_up (fd))
     return 0;
+  /* Fewer came than there was room for: this process can have no more. */
+  if (fds && (mh.msg_flags & MSG_CTRUNC) && got.n <= SF_MESSAGE_MAX_FDS) {
+    close_fds (&got);
+    return -EMFILE;
+  }
   if ((mh.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
       || sf_message_decode (msg, bytes, (size_t) n, got.n) < 0) {
     close_fds (&got);
