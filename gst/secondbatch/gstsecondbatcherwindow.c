@@ -37,19 +37,11 @@ static gboolean
 all_pads_past (GstSecondBatcher * self, GPtrArray * pads)
 {
   gboolean past = TRUE;
-  guint64 end;
   guint i;
 
   g_mutex_lock (&self->lock);
-  end = second_window_end (&self->grid, self->index);
-  for (i = 0; i < pads->len; i++) {
-    GstSecondBatcherPad *pad = g_ptr_array_index (pads, i);
-    guint n = pad->held->len;
-
-    /* frames of a later window are held if the first window moved back */
-    past = past && (pad->past || (n > 0
-            && g_array_index (pad->held, SecondFrame, n - 1).pos >= end));
-  }
+  for (i = 0; i < pads->len; i++)
+    past = past && GST_SECOND_BATCHER_PAD (g_ptr_array_index (pads, i))->past;
   g_mutex_unlock (&self->lock);
   return past;
 }

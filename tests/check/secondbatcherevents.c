@@ -140,12 +140,14 @@ GST_START_TEST (test_first_frames_far_apart)
 
   init_pair (&rig, "push");
   rig_push (&rig, 0, 3600 * GST_SECOND);
+  rig_wait_stat (&rig, "sink_0-held", 1);
   rig_push (&rig, 1, 500 * MS);
   gst_harness_push_event (rig.h[1], gst_event_new_eos ());
-  gst_harness_push_event (rig.h[0], gst_event_new_eos ());
+  rig_push (&rig, 0, 3600 * GST_SECOND + 100 * MS);
   rig_expect (&rig, 0, 0, 1);
+  gst_harness_push_event (rig.h[0], gst_event_new_eos ());
   rig_wait_eos (&rig);
-  rig_expect (&rig, 3600, 1, 0);
+  rig_expect (&rig, 3600, 2, 0);
   fail_unless_equals_uint64 (rig_stat (&rig, "batches"), 2);
   fail_unless_equals_uint64 (rig_stat (&rig, "sink_1-late"), 0);
   rig_clear (&rig);
