@@ -270,6 +270,10 @@ failed (GstShmFrameSrc * self, const struct sf_incoming *in)
     GST_ELEMENT_ERROR (self, RESOURCE, NOT_FOUND,
         ("No producer at %s; start one, or raise connect-timeout to wait for "
             "it.", path), (NULL));
+  else if (in->error == -EMFILE || in->error == -ENFILE)
+    GST_ELEMENT_ERROR (self, RESOURCE, OPEN_READ,
+        ("Cannot receive from %s: no file descriptors are left; raise the "
+            "limit (ulimit -n).", path), (NULL));
   else if (in->error == -EACCES || in->error == -EPERM)
     GST_ELEMENT_ERROR (self, RESOURCE, OPEN_READ,
         ("No permission to connect to %s; see socket-mode of shmframesink.",
