@@ -230,6 +230,28 @@ take_slot (GstShmFrameSink * self, gsize size, struct sf_slot *slot)
   return ret;
 }
 
+/* GStreamer leaves it out where memory is not copied along; here it still holds,
+ * since the bytes lie as they did. */
+static void
+copy_video_metas (GstBuffer * to, GstBuffer * from)
+{
+  gpointer state = NULL;
+  GstMeta *meta;
+
+  while ((meta = gst_buffer_iterate_meta_filtered (from, &state,
+              GST_VIDEO_META_API_TYPE)) != NULL) {
+    GstVideoMeta *m = (GstVideoMeta *) meta;
+    GstVideoMeta *copy = gst_buffer_get_video_meta_id (to, m->id);
+
+    if (copy != NULL)
+      continue;
+    copy = gst_buffer_add_video_meta_full (to, m->flags, m->format, m->width,
+        m->height, m->n_planes, m->offset, m->stride);
+    copy->id = m->id;
+    copy->alignment = m->alignment;
+  }
+}
+
 /* The one copy of a frame that did not come in a slot: a buffer like it, whose
  * memory is. */
 static GstFlowReturn
@@ -245,6 +267,7 @@ copy_to_slot (GstShmFrameSink * self, GstBuffer * buffer, GstBuffer ** copy)
       size);
   *copy = gst_buffer_new ();
   gst_buffer_copy_into (*copy, buffer, GST_BUFFER_COPY_METADATA, 0, -1);
+  copy_video_metas (*copy, buffer);
   gst_buffer_append_memory (*copy, gst_shm_frame_memory_new_slot (&slot,
           size));
   GST_OBJECT_LOCK (self);
