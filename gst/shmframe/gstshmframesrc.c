@@ -473,6 +473,8 @@ gst_shm_frame_src_init (GstShmFrameSrc * self)
   g_rw_lock_init (&self->consumer_lock);
   gst_base_src_set_format (src, GST_FORMAT_TIME);
   gst_base_src_set_live (src, DEFAULT_IS_LIVE);
+  /* The stop of a segment is not the end: the producer says when that is. */
+  gst_base_src_set_automatic_eos (src, FALSE);
   gst_pad_add_probe (GST_BASE_SRC_PAD (src),
       GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, filter_stream_start, self, NULL);
 }
