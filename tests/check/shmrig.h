@@ -12,6 +12,9 @@
 #include <gst/check/gstharness.h>
 #include <gst/video/video.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "fdcheck.h"
 
@@ -335,5 +338,116 @@ rig_drop_pool (GstBufferPool * pool)
 /* GRAY8 rows of this width need no padding: a frame is w * h bytes */
 #define RIG_APPSRC(w, h) \
     "appsrc name=in format=time block=true max-buffers=4 caps=" RIG_GRAY (w, h)
+
+/* A peer of one's own on the socket's path: listening, or connected */
+static inline int
+rig_socket (int type, gboolean listening)
+{
+  struct sockaddr_un address = {.sun_family = AF_UNIX };
+  int fd = socket (AF_UNIX, type | SOCK_CLOEXEC, 0);
+
+  fail_unless (fd >= 0);
+  g_strlcpy (address.sun_path, rig_path, sizeof (address.sun_path));
+  if (listening)
+    fail_unless (bind (fd, (struct sockaddr *) &address,
+            sizeof (address)) == 0 && listen (fd, 16) == 0);
+  else
+    fail_unless (connect (fd, (struct sockaddr *) &address,
+            sizeof (address)) == 0);
+  return fd;
+}
+
+static inline void
+rig_close_listener (int fd)
+{
+  close (fd);
+  g_unlink (rig_path);
+}
+
+/* What crosses a pad, as one line of text: "stream-start(x) caps(8) frame(0)".
+ * `log` is locked by itself. */
+typedef struct
+{
+  GMutex lock;
+  GString *text;
+} RigLog;
+
+static inline GstPadProbeReturn
+rig_log_probe (GstPad * pad, GstPadProbeInfo * info, gpointer user)
+{
+  RigLog *log = (RigLog *) user;
+  GstEvent *event = GST_PAD_PROBE_INFO_EVENT (info);
+  const gchar *id;
+  const GstSegment *segment;
+  GstCaps *caps;
+  gint width = 0;
+
+  g_mutex_lock (&log->lock);
+  if (log->text->len > 0)
+    g_string_append_c (log->text, ' ');
+  if (GST_PAD_PROBE_INFO_TYPE (info) & GST_PAD_PROBE_TYPE_BUFFER) {
+    g_string_append_printf (log->text, "frame(%" G_GUINT64_FORMAT ")",
+        GST_BUFFER_OFFSET (GST_PAD_PROBE_INFO_BUFFER (info)));
+  } else {
+    g_string_append (log->text, GST_EVENT_TYPE_NAME (event));
+    if (GST_EVENT_TYPE (event) == GST_EVENT_STREAM_START) {
+      gst_event_parse_stream_start (event, &id);
+      g_string_append_printf (log->text, "(%s)", id);
+    } else if (GST_EVENT_TYPE (event) == GST_EVENT_CAPS) {
+      gst_event_parse_caps (event, &caps);
+      gst_structure_get_int (gst_caps_get_structure (caps, 0), "width",
+          &width);
+      g_string_append_printf (log->text, "(%d)", width);
+    } else if (GST_EVENT_TYPE (event) == GST_EVENT_SEGMENT) {
+      gst_event_parse_segment (event, &segment);
+      g_string_append_printf (log->text, "(%" G_GUINT64_FORMAT ")",
+          segment->start / GST_SECOND);
+    }
+  }
+  g_mutex_unlock (&log->lock);
+  return GST_PAD_PROBE_OK;
+}
+
+/* Logs what leaves the element's source pad */
+static inline void
+rig_log_start (RigLog * log, GstElement * element)
+{
+  GstPad *pad = gst_element_get_static_pad (element, "src");
+
+  g_mutex_init (&log->lock);
+  log->text = g_string_new (NULL);
+  gst_pad_add_probe (pad, GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM
+      | GST_PAD_PROBE_TYPE_BUFFER, rig_log_probe, log, NULL);
+  gst_object_unref (pad);
+}
+
+static inline gboolean
+rig_log_is (RigLog * log, const gchar * expected)
+{
+  gboolean is;
+
+  g_mutex_lock (&log->lock);
+  is = strcmp (log->text->str, expected) == 0;
+  g_mutex_unlock (&log->lock);
+  return is;
+}
+
+/* Waits until it is all there, then for nothing: what is too much differs */
+static inline void
+rig_log_expect (RigLog * log, const gchar * expected)
+{
+  gint64 end = g_get_monotonic_time () + RIG_DEADLINE / 1000 / 3;
+
+  while (!rig_log_is (log, expected) && g_get_monotonic_time () < end)
+    g_usleep (1000);
+  fail_unless_equals_string (log->text->str, expected);
+}
+
+static inline void
+rig_log_stop (RigLog * log)
+{
+  g_string_free (log->text, TRUE);
+  g_mutex_clear (&log->lock);
+}
 
 #endif /* SHMRIG_H */
