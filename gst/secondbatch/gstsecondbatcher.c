@@ -56,8 +56,8 @@ compare_pads (gconstpointer a, gconstpointer b)
   return na < nb ? -1 : na > nb;
 }
 
-/* Sink pads by number, so that sink_10 comes after sink_2. Only the source pad's
- * task calls this, so that the array stays as it is during one aggregate(). */
+/* Sink pads by number, so that sink_10 comes after sink_2. Only the source
+ * pad's task calls this, so that the array stays during one aggregate(). */
 GPtrArray *
 second_batcher_pads (GstSecondBatcher * self)
 {

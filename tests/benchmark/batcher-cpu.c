@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * CPU time per frame in secondbatcher: what a pipeline needs beyond the same one
- * with a funnel in its place. First paced at 2 x 1000 frames per second as a
+ * CPU time per frame in secondbatcher: what a pipeline needs beyond the same
+ * one with a funnel in its place. First paced at 2 x 1000 frames per second as a
  * camera would be, then as fast as it goes with up to 64 pads.
  *
  *     batcher-cpu [seconds]
