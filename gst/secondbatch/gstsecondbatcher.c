@@ -269,7 +269,6 @@ gst_second_batcher_class_init (GstSecondBatcherClass * klass)
 
   GST_DEBUG_CATEGORY_INIT (second_batcher_debug, "secondbatcher", 0,
       "batches of one second");
-  gst_second_batch_meta_register ();
 
   G_OBJECT_CLASS (klass)->finalize = gst_second_batcher_finalize;
   second_batcher_install_properties (G_OBJECT_CLASS (klass));
