@@ -176,8 +176,14 @@ main (int argc, char **argv)
   gst_init (&argc, &argv);
   measure ("funnel", 2, FPS, 1, FALSE);
   cost = compare (2, FPS, seconds, TRUE);
-  for (i = 0; i < G_N_ELEMENTS (pads); i++)
-    compare (pads[i], FPS, seconds, FALSE);
+  /* Paced, a funnel pays for two streams that wake up together and wait for
+   * each other at the sink. Its cost at full speed is the harder measure. */
+  for (i = 0; i < G_N_ELEMENTS (pads); i++) {
+    gdouble unpaced = compare (pads[i], FPS, seconds, FALSE);
+
+    if (pads[i] == 2)
+      cost = MAX (cost, unpaced);
+  }
 
   g_print ("%s: %.2f us of CPU per frame in the batcher at 2 x %u fps, at most "
       "%.1f wanted\n", cost <= MAX_MICROSECONDS ? "ok" : "NOT OK", cost, FPS,
