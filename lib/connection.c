@@ -399,6 +399,12 @@ sf_receive (int fd, struct sf_message *msg, int fds[SF_MESSAGE_MAX_FDS])
   take_fds (&mh, &got);
   if (n == 0 && got.n == 0 && is_hung_up (fd))
     return 0;
+  /* Fewer fds than there was room for: we are out of them, which is nothing that
+   * the peer did. */
+  if (fds && (mh.msg_flags & MSG_CTRUNC) && got.n < SF_MESSAGE_MAX_FDS) {
+    close_fds (&got);
+    return -EMFILE;
+  }
   if ((mh.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
       || sf_message_decode (msg, bytes, (size_t) n, got.n) < 0) {
     close_fds (&got);

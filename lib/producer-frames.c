@@ -99,9 +99,13 @@ sf_producer_unlock (struct sf_producer *p)
 
   p->done = NULL;
   p->need_kick = false;
+  if (done != NULL)
+    sf_ref (&p->n_releasing);
   pthread_mutex_unlock (&p->lock);
   if (kick)
     sf_producer_kick (p);
+  if (done == NULL)
+    return;
   while (done != NULL) {
     struct sf_frame *next = done->next_done;
 
@@ -109,6 +113,9 @@ sf_producer_unlock (struct sf_producer *p)
     free (done);
     done = next;
   }
+  /* Who gave up hope in between tries once more. */
+  sf_add_count (&p->progress, 1);
+  sf_unref_is_last (&p->n_releasing);
 }
 
 /* Fills the ids and the payload. 0 or -ENOMEM. */
@@ -343,13 +350,11 @@ sf_producer_event (struct sf_producer *p, uint64_t key, const void *body,
   return r;
 }
 
-void
-sf_producer_forget (struct sf_producer *p, uint64_t from, uint64_t to)
+static void
+forget_locked (struct sf_producer *p, uint64_t from, uint64_t to)
 {
-  struct sf_sticky **link;
+  struct sf_sticky **link = &p->sticky;
 
-  pthread_mutex_lock (&p->lock);
-  link = &p->sticky;
   while (*link != NULL) {
     struct sf_sticky *s = *link;
 
@@ -360,5 +365,21 @@ sf_producer_forget (struct sf_producer *p, uint64_t from, uint64_t to)
       link = &s->next;
     }
   }
+}
+
+void
+sf_producer_forget (struct sf_producer *p, uint64_t from, uint64_t to)
+{
+  pthread_mutex_lock (&p->lock);
+  forget_locked (p, from, to);
+  pthread_mutex_unlock (&p->lock);
+}
+
+void
+sf_producer_end_stream (struct sf_producer *p)
+{
+  pthread_mutex_lock (&p->lock);
+  forget_locked (p, 0, UINT64_MAX);
+  drop_latest_locked (p);
   sf_producer_unlock (p);
 }

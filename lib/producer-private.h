@@ -133,8 +133,10 @@ struct sf_producer
   bool stopping, interrupted;
   uint32_t n_waiting;
   sf_atomic_u32 waiting_hint;   /* n_waiting > 0, for looks without the lock */
+  /* Grows with each slot or frame that has come back, wherever. Without lock. */
+  sf_atomic_u64 progress;
+  sf_atomic_u32 n_releasing;    /* threads between "done" and released */
   bool pooled;                  /* upstream may wait for what clients return */
-  uint64_t progress;
   int64_t last_publish;
   bool ticking;                 /* the thread looks at returns now and then */
   struct sf_client **to_wake;   /* the publisher's, max_clients of them */
