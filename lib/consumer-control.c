@@ -239,12 +239,18 @@ shake_hands (struct sf_consumer *c, int fd, uint32_t * asked)
   return NULL;
 }
 
+/* A refusal of what is needed is a failure; of what was only hoped for, the end
+ * of growing. */
 static void
-handle_reject (struct sf_consumer *c, const struct sf_reject *reject)
+handle_reject (struct sf_consumer *c, struct sf_link *link,
+    const struct sf_reject *reject)
 {
   pthread_mutex_lock (&c->lock);
-  c->refused_notice = true;
-  c->refused = *reject;
+  if (c->needed > sf_load_flag (&link->max_held)) {
+    c->refused_notice = true;
+    c->refused = *reject;
+  }
+  c->grow = false;
   notify_locked (c);
   pthread_mutex_unlock (&c->lock);
 }
@@ -289,7 +295,7 @@ handle_message (struct sf_consumer *c, struct sf_link *link,
       sf_link_wake (link);
       return 0;
     case SF_MESSAGE_REJECT:
-      handle_reject (c, &msg->reject);
+      handle_reject (c, link, &msg->reject);
       return 0;
     case SF_MESSAGE_LATENCY:
       handle_latency (c, &msg->latency);
