@@ -292,12 +292,16 @@ play_producer (BenchRun * run)
   return ok;
 }
 
-/* shmsrc does not wait for its producer. */
+/* shmsrc does not wait for its producer, and the socket is there a moment before
+ * somebody listens. */
 static void
 wait_for_socket (const BenchRun * run)
 {
-  while (run->way == BENCH_SHM && access (run->path, F_OK) < 0)
+  if (run->way != BENCH_SHM)
+    return;
+  while (access (run->path, F_OK) < 0)
     g_usleep (1000);
+  g_usleep (100000);
 }
 
 static gboolean
@@ -321,7 +325,11 @@ start (BenchRun * run, gboolean (*side) (BenchRun *), guint timeout)
     return pid;
   alarm (timeout);
   gst_init (NULL, NULL);
-  _exit (side (run) ? 0 : 1);
+  if (side (run))
+    _exit (0);
+  /* The other side need not wait. */
+  g_atomic_int_set (&run->done, TRUE);
+  _exit (1);
 }
 
 /* TRUE if it ended well. */
