@@ -16,8 +16,12 @@
 /* More clients than this between two looks of the producer wait for a retry. */
 #define BACKLOG 128
 
-/* The kernel passes at most this many fds with one message (SCM_MAX_FD). */
-#define KERNEL_MAX_FDS 253
+/* Room for the fds of a message. The kernel drops those that find none, and says
+ * so (MSG_CTRUNC): a peer cannot fill our table of fds with its own. */
+#define CONTROL_SIZE CMSG_SPACE (sizeof (int) * SF_MESSAGE_MAX_FDS)
+
+/* What fits into the room, which is rounded up, may be one more. */
+#define CONTROL_MAX_FDS ((CONTROL_SIZE - CMSG_LEN (0)) / sizeof (int))
 
 _Static_assert (sizeof ((struct sockaddr_un *) 0)->sun_path
     == sizeof ((struct sf_listener *) 0)->path, "a path fits both or neither");
@@ -291,8 +295,7 @@ sf_connect (const char *path)
 int
 sf_send (int fd, const struct sf_message *msg, const int *fds, unsigned n_fds)
 {
-  _Alignas (struct cmsghdr) char control[CMSG_SPACE (sizeof (int)
-          * SF_MESSAGE_MAX_FDS)] = { 0 };
+  _Alignas (struct cmsghdr) char control[CONTROL_SIZE] = { 0 };
   uint8_t bytes[SF_MESSAGE_MAX];
   struct iovec iov = { .iov_base = bytes };
   struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1 };
@@ -327,7 +330,7 @@ sf_send (int fd, const struct sf_message *msg, const int *fds, unsigned n_fds)
 struct received_fds
 {
   unsigned n;
-  int fds[KERNEL_MAX_FDS];
+  int fds[CONTROL_MAX_FDS];
 };
 
 static void
@@ -340,7 +343,7 @@ take_fds (struct msghdr *mh, struct received_fds *got)
     size_t n = (c->cmsg_len - CMSG_LEN (0)) / sizeof (int);
 
     if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS
-        || n > KERNEL_MAX_FDS - got->n)
+        || n > CONTROL_MAX_FDS - got->n)
       continue;
     memcpy (got->fds + got->n, CMSG_DATA (c), n * sizeof (int));
     got->n += n;
@@ -382,14 +385,11 @@ receive_bytes (int fd, struct msghdr *mh)
 int
 sf_receive (int fd, struct sf_message *msg, int fds[SF_MESSAGE_MAX_FDS])
 {
-  /* Room for all that can come, so that each of them can be closed. */
-  _Alignas (struct cmsghdr) char control[CMSG_SPACE (sizeof (int)
-          * KERNEL_MAX_FDS)];
+  _Alignas (struct cmsghdr) char control[CONTROL_SIZE];
   uint8_t bytes[SF_MESSAGE_MAX];
   struct iovec iov = { .iov_base = bytes, .iov_len = sizeof bytes };
   struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1,
-    .msg_control = fds ? control : NULL,
-    .msg_controllen = fds ? sizeof control : 0
+    .msg_control = control, .msg_controllen = fds ? sizeof control : 0
   };
   struct received_fds got;
   ssize_t n = receive_bytes (fd, &mh);
@@ -399,6 +399,12 @@ sf_receive (int fd, struct sf_message *msg, int fds[SF_MESSAGE_MAX_FDS])
   take_fds (&mh, &got);
   if (n == 0 && got.n == 0 && is_hung_up (fd))
     return 0;
+  /* Fewer fds than there was room for: we are out of them, which is nothing that
+   * the peer did. */
+  if (fds && (mh.msg_flags & MSG_CTRUNC) && got.n < SF_MESSAGE_MAX_FDS) {
+    close_fds (&got);
+    return -EMFILE;
+  }
   if ((mh.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
       || sf_message_decode (msg, bytes, (size_t) n, got.n) < 0) {
     close_fds (&got);

@@ -232,6 +232,8 @@ shake_hands (struct sf_consumer *c, int fd, uint32_t * asked)
     fail (c, -EACCES, &msg.reject);
   } else if (r == 1 || r == -EPROTO || r == -ETIMEDOUT) {
     fail (c, -EPROTO, NULL);
+  } else if (r == -EMFILE) {
+    fail (c, r, NULL);
   }
   /* Otherwise it went away just then: as if it had not been there. */
   close_fds (fds);
@@ -239,12 +241,18 @@ shake_hands (struct sf_consumer *c, int fd, uint32_t * asked)
   return NULL;
 }
 
+/* A refusal of what is needed is a failure; of what was only hoped for, the end
+ * of growing. */
 static void
-handle_reject (struct sf_consumer *c, const struct sf_reject *reject)
+handle_reject (struct sf_consumer *c, struct sf_link *link,
+    const struct sf_reject *reject)
 {
   pthread_mutex_lock (&c->lock);
-  c->refused_notice = true;
-  c->refused = *reject;
+  if (c->needed > sf_load_flag (&link->max_held)) {
+    c->refused_notice = true;
+    c->refused = *reject;
+  }
+  c->grow = false;
   notify_locked (c);
   pthread_mutex_unlock (&c->lock);
 }
@@ -289,7 +297,7 @@ handle_message (struct sf_consumer *c, struct sf_link *link,
       sf_link_wake (link);
       return 0;
     case SF_MESSAGE_REJECT:
-      handle_reject (c, &msg->reject);
+      handle_reject (c, link, &msg->reject);
       return 0;
     case SF_MESSAGE_LATENCY:
       handle_latency (c, &msg->latency);
@@ -324,7 +332,8 @@ read_messages (struct sf_consumer *c, struct sf_link *link,
         return reason;
       continue;
     }
-    farewell->reason = r == -EPROTO ? SF_REASON_VIOLATION : SF_REASON_HANGUP;
+    farewell->reason = r == -EPROTO ? SF_REASON_VIOLATION
+        : r == -EMFILE ? SF_REASON_RESOURCES : SF_REASON_HANGUP;
     return farewell->reason;
   }
 }

@@ -58,7 +58,6 @@ struct sf_consumer
   char path[109];
   char name[SF_NAME_MAX];
   uint32_t delivery;
-  bool grow;
   int64_t connect_timeout, spin;
   pthread_t thread;
   int wake_fd;                  /* eventfd for the thread, ours alone */
@@ -68,10 +67,12 @@ struct sf_consumer
   enum sf_consumer_phase phase;
   struct sf_link *link;
   bool stopping;
+  bool grow;                    /* ask for more when all are held */
   bool waiting_notice;          /* WAITING is to be told */
   bool latency_notice;
   struct sf_latency latency;
-  uint32_t max_held;            /* wanted */
+  uint32_t needed;              /* frames to hold, as the user of this says */
+  uint32_t max_held;            /* frames asked for, which may have grown */
   bool refused_notice;          /* a WANT was refused: FAILED is to be told */
   struct sf_reject refused;
   int error;                    /* of SF_PHASE_FAILED */

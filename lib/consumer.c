@@ -59,7 +59,7 @@ sf_consumer_open (struct sf_consumer **consumer,
   strncpy (c->name, config->name, sizeof (c->name) - 1);
   c->delivery = config->delivery;
   c->grow = config->grow;
-  c->max_held = config->max_held;
+  c->needed = c->max_held = config->max_held;
   c->connect_timeout = config->connect_timeout;
   c->spin = config->spin;
   pthread_mutex_init (&c->lock, NULL);
@@ -352,6 +352,25 @@ take_frame (struct sf_consumer *c, struct sf_link *link,
   return 1;
 }
 
+/* Asks for twice as much, unless the producer has refused to. */
+static bool
+grow (struct sf_consumer *c, uint32_t max_held)
+{
+  uint32_t more = max_held * 2 < SF_MAX_LEASES ? max_held * 2 : SF_MAX_LEASES;
+  bool growing;
+
+  pthread_mutex_lock (&c->lock);
+  growing = c->grow && max_held < SF_MAX_LEASES;
+  if (growing && more > c->max_held)
+    c->max_held = more;
+  else
+    more = 0;
+  pthread_mutex_unlock (&c->lock);
+  if (more > 0)
+    sf_consumer_kick (c);
+  return growing;
+}
+
 /* Too many frames are held to claim another. 1: tell HOLDING; 0: wait. */
 static int
 ask_for_more (struct sf_consumer *c, struct sf_link *link,
@@ -359,11 +378,8 @@ ask_for_more (struct sf_consumer *c, struct sf_link *link,
 {
   uint32_t max_held = sf_load_flag (&link->max_held);
 
-  if (c->grow && max_held < SF_MAX_LEASES) {
-    sf_consumer_want (c, max_held * 2 < SF_MAX_LEASES ? max_held * 2
-        : SF_MAX_LEASES);
+  if (grow (c, max_held))
     return 0;
-  }
   if (link->told_holding)
     return 0;
   link->told_holding = true;
@@ -528,9 +544,13 @@ sf_consumer_want (struct sf_consumer *c, uint32_t max_held)
   bool more;
 
   pthread_mutex_lock (&c->lock);
+  if (max_held > SF_MAX_LEASES)
+    max_held = SF_MAX_LEASES;
   more = max_held > c->max_held;
   if (more)
-    c->max_held = max_held < SF_MAX_LEASES ? max_held : SF_MAX_LEASES;
+    c->max_held = max_held;
+  if (max_held > c->needed)
+    c->needed = max_held;
   pthread_mutex_unlock (&c->lock);
   if (more)
     sf_consumer_kick (c);

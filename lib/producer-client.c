@@ -217,41 +217,18 @@ sf_client_end (struct sf_client *c, uint32_t reason, const char *text)
     remove_client (c);
 }
 
-/* How many frames all clients together may hold, this one with `max_held`. */
-static uint64_t
-promised_locked (struct sf_producer *p, const struct sf_client *but,
-    uint32_t max_held)
-{
-  uint64_t sum = max_held;
-
-  for (struct sf_client * c = p->clients; c != NULL; c = c->next)
-    if (c != but && c->state != SF_CLIENT_GREETING)
-      sum += c->max_held;
-  return sum;
-}
-
 /* Makes room for `max_held` frames in this client's hands. 0 or -errno. */
 static int
 grant (struct sf_client *c, uint32_t max_held, uint64_t * needed)
 {
   struct sf_producer *p = c->producer;
-  uint64_t slot_size, n;
-  uint32_t per_record;
-  int r = 0;
+  uint64_t promised;
+  int r;
 
   pthread_mutex_lock (&p->lock);
-  slot_size = p->slot_size;
-  n = promised_locked (p, c, max_held) + SF_BASE_SLOTS;
-  per_record = p->slots_per_record;
+  promised = sf_producer_promised_locked (p, c) + max_held;
   pthread_mutex_unlock (&p->lock);
-  if (p->fixed_slots != 0)
-    r = n - SF_BASE_SLOTS + 2 <= p->fixed_slots ? 0 : -ENOSPC;
-  else if (slot_size > 0)
-    r = n * per_record > SF_MAX_SLOTS ? -E2BIG
-        : sf_slots_ensure (p->slots, (uint32_t) n * per_record, slot_size,
-        needed);
-  if (r == -ENOSPC)
-    *needed = n - SF_BASE_SLOTS + 2;
+  r = sf_producer_make_room (p, promised, needed);
   if (r < 0)
     return r;
   pthread_mutex_lock (&p->lock);
@@ -260,6 +237,36 @@ grant (struct sf_client *c, uint32_t max_held, uint64_t * needed)
   sf_producer_unlock (p);
   sf_producer_note_progress (p);
   return 0;
+}
+
+static void
+send_grant (struct sf_client *c)
+{
+  struct sf_message msg = {.type = SF_MESSAGE_GRANT,.max_held = c->max_held };
+
+  sf_send (c->fd, &msg, NULL, 0);
+}
+
+/* To make a larger ring takes a while; what the one at hand has to spare is
+ * granted before. */
+static void
+grant_what_is_there (struct sf_client *c, uint32_t max_held)
+{
+  struct sf_producer *p = c->producer;
+  struct sf_slots_state slots;
+  uint64_t spare;
+
+  sf_slots_get_state (p->slots, &slots);
+  pthread_mutex_lock (&p->lock);
+  spare = sf_producer_promised_locked (p, c) + SF_SPARE_SLOTS;
+  spare = slots.n_slots / p->slots_per_record > spare
+      ? slots.n_slots / p->slots_per_record - spare : 0;
+  if (spare > max_held)
+    spare = max_held;
+  if (spare > c->max_held)
+    c->max_held = (uint32_t) spare;
+  pthread_mutex_unlock (&p->lock);
+  send_grant (c);
 }
 
 static void
@@ -451,17 +458,19 @@ handle_hello (struct sf_client *c, const struct sf_hello *hello)
 static void
 handle_want (struct sf_client *c, uint32_t max_held)
 {
-  struct sf_message msg = {.type = SF_MESSAGE_GRANT };
+  struct sf_message msg = {.type = SF_MESSAGE_REJECT };
   uint64_t needed = 0;
-  int r = max_held <= c->max_held ? 0 : grant (c, max_held, &needed);
+  int r;
 
+  if (max_held > c->max_held)
+    grant_what_is_there (c, max_held);
+  r = max_held <= c->max_held ? 0 : grant (c, max_held, &needed);
   if (r < 0) {
-    msg.type = SF_MESSAGE_REJECT;
     explain_grant (c->producer, r, max_held, needed, &msg.reject);
+    sf_send (c->fd, &msg, NULL, 0);
   } else {
-    msg.max_held = c->max_held;
+    send_grant (c);
   }
-  sf_send (c->fd, &msg, NULL, 0);
 }
 
 /* False: the client is gone. */
@@ -510,8 +519,8 @@ sf_client_readable (struct sf_client *c)
 {
   for (int i = 0; i < MESSAGES_PER_TURN; i++) {
     struct sf_message msg;
-    int fds[SF_MESSAGE_MAX_FDS];
-    int r = sf_receive (c->fd, &msg, fds);
+    /* No fds: a client has none to give. */
+    int r = sf_receive (c->fd, &msg, NULL);
 
     if (r == -EAGAIN)
       return;

@@ -99,9 +99,13 @@ sf_producer_unlock (struct sf_producer *p)
 
   p->done = NULL;
   p->need_kick = false;
+  if (done != NULL)
+    sf_ref (&p->n_releasing);
   pthread_mutex_unlock (&p->lock);
   if (kick)
     sf_producer_kick (p);
+  if (done == NULL)
+    return;
   while (done != NULL) {
     struct sf_frame *next = done->next_done;
 
@@ -109,6 +113,9 @@ sf_producer_unlock (struct sf_producer *p)
     free (done);
     done = next;
   }
+  /* Who gave up hope in between tries once more. */
+  sf_add_count (&p->progress, 1);
+  sf_unref_is_last (&p->n_releasing);
 }
 
 /* Fills the ids and the payload. 0 or -ENOMEM. */

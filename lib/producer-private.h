@@ -133,8 +133,10 @@ struct sf_producer
   bool stopping, interrupted;
   uint32_t n_waiting;
   sf_atomic_u32 waiting_hint;   /* n_waiting > 0, for looks without the lock */
+  /* Grows with each slot or frame that has come back, wherever. Without lock. */
+  sf_atomic_u64 progress;
+  sf_atomic_u32 n_releasing;    /* threads between "done" and released */
   bool pooled;                  /* upstream may wait for what clients return */
-  uint64_t progress;
   int64_t last_publish;
   bool ticking;                 /* the thread looks at returns now and then */
   struct sf_client **to_wake;   /* the publisher's, max_clients of them */
@@ -145,8 +147,14 @@ struct sf_producer
 #define SF_GREETING_TIMEOUT (2 * SF_NS_PER_SECOND)
 /* How long to sleep at most while waiting for a client, to judge its progress. */
 #define SF_WAIT_SLICE (SF_NS_PER_SECOND / 20)
-/* Slots beyond what clients may hold: with upstream, in flight, the latest. */
-#define SF_BASE_SLOTS 8u
+/* Slots beyond what clients may hold: with upstream, in flight, the latest, and
+ * what a client that needs many may hold while the ring still grows for it. As
+ * many as fit in the bytes, between the limits. */
+#define SF_BASE_BYTES (UINT64_C (64) << 20)
+#define SF_MIN_BASE_SLOTS 6u
+#define SF_MAX_BASE_SLOTS 16u
+/* Of these, what is needed to keep a stream going at all. */
+#define SF_SPARE_SLOTS 2u
 /* Frames of another producer that a live client may leave unclaimed. */
 #define SF_MAX_FOREIGN_QUEUED 2u
 
@@ -182,6 +190,15 @@ void sf_client_send_segment (struct sf_client *c, uint32_t id);
 bool sf_client_take_sleep (struct sf_client *c);
 void sf_client_wake (struct sf_client *c);
 void sf_client_doom_locked (struct sf_client *c, uint32_t reason);
+
+/* producer.c */
+uint32_t sf_producer_base_slots (uint64_t slot_size);
+/* How many frames all clients (but one) together may hold. */
+uint64_t sf_producer_promised_locked (struct sf_producer *p,
+    const struct sf_client *but);
+/* Sees to it that clients can hold so many frames. As sf_producer_set_format(). */
+int sf_producer_make_room (struct sf_producer *p, uint64_t promised,
+    uint64_t * needed);
 
 /* producer-wait.c */
 /* Takes what the clients returned; the number of frames. */

@@ -45,13 +45,13 @@ sf_producer_set_want_locked (struct sf_producer *p)
 void
 sf_producer_note_progress (struct sf_producer *p)
 {
+  sf_add_count (&p->progress, 1);
   /* Pairs with the fence of the waiter, which counts itself first and looks for
    * a free slot after. */
   sf_fence_store_load ();
   if (sf_load_flag (&p->waiting_hint) == 0)
     return;
   pthread_mutex_lock (&p->lock);
-  p->progress++;
   pthread_cond_broadcast (&p->cond);
   sf_producer_unlock (p);
 }
@@ -59,12 +59,7 @@ sf_producer_note_progress (struct sf_producer *p)
 uint64_t
 sf_producer_token (struct sf_producer *p)
 {
-  uint64_t token;
-
-  pthread_mutex_lock (&p->lock);
-  token = p->progress;
-  pthread_mutex_unlock (&p->lock);
-  return token;
+  return sf_observe_u64 (&p->progress);
 }
 
 /* The live client whose oldest unclaimed frame is the oldest of all. */
@@ -152,6 +147,13 @@ check_held_locked (struct sf_client *c)
 {
   int held = sf_leases_count_held (c->leases);
 
+  /* What it had to return before it could claim that many, it had returned by
+   * then: only what is left after another look at its returns is held. */
+  if (held >= 0 && (uint32_t) held > c->max_held) {
+    held = sf_leases_collect (c->leases, sf_frame_done_locked, c->producer);
+    if (held >= 0)
+      held = (int) c->leases->held.count;
+  }
   if (held < 0 || (uint32_t) held > c->max_held)
     sf_client_doom_locked (c, SF_REASON_VIOLATION);
 }
@@ -161,7 +163,8 @@ static bool
 judge_clients_locked (struct sf_producer *p)
 {
   int64_t now = sf_now ();
-  bool hope = false;
+  /* Frames on their way back are hope enough. */
+  bool hope = sf_observe_u32 (&p->n_releasing) > 0;
 
   for (struct sf_client * c = p->clients; c != NULL; c = c->next) {
     if (c->leases == NULL || c->doomed != 0)
@@ -200,12 +203,12 @@ sleep_locked (struct sf_producer *p, uint64_t token)
   /* The clients see that we want returns, or we see what they returned. */
   sf_fence_store_load ();
   if (sf_producer_collect_locked (p) > 0)
-    p->progress++;
+    sf_add_count (&p->progress, 1);
   if (p->need_kick || p->done != NULL) {
     sf_producer_unlock (p);
     pthread_mutex_lock (&p->lock);
   }
-  if (p->progress == token && !p->interrupted)
+  if (sf_producer_token (p) == token && !p->interrupted)
     cond_wait_locked (p, SF_WAIT_SLICE);
   p->n_waiting--;
   sf_store_flag (&p->waiting_hint, p->n_waiting > 0);
@@ -223,8 +226,8 @@ sf_producer_wait (struct sf_producer *p, uint64_t token)
     bool over;
 
     pthread_mutex_lock (&p->lock);
-    over = sf_producer_collect_locked (p) > 0 || p->progress != token
-        || p->interrupted;
+    over = sf_producer_collect_locked (p) > 0
+        || sf_producer_token (p) != token || p->interrupted;
     r = p->interrupted ? -EINTR : 0;
     sf_producer_unlock (p);
     if (over)
@@ -235,7 +238,7 @@ sf_producer_wait (struct sf_producer *p, uint64_t token)
   hope = judge_clients_locked (p);
   if (p->interrupted)
     r = -EINTR;
-  else if (!hope && p->progress == token)
+  else if (!hope && sf_producer_token (p) == token)
     r = -ENODATA;
   else
     sleep_locked (p, token);

@@ -157,25 +157,68 @@ sf_producer_slots (struct sf_producer *p)
   return p->slots;
 }
 
-/* How many slots there shall be now. */
-static uint32_t
-wanted_slots_locked (const struct sf_producer *p)
+uint32_t
+sf_producer_base_slots (uint64_t slot_size)
 {
-  uint64_t n = SF_BASE_SLOTS;
+  uint64_t n = slot_size > 0 ? SF_BASE_BYTES / slot_size : SF_MIN_BASE_SLOTS;
 
-  if (p->fixed_slots != 0)
-    return p->fixed_slots;
+  return n < SF_MIN_BASE_SLOTS ? SF_MIN_BASE_SLOTS
+      : n > SF_MAX_BASE_SLOTS ? SF_MAX_BASE_SLOTS : (uint32_t) n;
+}
+
+uint64_t
+sf_producer_promised_locked (struct sf_producer *p,
+    const struct sf_client *but)
+{
+  uint64_t sum = 0;
+
   for (struct sf_client * c = p->clients; c != NULL; c = c->next)
-    n += c->max_held;
-  n *= p->slots_per_record;
-  return n < SF_MAX_SLOTS ? (uint32_t) n : SF_MAX_SLOTS;
+    if (c != but && c->state != SF_CLIENT_GREETING)
+      sum += c->max_held;
+  return sum;
+}
+
+static int
+ensure (struct sf_producer *p, uint64_t n, uint64_t slot_size,
+    uint64_t * needed)
+{
+  if (n > SF_MAX_SLOTS)
+    return -E2BIG;
+  return sf_slots_ensure (p->slots, (uint32_t) n, slot_size, needed);
+}
+
+int
+sf_producer_make_room (struct sf_producer *p, uint64_t promised,
+    uint64_t * needed)
+{
+  uint64_t slot_size, each;
+  int r;
+
+  pthread_mutex_lock (&p->lock);
+  slot_size = p->slot_size;
+  each = p->slots_per_record;
+  pthread_mutex_unlock (&p->lock);
+  if (p->fixed_slots != 0 && promised + SF_SPARE_SLOTS > p->fixed_slots) {
+    *needed = promised + SF_SPARE_SLOTS;
+    return -ENOSPC;
+  }
+  if (slot_size == 0)
+    return 0;
+  if (p->fixed_slots != 0)
+    return ensure (p, p->fixed_slots, slot_size, needed);
+  r = ensure (p, (promised + sf_producer_base_slots (slot_size)) * each,
+      slot_size, needed);
+  /* Where max-memory is short, it goes on with the least that can work. */
+  if (r == -E2BIG)
+    r = ensure (p, (promised + SF_SPARE_SLOTS) * each, slot_size, needed);
+  return r;
 }
 
 int
 sf_producer_set_format (struct sf_producer *p, uint64_t slot_size,
     uint32_t per_record, uint64_t * needed)
 {
-  uint32_t n;
+  uint64_t promised;
   int r;
 
   pthread_mutex_lock (&p->lock);
@@ -184,9 +227,9 @@ sf_producer_set_format (struct sf_producer *p, uint64_t slot_size,
   /* It is of the format before, and in the way of the new slots. */
   sf_frame_unref_locked (p, p->latest);
   p->latest = NULL;
-  n = wanted_slots_locked (p);
+  promised = sf_producer_promised_locked (p, NULL);
   sf_producer_unlock (p);
-  r = sf_slots_ensure (p->slots, n, slot_size, needed);
+  r = sf_producer_make_room (p, promised, needed);
   pthread_mutex_lock (&p->lock);
   sf_producer_forget_segments_locked (p);
   sf_producer_unlock (p);

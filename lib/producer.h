@@ -70,7 +70,8 @@ void sf_producer_close (struct sf_producer *producer);
 
 /* Frames of up to `slot_size` bytes follow, and `per_record` slots make up what
  * a client counts as one (1, or the frames of a batch): makes the ring. `needed`
- * as in sf_slots_ensure(), whose errors these are. */
+ * as in sf_slots_ensure(), whose errors these are, and -ENOSPC: the fixed number
+ * of slots is too small for the clients, `needed` slots would do. */
 int sf_producer_set_format (struct sf_producer *producer, uint64_t slot_size,
     uint32_t per_record, uint64_t * needed);
 

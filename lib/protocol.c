@@ -96,7 +96,8 @@ get_u64 (struct reader *r)
   return low | (uint64_t) get_u32 (r) << 32;
 }
 
-/* One string has one encoding: the NUL is there and zeros follow it. */
+/* One string has one encoding: zeros from its NUL on. That there is a NUL is
+ * message_is_valid()'s to check. */
 static void
 get_string (struct reader *r, char *text, size_t capacity)
 {
@@ -106,8 +107,6 @@ get_string (struct reader *r, char *text, size_t capacity)
   if (r->failed)
     return;
   len = strnlen (text, capacity);
-  if (len == capacity)
-    r->failed = true;
   for (size_t i = len; i < capacity; i++)
     if (text[i] != 0)
       r->failed = true;

@@ -17,9 +17,9 @@
 #define F_SEAL_FUTURE_WRITE 0x0010
 #endif
 
-/* One fallocate() starts over when a signal comes; of this much at a time, a
+/* fallocate() may undo its work when a signal comes; of this much at a time, a
  * process with a fast timer signal gets to the end as well. */
-#define RESERVE_STEP (UINT64_C (16) << 20)
+#define RESERVE_STEP (UINT64_C (2) << 20)
 
 static uint64_t
 page_size (void)

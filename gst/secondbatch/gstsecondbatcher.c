@@ -154,6 +154,7 @@ static void
 reset_locked (GstSecondBatcher * self)
 {
   self->open = FALSE;
+  self->started = FALSE;
   self->anchored = FALSE;
   self->clock_offset = 0;
   self->flow = GST_FLOW_OK;

@@ -218,6 +218,7 @@ second_batcher_cut_locked (GstSecondBatcher * self, GPtrArray * pads,
   SecondBatch *batch = NULL;
   guint64 end;
 
+  self->started = TRUE;
   if (self->cut == second_window_start (&self->grid, self->index))
     self->lacking = is_lacking_locked (self, pads);
 

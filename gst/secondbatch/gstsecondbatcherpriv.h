@@ -79,6 +79,7 @@ struct _GstSecondBatcher
   /* State, under lock */
   gboolean running;             /* between start() and stop() */
   gboolean open;                /* window `index` is open */
+  gboolean started;             /* a batch was cut: windows only go forward */
   guint64 index;
   guint64 cut;                  /* start of what is left of the window */
   gboolean lacking;             /* some stream has no frame in the window */
@@ -146,6 +147,8 @@ GstFlowReturn second_batcher_pad_chain (GstPad * pad, GstObject * parent,
     GstBuffer * buffer);
 GstFlowReturn second_batcher_take_queued (GstSecondBatcher * self,
     GPtrArray * pads);
+void second_batcher_open (GstSecondBatcher * self, guint64 pos, gint64 time);
+gboolean second_batcher_is_open (GstSecondBatcher * self);
 void second_batcher_drain (GstSecondBatcher * self, GPtrArray * pads);
 gboolean second_batcher_first_position (GstSecondBatcher * self,
     GPtrArray * pads, guint64 * pos, gint64 * first_time);

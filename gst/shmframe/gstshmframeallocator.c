@@ -147,8 +147,10 @@ mem_share (GstMemory * memory, gssize offset, gssize size)
   return GST_MEMORY_CAST (sub);
 }
 
-/* To ordinary memory: a copy that somebody downstream makes in order to write
- * must not eat slots. */
+/* Received memory is copied to ordinary memory: a copy that somebody downstream
+ * makes in order to write must not eat slots. Memory of our own slots goes to
+ * another one, if there is: video decoders keep what they give out mapped for
+ * writing, so that GStreamer copies it on the way, and the sink need not. */
 static GstMemory *
 mem_copy (GstMemory * memory, gssize offset, gssize size)
 {
@@ -158,7 +160,7 @@ mem_copy (GstMemory * memory, gssize offset, gssize size)
 
   if (size == -1)
     size = (gssize) memory->size > offset ? memory->size - offset : 0;
-  copy = gst_allocator_alloc (NULL, size, NULL);
+  copy = gst_allocator_alloc (memory->allocator, size, NULL);
   if (copy == NULL || !gst_memory_map (copy, &map, GST_MAP_WRITE))
     return copy;
   memcpy (map.data, self->data + memory->offset + offset, size);

@@ -194,9 +194,8 @@ post_open_error (GstShmFrameSink * self, const gchar * path, gint error)
 }
 
 static gboolean
-gst_shm_frame_sink_start (GstBaseSink * sink)
+open_producer (GstShmFrameSink * self)
 {
-  GstShmFrameSink *self = GST_SHM_FRAME_SINK (sink);
   struct sf_producer_config config = {.callbacks =
         gst_shm_frame_sink_callbacks,.user = self
   };
@@ -228,7 +227,7 @@ gst_shm_frame_sink_start (GstBaseSink * sink)
   self->started = FALSE;
   self->lossless = FALSE;
   self->is_batch = FALSE;
-  self->unknown_told = FALSE;
+  self->slots_failed = FALSE;
   gst_video_info_init (&self->info);
   memset (&self->clock, 0, sizeof (self->clock));
   g_rw_lock_writer_lock (&self->producer_lock);
@@ -237,10 +236,9 @@ gst_shm_frame_sink_start (GstBaseSink * sink)
   return TRUE;
 }
 
-static gboolean
-gst_shm_frame_sink_stop (GstBaseSink * sink)
+static void
+close_producer (GstShmFrameSink * self)
 {
-  GstShmFrameSink *self = GST_SHM_FRAME_SINK (sink);
   struct sf_producer *producer = self->producer;
 
   /* Wakes those who wait in the pool, and leaves them ordinary memory. */
@@ -251,7 +249,26 @@ gst_shm_frame_sink_stop (GstBaseSink * sink)
   self->producer = NULL;
   g_rw_lock_writer_unlock (&self->producer_lock);
   sf_producer_close (producer);
-  return TRUE;
+}
+
+/* Not in start(), on whose failure the base class posts a second error that says
+ * nothing. */
+static GstStateChangeReturn
+gst_shm_frame_sink_change_state (GstElement * element,
+    GstStateChange transition)
+{
+  GstShmFrameSink *self = GST_SHM_FRAME_SINK (element);
+  GstStateChangeReturn ret;
+
+  if (transition == GST_STATE_CHANGE_READY_TO_PAUSED
+      && !open_producer (self))
+    return GST_STATE_CHANGE_FAILURE;
+  ret = GST_ELEMENT_CLASS (parent_class)->change_state (element, transition);
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY
+      || (transition == GST_STATE_CHANGE_READY_TO_PAUSED
+          && ret == GST_STATE_CHANGE_FAILURE))
+    close_producer (self);
+  return ret;
 }
 
 static gboolean
@@ -325,7 +342,8 @@ gst_shm_frame_sink_propose_allocation (GstBaseSink * sink, GstQuery * query)
   GstCaps *caps;
 
   gst_query_parse_allocation (query, &caps, &need_pool);
-  if (caps == NULL || !gst_video_info_from_caps (&info, caps))
+  if (caps == NULL || !gst_structure_has_name (gst_caps_get_structure (caps,
+              0), "video/x-raw") || !gst_video_info_from_caps (&info, caps))
     return FALSE;
   if (need_pool) {
     GstBufferPool *pool = gst_shm_frame_pool_new (self->allocator,
@@ -498,10 +516,9 @@ gst_shm_frame_sink_class_init (GstShmFrameSinkClass * klass)
       "Shared memory frame sink", "Sink/Video",
       "Publishes raw video to other processes through shared memory",
       "The gst-shmframe authors");
+  element_class->change_state = gst_shm_frame_sink_change_state;
   element_class->send_event = gst_shm_frame_sink_send_event;
 
-  sink_class->start = gst_shm_frame_sink_start;
-  sink_class->stop = gst_shm_frame_sink_stop;
   sink_class->unlock = gst_shm_frame_sink_unlock;
   sink_class->unlock_stop = gst_shm_frame_sink_unlock_stop;
   sink_class->set_caps = gst_shm_frame_sink_set_caps;

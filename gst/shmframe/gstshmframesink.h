@@ -28,7 +28,7 @@ typedef struct
 /* Locks: the object lock for properties and counts, never held over a call of
  * another object; producer_lock, so that who reads the figures has a producer
  * that is not just being closed. The streaming thread needs neither to use the
- * producer: it lives from start() to stop(). */
+ * producer: it lives from READY to PAUSED and back. */
 struct _GstShmFrameSink
 {
   GstBaseSink parent;
@@ -53,7 +53,7 @@ struct _GstShmFrameSink
   gboolean is_batch;
   gboolean lossless;
   gboolean started;             /* the first frame went, or was waited for */
-  gboolean unknown_told;
+  gboolean slots_failed;        /* told; upstream may try again */
   GstShmFrameClock clock;
   GArray *parts;                /* of struct sf_part, kept for its memory */
   guint8 *body;                 /* SF_MAX_PAYLOAD bytes, likewise */

@@ -37,11 +37,19 @@ gst_shm_frame_sink_make_slots (GstShmFrameSink * self, gsize size,
     if (waited < 0)
       break;
   }
+  if (r < 0 && self->slots_failed)
+    return FALSE;
+  self->slots_failed = r < 0;
   if (r == -E2BIG)
     GST_ELEMENT_ERROR (self, RESOURCE, NO_SPACE_LEFT,
         ("max-memory=%" G_GUINT64_FORMAT " is too small for frames of %"
             G_GSIZE_FORMAT " bytes; raise it to at least %" G_GUINT64_FORMAT
             ".", self->max_memory, size, needed), (NULL));
+  else if (r == -ENOSPC)
+    GST_ELEMENT_ERROR (self, RESOURCE, NO_SPACE_LEFT,
+        ("slots=%u are too few for the clients; raise it to at least %"
+            G_GUINT64_FORMAT ", or leave it at 0.", self->slots, needed),
+        (NULL));
   else if (r < 0)
     GST_ELEMENT_ERROR (self, RESOURCE, NO_SPACE_LEFT,
         ("Cannot make shared memory for frames of %" G_GSIZE_FORMAT
@@ -230,8 +238,8 @@ take_slot (GstShmFrameSink * self, gsize size, struct sf_slot *slot)
   return ret;
 }
 
-/* GStreamer leaves it out where memory is not copied along; here it still holds,
- * since the bytes lie as they did. */
+/* gst_buffer_copy_into() leaves metas about memory behind where it does not copy
+ * the memory itself; but the bytes lie in the slot as they lay before. */
 static void
 copy_video_metas (GstBuffer * to, GstBuffer * from)
 {
@@ -240,15 +248,13 @@ copy_video_metas (GstBuffer * to, GstBuffer * from)
 
   while ((meta = gst_buffer_iterate_meta_filtered (from, &state,
               GST_VIDEO_META_API_TYPE)) != NULL) {
-    GstVideoMeta *m = (GstVideoMeta *) meta;
-    GstVideoMeta *copy = gst_buffer_get_video_meta_id (to, m->id);
+    GstVideoMeta *old = (GstVideoMeta *) meta;
+    GstVideoMeta *new = gst_buffer_add_video_meta_full (to, old->flags,
+        old->format, old->width, old->height, old->n_planes, old->offset,
+        old->stride);
 
-    if (copy != NULL)
-      continue;
-    copy = gst_buffer_add_video_meta_full (to, m->flags, m->format, m->width,
-        m->height, m->n_planes, m->offset, m->stride);
-    copy->id = m->id;
-    copy->alignment = m->alignment;
+    new->id = old->id;
+    new->alignment = old->alignment;
   }
 }
 
@@ -267,9 +273,9 @@ copy_to_slot (GstShmFrameSink * self, GstBuffer * buffer, GstBuffer ** copy)
       size);
   *copy = gst_buffer_new ();
   gst_buffer_copy_into (*copy, buffer, GST_BUFFER_COPY_METADATA, 0, -1);
-  copy_video_metas (*copy, buffer);
   gst_buffer_append_memory (*copy, gst_shm_frame_memory_new_slot (&slot,
           size));
+  copy_video_metas (*copy, buffer);
   GST_OBJECT_LOCK (self);
   self->counts.copied++;
   self->counts.bytes_copied += size;

@@ -300,6 +300,10 @@ failed (GstShmFrameSrc * self, const struct sf_incoming *in)
     GST_ELEMENT_ERROR (self, RESOURCE, NOT_FOUND,
         ("No producer at %s; start one, or raise connect-timeout to wait for "
             "it.", path), (NULL));
+  else if (in->error == -EMFILE || in->error == -ENFILE)
+    GST_ELEMENT_ERROR (self, RESOURCE, OPEN_READ,
+        ("Cannot receive from %s: no file descriptors are left; raise the "
+            "limit (ulimit -n).", path), (NULL));
   else if (in->error == -EACCES || in->error == -EPERM)
     GST_ELEMENT_ERROR (self, RESOURCE, OPEN_READ,
         ("No permission to connect to %s; see socket-mode of shmframesink.",
@@ -364,13 +368,14 @@ handle (GstShmFrameSrc * self, const struct sf_incoming *in,
       return FLOW_NEXT;
     case SF_INCOMING_WAITING:
       GST_ELEMENT_INFO (self, RESOURCE, NOT_FOUND,
-          ("Waiting for a producer at %s.", self->socket_path), (NULL));
+          ("Waiting for a producer at %s.", self->socket_path),
+          ("Waiting for a producer at %s.", self->socket_path));
       return FLOW_NEXT;
     case SF_INCOMING_HOLDING:
       GST_ELEMENT_WARNING (self, RESOURCE, NO_SPACE_LEFT,
-          ("Downstream holds all of max-held=%u frames, so that no other can "
-              "be received; raise max-held, or leave it at 0.",
-              self->max_held), (NULL));
+          ("Downstream holds as many frames as may be held, so that no other "
+              "can be received; raise %s.", self->max_held != 0 ? "max-held"
+              : "max-memory or slots of shmframesink"), (NULL));
       return FLOW_NEXT;
     case SF_INCOMING_DISCONNECTED:
       return disconnected (self, &in->reject);
@@ -395,5 +400,10 @@ gst_shm_frame_src_create (GstPushSrc * src, GstBuffer ** buffer)
     if (r > 0)
       ret = handle (self, &in, buffer);
   }
-  return ret;
+  if (ret != GST_FLOW_ERROR && ret != GST_FLOW_NOT_NEGOTIATED)
+    return ret;
+  /* The error has been posted, with what to do; the base class would add one of
+   * its own that says nothing. Otherwise we stop as it does. */
+  gst_pad_push_event (GST_BASE_SRC_PAD (self), gst_event_new_eos ());
+  return GST_FLOW_FLUSHING;
 }

@@ -326,7 +326,6 @@ pop_error (GstBus * bus)
 
 GST_START_TEST (test_fill_error)
 {
-  static const guint counts[] = { 3, 1 };
   GstBus *bus = gst_bus_new ();
   gchar *text;
   Rig rig;
@@ -335,7 +334,8 @@ GST_START_TEST (test_fill_error)
   gst_element_set_bus (rig.batcher, bus);
   gst_util_set_object_arg (G_OBJECT (rig.batcher), "fill", "error");
   rig_set_caps (&rig, 0, 0, 1);
-  push_counts (&rig, counts, 2);
+  rig_push_n (&rig, 0, 0, 10 * MS, 3);
+  gst_harness_push_event (rig.h[0], gst_event_new_eos ());
   text = pop_error (bus);
   fail_unless (strstr (text, "sink_0 has 3 frames") != NULL, "%s", text);
   g_free (text);

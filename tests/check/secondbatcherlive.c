@@ -28,6 +28,21 @@ crank (Rig * rig, GstClockTime expected)
   gst_object_unref (clock);
 }
 
+/* Time enough for the batcher's thread to do what it should not do */
+static void
+expect_nothing (Rig * rig, guint pending_ids)
+{
+  GstTestClock *clock = gst_harness_get_testclock (rig->h[0]);
+  guint i;
+
+  for (i = 0; i < 10000; i++) {
+    g_thread_yield ();
+    fail_unless_equals_int (gst_harness_buffers_in_queue (rig->h[0]), 0);
+    fail_unless (gst_test_clock_peek_id_count (clock) <= pending_ids);
+  }
+  gst_object_unref (clock);
+}
+
 /* cases 18 and 5: one pad is silent from the start, its caps come much later */
 GST_START_TEST (test_silent_pad)
 {
@@ -236,11 +251,36 @@ GST_START_TEST (test_wait)
   rig_set_caps (&rig, 0, 25, 1);
   rig_set_caps (&rig, 1, 25, 1);
   rig_push_n (&rig, 0, 0, 40 * MS, 26);
+  expect_nothing (&rig, 0);
   clock = gst_harness_get_testclock (rig.h[0]);
   gst_test_clock_set_time (clock, 30 * GST_SECOND);
   gst_object_unref (clock);
   rig_push_n (&rig, 1, 0, 40 * MS, 26);
   rig_expect (&rig, 0, 25, 25);
+  rig_clear (&rig);
+}
+
+GST_END_TEST;
+
+/* A deadline that is already waited for does not count once that is off */
+GST_START_TEST (test_wait_from_now_on)
+{
+  GstTestClock *clock;
+  Rig rig;
+
+  rig_init_live (&rig, 2);
+  rig_push_n (&rig, 0, 0, 40 * MS, 25);
+  crank (&rig, GST_SECOND);
+  rig_expect (&rig, 0, 25, 0);
+  rig_push_n (&rig, 0, GST_SECOND, 40 * MS, 26);
+  clock = gst_harness_get_testclock (rig.h[0]);
+  gst_test_clock_wait_for_next_pending_id (clock, NULL);
+  gst_object_unref (clock);
+  gst_util_set_object_arg (G_OBJECT (rig.batcher), "incomplete", "wait");
+  crank (&rig, 2 * GST_SECOND);
+  expect_nothing (&rig, 0);
+  rig_push_n (&rig, 1, GST_SECOND, 40 * MS, 26);
+  rig_expect (&rig, 1, 25, 25);
   rig_clear (&rig);
 }
 
@@ -311,10 +351,12 @@ add_tests (TCase * tc)
   tcase_add_test (tc, test_silent_pad_with_latency);
   tcase_add_test (tc, test_empty_window);
   tcase_add_test (tc, test_late);
-  tcase_add_test (tc, test_first_frame_at_an_hour);
+  /* which thread is faster decides what the queue must hold */
+  tcase_add_loop_test (tc, test_first_frame_at_an_hour, 0, 20);
   tcase_add_test (tc, test_early_push);
   tcase_add_test (tc, test_latency);
   tcase_add_test (tc, test_wait);
+  tcase_add_test (tc, test_wait_from_now_on);
   tcase_add_test (tc, test_pause_and_reuse);
   tcase_add_test (tc, test_pads_come_and_go);
 }

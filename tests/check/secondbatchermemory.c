@@ -249,17 +249,11 @@ offer_pool (GstPad * pad, GstPadProbeInfo * info, gpointer data)
 {
   GstQuery *query = GST_PAD_PROBE_INFO_QUERY (info);
   Offer *offer = data;
-  GstCaps *caps;
 
   if (GST_QUERY_TYPE (query) != GST_QUERY_ALLOCATION)
     return GST_PAD_PROBE_OK;
-  /* only frames have memory that a slot could be; batches have none */
-  gst_query_parse_allocation (query, &caps, NULL);
-  if (gst_structure_has_name (gst_caps_get_structure (caps, 0),
-          "video/x-raw")) {
-    gst_query_add_allocation_param (query, offer->allocator, NULL);
-    gst_query_add_allocation_pool (query, offer->pool, 64, 3, offer->max);
-  }
+  gst_query_add_allocation_param (query, offer->allocator, NULL);
+  gst_query_add_allocation_pool (query, offer->pool, 64, 3, offer->max);
   return GST_PAD_PROBE_HANDLED;
 }
 

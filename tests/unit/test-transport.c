@@ -147,7 +147,6 @@ test_killed_consumer (void)
 
   place_make (&place);
   check_int (pipe (ready), 0);
-  p = open_producer (place.path, 0, true);
   child = fork ();
   if (child == 0) {
     struct sf_consumer *c = open_consumer (place.path, SF_DELIVERY_AUTO, 4);
@@ -158,6 +157,7 @@ test_killed_consumer (void)
     check_int (write (ready[1], "r", 1), 1);
     pause ();
   }
+  p = open_producer (place.path, 0, true);
   check_int (sf_producer_wait_clients (p, 1), 0);
   for (uint64_t i = 0; i < 4; i++)
     check (send_frame (p, i, true));

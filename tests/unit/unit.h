@@ -1,21 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tests in a row, TAP on stdout. Each runs in a child of its own, so that it may
- * crash, hang or lower its rlimits without harm to the next. Around each one
- * the open fds and the mapped memfds are counted: what it leaves behind is its
- * failure. */
+/* Tests in a row, TAP on stdout. Each is a child that may crash, hang or lower
+ * its rlimits. The fds and mapped memfds it leaves behind are its failure. */
 #ifndef UNIT_H
 #define UNIT_H
 
 #include <dirent.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-/* A test that takes longer hangs. Room for sanitizers on a busy machine. */
-#define UNIT_SECONDS 120
 
 struct unit_test
 {
@@ -26,14 +20,15 @@ struct unit_test
 #define TEST(f) { #f, f }
 
 /* _exit: a failed test is not asked for its leaks as well. */
+static inline void
+unit_fail (const char *file, int line, const char *what)
+{
+  printf ("# %s:%d: %s\n", file, line, what);
+  _exit (1);
+}
+
 #define check(cond) \
-  do { \
-    if (!(cond)) { \
-      printf ("# %s:%d: %s\n", __FILE__, __LINE__, #cond); \
-      fflush (stdout); \
-      _exit (1); \
-    } \
-  } while (0)
+  do { if (!(cond)) unit_fail (__FILE__, __LINE__, #cond); } while (0)
 
 #define check_int(got, want) \
   do { \
@@ -49,8 +44,7 @@ unit_wait_ok (pid_t child)
 {
   int status = -1;
 
-  check_int (waitpid (child, &status, 0), child);
-  check_int (status, 0);
+  check (waitpid (child, &status, 0) == child && status == 0);
 }
 
 static inline int
@@ -59,8 +53,7 @@ unit_count_fds (void)
   DIR *dir = opendir ("/proc/self/fd");
   int n = 0;
 
-  while (readdir (dir))
-    n++;
+  for (; readdir (dir); n++);
   closedir (dir);
   return n;
 }
@@ -78,37 +71,27 @@ unit_count_maps (void)
   return n;
 }
 
-static inline void
-unit_run_in_child (const struct unit_test *test)
-{
-  int fds = unit_count_fds (), maps = unit_count_maps ();
-
-  alarm (UNIT_SECONDS);
-  test->run ();
-  check_int (unit_count_fds (), fds);
-  check_int (unit_count_maps (), maps);
-  exit (0);
-}
-
 #define unit_main(tests) unit_run_all (tests, sizeof tests / sizeof tests[0])
 
 static inline int
 unit_run_all (const struct unit_test *tests, size_t n)
 {
-  int failed = 0;
+  int failed = 0, status = -1;
 
+  setvbuf (stdout, NULL, _IONBF, 0);
   printf ("1..%zu\n", n);
   for (size_t i = 0; i < n; i++) {
-    int status = -1;
-    pid_t child;
+    if (fork () == 0) {
+      int fds = unit_count_fds (), maps = unit_count_maps ();
 
-    fflush (stdout);
-    child = fork ();
-    if (child == 0)
-      unit_run_in_child (&tests[i]);
-    waitpid (child, &status, 0);
-    printf ("%s %zu - %s\n", status == 0 ? "ok" : "not ok", i + 1,
-        tests[i].name);
+      alarm (120);              /* longer: it hangs */
+      tests[i].run ();
+      check_int (unit_count_fds (), fds);
+      check_int (unit_count_maps (), maps);
+      exit (0);
+    }
+    wait (&status);
+    printf ("%sok %zu - %s\n", status ? "not " : "", i + 1, tests[i].name);
     failed += status != 0;
   }
   return failed ? 1 : 0;

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* First byte: the number of fds that came along. The rest: one datagram. What
+ * decodes must encode to the same bytes, and those decode to the same struct. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "fuzz.h"
+#include "protocol.h"
+
+/* Of another version's HELLO, only the start is ours to write. */
+static bool
+is_foreign_hello (const struct sf_message *m)
+{
+  return m->type == SF_MESSAGE_HELLO
+      && (m->hello.version_min > SF_PROTOCOL_VERSION
+      || m->hello.version_max < SF_PROTOCOL_VERSION);
+}
+
+int
+LLVMFuzzerTestOneInput (const uint8_t * data, size_t size)
+{
+  uint8_t bytes[SF_MESSAGE_MAX];
+  struct sf_message m, untouched, again;
+  int n;
+
+  if (size == 0)
+    return 0;
+  memset (&m, 0x5a, sizeof m);
+  untouched = m;
+  if (sf_message_decode (&m, data + 1, size - 1, data[0]) < 0) {
+    require (memcmp (&m, &untouched, sizeof m) == 0);
+    return 0;
+  }
+  n = sf_message_encode (&m, bytes, sizeof bytes);
+  require (n > 0);
+  if (!is_foreign_hello (&m)) {
+    require ((size_t) n == size - 1);
+    require (memcmp (bytes, data + 1, size - 1) == 0);
+  }
+  require (sf_message_decode (&again, bytes, (size_t) n, data[0]) == 0);
+  require (memcmp (&m, &again, sizeof m) == 0);
+  return 0;
+}
