@@ -330,7 +330,7 @@ gst_shm_frame_sink_set_caps (GstBaseSink * sink, GstCaps * caps)
     return FALSE;
   }
   return gst_shm_frame_sink_make_slots (self,
-      GST_VIDEO_INFO_SIZE (&self->info), 1);
+      GST_VIDEO_INFO_SIZE (&self->info), 1) == GST_FLOW_OK;
 }
 
 static gboolean
