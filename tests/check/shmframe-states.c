@@ -234,6 +234,42 @@ GST_START_TEST (test_blocked_in_event)
 
 GST_END_TEST;
 
+/* What pads let through that are not active */
+GST_START_TEST (test_off)
+{
+  GstElement *sink = rig_element ("shmframesink", NULL);
+  GstElement *src = rig_element ("shmframesrc", NULL);
+  GstPad *pad = gst_element_get_static_pad (sink, "sink");
+  GstCaps *caps = rig_caps ("GRAY8", 8, 8);
+  const GstState states[] = { GST_STATE_NULL, GST_STATE_READY };
+
+  for (guint i = 0; i < G_N_ELEMENTS (states); i++) {
+    GstQuery *query = gst_query_new_allocation (caps, TRUE);
+
+    rig_state (sink, states[i]);
+    rig_state (src, states[i]);
+    fail_if (gst_pad_query (pad, query));
+    gst_query_unref (query);
+    gst_pad_send_event (pad, gst_event_new_flush_start ());
+    gst_pad_send_event (pad, gst_event_new_flush_stop (TRUE));
+    gst_element_send_event (sink, gst_event_new_latency (GST_SECOND));
+    gst_element_send_event (src, gst_event_new_flush_start ());
+    gst_element_send_event (src, gst_event_new_flush_stop (TRUE));
+    gst_element_send_event (src, gst_event_new_eos ());
+    fail_unless_equals_int (rig_num_clients (sink), 0);
+    fail_unless_equals_uint64 (rig_stat (sink, "frames"), 0);
+    fail_unless_equals_uint64 (rig_stat (src, "frames"), 0);
+  }
+  rig_state (sink, GST_STATE_NULL);
+  rig_state (src, GST_STATE_NULL);
+  gst_caps_unref (caps);
+  gst_object_unref (pad);
+  gst_object_unref (sink);
+  gst_object_unref (src);
+}
+
+GST_END_TEST;
+
 /* Both elements go on to be what they were after EOS and NULL */
 GST_START_TEST (test_reuse)
 {
@@ -311,6 +347,7 @@ add_tests (TCase * tc)
   tcase_add_loop_test (tc, test_blocked_to_paused, 0,
       G_N_ELEMENTS (sources));
   tcase_add_test (tc, test_blocked_in_event);
+  tcase_add_test (tc, test_off);
   tcase_add_test (tc, test_reuse);
   tcase_add_test (tc, test_producer_leaves_at_eos);
 }
