@@ -138,7 +138,7 @@ push (GstHarness * h, guint number)
 /* Reads the rest of what the slow client gets, and checks how its gaps are
  * told. `last` is the number of the last frame sent. */
 static void
-check_gaps (GstElement * slow, guint last)
+check_gaps (GstElement * slow, guint last, gboolean is_ours)
 {
   guint64 expected = 0, lost = 0, gaps = 0;
   GstElement *src = rig_child (slow, "src");
@@ -149,7 +149,7 @@ check_gaps (GstElement * slow, guint last)
 
     fail_unless (number >= expected, "%" G_GUINT64_FORMAT " came after %"
         G_GUINT64_FORMAT, number, expected - 1);
-    fail_unless (rig_is_frame (buffer, number));
+    fail_unless (!is_ours || rig_is_frame (buffer, number));
     if (number > 0)
       fail_unless (GST_BUFFER_IS_DISCONT (buffer) == (number != expected),
           "frame %" G_GUINT64_FORMAT " came instead of %" G_GUINT64_FORMAT
@@ -192,7 +192,7 @@ check_slow_and_fast (guint n)
   fail_unless_equals_uint64 (rig_stat (rig_child (fast, "src"),
           "frames-lost"), 0);
   fail_unless (rig_stat (h->element, "frames-revoked") > 0);
-  check_gaps (slow, n - 1);
+  check_gaps (slow, n - 1, TRUE);
   rig_stop (fast);
   rig_stop (slow);
   gst_harness_teardown (h);
@@ -242,7 +242,7 @@ GST_START_TEST (test_live_client_of_lossless)
   rig_await_eos (recorder);
   fail_unless_equals_uint64 (rig_stat (rig_child (recorder, "src"),
           "frames"), 2000);
-  check_gaps (preview, 1999);
+  check_gaps (preview, 1999, FALSE);
   rig_stop (preview);
   rig_stop (recorder);
   rig_stop (producer);
