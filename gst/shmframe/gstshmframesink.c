@@ -240,6 +240,7 @@ begin_stream (GstShmFrameSink * self)
   self->slots_failed = FALSE;
   gst_video_info_init (&self->info);
   memset (&self->clock, 0, sizeof (self->clock));
+  gst_shm_frame_allocator_set_off (self->allocator, FALSE);
 }
 
 static void
@@ -270,6 +271,9 @@ gst_shm_frame_sink_change_state (GstElement * element,
     return GST_STATE_CHANGE_FAILURE;
   if (transition == GST_STATE_CHANGE_READY_TO_PAUSED)
     begin_stream (self);
+  /* unlock() only passes by, and upstream cannot stop while it waits for us. */
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY)
+    gst_shm_frame_allocator_set_off (self->allocator, TRUE);
   ret = GST_ELEMENT_CLASS (parent_class)->change_state (element, transition);
   if (transition == GST_STATE_CHANGE_PAUSED_TO_READY)
     sf_producer_end_stream (self->producer);
