@@ -82,7 +82,7 @@ struct sf_consumer
   uint64_t last_producer_id, last_seq;
   bool have_last;
   uint64_t connections;
-  sf_atomic_u64 frames, revoked;
+  sf_atomic_u64 frames, lost;
   /* The streaming thread's. */
   struct sf_incoming_part *parts;
   uint32_t parts_room;

@@ -306,19 +306,22 @@ resolve (struct sf_consumer *c, struct sf_link *link,
   return 0;
 }
 
-/* Did we have this frame before the connection broke? */
-static bool
-is_repeated (struct sf_consumer *c, const struct sf_link *link, uint64_t seq)
+/* Takes note of the frame. -1: we had it before the connection broke; otherwise
+ * how many frames since the last one were lost to us. */
+static int64_t
+note_seq (struct sf_consumer *c, const struct sf_link *link, uint64_t seq)
 {
-  bool repeated = c->have_last && c->last_producer_id == link->producer_id
-      && seq <= c->last_seq;
+  int64_t lost = 0;
 
-  if (!repeated) {
-    c->have_last = true;
-    c->last_producer_id = link->producer_id;
-    c->last_seq = seq;
+  if (c->have_last && c->last_producer_id == link->producer_id) {
+    if (seq <= c->last_seq)
+      return -1;
+    lost = (int64_t) (seq - c->last_seq - 1);
   }
-  return repeated;
+  c->have_last = true;
+  c->last_producer_id = link->producer_id;
+  c->last_seq = seq;
+  return lost;
 }
 
 /* One FRAME record: claim it, unless the producer has taken it back. 1, 0 (go
@@ -328,18 +331,18 @@ take_frame (struct sf_consumer *c, struct sf_link *link,
     const struct sf_record_header *record, struct sf_incoming *in)
 {
   uint64_t seen;
+  int64_t lost;
   int r;
 
   if (record->lease >= SF_MAX_LEASES)
     return -EPROTO;
   if (!sf_decide_u64 (&link->ring.page->lease[record->lease],
           SF_LEASE_WORD (record->lease_stamp, SF_LEASE_ANNOUNCED),
-          SF_LEASE_WORD (record->lease_stamp, SF_LEASE_CLAIMED), &seen)) {
-    sf_add_count (&c->revoked, 1);
+          SF_LEASE_WORD (record->lease_stamp, SF_LEASE_CLAIMED), &seen))
     return 0;
-  }
   r = resolve (c, link, record, in);
-  if (r < 0 || is_repeated (c, link, record->seq)) {
+  lost = r < 0 ? 0 : note_seq (c, link, record->seq);
+  if (r < 0 || lost < 0) {
     if (in->lease != NULL)
       sf_lease_unref (in->lease);
     in->lease = NULL;
@@ -347,7 +350,8 @@ take_frame (struct sf_consumer *c, struct sf_link *link,
   }
   in->kind = SF_INCOMING_FRAME;
   in->seq = record->seq;
-  in->discont = (record->flags & SF_RECORD_AFTER_DROP) != 0;
+  in->discont = lost > 0;
+  sf_add_count (&c->lost, (uint64_t) lost);
   sf_add_count (&c->frames, 1);
   return 1;
 }
@@ -593,7 +597,7 @@ sf_consumer_get_stats (struct sf_consumer *c, struct sf_consumer_stats *stats)
   stats->connections = c->connections;
   pthread_mutex_unlock (&c->lock);
   stats->frames = sf_load_hint (&c->frames);
-  stats->revoked = sf_load_hint (&c->revoked);
+  stats->lost = sf_load_hint (&c->lost);
   if (link == NULL)
     return;
   stats->connected = true;

@@ -86,7 +86,6 @@ struct sf_client
   uint32_t wish;                /* enum sf_delivery */
   uint32_t max_held;
   bool overflowed;
-  bool after_drop;
   int64_t last_progress;
   uint64_t frames, dropped;
   uint64_t last_seq;            /* of the frame announced last */

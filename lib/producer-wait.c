@@ -111,7 +111,6 @@ revoke_one_locked (struct sf_producer *p)
       sf_client_doom_locked (c, SF_REASON_VIOLATION);
     } else if (r > 0) {
       c->dropped++;
-      c->after_drop = true;
       p->stats.revoked++;
       return true;
     }
