@@ -8,7 +8,8 @@
  *   3. sf_producer.lock     (all fields below that do not say otherwise)
  *   4. sf_slots' lock       (a leaf)
  * No lock is held over a system call that does I/O, nor over a callback, nor
- * over a frame's release: released frames are gathered in `done` and run after.
+ * over a frame's release: released frames are gathered in `done` and run after,
+ * by whoever drops the lock with sf_producer_unlock() next.
  *
  * Threads: the control thread alone makes, removes and closes clients. The
  * publisher (one thread at a time) sends SEGMENT messages to a client that lacks
@@ -141,7 +142,6 @@ struct sf_producer
   sf_atomic_u64 progress;
   sf_atomic_u32 n_releasing;    /* threads between "done" and released */
   bool pooled;                  /* upstream may wait for what clients return */
-  int64_t last_publish;
   bool ticking;                 /* the thread looks at returns now and then */
   struct sf_client **to_wake;   /* the publisher's, max_clients of them */
   struct sf_producer_stats stats;
@@ -206,7 +206,8 @@ int sf_producer_make_room_locked (struct sf_producer *p, uint64_t promised,
     uint64_t * needed);
 
 /* producer-wait.c */
-/* Takes what the clients returned; the number of frames. */
+/* Takes what the client, or all of them, returned; the number of frames. */
+int sf_client_collect_locked (struct sf_client *c);
 int sf_producer_collect_locked (struct sf_producer *p);
 void sf_producer_set_want_locked (struct sf_producer *p);
 void sf_producer_note_progress (struct sf_producer *p);
