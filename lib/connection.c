@@ -13,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "hooks.h"
+
 /* More clients than this between two looks of the producer wait for a retry. */
 #define BACKLOG 128
 
@@ -180,6 +182,7 @@ set_up_file (struct sf_listener *l, mode_t mode)
     return -errno;
   l->dev = st.st_dev;
   l->ino = st.st_ino;
+  SF_HOOK ("bound");
   return listen (l->fd, BACKLOG) < 0 ? -errno : 0;
 }
 

@@ -338,6 +338,7 @@ take_frame (struct sf_consumer *c, struct sf_link *link,
     sf_add_count (&c->revoked, 1);
     return 0;
   }
+  SF_HOOK ("claimed");
   r = resolve (c, link, record, in);
   if (r < 0 || is_repeated (c, link, record->seq)) {
     if (in->lease != NULL)
@@ -378,6 +379,7 @@ ask_for_more (struct sf_consumer *c, struct sf_link *link,
 {
   uint32_t max_held = sf_load_flag (&link->max_held);
 
+  SF_HOOK ("full");
   if (grow (c, max_held))
     return 0;
   if (link->told_holding)

@@ -247,6 +247,8 @@ sf_client_send_segment (struct sf_client *c, uint32_t id)
   sf_segment_describe (segment, id, &msg.segment);
   fds[0] = segment->shm.fd;
   fds[1] = segment->guard_fd;
+  if (segment->guard_fd >= 0)
+    SF_HOOK ("relay-segment");
   r = sf_send (c->fd, &msg, fds, segment->guard_fd >= 0 ? 2 : 1);
 
   sf_segment_unref (segment);

@@ -262,6 +262,8 @@ sf_producer_publish (struct sf_producer *p, const struct sf_publication *pub)
     return r;
   }
   send_segments (p, frame);
+  if (frame->foreign)
+    SF_HOOK ("relay");
   r = everybody_has_room_locked (p, frame->payload_size, true);
   if (r < 0) {
     frame_discard_locked (p, frame);
@@ -286,6 +288,7 @@ sf_producer_publish (struct sf_producer *p, const struct sf_publication *pub)
     }
   }
   sf_producer_unlock (p);
+  SF_HOOK ("announced");
   wake_gathered (p, n);
   return r;
 }

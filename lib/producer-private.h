@@ -18,6 +18,7 @@
 #include <pthread.h>
 
 #include "futex.h"
+#include "hooks.h"
 #include "leases.h"
 #include "producer.h"
 #include "ring.h"

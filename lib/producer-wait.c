@@ -235,6 +235,7 @@ sf_producer_wait (struct sf_producer *p, uint64_t token)
     sf_spin_pause ();
   }
   pthread_mutex_lock (&p->lock);
+  SF_HOOK ("full");
   hope = judge_clients_locked (p);
   if (p->interrupted)
     r = -EINTR;
