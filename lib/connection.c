@@ -183,7 +183,12 @@ set_up_file (struct sf_listener *l, mode_t mode)
   l->dev = st.st_dev;
   l->ino = st.st_ino;
   SF_HOOK ("bound");
-  return listen (l->fd, BACKLOG) < 0 ? -errno : 0;
+  if (listen (l->fd, BACKLOG) < 0)
+    return -errno;
+  /* Who watches the folder was woken by the file, and refused until now: its
+   * attributes change once more. Without that it tries again later. */
+  utimensat (AT_FDCWD, l->path, NULL, AT_SYMLINK_NOFOLLOW);
+  return 0;
 }
 
 static int
