@@ -86,8 +86,13 @@ static int
 write_locked (struct sf_client *c, struct sf_record_header *record,
     const void *payload, uint32_t size)
 {
-  int r = sf_ring_write (&c->ring, record, payload, size);
+  int r;
 
+  /* It had nothing left to read: its time to make progress begins now. What it
+   * holds does not count, a sink may keep the last frame for good. */
+  if (c->ring.read_pos == c->ring.head)
+    c->last_progress = sf_now ();
+  r = sf_ring_write (&c->ring, record, payload, size);
   if (r == -EPROTO)
     violated_locked (c);
   else if (r < 0)
@@ -138,8 +143,6 @@ sf_client_announce_locked (struct sf_client *c, struct sf_frame *frame)
   if (!lossless && frame->foreign)
     while (c->leases->unclaimed.count >= SF_MAX_FOREIGN_QUEUED
         && revoke_locked (c) > 0);
-  if (c->leases->unclaimed.count == 0)
-    c->last_progress = sf_now ();
   if (c->leases->n_free == 0)
     revoke_locked (c);
   if (sf_leases_give (c->leases, frame, &record) < 0) {

@@ -49,11 +49,68 @@ test_connects_when_listening (void)
   place_remove (&place);
 }
 
+static struct sf_producer *
+open_impatient (const char *path, int64_t timeout)
+{
+  struct sf_producer_config config = {.path = path,.mode = 0600,.max_clients =
+        16,.max_memory = UINT64_C (1) << 28,.client_timeout = timeout
+  };
+  struct sf_producer *p;
+  uint64_t needed;
+
+  check_int (sf_producer_open (&p, &config), 0);
+  sf_producer_set_delivery (p, false, true, 0, UINT64_MAX);
+  check_int (sf_producer_set_format (p, FRAME_BYTES, 1, &needed), 0);
+  return p;
+}
+
+/* A client that keeps the last frame, as a video sink does, while nothing comes,
+ * has not been slow when the next burst finds it asleep. */
+static void
+test_idle_is_not_slow (void)
+{
+  struct place place;
+  struct sf_producer *p;
+  struct sf_consumer *c;
+  struct sf_incoming in;
+  struct sf_producer_stats stats;
+  struct sf_lease *kept;
+  struct sf_slot slot;
+  uint64_t token, n = 1;
+
+  place_make (&place);
+  p = open_impatient (place.path, 200 * MS);
+  c = open_consumer (place.path, SF_DELIVERY_AUTO, 4);
+  next_of (c, &in, SF_INCOMING_CONNECTED);
+  check_int (sf_producer_wait_clients (p, 1), 0);
+  check (send_frame (p, 0, true));
+  next_of (c, &in, SF_INCOMING_FRAME);
+  kept = in.lease;
+  usleep (300000);
+  while (sf_producer_poll_slot (p, FRAME_BYTES, 0) == 0)
+    check (send_frame (p, n++, false));
+  token = sf_producer_token (p);
+  check_int (sf_producer_take_slot (p, FRAME_BYTES, 0, &slot), -EAGAIN);
+  check_int (sf_producer_wait (p, token), 0);
+  usleep (20000);
+  sf_producer_get_stats (p, &stats);
+  check_int (stats.clients_evicted, 0);
+  for (uint64_t i = 1; i < n; i++) {
+    next_of (c, &in, SF_INCOMING_FRAME);
+    check_int (check_frame (&in), i);
+    sf_lease_unref (in.lease);
+  }
+  sf_lease_unref (kept);
+  sf_consumer_close (c);
+  sf_producer_close (p);
+  place_remove (&place);
+}
+
 int
 main (void)
 {
   static const struct unit_test tests[] = {
-    TEST (test_connects_when_listening),
+    TEST (test_connects_when_listening), TEST (test_idle_is_not_slow),
   };
 
   return unit_main (tests);
