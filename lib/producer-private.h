@@ -139,6 +139,7 @@ struct sf_producer
   sf_atomic_u32 n_releasing;    /* threads between "done" and released */
   bool pooled;                  /* upstream may wait for what clients return */
   int64_t last_publish;
+  int64_t last_judged;          /* when clients were looked at for progress */
   bool ticking;                 /* the thread looks at returns now and then */
   struct sf_client **to_wake;   /* the publisher's, max_clients of them */
   struct sf_producer_stats stats;

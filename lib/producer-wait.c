@@ -158,6 +158,22 @@ check_held_locked (struct sf_client *c)
     sf_client_doom_locked (c, SF_REASON_VIOLATION);
 }
 
+/* Only time in which it was waited for counts against a client: not that in
+ * which nobody waited, nor that in which this process did not run. Of what lies
+ * between two looks, no more than two slices. */
+static void
+forgive_absence_locked (struct sf_producer *p, int64_t now)
+{
+  int64_t absent = now - p->last_judged - 2 * SF_WAIT_SLICE;
+
+  p->last_judged = now;
+  if (absent <= 0)
+    return;
+  for (struct sf_client * c = p->clients; c != NULL; c = c->next)
+    c->last_progress = now - c->last_progress > absent
+        ? c->last_progress + absent : now;
+}
+
 /* Dooms those that stand still. False if nobody has anything to give back. */
 static bool
 judge_clients_locked (struct sf_producer *p)
@@ -166,6 +182,7 @@ judge_clients_locked (struct sf_producer *p)
   /* Frames on their way back are hope enough. */
   bool hope = sf_observe_u32 (&p->n_releasing) > 0;
 
+  forgive_absence_locked (p, now);
   for (struct sf_client * c = p->clients; c != NULL; c = c->next) {
     if (c->leases == NULL || c->doomed != 0)
       continue;

@@ -64,6 +64,27 @@ open_impatient (const char *path, int64_t timeout)
   return p;
 }
 
+/* Publishes until a slot would have to be waited for; the number of frames. */
+static uint64_t
+fill_ring (struct sf_producer *p, uint64_t first)
+{
+  uint64_t n = 0;
+
+  while (sf_producer_poll_slot (p, FRAME_BYTES, 0) == 0)
+    check (send_frame (p, first + n++, false));
+  return n;
+}
+
+static uint64_t
+count_evicted (struct sf_producer *p)
+{
+  struct sf_producer_stats stats;
+
+  usleep (20000);               /* the control thread does it */
+  sf_producer_get_stats (p, &stats);
+  return stats.clients_evicted;
+}
+
 /* A client that keeps the last frame, as a video sink does, while nothing comes,
  * has not been slow when the next burst finds it asleep. */
 static void
@@ -73,10 +94,8 @@ test_idle_is_not_slow (void)
   struct sf_producer *p;
   struct sf_consumer *c;
   struct sf_incoming in;
-  struct sf_producer_stats stats;
   struct sf_lease *kept;
-  struct sf_slot slot;
-  uint64_t token, n = 1;
+  uint64_t n;
 
   place_make (&place);
   p = open_impatient (place.path, 200 * MS);
@@ -87,15 +106,10 @@ test_idle_is_not_slow (void)
   next_of (c, &in, SF_INCOMING_FRAME);
   kept = in.lease;
   usleep (300000);
-  while (sf_producer_poll_slot (p, FRAME_BYTES, 0) == 0)
-    check (send_frame (p, n++, false));
-  token = sf_producer_token (p);
-  check_int (sf_producer_take_slot (p, FRAME_BYTES, 0, &slot), -EAGAIN);
-  check_int (sf_producer_wait (p, token), 0);
-  usleep (20000);
-  sf_producer_get_stats (p, &stats);
-  check_int (stats.clients_evicted, 0);
-  for (uint64_t i = 1; i < n; i++) {
+  n = fill_ring (p, 1);
+  check_int (sf_producer_wait (p, sf_producer_token (p)), 0);
+  check_int (count_evicted (p), 0);
+  for (uint64_t i = 1; i <= n; i++) {
     next_of (c, &in, SF_INCOMING_FRAME);
     check_int (check_frame (&in), i);
     sf_lease_unref (in.lease);
@@ -106,11 +120,45 @@ test_idle_is_not_slow (void)
   place_remove (&place);
 }
 
+/* A producer that was stopped, and not its client, has waited for nobody. Then
+ * it does wait, in vain. */
+static void
+test_absence_does_not_count (void)
+{
+  struct place place;
+  struct sf_producer *p;
+  struct sf_consumer *c;
+  struct sf_incoming in;
+  int64_t began;
+
+  place_make (&place);
+  p = open_impatient (place.path, 200 * MS);
+  c = open_consumer (place.path, SF_DELIVERY_AUTO, 4);
+  next_of (c, &in, SF_INCOMING_CONNECTED);
+  check_int (sf_producer_wait_clients (p, 1), 0);
+  fill_ring (p, 0);
+  at_step = "full";
+  hold_up = 300 * MS;
+  check_int (sf_producer_wait (p, sf_producer_token (p)), 0);
+  at_step = "";
+  check_int (n_held_up, 1);
+  check_int (count_evicted (p), 0);
+  began = sf_now ();
+  while (count_evicted (p) == 0) {
+    check (sf_now () - began < 1000 * MS);
+    sf_producer_wait (p, sf_producer_token (p));
+  }
+  sf_consumer_close (c);
+  sf_producer_close (p);
+  place_remove (&place);
+}
+
 int
 main (void)
 {
   static const struct unit_test tests[] = {
     TEST (test_connects_when_listening), TEST (test_idle_is_not_slow),
+    TEST (test_absence_does_not_count),
   };
 
   return unit_main (tests);
