@@ -207,6 +207,9 @@ int sf_producer_make_room (struct sf_producer *p, uint64_t promised,
 int sf_producer_collect_locked (struct sf_producer *p);
 void sf_producer_set_want_locked (struct sf_producer *p);
 void sf_producer_note_progress (struct sf_producer *p);
+/* Where nothing is published because a client keeps what upstream needs, nobody
+ * waits for that client in sf_producer_wait(): the control thread judges. */
+void sf_producer_judge_unasked_locked (struct sf_producer *p);
 
 /* producer-client.c: the control thread's */
 void sf_client_accept (struct sf_producer *p, int fd,

@@ -201,6 +201,33 @@ judge_clients_locked (struct sf_producer *p)
   return hope;
 }
 
+/* Frames of a client's queue that somebody misses who never waits here: another
+ * producer (relay), or upstream's pool. */
+static bool
+keeps_borrowed_locked (const struct sf_client *c)
+{
+  const struct sf_frame *oldest;
+
+  if (c->state != SF_CLIENT_ACTIVE || c->leases->unclaimed.count == 0
+      || !sf_client_is_lossless_locked (c))
+    return false;
+  oldest = c->leases->entry[c->leases->unclaimed.first].frame;
+  return oldest->foreign || c->producer->pooled;
+}
+
+void
+sf_producer_judge_unasked_locked (struct sf_producer *p)
+{
+  bool missed = false;
+
+  if (sf_now () - p->last_publish < SF_WAIT_SLICE)
+    return;
+  for (struct sf_client * c = p->clients; c != NULL && !missed; c = c->next)
+    missed = keeps_borrowed_locked (c);
+  if (missed)
+    judge_clients_locked (p);
+}
+
 static void
 cond_wait_locked (struct sf_producer *p, int64_t ns)
 {

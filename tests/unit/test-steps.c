@@ -153,12 +153,86 @@ test_absence_does_not_count (void)
   place_remove (&place);
 }
 
+static void
+release_lease (void *lease, bool abandoned)
+{
+  if (abandoned)
+    sf_lease_abandon (lease);
+  sf_lease_unref (lease);
+}
+
+static void
+pass_on (struct sf_producer *p, const struct sf_incoming *in)
+{
+  struct sf_part part = {.segment = in->parts[0].segment,.slot =
+        in->parts[0].slot,.size = in->parts[0].size
+  };
+  struct sf_publication pub = {.parts = &part,.n_parts = 1,.body =
+        in->body,.body_size = in->body_size,.release = release_lease,.user =
+        in->lease
+  };
+
+  check_int (sf_producer_publish (p, &pub), 0);
+}
+
+/* Passes the next frame of `c` on to the clients of `p`. False: none came. */
+static bool
+relay_frame (struct sf_consumer *c, struct sf_producer *p, int64_t timeout)
+{
+  struct sf_incoming in;
+  int64_t until = sf_now () + timeout;
+
+  do {
+    if (sf_now () > until)
+      return false;
+    if (sf_consumer_next (c, &in, until - sf_now ()) != 1)
+      return false;
+  } while (in.kind != SF_INCOMING_FRAME);
+  pass_on (p, &in);
+  return true;
+}
+
+/* A client of a relay that does not read keeps the frames of the relay's origin.
+ * The relay gets no more of them, so it never publishes and never waits: it has
+ * to give that client up all the same, before it is itself given up. */
+static void
+test_relay_gives_up_slow_client (void)
+{
+  struct place origin, hop;
+  struct sf_producer *p, *q;
+  struct sf_consumer *c, *slow;
+  struct sf_incoming in;
+
+  place_make (&origin);
+  place_make (&hop);
+  p = open_impatient (origin.path, 0);
+  q = open_impatient (hop.path, 200 * MS);
+  c = open_consumer (origin.path, SF_DELIVERY_AUTO, 4);
+  slow = open_consumer (hop.path, SF_DELIVERY_AUTO, 4);
+  next_of (slow, &in, SF_INCOMING_CONNECTED);
+  check_int (sf_producer_wait_clients (p, 1), 0);
+  check_int (sf_producer_wait_clients (q, 1), 0);
+  for (uint64_t i = 0; i < 8; i++)
+    check (send_frame (p, i, false));
+  for (int i = 0; i < 4; i++)
+    check (relay_frame (c, q, LONG));
+  check (relay_frame (c, q, 1000 * MS));
+  check_int (count_evicted (q), 1);
+  sf_consumer_close (slow);
+  sf_producer_close (q);
+  sf_consumer_close (c);
+  sf_producer_close (p);
+  place_remove (&origin);
+  place_remove (&hop);
+}
+
 int
 main (void)
 {
   static const struct unit_test tests[] = {
     TEST (test_connects_when_listening), TEST (test_idle_is_not_slow),
     TEST (test_absence_does_not_count),
+    TEST (test_relay_gives_up_slow_client),
   };
 
   return unit_main (tests);
