@@ -96,35 +96,48 @@ try_steps (struct driver *d)
 }
 
 static int
-behind (const struct driver *d, uint64_t order)
+behind (const struct driver *d, unsigned but, uint64_t order)
 {
   for (unsigned i = 1; i < N_SEATS; i++)
-    if (d->seats->seat[i].order < order)
+    if (i != but && d->seats->seat[i].order < order)
       return (int) i;
   return -1;
 }
 
-/* Left alone, everybody gets what the producer sends. */
+/* Everybody, `but` one, gets what the producer sends from now on. */
+static void
+check_progress (struct driver *d, unsigned but)
+{
+  int64_t until = sf_now () + SETTLE_NS;
+  uint64_t order = d->seats->seat[ORIGIN].order + 1;
+  int i;
+
+  while ((i = behind (d, but, order)) >= 0 && d->failures == 0) {
+    turn (d);
+    if (sf_now () > until)
+      complain (d, "seat %d is left without frames at %llx; the origin is at "
+          "%llx", i, (unsigned long long) d->seats->seat[i].order,
+          (unsigned long long) d->seats->seat[ORIGIN].order);
+  }
+}
+
+/* Left alone, everybody gets on; and so do the others when one is stopped for
+ * longer than anybody waits for it. */
 static void
 check_flow (struct driver *d)
 {
-  int64_t until = sf_now () + SETTLE_NS;
-  uint64_t order;
-  int i;
+  unsigned stopped = FIRST_CONSUMER + random_below (&d->seed, N_CONSUMERS);
 
   settle (d);
   turns (d, 100 * MS);
   settle (d);
-  order = d->seats->seat[ORIGIN].order + 1;
-  /* A hook that was still to come may have started it anew. */
-  while ((i = behind (d, order)) >= 0 && d->failures == 0) {
-    turn (d);
-    if (sf_now () > until) {
-      complain (d, "seat %d is left without frames at %llx; the origin is at "
-          "%llx", i, (unsigned long long) d->seats->seat[i].order,
-          (unsigned long long) d->seats->seat[ORIGIN].order);
-    }
-  }
+  check_progress (d, ORIGIN);
+  if (d->process[stopped].state != STATE_RUNS)
+    return;
+  do_stop (d, stopped, 2 * SETTLE_NS);
+  turns (d, 2 * CLIENT_TIMEOUT_MS * MS);
+  check_progress (d, stopped);
+  settle (d);
 }
 
 /* Everybody but the producer goes, the hard way: it keeps nothing of them. */
