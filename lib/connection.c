@@ -25,6 +25,10 @@
 /* What fits into the room, which is rounded up, may be one more. */
 #define CONTROL_MAX_FDS ((CONTROL_SIZE - CMSG_LEN (0)) / sizeof (int))
 
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83
+#endif
+
 _Static_assert (sizeof ((struct sockaddr_un *) 0)->sun_path
     == sizeof ((struct sf_listener *) 0)->path, "a path fits both or neither");
 
@@ -217,6 +221,18 @@ listen_at_name (struct sf_listener *l, const struct sockaddr_un *address,
   return 0;
 }
 
+/* Clients have no fds to send, and to close one can take for ever (a TCP socket
+ * that lingers, a file of a FUSE mount). Linux 6.16 lets us say so, and accepted
+ * sockets inherit it; before, only what close() flushes is avoided, by
+ * sf_receive() without room for fds. */
+static void
+refuse_fds (int fd)
+{
+  const int off = 0;
+
+  setsockopt (fd, SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof off);
+}
+
 int
 sf_listener_open (struct sf_listener *listener, const char *path, mode_t mode)
 {
@@ -232,6 +248,7 @@ sf_listener_open (struct sf_listener *listener, const char *path, mode_t mode)
   l.fd = new_socket ();
   if (l.fd < 0)
     return l.fd;
+  refuse_fds (l.fd);
   err = l.abstract ? listen_at_name (&l, &address, len)
       : listen_at_path (&l, &address, len, mode);
   if (err < 0) {

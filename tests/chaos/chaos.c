@@ -55,8 +55,10 @@ cycle (struct driver *d)
     return;
   else if (dice < 8)
     do_stop (d, i, stop_time (d, i));
-  else
+  else if (d->seats->seat[i].ready == d->seats->seat[i].life)
     do_leave (d, i);
+  else
+    return;                     /* it does not hear SIGTERM yet */
   d->cycles++;
 }
 

@@ -9,8 +9,8 @@
 #define MS (SF_NS_PER_SECOND / 1000)
 
 /* The step at which to wait, and for how long. */
-static const char *at_step = "";
-static int64_t hold_up;
+static const char *_Atomic at_step = "";
+static _Atomic int64_t hold_up;
 static _Atomic int n_held_up;
 
 void
