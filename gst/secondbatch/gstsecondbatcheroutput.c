@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* From a cut batch to caps, buffer and message; source pad's task */
 #include "gstsecondbatcherpriv.h"
-#include "gstsecondbatchmeta.h"
+#include "gstsecondbatchview.h"
 
 static SecondShare *
 share_at (const SecondBatch * batch, guint i)
@@ -46,6 +46,20 @@ set_counts (GstStructure * s, guint stream, const SecondShare * share)
 }
 
 static void
+set_stride (GstStructure * s, guint stream, GstBufferList * list)
+{
+  const guint8 *base;
+  guint64 stride;
+  gboolean contiguous = gst_second_batch_find_stride (list, &base, &stride);
+  gchar name[32];
+
+  gst_structure_set (s, field_name (name, "contiguous", stream),
+      G_TYPE_BOOLEAN, contiguous, NULL);
+  gst_structure_set (s, field_name (name, "frame-stride", stream),
+      G_TYPE_UINT64, contiguous ? stride : G_GUINT64_CONSTANT (0), NULL);
+}
+
+static void
 set_share (GstStructure * s, guint stream, const SecondShare * share)
 {
   const SecondFormat *format = share->format;
@@ -61,10 +75,7 @@ set_share (GstStructure * s, guint stream, const SecondShare * share)
   gst_structure_set (s, field_name (name, "stream-id", stream),
       G_TYPE_STRING, format->stream_id, NULL);
   set_counts (s, stream, share);
-  gst_structure_set (s, field_name (name, "contiguous", stream),
-      G_TYPE_BOOLEAN, FALSE, NULL);
-  gst_structure_set (s, field_name (name, "frame-stride", stream),
-      G_TYPE_UINT64, G_GUINT64_CONSTANT (0), NULL);
+  set_stride (s, stream, share->list);
 }
 
 static GstBuffer *
