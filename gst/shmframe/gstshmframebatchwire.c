@@ -91,6 +91,23 @@ put_field (GQuark id, const GValue * value, gpointer user)
   return self->ok;
 }
 
+/* The memory that output=memory adds shows the frames, which cross by themselves;
+ * the batch crosses without. */
+static gboolean
+put_head_buffer (GstByteWriter * w, GArray * parts, GstBuffer * batch)
+{
+  GstBuffer *head;
+  gboolean ok;
+
+  if (gst_buffer_n_memory (batch) == 0)
+    return gst_shm_frame_wire_put_buffer (w, parts, batch);
+  head = gst_buffer_new ();
+  gst_buffer_copy_into (head, batch, GST_BUFFER_COPY_METADATA, 0, -1);
+  ok = gst_shm_frame_wire_put_buffer (w, parts, head);
+  gst_buffer_unref (head);
+  return ok;
+}
+
 gboolean
 gst_shm_frame_wire_put_batch (GstByteWriter * w, GArray * parts,
     GstBuffer * batch)
@@ -99,7 +116,7 @@ gst_shm_frame_wire_put_batch (GstByteWriter * w, GArray * parts,
   Writer self = {.w = w,.parts = parts,.ok = TRUE };
   guint at, end;
 
-  if (structure == NULL || !gst_shm_frame_wire_put_buffer (w, parts, batch))
+  if (structure == NULL || !put_head_buffer (w, parts, batch))
     return FALSE;
   at = gst_byte_writer_get_pos (w);
   gst_byte_writer_put_uint32_le (w, 0);

@@ -209,50 +209,230 @@ GST_END_TEST;
 
 /* --- through the batcher --- */
 
-GST_START_TEST (test_view)
+static const gsize even_offsets[N] = { 0, 20, 40, 60, 80 };
+
+/* Bytes that count up; not in frames yet */
+static GstMemory *
+counted_bytes (void)
 {
-  const gsize even[N] = { 0, 20, 40, 60, 80 };
   GstMemory *whole = gst_allocator_alloc (NULL, 100, NULL);
-  GstSecondBatchView view;
-  GstBufferList *list;
-  GstBuffer *batch;
   GstMapInfo map;
   guint i;
-  Rig rig;
 
   fail_unless (gst_memory_map (whole, &map, GST_MAP_WRITE));
   for (i = 0; i < map.size; i++)
     map.data[i] = (guint8) i;
   gst_memory_unmap (whole, &map);
-  list = parts_of (whole, even, FRAME_BYTES);
-  rig_init (&rig, 2, FALSE, NULL);
-  rig_set_caps (&rig, 0, 5, 1);
-  rig_set_caps (&rig, 1, 5, 1);
-  for (i = 0; i < N; i++) {
-    GstBuffer *frame = gst_buffer_ref (frame_of (list, i));
+  return whole;
+}
 
-    GST_BUFFER_PTS (frame) = i * GST_SECOND / 5;
-    gst_harness_push (rig.h[0], frame);
-    rig_push (&rig, 1, i * GST_SECOND / 5);
+/* Stream 0: frames of one allocation; stream 1: frames of their own, the first
+ * byte tells which; stream 2: none. Pulls the batch. */
+static GstBuffer *
+run_streams (Rig * rig, GstMemory * whole)
+{
+  GstBufferList *list = parts_of (whole, even_offsets, FRAME_BYTES);
+  guint i;
+
+  for (i = 0; i < 3; i++)
+    rig_set_caps (rig, i, 5, 1);
+  for (i = 0; i < N; i++) {
+    GstBuffer *part = gst_buffer_ref (frame_of (list, i));
+    GstBuffer *frame = rig_frame (i * GST_SECOND / 5, GST_CLOCK_TIME_NONE);
+
+    GST_BUFFER_PTS (part) = i * GST_SECOND / 5;
+    gst_buffer_memset (frame, 0, (guint8) (7 * i), FRAME_BYTES);
+    fail_unless_equals_int (gst_harness_push (rig->h[0], part), GST_FLOW_OK);
+    fail_unless_equals_int (gst_harness_push (rig->h[1], frame), GST_FLOW_OK);
   }
-  rig_eos (&rig);
-  batch = rig_pull (&rig);
+  gst_buffer_list_unref (list);
+  rig_eos (rig);
+  return rig_pull (rig);
+}
+
+static void
+check_view (GstBuffer * batch, guint stream, guint64 frame_stride, guint step)
+{
+  GstSecondBatchView view;
+  guint i;
+
+  fail_unless (gst_second_batch_view_map (batch, stream, &view));
+  fail_unless_equals_int (view.frames, N);
+  fail_unless_equals_uint64 (view.frame_stride, frame_stride);
+  fail_unless_equals_int (view.info.width, 4);
+  fail_unless_equals_int (view.info.stride[0], 4);
+  for (i = 0; i < N; i++)
+    fail_unless_equals_int (*gst_second_batch_view_plane (&view, i, 0),
+        i * step);
+  gst_second_batch_view_unmap (&view);
+}
+
+GST_START_TEST (test_view)
+{
+  GstMemory *whole = counted_bytes ();
+  GstSecondBatchView view;
+  GstBuffer *batch;
+  Rig rig;
+
+  rig_init (&rig, 3, FALSE, NULL);
+  batch = run_streams (&rig, whole);
   fail_if (gst_second_batch_is_contiguous (batch, 1, &stride));
   fail_unless_equals_uint64 (stride, 0);
   fail_if (gst_second_batch_view_map (batch, 1, &view));
   fail_if (gst_second_batch_view_map (batch, 2, &view));
-
-  fail_unless (gst_second_batch_view_map (batch, 0, &view));
-  fail_unless_equals_int (view.frames, N);
-  fail_unless_equals_uint64 (view.frame_stride, 20);
-  fail_unless_equals_int (view.info.width, 4);
-  fail_unless_equals_int (view.info.stride[0], 4);
-  for (i = 0; i < N; i++)
-    fail_unless_equals_int (*gst_second_batch_view_plane (&view, i, 0), i * 20);
-  gst_second_batch_view_unmap (&view);
+  fail_if (gst_second_batch_view_map (batch, 3, &view));
+  check_view (batch, 0, 20, 20);
+  fail_unless_equals_int (gst_buffer_n_memory (batch), 0);
+  fail_unless_equals_uint64 (rig_stat (&rig, "sink_0-contiguous"), 1);
+  fail_unless_equals_uint64 (rig_stat (&rig, "sink_1-contiguous"), 0);
   gst_buffer_unref (batch);
-  gst_buffer_list_unref (list);
   gst_memory_unref (whole);
+  rig_clear (&rig);
+}
+
+GST_END_TEST;
+
+/* --- output=memory --- */
+
+static const guint8 *
+address_of (GstMemory * memory)
+{
+  GstMapInfo map;
+
+  fail_unless (gst_memory_map (memory, &map, GST_MAP_READ));
+  gst_memory_unmap (memory, &map);
+  return map.data;
+}
+
+static void
+count_down (gpointer user, GstMiniObject * gone)
+{
+  (*(gint *) user)--;
+}
+
+GST_START_TEST (test_output_memory)
+{
+  GstMemory *whole = counted_bytes (), *memory;
+  gint alive = 1;
+  GstBuffer *batch;
+  Rig rig;
+
+  rig_init (&rig, 3, FALSE, "output", 1, NULL);
+  batch = run_streams (&rig, whole);
+  fail_unless_equals_int (gst_buffer_n_memory (batch), 3);
+
+  /* where the frames are, no copy */
+  memory = gst_buffer_get_memory (batch, 0);
+  fail_unless (address_of (memory) == address_of (whole));
+  fail_unless_equals_uint64 (memory->size, 80 + FRAME_BYTES);
+  fail_unless (GST_MEMORY_IS_READONLY (memory));
+  check_view (batch, 0, 20, 20);
+  fail_unless_equals_uint64 (rig_stat (&rig, "sink_0-gathered"), 0);
+
+  /* a copy, which the frames are parts of now */
+  check_view (batch, 1, 64, 7);
+  fail_unless (address_of (gst_buffer_peek_memory (batch_frame (batch, 1, 0),
+              0)) == address_of (gst_buffer_peek_memory (batch, 1)));
+  fail_unless_equals_uint64 (GST_BUFFER_PTS (batch_frame (batch, 1, 2)),
+      2 * GST_SECOND / 5);
+  fail_unless_equals_uint64 (rig_stat (&rig, "sink_1-gathered"), N);
+  fail_unless_equals_int (batch_count (batch, 1), N);
+  fail_unless_equals_uint64 (gst_buffer_peek_memory (batch, 2)->size, 0);
+
+  /* the memory alone keeps the frames */
+  gst_mini_object_weak_ref (GST_MINI_OBJECT_CAST (gst_second_batch_get_buffers
+          (batch, 0)), count_down, &alive);
+  gst_buffer_unref (batch);
+  fail_unless_equals_int (alive, 1);
+  fail_unless_equals_int (address_of (memory)[40], 40);
+  gst_memory_unref (memory);
+  fail_unless_equals_int (alive, 0);
+  gst_memory_unref (whole);
+  rig_clear (&rig);
+}
+
+GST_END_TEST;
+
+/* The room of a window that is gone serves the next one */
+GST_START_TEST (test_room_is_reused)
+{
+  const guint8 *room = NULL;
+  guint window;
+  Rig rig;
+
+  rig_init (&rig, 1, FALSE, "output", 1, NULL);
+  rig_set_caps (&rig, 0, 10, 1);
+  rig_push (&rig, 0, 0);
+  for (window = 0; window < 4; window++) {
+    GstBuffer *batch;
+
+    /* up to the first frame of the next window */
+    rig_push_n (&rig, 0, window * GST_SECOND + GST_SECOND / 10,
+        GST_SECOND / 10, 10);
+    batch = rig_pull (&rig);
+    fail_unless_equals_int (batch_count (batch, 0), 10);
+    if (window == 0)
+      room = address_of (gst_buffer_peek_memory (batch, 0));
+    fail_unless (address_of (gst_buffer_peek_memory (batch, 0)) == room,
+        "window %u is in memory of its own", window);
+    gst_buffer_unref (batch);
+  }
+  rig_clear (&rig);
+}
+
+GST_END_TEST;
+
+/* Encoded frames: one after the other in the memory, but no array */
+GST_START_TEST (test_uneven_frames)
+{
+  GstBuffer *batch;
+  guint i;
+  Rig rig;
+
+  rig_init (&rig, 1, FALSE, "output", 1, NULL);
+  gst_harness_set_src_caps_str (rig.h[0], "image/jpeg,framerate=5/1");
+  for (i = 0; i < N; i++) {
+    GstBuffer *frame = gst_buffer_new_allocate (NULL, 10 + 30 * i, NULL);
+
+    gst_buffer_memset (frame, 0, (guint8) i, 10 + 30 * i);
+    GST_BUFFER_PTS (frame) = i * GST_SECOND / 5;
+    gst_harness_push (rig.h[0], frame);
+  }
+  rig_eos (&rig);
+  batch = rig_pull (&rig);
+  fail_if (gst_second_batch_is_contiguous (batch, 0, NULL));
+  for (i = 0; i < N; i++) {
+    GstBuffer *frame = batch_frame (batch, 0, i);
+
+    fail_unless_equals_uint64 (gst_buffer_get_size (frame), 10 + 30 * i);
+    fail_unless_equals_int (*address_of (gst_buffer_peek_memory (frame, 0)), i);
+  }
+  gst_buffer_unref (batch);
+  rig_clear (&rig);
+}
+
+GST_END_TEST;
+
+GST_START_TEST (test_too_many_streams)
+{
+  guint i, n = gst_buffer_get_max_memory () + 1;
+  GstMessage *m;
+  GstBus *bus;
+  Rig rig;
+
+  rig_init (&rig, n, FALSE, "output", 1, NULL);
+  bus = gst_bus_new ();
+  gst_element_set_bus (rig.batcher, bus);
+  for (i = 0; i < n; i++) {
+    rig_set_caps (&rig, i, 5, 1);
+    rig_push (&rig, i, 0);
+  }
+  rig_eos (&rig);
+  m = gst_bus_timed_pop_filtered (bus, 10 * GST_SECOND, GST_MESSAGE_ERROR);
+  fail_unless (m != NULL, "no error");
+  gst_message_unref (m);
+  gst_element_set_bus (rig.batcher, NULL);
+  gst_object_unref (bus);
   rig_clear (&rig);
 }
 
@@ -266,6 +446,10 @@ add_tests (TCase * tc)
   tcase_add_test (tc, test_layouts);
   tcase_add_test (tc, test_ring_mapped_twice);
   tcase_add_test (tc, test_view);
+  tcase_add_test (tc, test_output_memory);
+  tcase_add_test (tc, test_room_is_reused);
+  tcase_add_test (tc, test_uneven_frames);
+  tcase_add_test (tc, test_too_many_streams);
 }
 
 BATCH_SUITE (secondbatchview)
