@@ -132,6 +132,7 @@ sf_client_accept (struct sf_producer *p, int fd,
   p->clients = c;
   p->n_connections++;
   pthread_mutex_unlock (&p->lock);
+  SF_HOOK ("accepted");
 }
 
 /* Unlinks the client; its frames are nobody's any more. */
@@ -236,18 +237,19 @@ grant (struct sf_client *c, uint32_t max_held, uint64_t * needed)
   uint64_t promised;
   int r;
 
+  pthread_mutex_lock (&p->room_lock);
   pthread_mutex_lock (&p->lock);
   promised = sf_producer_promised_locked (p, c) + max_held;
   pthread_mutex_unlock (&p->lock);
-  r = sf_producer_make_room (p, promised, needed);
-  if (r < 0)
-    return r;
+  r = sf_producer_make_room_locked (p, promised, needed);
   pthread_mutex_lock (&p->lock);
-  c->max_held = max_held;
+  if (r == 0)
+    c->max_held = max_held;
+  pthread_mutex_unlock (&p->room_lock);
   sf_producer_forget_segments_locked (p);
   sf_producer_unlock (p);
   sf_producer_note_progress (p);
-  return 0;
+  return r;
 }
 
 static void
@@ -442,6 +444,7 @@ handle_hello (struct sf_client *c, const struct sf_hello *hello)
   memcpy (c->name, hello->name, sizeof (c->name));
   c->wish = hello->delivery;
   pthread_mutex_unlock (&p->lock);
+  SF_HOOK ("hello");
   r = grant (c, hello->max_held, &needed);
   if (r == 0)
     r = make_channels (c, &guard_write);
@@ -460,6 +463,7 @@ handle_hello (struct sf_client *c, const struct sf_hello *hello)
   r = sf_send (c->fd, &msg, (int[]) {
       c->announce.fd, c->returns.fd, guard_write}, 3);
   close (guard_write);
+  SF_HOOK ("welcome");
   if (r < 0) {
     sf_client_end (c, SF_REASON_HANGUP, "");
     return;
