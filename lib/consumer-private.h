@@ -33,6 +33,7 @@ struct sf_link
   /* The streaming thread's. */
   struct sf_ring_reader ring;
   bool told_connected, told_holding;
+  bool claimed;                 /* the next record's frame is ours already */
   /* Any thread's. */
   sf_atomic_u32 held;
   sf_atomic_u32 max_held;
@@ -100,8 +101,11 @@ struct sf_lease
 };
 
 /* How long a producer may take for its WELCOME, and for the SEGMENT message of
- * a segment that it has announced already. */
-#define SF_ANSWER_TIMEOUT (5 * SF_NS_PER_SECOND)
+ * a segment that it has announced already. Tests have less patience. */
+#ifndef SF_ANSWER_TIMEOUT_MS
+#define SF_ANSWER_TIMEOUT_MS 5000
+#endif
+#define SF_ANSWER_TIMEOUT (SF_ANSWER_TIMEOUT_MS * INT64_C (1000000))
 
 /* consumer-link.c */
 struct sf_link *sf_link_ref (struct sf_link *link);

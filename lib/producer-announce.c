@@ -139,6 +139,8 @@ sf_client_announce_locked (struct sf_client *c, struct sf_frame *frame)
   if (c->leases->unclaimed.count == 0)
     c->last_progress = sf_now ();
   if (c->leases->n_free == 0)
+    sf_client_collect_locked (c);
+  if (c->leases->n_free == 0)
     revoke_locked (c);
   if (sf_leases_give (c->leases, frame, &record) < 0) {
     c->dropped++;
