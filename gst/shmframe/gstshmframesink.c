@@ -264,7 +264,7 @@ begin_stream (GstShmFrameSink * self)
   self->started = FALSE;
   self->lossless = FALSE;
   self->is_batch = FALSE;
-  self->slots_failed = FALSE;
+  self->format_failed = FALSE;
   gst_video_info_init (&self->info);
   memset (&self->clock, 0, sizeof (self->clock));
   release_upstream (self, FALSE);
@@ -362,10 +362,14 @@ gst_shm_frame_sink_set_caps (GstBaseSink * sink, GstCaps * caps)
   if (self->is_batch)
     return TRUE;
   if (!gst_video_info_from_caps (&self->info, caps)
+      || GST_VIDEO_INFO_WIDTH (&self->info) <= 0
+      || GST_VIDEO_INFO_HEIGHT (&self->info) <= 0
       || GST_VIDEO_INFO_SIZE (&self->info) == 0) {
-    GST_ELEMENT_ERROR (self, STREAM, FORMAT,
-        ("These caps do not describe raw video of any size; check width, "
-            "height and format."), ("caps %" GST_PTR_FORMAT, caps));
+    if (!self->format_failed)
+      GST_ELEMENT_ERROR (self, STREAM, FORMAT,
+          ("These caps do not describe raw video of any size; check width, "
+              "height and format."), ("caps %" GST_PTR_FORMAT, caps));
+    self->format_failed = TRUE;
     return FALSE;
   }
   return gst_shm_frame_sink_make_slots (self,
