@@ -207,6 +207,7 @@ sf_lease_unref (struct sf_lease *lease)
   if (sf_load_flag (&lease->abandoned) == 0)
     sf_set_bits (&link->ring.page->returned[lease->index / 64],
         UINT64_C (1) << (lease->index % 64));
+  SF_HOOK ("returned");
   /* The producer sees the bit, or we see that it waits. */
   sf_fence_store_load ();
   if (sf_load_flag ((sf_atomic_u32 *) & link->ring.header->want_returns) != 0)

@@ -15,6 +15,7 @@
 #include "connection.h"
 #include "consumer.h"
 #include "futex.h"
+#include "hooks.h"
 #include "ring.h"
 
 struct sf_link_segment

@@ -358,6 +358,7 @@ take_frame (struct sf_consumer *c, struct sf_link *link,
           SF_LEASE_WORD (record->lease_stamp, SF_LEASE_ANNOUNCED),
           SF_LEASE_WORD (record->lease_stamp, SF_LEASE_CLAIMED), &seen))
     return 0;
+  SF_HOOK ("claimed");
   r = resolve (c, link, record, in);
   link->claimed = r == -EINTR;
   if (r == -EINTR && in->lease != NULL)
@@ -403,6 +404,7 @@ ask_for_more (struct sf_consumer *c, struct sf_link *link,
 {
   uint32_t max_held = sf_load_flag (&link->max_held);
 
+  SF_HOOK ("full");
   if (grow (c, max_held))
     return 0;
   if (link->told_holding)

@@ -132,6 +132,7 @@ sf_client_accept (struct sf_producer *p, int fd,
   p->clients = c;
   p->n_connections++;
   pthread_mutex_unlock (&p->lock);
+  SF_HOOK ("accepted");
 }
 
 /* Unlinks the client; its frames are nobody's any more. */
@@ -443,6 +444,7 @@ handle_hello (struct sf_client *c, const struct sf_hello *hello)
   memcpy (c->name, hello->name, sizeof (c->name));
   c->wish = hello->delivery;
   pthread_mutex_unlock (&p->lock);
+  SF_HOOK ("hello");
   r = grant (c, hello->max_held, &needed);
   if (r == 0)
     r = make_channels (c, &guard_write);
@@ -461,6 +463,7 @@ handle_hello (struct sf_client *c, const struct sf_hello *hello)
   r = sf_send (c->fd, &msg, (int[]) {
       c->announce.fd, c->returns.fd, guard_write}, 3);
   close (guard_write);
+  SF_HOOK ("welcome");
   if (r < 0) {
     sf_client_end (c, SF_REASON_HANGUP, "");
     return;

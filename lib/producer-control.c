@@ -155,6 +155,7 @@ collect (struct sf_producer *p)
 
   pthread_mutex_lock (&p->lock);
   n = sf_producer_collect_locked (p);
+  sf_producer_judge_unasked_locked (p);
   sf_producer_unlock (p);
   if (n > 0)
     sf_producer_note_progress (p);

@@ -21,6 +21,7 @@
 #include <pthread.h>
 
 #include "futex.h"
+#include "hooks.h"
 #include "leases.h"
 #include "producer.h"
 #include "ring.h"
@@ -142,6 +143,8 @@ struct sf_producer
   sf_atomic_u64 progress;
   sf_atomic_u32 n_releasing;    /* threads between "done" and released */
   bool pooled;                  /* upstream may wait for what clients return */
+  int64_t last_publish;
+  int64_t last_judged;          /* when clients were looked at for progress */
   bool ticking;                 /* the thread looks at returns now and then */
   struct sf_client **to_wake;   /* the publisher's, max_clients of them */
   struct sf_producer_stats stats;
@@ -211,6 +214,9 @@ int sf_client_collect_locked (struct sf_client *c);
 int sf_producer_collect_locked (struct sf_producer *p);
 void sf_producer_set_want_locked (struct sf_producer *p);
 void sf_producer_note_progress (struct sf_producer *p);
+/* Where nothing is published because a client keeps what upstream needs, nobody
+ * waits for that client in sf_producer_wait(): the control thread judges. */
+void sf_producer_judge_unasked_locked (struct sf_producer *p);
 
 /* producer-client.c: the control thread's */
 void sf_client_accept (struct sf_producer *p, int fd,

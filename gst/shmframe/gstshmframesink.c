@@ -496,6 +496,8 @@ gst_shm_frame_sink_finalize (GObject * object)
   g_free (self->socket_path);
   g_free (self->body);
   g_array_unref (self->parts);
+  gst_shm_frame_losses_clear (&self->losses);
+  gst_shm_frame_upstream_clear (&self->upstream);
   g_rw_lock_clear (&self->producer_lock);
   G_OBJECT_CLASS (parent_class)->finalize (object);
 }
@@ -548,8 +550,8 @@ install_properties (GObjectClass * klass)
   g_object_class_install_property (klass, PROP_STATS,
       g_param_spec_boxed ("stats", "Statistics",
           "Counts since the start: frames, bytes, frames-copied, "
-          "bytes-copied, frames-dropped, frames-revoked, clients-seen, "
-          "clients-evicted, clients-refused, slots, slots-free, segments, "
+          "bytes-copied, frames-dropped, metas-dropped, frames-revoked, "
+          "clients-seen, clients-evicted, clients-refused, slots, slots-free, segments, "
           "segment-bytes, growths (uint64), and clients, an array of "
           "structures with id, pid, uid, name, lossless, held, queued, "
           "max-held, frames, dropped", GST_TYPE_STRUCTURE, ro));
@@ -598,6 +600,8 @@ gst_shm_frame_sink_init (GstShmFrameSink * self)
   g_rw_lock_init (&self->producer_lock);
   self->parts = g_array_new (FALSE, FALSE, sizeof (struct sf_part));
   self->body = g_malloc (SF_MAX_PAYLOAD);
+  gst_shm_frame_losses_init (&self->losses, GST_OBJECT (self));
+  gst_shm_frame_upstream_init (&self->upstream);
   /* A live frame is handed over when it arrives, not when it is due. */
   gst_base_sink_set_sync (GST_BASE_SINK (self), FALSE);
 }

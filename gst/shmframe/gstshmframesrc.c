@@ -231,6 +231,8 @@ open_consumer (GstShmFrameSrc * self)
   self->discont = FALSE;
   self->segment_sent = FALSE;
   self->last_pts = 0;
+  self->own_group = GST_GROUP_ID_INVALID;
+  self->eos_seqnum = GST_SEQNUM_INVALID;
 
   config.path = path != NULL ? path : "";
   config.name = name;
@@ -373,6 +375,7 @@ filter_events (GstPad * pad, GstPadProbeInfo * info, gpointer user)
   GstShmFrameSrc *self = user;
   GstEventType type = GST_EVENT_TYPE (GST_PAD_PROBE_INFO_EVENT (info));
   gboolean drop = FALSE;
+  GstEvent *event;
 
   if (type == GST_EVENT_STREAM_START) {
     drop = !self->pushing_own;
@@ -384,6 +387,11 @@ filter_events (GstPad * pad, GstPadProbeInfo * info, gpointer user)
     return GST_PAD_PROBE_HANDLED;
   } else if (type == GST_EVENT_FLUSH_STOP) {
     self->segment_sent = FALSE;
+  } else if (type == GST_EVENT_EOS && self->eos_seqnum != GST_SEQNUM_INVALID) {
+    event = gst_event_make_writable (GST_PAD_PROBE_INFO_EVENT (info));
+    gst_event_set_seqnum (event, self->eos_seqnum);
+    GST_PAD_PROBE_INFO_DATA (info) = event;
+    self->eos_seqnum = GST_SEQNUM_INVALID;
   }
   return drop ? GST_PAD_PROBE_DROP : GST_PAD_PROBE_OK;
 }
