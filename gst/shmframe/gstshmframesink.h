@@ -68,7 +68,7 @@ struct _GstShmFrameSink
   gboolean is_batch;
   gboolean lossless;
   gboolean started;             /* the first frame went, or was waited for */
-  gboolean slots_failed;        /* told; upstream may try again */
+  gboolean format_failed;       /* told; upstream may try again */
   GstShmFrameClock clock;
   GArray *parts;                /* of struct sf_part, kept for its memory */
   guint8 *body;                 /* SF_MAX_PAYLOAD bytes, likewise */

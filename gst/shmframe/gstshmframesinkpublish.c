@@ -50,9 +50,9 @@ gst_shm_frame_sink_make_slots (GstShmFrameSink * self, gsize size,
     if (waited == -ENODATA)
       break;
   }
-  if (r < 0 && self->slots_failed)
+  if (r < 0 && self->format_failed)
     return GST_FLOW_ERROR;
-  self->slots_failed = r < 0;
+  self->format_failed = r < 0;
   if (r == -E2BIG)
     GST_ELEMENT_ERROR (self, RESOURCE, NO_SPACE_LEFT,
         ("max-memory=%" G_GUINT64_FORMAT " is too small for frames of %"
