@@ -13,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "hooks.h"
+
 /* More clients than this between two looks of the producer wait for a retry. */
 #define BACKLOG 128
 
@@ -22,6 +24,10 @@
 
 /* What fits into the room, which is rounded up, may be one more. */
 #define CONTROL_MAX_FDS ((CONTROL_SIZE - CMSG_LEN (0)) / sizeof (int))
+
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83
+#endif
 
 _Static_assert (sizeof ((struct sockaddr_un *) 0)->sun_path
     == sizeof ((struct sf_listener *) 0)->path, "a path fits both or neither");
@@ -180,7 +186,13 @@ set_up_file (struct sf_listener *l, mode_t mode)
     return -errno;
   l->dev = st.st_dev;
   l->ino = st.st_ino;
-  return listen (l->fd, BACKLOG) < 0 ? -errno : 0;
+  SF_HOOK ("bound");
+  if (listen (l->fd, BACKLOG) < 0)
+    return -errno;
+  /* Who watches the folder was woken by the file, and refused until now: its
+   * attributes change once more. Without that it tries again later. */
+  utimensat (AT_FDCWD, l->path, NULL, AT_SYMLINK_NOFOLLOW);
+  return 0;
 }
 
 static int
@@ -209,6 +221,18 @@ listen_at_name (struct sf_listener *l, const struct sockaddr_un *address,
   return 0;
 }
 
+/* Clients have no fds to send, and to close one can take for ever (a TCP socket
+ * that lingers, a file of a FUSE mount). Linux 6.16 lets us say so, and accepted
+ * sockets inherit it; before, only what close() flushes is avoided, by
+ * sf_receive() without room for fds. */
+static void
+refuse_fds (int fd)
+{
+  const int off = 0;
+
+  setsockopt (fd, SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof off);
+}
+
 int
 sf_listener_open (struct sf_listener *listener, const char *path, mode_t mode)
 {
@@ -224,6 +248,7 @@ sf_listener_open (struct sf_listener *listener, const char *path, mode_t mode)
   l.fd = new_socket ();
   if (l.fd < 0)
     return l.fd;
+  refuse_fds (l.fd);
   err = l.abstract ? listen_at_name (&l, &address, len)
       : listen_at_path (&l, &address, len, mode);
   if (err < 0) {

@@ -60,6 +60,17 @@ sf_client_info_locked (struct sf_client *c, struct sf_client_info *info)
 }
 
 static void
+report_refusal (struct sf_producer *p, const struct sf_credentials *peer,
+    const struct sf_reject *reject)
+{
+  pthread_mutex_lock (&p->lock);
+  p->stats.clients_refused++;
+  pthread_mutex_unlock (&p->lock);
+  if (p->callbacks.refused != NULL)
+    p->callbacks.refused (p->user, peer, reject);
+}
+
+static void
 refuse (struct sf_producer *p, int fd, const struct sf_credentials *peer,
     uint32_t reason, uint64_t needed, uint64_t limit, const char *text)
 {
@@ -69,11 +80,7 @@ refuse (struct sf_producer *p, int fd, const struct sf_credentials *peer,
 
   snprintf (msg.reject.text, sizeof (msg.reject.text), "%s", text);
   sf_send (fd, &msg, NULL, 0);
-  pthread_mutex_lock (&p->lock);
-  p->stats.clients_refused++;
-  pthread_mutex_unlock (&p->lock);
-  if (p->callbacks.refused != NULL)
-    p->callbacks.refused (p->user, peer, &msg.reject);
+  report_refusal (p, peer, &msg.reject);
 }
 
 static int
@@ -125,6 +132,7 @@ sf_client_accept (struct sf_producer *p, int fd,
   p->clients = c;
   p->n_connections++;
   pthread_mutex_unlock (&p->lock);
+  SF_HOOK ("accepted");
 }
 
 /* Unlinks the client; its frames are nobody's any more. */
@@ -206,6 +214,10 @@ sf_client_end (struct sf_client *c, uint32_t reason, const char *text)
     pthread_mutex_unlock (&p->lock);
   }
   report_end (c, reason, text);
+  /* Not told: it may be one of ours that was stopped for long, and tries again
+   * when it finds the connection closed. */
+  if (c->state == SF_CLIENT_GREETING && reason == SF_REASON_VIOLATION)
+    report_refusal (p, &c->peer, &msg.reject);
   empty = stop_serving (c, SF_CLIENT_LINGERING);
   pthread_mutex_lock (&p->lock);
   c->doomed = SF_REASON_NONE;
@@ -225,18 +237,19 @@ grant (struct sf_client *c, uint32_t max_held, uint64_t * needed)
   uint64_t promised;
   int r;
 
+  pthread_mutex_lock (&p->room_lock);
   pthread_mutex_lock (&p->lock);
   promised = sf_producer_promised_locked (p, c) + max_held;
   pthread_mutex_unlock (&p->lock);
-  r = sf_producer_make_room (p, promised, needed);
-  if (r < 0)
-    return r;
+  r = sf_producer_make_room_locked (p, promised, needed);
   pthread_mutex_lock (&p->lock);
-  c->max_held = max_held;
+  if (r == 0)
+    c->max_held = max_held;
+  pthread_mutex_unlock (&p->room_lock);
   sf_producer_forget_segments_locked (p);
   sf_producer_unlock (p);
   sf_producer_note_progress (p);
-  return 0;
+  return r;
 }
 
 static void
@@ -431,6 +444,7 @@ handle_hello (struct sf_client *c, const struct sf_hello *hello)
   memcpy (c->name, hello->name, sizeof (c->name));
   c->wish = hello->delivery;
   pthread_mutex_unlock (&p->lock);
+  SF_HOOK ("hello");
   r = grant (c, hello->max_held, &needed);
   if (r == 0)
     r = make_channels (c, &guard_write);
@@ -443,10 +457,13 @@ handle_hello (struct sf_client *c, const struct sf_hello *hello)
   .version = SF_PROTOCOL_VERSION,.n_leases = SF_MAX_LEASES,.producer_id =
         p->id,.announce_size = c->announce.size,.returns_size =
         c->returns.size,.max_held = hello->max_held};
+  pthread_mutex_lock (&p->lock);
   c->state = SF_CLIENT_JOINING;
+  pthread_mutex_unlock (&p->lock);
   r = sf_send (c->fd, &msg, (int[]) {
       c->announce.fd, c->returns.fd, guard_write}, 3);
   close (guard_write);
+  SF_HOOK ("welcome");
   if (r < 0) {
     sf_client_end (c, SF_REASON_HANGUP, "");
     return;

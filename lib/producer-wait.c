@@ -8,27 +8,46 @@
 /* Looking costs about a microsecond, sleeping and being woken tens. */
 #define SPIN_ROUNDS 200
 
+/* What it has claimed is looked at before what it gave back: a client that gives
+ * one back and claims the next meanwhile would seem to hold one too many the
+ * other way round. One that does hold more than it was granted, alive or not,
+ * eats what others were promised. */
+static int
+collect_from_locked (struct sf_client *c)
+{
+  int n = sf_leases_count_held (c->leases);
+
+  if (n >= 0)
+    n = sf_leases_collect (c->leases, sf_frame_done_locked, c->producer);
+  return c->leases->held.count > c->max_held ? -EPROTO : n;
+}
+
+int
+sf_client_collect_locked (struct sf_client *c)
+{
+  uint64_t read_pos = c->ring.read_pos;
+  int n;
+
+  if (c->leases == NULL || c->doomed == SF_REASON_VIOLATION)
+    return 0;
+  n = collect_from_locked (c);
+  if (n < 0 || sf_ring_update_read_pos (&c->ring) < 0) {
+    sf_client_doom_locked (c, SF_REASON_VIOLATION);
+    return 0;
+  }
+  if (n > 0 || c->ring.read_pos != read_pos)
+    c->last_progress = sf_now ();
+  /* Room in its ring is something that was waited for, too. */
+  return n + (c->ring.read_pos != read_pos && c->producer->n_waiting > 0);
+}
+
 int
 sf_producer_collect_locked (struct sf_producer *p)
 {
   int total = 0;
 
-  for (struct sf_client * c = p->clients; c != NULL; c = c->next) {
-    uint64_t read_pos = c->ring.read_pos;
-    int n;
-
-    if (c->leases == NULL || c->doomed == SF_REASON_VIOLATION)
-      continue;
-    n = sf_leases_collect (c->leases, sf_frame_done_locked, p);
-    if (n < 0 || sf_ring_update_read_pos (&c->ring) < 0) {
-      sf_client_doom_locked (c, SF_REASON_VIOLATION);
-      continue;
-    }
-    if (n > 0 || c->ring.read_pos != read_pos)
-      c->last_progress = sf_now ();
-    /* Room in its ring is something that was waited for, too. */
-    total += n + (c->ring.read_pos != read_pos && p->n_waiting > 0);
-  }
+  for (struct sf_client * c = p->clients; c != NULL; c = c->next)
+    total += sf_client_collect_locked (c);
   return total;
 }
 
@@ -97,7 +116,6 @@ revoke_one_locked (struct sf_producer *p)
       sf_client_doom_locked (c, SF_REASON_VIOLATION);
     } else if (r > 0) {
       c->dropped++;
-      c->after_drop = true;
       p->stats.revoked++;
       return true;
     }
@@ -141,21 +159,20 @@ sf_producer_poll_slot (struct sf_producer *p, uint64_t size, uint32_t keep)
   return seek_slot (p, size, keep, NULL);
 }
 
-/* Clients that hold more than they were granted eat what others were promised. */
+/* Only time in which it was waited for counts against a client: not that in
+ * which nobody waited, nor that in which this process did not run. Of what lies
+ * between two looks, no more than two slices. */
 static void
-check_held_locked (struct sf_client *c)
+forgive_absence_locked (struct sf_producer *p, int64_t now)
 {
-  int held = sf_leases_count_held (c->leases);
+  int64_t absent = now - p->last_judged - 2 * SF_WAIT_SLICE;
 
-  /* What it had to return before it could claim that many, it had returned by
-   * then: only what is left after another look at its returns is held. */
-  if (held >= 0 && (uint32_t) held > c->max_held) {
-    held = sf_leases_collect (c->leases, sf_frame_done_locked, c->producer);
-    if (held >= 0)
-      held = (int) c->leases->held.count;
-  }
-  if (held < 0 || (uint32_t) held > c->max_held)
-    sf_client_doom_locked (c, SF_REASON_VIOLATION);
+  p->last_judged = now;
+  if (absent <= 0)
+    return;
+  for (struct sf_client * c = p->clients; c != NULL; c = c->next)
+    c->last_progress = now - c->last_progress > absent
+        ? c->last_progress + absent : now;
 }
 
 /* Dooms those that stand still. False if nobody has anything to give back. */
@@ -164,17 +181,16 @@ judge_clients_locked (struct sf_producer *p)
 {
   int64_t now = sf_now ();
   /* Frames on their way back are hope enough. */
-  bool hope = sf_observe_u32 (&p->n_releasing) > 0;
+  bool hope = sf_observe_u32 (&p->n_releasing) > 0 || p->done != NULL;
 
+  forgive_absence_locked (p, now);
   for (struct sf_client * c = p->clients; c != NULL; c = c->next) {
-    if (c->leases == NULL || c->doomed != 0)
+    if (c->leases == NULL)
       continue;
+    /* What a doomed one has comes back when the control thread ends it. */
     if (sf_leases_outstanding (c->leases) > 0)
       hope = true;
-    if (c->state != SF_CLIENT_ACTIVE)
-      continue;
-    check_held_locked (c);
-    if (c->doomed == 0 && p->client_timeout > 0
+    if (c->state == SF_CLIENT_ACTIVE && p->client_timeout > 0
         && sf_client_is_lossless_locked (c)
         && (c->leases->unclaimed.count > 0
             || c->ring.read_pos != c->ring.head)
@@ -182,6 +198,33 @@ judge_clients_locked (struct sf_producer *p)
       sf_client_doom_locked (c, SF_REASON_SLOW);
   }
   return hope;
+}
+
+/* Frames of a client's queue that somebody misses who never waits here: another
+ * producer (relay), or upstream's pool. */
+static bool
+keeps_borrowed_locked (const struct sf_client *c)
+{
+  const struct sf_frame *oldest;
+
+  if (c->state != SF_CLIENT_ACTIVE || c->leases->unclaimed.count == 0
+      || !sf_client_is_lossless_locked (c))
+    return false;
+  oldest = c->leases->entry[c->leases->unclaimed.first].frame;
+  return oldest->foreign || c->producer->pooled;
+}
+
+void
+sf_producer_judge_unasked_locked (struct sf_producer *p)
+{
+  bool missed = false;
+
+  if (sf_now () - p->last_publish < SF_WAIT_SLICE)
+    return;
+  for (struct sf_client * c = p->clients; c != NULL && !missed; c = c->next)
+    missed = keeps_borrowed_locked (c);
+  if (missed)
+    judge_clients_locked (p);
 }
 
 static void
@@ -235,6 +278,7 @@ sf_producer_wait (struct sf_producer *p, uint64_t token)
     sf_spin_pause ();
   }
   pthread_mutex_lock (&p->lock);
+  SF_HOOK ("full");
   hope = judge_clients_locked (p);
   if (p->interrupted)
     r = -EINTR;

@@ -3,7 +3,7 @@
  * buffers. */
 #include "gstshmframewire.h"
 
-#include "gstsecondbatchmeta.h"
+#include "gstsecondbatchview.h"
 
 /* A field is a list of frames, whose memory is not copied, or any value. */
 enum
@@ -62,6 +62,24 @@ put_field (GQuark id, const GValue * value, gpointer user)
   return self->ok;
 }
 
+/* The memory that output=memory adds shows the frames, which cross by themselves;
+ * the batch crosses without. */
+static gboolean
+put_head_buffer (GstByteWriter * w, GArray * parts, GstBuffer * batch,
+    GstShmFrameLosses * losses)
+{
+  GstBuffer *head;
+  gboolean ok;
+
+  if (gst_buffer_n_memory (batch) == 0)
+    return gst_shm_frame_wire_put_buffer (w, parts, batch, losses);
+  head = gst_buffer_new ();
+  gst_buffer_copy_into (head, batch, GST_BUFFER_COPY_METADATA, 0, -1);
+  ok = gst_shm_frame_wire_put_buffer (w, parts, head, losses);
+  gst_buffer_unref (head);
+  return ok;
+}
+
 gboolean
 gst_shm_frame_wire_put_batch (GstByteWriter * w, GArray * parts,
     GstBuffer * batch, GstShmFrameLosses * losses)
@@ -70,8 +88,7 @@ gst_shm_frame_wire_put_batch (GstByteWriter * w, GArray * parts,
   Writer self = {.w = w,.parts = parts,.losses = losses,.ok = TRUE };
   guint at, end;
 
-  if (structure == NULL
-      || !gst_shm_frame_wire_put_buffer (w, parts, batch, losses))
+  if (structure == NULL || !put_head_buffer (w, parts, batch, losses))
     return FALSE;
   at = gst_byte_writer_get_pos (w);
   gst_byte_writer_put_uint32_le (w, 0);
@@ -135,6 +152,29 @@ get_field (Reader * self, GstStructure * structure)
   return ok;
 }
 
+/* How the frames lie is a matter of addresses in this process. What the sender
+ * says of its own is no proof. */
+static void
+set_strides (GstBuffer * batch, GstStructure * structure)
+{
+  guint n = MIN (gst_second_batch_get_n_streams (batch), MAX_FIELDS);
+
+  for (guint k = 0; k < n; k++) {
+    GstBufferList *frames = gst_second_batch_get_buffers (batch, k);
+    const guint8 *base;
+    guint64 stride = 0;
+    gboolean contiguous = frames != NULL
+        && gst_second_batch_find_stride (frames, &base, &stride);
+    gchar name[32];
+
+    g_snprintf (name, sizeof (name), "contiguous-%u", k);
+    gst_structure_set (structure, name, G_TYPE_BOOLEAN, contiguous, NULL);
+    g_snprintf (name, sizeof (name), "frame-stride-%u", k);
+    gst_structure_set (structure, name, G_TYPE_UINT64,
+        contiguous ? stride : G_GUINT64_CONSTANT (0), NULL);
+  }
+}
+
 GstBuffer *
 gst_shm_frame_wire_get_batch (GstByteReader * r, struct sf_lease * lease,
     const struct sf_incoming_part ** parts, const struct sf_incoming_part * end)
@@ -158,6 +198,7 @@ gst_shm_frame_wire_get_batch (GstByteReader * r, struct sf_lease * lease,
       return NULL;
     }
   }
+  set_strides (batch, gst_custom_meta_get_structure (meta));
   return batch;
 }
 

@@ -176,6 +176,7 @@ GST_START_TEST (test_memory)
         error->message);
     g_error_free (error);
     gst_message_unref (m);
+    gst_bus_set_flushing (bus, TRUE);
     gst_harness_teardown (in);
     gst_caps_unref (caps);
     gst_object_unref (bus);

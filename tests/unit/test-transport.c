@@ -7,9 +7,9 @@
 #define MANY 10000u
 
 static void
-consume_all (const char *path, uint32_t n)
+consume_all (const char *path, uint32_t n, uint32_t max_held)
 {
-  struct sf_consumer *c = open_consumer (path, SF_DELIVERY_AUTO, 4);
+  struct sf_consumer *c = open_consumer (path, SF_DELIVERY_AUTO, max_held);
   struct sf_incoming in;
 
   for (uint64_t i = 0; i < n; i++) {
@@ -33,7 +33,7 @@ run_lossless (uint32_t n_consumers)
   for (uint32_t i = 0; i < n_consumers; i++) {
     child[i] = fork ();
     if (child[i] == 0) {
-      consume_all (place.path, MANY);
+      consume_all (place.path, MANY, 4);
       _exit (0);
     }
   }
@@ -57,6 +57,30 @@ static void
 test_lossless_to_three (void)
 {
   run_lossless (3);
+}
+
+/* It always holds all it may, and gives one back and takes the next while the
+ * producer counts. */
+static void
+test_full_client (void)
+{
+  struct place place;
+  struct sf_producer *p;
+  pid_t child;
+
+  place_make (&place);
+  child = fork ();
+  if (child == 0) {
+    consume_all (place.path, 3 * MANY, 1);
+    _exit (0);
+  }
+  p = open_producer (place.path, 3, true);
+  check_int (sf_producer_wait_clients (p, 1), 0);
+  for (uint64_t i = 0; i < 3 * MANY; i++)
+    check (send_frame (p, i, true));
+  sf_producer_close (p);
+  unit_wait_ok (child);
+  place_remove (&place);
 }
 
 /* Never waits for a client that sleeps; the one that does not misses nothing. */
@@ -209,6 +233,39 @@ test_growth (void)
   place_remove (&place);
 }
 
+/* A larger format and a larger wish at the same time: the ring is right for both
+ * in the end. */
+static void
+test_growth_meets_format (void)
+{
+  struct place place;
+
+  place_make (&place);
+  for (int round = 0; round < 100; round++) {
+    struct sf_producer *p = open_producer (place.path, 0, true);
+    struct sf_consumer *c = open_consumer (place.path, SF_DELIVERY_AUTO, 4);
+    struct sf_producer_stats stats;
+    struct sf_consumer_stats granted;
+    struct sf_incoming in;
+    uint64_t needed;
+
+    next_of (c, &in, SF_INCOMING_CONNECTED);
+    sf_consumer_want (c, 200);
+    usleep ((useconds_t) (round % 20) * 50);
+    check_int (sf_producer_set_format (p, 2 * FRAME_BYTES, 1, &needed), 0);
+    do {
+      usleep (100);
+      sf_consumer_get_stats (c, &granted);
+    } while (granted.max_held < 200);
+    sf_producer_get_stats (p, &stats);
+    check (stats.slots.slot_size >= 2 * FRAME_BYTES);
+    check (stats.slots.n_slots >= 200);
+    sf_consumer_close (c);
+    sf_producer_close (p);
+  }
+  place_remove (&place);
+}
+
 static void
 test_growth_refused (void)
 {
@@ -323,9 +380,10 @@ main (void)
 {
   static const struct unit_test tests[] = {
     TEST (test_lossless), TEST (test_lossless_to_three),
+    TEST (test_full_client),
     TEST (test_live_slow_client), TEST (test_held_past_close),
     TEST (test_killed_consumer), TEST (test_growth),
-    TEST (test_restart), TEST (test_growth_refused), TEST (test_late_joiner),
+    TEST (test_restart), TEST (test_growth_refused), TEST (test_growth_meets_format), TEST (test_late_joiner),
     TEST (test_no_limit_after_the_end),
   };
 
