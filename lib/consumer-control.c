@@ -120,6 +120,15 @@ is_absence (const struct sf_consumer *c, int error)
       || error == -ECONNRESET;
 }
 
+static void
+tell_waiting (struct sf_consumer *c)
+{
+  pthread_mutex_lock (&c->lock);
+  c->waiting_notice = true;
+  notify_locked (c);
+  pthread_mutex_unlock (&c->lock);
+}
+
 /* Connects, and tries until it does. The fd; -1: stopping, or failed (told). */
 static int
 connect_patiently (struct sf_consumer *c)
@@ -145,10 +154,7 @@ connect_patiently (struct sf_consumer *c)
     }
     if (!told) {
       told = true;
-      pthread_mutex_lock (&c->lock);
-      c->waiting_notice = true;
-      notify_locked (c);
-      pthread_mutex_unlock (&c->lock);
+      tell_waiting (c);
     }
     if (inotify < 0) {
       inotify = watch_folder (c);
@@ -232,6 +238,9 @@ shake_hands (struct sf_consumer *c, int fd, uint32_t * asked)
   }
   if (r == 1 && msg.type == SF_MESSAGE_REJECT) {
     fail (c, -EACCES, &msg.reject);
+  } else if (r == -ETIMEDOUT && c->connect_timeout == SF_FOREVER) {
+    /* The kernel accepted for a producer that is stopped, or stuck. */
+    tell_waiting (c);
   } else if (r == 1 || r == -EPROTO || r == -ETIMEDOUT) {
     fail (c, -EPROTO, NULL);
   } else if (r == -EMFILE) {
