@@ -370,7 +370,7 @@ serve (struct sf_consumer *c, struct sf_link *link, uint32_t asked)
 
   /* Messages that the producer sent before it was gone are read before its end
    * is taken note of: segments of frames yet to be drained are among them. */
-  while (!is_stopping (c)) {
+  while (!is_stopping (c) && sf_observe_u32 (&link->over) == 0) {
     if (read_messages (c, link, &farewell) != 0) {
       sf_link_end (link, &farewell);
       pthread_mutex_lock (&c->lock);
@@ -418,14 +418,21 @@ sf_consumer_thread (void *consumer)
     uint32_t asked = 0;
     struct sf_link *link = NULL;
     int fd = connect_patiently (c);
+    /* Whoever accepts and hangs up, or breaks the rules, is not asked again
+     * without a pause. */
+    bool patient = fd >= 0;
 
     if (fd >= 0)
       link = shake_hands (c, fd, &asked);
     if (link != NULL) {
       hand_over (c, link);
       serve (c, link, asked);
+      patient = sf_observe_u32 (&link->over) != 0
+          && link->farewell.reason == SF_REASON_VIOLATION;
       sf_link_unref (link);
     }
+    if (patient)
+      poll_fd (c, -1, RETRY_MS);
   }
   return NULL;
 }

@@ -160,12 +160,15 @@ sf_link_wake (struct sf_link *link)
 void
 sf_link_end (struct sf_link *link, const struct sf_reject *farewell)
 {
-  link->farewell = *farewell;
+  /* Both threads may come to it at once: the first one's reason counts. */
   pthread_mutex_lock (&link->lock);
-  for (uint32_t i = 0; i < link->n_segments; i++)
-    sf_publish_u32 (&link->segments[i].segment->retired, 1);
+  if (sf_observe_u32 (&link->over) == 0) {
+    link->farewell = *farewell;
+    for (uint32_t i = 0; i < link->n_segments; i++)
+      sf_publish_u32 (&link->segments[i].segment->retired, 1);
+    sf_publish_u32 (&link->over, 1);
+  }
   pthread_mutex_unlock (&link->lock);
-  sf_publish_u32 (&link->over, 1);
   sf_link_wake (link);
 }
 

@@ -34,6 +34,7 @@ struct sf_link
   /* The streaming thread's. */
   struct sf_ring_reader ring;
   bool told_connected, told_holding;
+  bool claimed;                 /* the next record's frame is ours already */
   /* Any thread's. */
   sf_atomic_u32 held;
   sf_atomic_u32 max_held;
@@ -83,7 +84,7 @@ struct sf_consumer
   uint64_t last_producer_id, last_seq;
   bool have_last;
   uint64_t connections;
-  sf_atomic_u64 frames, revoked;
+  sf_atomic_u64 frames, lost;
   /* The streaming thread's. */
   struct sf_incoming_part *parts;
   uint32_t parts_room;
@@ -101,8 +102,11 @@ struct sf_lease
 };
 
 /* How long a producer may take for its WELCOME, and for the SEGMENT message of
- * a segment that it has announced already. */
-#define SF_ANSWER_TIMEOUT (5 * SF_NS_PER_SECOND)
+ * a segment that it has announced already. Tests have less patience. */
+#ifndef SF_ANSWER_TIMEOUT_MS
+#define SF_ANSWER_TIMEOUT_MS 5000
+#endif
+#define SF_ANSWER_TIMEOUT (SF_ANSWER_TIMEOUT_MS * INT64_C (1000000))
 
 /* consumer-link.c */
 struct sf_link *sf_link_ref (struct sf_link *link);

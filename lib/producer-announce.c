@@ -39,7 +39,6 @@ revoke_locked (struct sf_client *c)
     return 0;
   c->dropped++;
   c->producer->stats.revoked++;
-  c->after_drop = true;
   return 1;
 }
 
@@ -136,7 +135,6 @@ sf_client_announce_locked (struct sf_client *c, struct sf_frame *frame)
 
   if (!recovered_locked (c)) {
     c->dropped++;
-    c->after_drop = true;
     while (revoke_locked (c) > 0);
     return;
   }
@@ -144,22 +142,18 @@ sf_client_announce_locked (struct sf_client *c, struct sf_frame *frame)
     while (c->leases->unclaimed.count >= SF_MAX_FOREIGN_QUEUED
         && revoke_locked (c) > 0);
   if (c->leases->n_free == 0)
+    sf_client_collect_locked (c);
+  if (c->leases->n_free == 0)
     revoke_locked (c);
   if (sf_leases_give (c->leases, frame, &record) < 0) {
     c->dropped++;
-    c->after_drop = true;
     return;
   }
-  if (c->after_drop)
-    record.flags |= SF_RECORD_AFTER_DROP;
   frame->refs++;
-  if (write_locked (c, &record, frame->payload, frame->payload_size) < 0) {
-    /* overflow_locked() has revoked it with the rest, unless the client broke
-     * the protocol: then its end takes all leases back. */
-    c->after_drop = true;
+  /* If not, overflow_locked() has revoked it with the rest, unless the client
+   * broke the protocol: then its end takes all leases back. */
+  if (write_locked (c, &record, frame->payload, frame->payload_size) < 0)
     return;
-  }
-  c->after_drop = false;
   c->last_seq = frame->seq;
   c->frames++;
 }

@@ -237,18 +237,19 @@ grant (struct sf_client *c, uint32_t max_held, uint64_t * needed)
   uint64_t promised;
   int r;
 
+  pthread_mutex_lock (&p->room_lock);
   pthread_mutex_lock (&p->lock);
   promised = sf_producer_promised_locked (p, c) + max_held;
   pthread_mutex_unlock (&p->lock);
-  r = sf_producer_make_room (p, promised, needed);
-  if (r < 0)
-    return r;
+  r = sf_producer_make_room_locked (p, promised, needed);
   pthread_mutex_lock (&p->lock);
-  c->max_held = max_held;
+  if (r == 0)
+    c->max_held = max_held;
+  pthread_mutex_unlock (&p->room_lock);
   sf_producer_forget_segments_locked (p);
   sf_producer_unlock (p);
   sf_producer_note_progress (p);
-  return 0;
+  return r;
 }
 
 static void

@@ -247,15 +247,60 @@ wake_gathered (struct sf_producer *p, uint32_t n)
   }
 }
 
+/* What was returned is taken after the clients were woken, unless it is what is
+ * missing. */
+static int
+make_room_locked (struct sf_producer *p, uint32_t size)
+{
+  int r = everybody_has_room_locked (p, size, true);
+
+  if (r == -EAGAIN && sf_producer_collect_locked (p) > 0)
+    r = everybody_has_room_locked (p, size, true);
+  return r;
+}
+
+/* Tells everybody, and makes it the latest. How many there are to wake. */
+static uint32_t
+announce_locked (struct sf_producer *p, struct sf_frame *frame)
+{
+  frame->seq = p->seq++;
+  for (struct sf_client * c = p->clients; c != NULL; c = c->next)
+    if (c->state == SF_CLIENT_ACTIVE && c->doomed == 0)
+      sf_client_announce_locked (c, frame);
+  p->latest = frame;
+  p->stats.frames++;
+  p->last_publish = sf_now ();
+  return gather_sleepers_locked (p);
+}
+
+/* What clients need not wait for: giving slots back takes longer than it takes
+ * to announce. */
+static void
+tidy_up (struct sf_producer *p, struct sf_frame *before, bool pooled)
+{
+  pthread_mutex_lock (&p->lock);
+  sf_producer_collect_locked (p);
+  sf_frame_unref_locked (p, before);
+  if (p->pooled != pooled) {
+    p->pooled = pooled;
+    sf_producer_set_want_locked (p);
+  }
+  if (!p->ticking) {
+    /* The control thread looks at returns when no frame comes to do it. */
+    p->ticking = true;
+    p->need_kick = true;
+  }
+  sf_producer_unlock (p);
+}
+
 int
 sf_producer_publish (struct sf_producer *p, const struct sf_publication *pub)
 {
-  struct sf_frame *frame;
-  uint32_t n = 0;
+  struct sf_frame *frame, *before;
+  uint32_t n;
   int r;
 
   pthread_mutex_lock (&p->lock);
-  sf_producer_collect_locked (p);
   r = frame_new_locked (p, pub, &frame);
   if (r < 0) {
     sf_producer_unlock (p);
@@ -264,33 +309,19 @@ sf_producer_publish (struct sf_producer *p, const struct sf_publication *pub)
   send_segments (p, frame);
   if (frame->foreign)
     SF_HOOK ("relay");
-  r = everybody_has_room_locked (p, frame->payload_size, true);
+  r = make_room_locked (p, frame->payload_size);
   if (r < 0) {
     frame_discard_locked (p, frame);
-  } else {
-    frame->seq = p->seq++;
-    for (struct sf_client * c = p->clients; c != NULL; c = c->next)
-      if (c->state == SF_CLIENT_ACTIVE && c->doomed == 0)
-        sf_client_announce_locked (c, frame);
-    n = gather_sleepers_locked (p);
-    sf_frame_unref_locked (p, p->latest);
-    p->latest = frame;
-    p->stats.frames++;
-    p->last_publish = sf_now ();
-    if (p->pooled != pub->pooled) {
-      p->pooled = pub->pooled;
-      sf_producer_set_want_locked (p);
-    }
-    if (!p->ticking) {
-      /* The control thread looks at returns when no frame comes to do it. */
-      p->ticking = true;
-      p->need_kick = true;
-    }
+    sf_producer_unlock (p);
+    return r;
   }
-  sf_producer_unlock (p);
+  before = p->latest;
+  n = announce_locked (p, frame);
+  pthread_mutex_unlock (&p->lock);
   SF_HOOK ("announced");
   wake_gathered (p, n);
-  return r;
+  tidy_up (p, before, pub->pooled);
+  return 0;
 }
 
 static void

@@ -23,26 +23,31 @@ collect_from_locked (struct sf_client *c)
 }
 
 int
+sf_client_collect_locked (struct sf_client *c)
+{
+  uint64_t read_pos = c->ring.read_pos;
+  int n;
+
+  if (c->leases == NULL || c->doomed == SF_REASON_VIOLATION)
+    return 0;
+  n = collect_from_locked (c);
+  if (n < 0 || sf_ring_update_read_pos (&c->ring) < 0) {
+    sf_client_doom_locked (c, SF_REASON_VIOLATION);
+    return 0;
+  }
+  if (n > 0 || c->ring.read_pos != read_pos)
+    c->last_progress = sf_now ();
+  /* Room in its ring is something that was waited for, too. */
+  return n + (c->ring.read_pos != read_pos && c->producer->n_waiting > 0);
+}
+
+int
 sf_producer_collect_locked (struct sf_producer *p)
 {
   int total = 0;
 
-  for (struct sf_client * c = p->clients; c != NULL; c = c->next) {
-    uint64_t read_pos = c->ring.read_pos;
-    int n;
-
-    if (c->leases == NULL || c->doomed == SF_REASON_VIOLATION)
-      continue;
-    n = collect_from_locked (c);
-    if (n < 0 || sf_ring_update_read_pos (&c->ring) < 0) {
-      sf_client_doom_locked (c, SF_REASON_VIOLATION);
-      continue;
-    }
-    if (n > 0 || c->ring.read_pos != read_pos)
-      c->last_progress = sf_now ();
-    /* Room in its ring is something that was waited for, too. */
-    total += n + (c->ring.read_pos != read_pos && p->n_waiting > 0);
-  }
+  for (struct sf_client * c = p->clients; c != NULL; c = c->next)
+    total += sf_client_collect_locked (c);
   return total;
 }
 
@@ -111,7 +116,6 @@ revoke_one_locked (struct sf_producer *p)
       sf_client_doom_locked (c, SF_REASON_VIOLATION);
     } else if (r > 0) {
       c->dropped++;
-      c->after_drop = true;
       p->stats.revoked++;
       return true;
     }
@@ -177,7 +181,7 @@ judge_clients_locked (struct sf_producer *p)
 {
   int64_t now = sf_now ();
   /* Frames on their way back are hope enough. */
-  bool hope = sf_observe_u32 (&p->n_releasing) > 0;
+  bool hope = sf_observe_u32 (&p->n_releasing) > 0 || p->done != NULL;
 
   forgive_absence_locked (p, now);
   for (struct sf_client * c = p->clients; c != NULL; c = c->next) {

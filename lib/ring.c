@@ -112,7 +112,7 @@ sf_ring_reader_init (struct sf_ring_reader *reader, const void *announce,
   struct sf_announce_header h;
 
   /* The producer can write this memory: judge a copy. */
-  memcpy (&h, announce, offsetof (struct sf_announce_header, head));
+  sf_copy_shared (&h, announce, offsetof (struct sf_announce_header, head));
   if (h.magic != SF_ANNOUNCE_MAGIC || h.version != SF_LAYOUT_VERSION
       || h.n_leases != SF_MAX_LEASES || page->magic != SF_RETURNS_MAGIC
       || page->version != SF_LAYOUT_VERSION || h.ring_size < 4096
@@ -140,17 +140,21 @@ sf_ring_peek (struct sf_ring_reader *reader, struct sf_record_header *record,
       return 0;
     if (ready > reader->size || (ready & 63u) != 0)
       return -EPROTO;
-    memcpy (record, reader->data + at, sizeof (*record));
+    sf_copy_shared (record, reader->data + at, sizeof (*record));
     if (record->size < sizeof (*record) || (record->size & 63u) != 0
         || record->size > ready || record->size > reader->size - at
         || record->payload_size > record->size - sizeof (*record)
         || record->payload_size > SF_MAX_PAYLOAD)
       return -EPROTO;
     if (record->type == SF_RECORD_PAD) {
+      /* Up to the end and never from the start, or there could be padding for
+       * ever. */
+      if (at == 0 || record->size != reader->size - at)
+        return -EPROTO;
       sf_ring_consume (reader, record);
       continue;
     }
-    memcpy (payload, reader->data + at + sizeof (*record),
+    sf_copy_shared (payload, reader->data + at + sizeof (*record),
         record->payload_size);
     return 1;
   }

@@ -22,6 +22,7 @@ struct _GstShmFrameAllocator
    * by GStreamer code under it; the producer's own locks come after it. */
   GRWLock lock;
   struct sf_producer *producer;
+  gint off;                     /* atomic */
 };
 
 G_DEFINE_TYPE (GstShmFrameAllocator, gst_shm_frame_allocator,
@@ -237,6 +238,12 @@ alloc_alloc (GstAllocator * allocator, gsize size,
   return GST_MEMORY_CAST (memory);
 }
 
+void
+gst_shm_frame_allocator_set_off (GstShmFrameAllocator * self, gboolean off)
+{
+  g_atomic_int_set (&self->off, off);
+}
+
 gint
 gst_shm_frame_allocator_poll (GstShmFrameAllocator * self, gsize size,
     gboolean wait)
@@ -248,7 +255,8 @@ gst_shm_frame_allocator_poll (GstShmFrameAllocator * self, gsize size,
   if (self->producer != NULL) {
     guint64 token = sf_producer_token (self->producer);
 
-    r = sf_producer_poll_slot (self->producer, size,
+    r = g_atomic_int_get (&self->off) ? -ESHUTDOWN
+        : sf_producer_poll_slot (self->producer, size,
         GST_SHM_FRAME_KEEP_SLOTS);
     if (r == -EAGAIN && wait)
       waited = sf_producer_wait (self->producer, token);

@@ -223,8 +223,8 @@ open_producer (GstShmFrameSink * self)
   GST_INFO_OBJECT (self, "serving %s, %" G_GUINT64_FORMAT
       " bytes of frames at most", path, config.max_memory);
   g_free (path);
-  self->allocator = gst_shm_frame_allocator_new (producer);
   g_rw_lock_writer_lock (&self->producer_lock);
+  self->allocator = gst_shm_frame_allocator_new (producer);
   self->producer = producer;
   g_rw_lock_writer_unlock (&self->producer_lock);
   return TRUE;
@@ -240,6 +240,7 @@ begin_stream (GstShmFrameSink * self)
   self->slots_failed = FALSE;
   gst_video_info_init (&self->info);
   memset (&self->clock, 0, sizeof (self->clock));
+  gst_shm_frame_allocator_set_off (self->allocator, FALSE);
 }
 
 static void
@@ -250,8 +251,8 @@ close_producer (GstShmFrameSink * self)
   /* Wakes those who wait in the pool, and leaves them ordinary memory. */
   sf_producer_interrupt (producer, TRUE);
   gst_shm_frame_allocator_detach (self->allocator);
-  gst_clear_object (&self->allocator);
   g_rw_lock_writer_lock (&self->producer_lock);
+  gst_clear_object (&self->allocator);
   self->producer = NULL;
   g_rw_lock_writer_unlock (&self->producer_lock);
   sf_producer_close (producer);
@@ -270,6 +271,9 @@ gst_shm_frame_sink_change_state (GstElement * element,
     return GST_STATE_CHANGE_FAILURE;
   if (transition == GST_STATE_CHANGE_READY_TO_PAUSED)
     begin_stream (self);
+  /* unlock() only passes by, and upstream cannot stop while it waits for us. */
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY)
+    gst_shm_frame_allocator_set_off (self->allocator, TRUE);
   ret = GST_ELEMENT_CLASS (parent_class)->change_state (element, transition);
   if (transition == GST_STATE_CHANGE_PAUSED_TO_READY)
     sf_producer_end_stream (self->producer);
@@ -339,42 +343,66 @@ gst_shm_frame_sink_set_caps (GstBaseSink * sink, GstCaps * caps)
     return FALSE;
   }
   return gst_shm_frame_sink_make_slots (self,
-      GST_VIDEO_INFO_SIZE (&self->info), 1);
+      GST_VIDEO_INFO_SIZE (&self->info), 1) == GST_FLOW_OK;
+}
+
+static gboolean
+propose_pool (GstShmFrameSink * self, GstShmFrameAllocator * allocator,
+    GstQuery * query, GstCaps * caps, guint size)
+{
+  GstBufferPool *pool = gst_shm_frame_pool_new (allocator, self->lossless);
+  GstStructure *config = gst_buffer_pool_get_config (pool);
+  gboolean ok;
+
+  gst_buffer_pool_config_set_params (config, caps, size, 0, 0);
+  gst_buffer_pool_config_set_allocator (config, GST_ALLOCATOR (allocator),
+      NULL);
+  gst_buffer_pool_config_add_option (config,
+      GST_BUFFER_POOL_OPTION_VIDEO_META);
+  ok = gst_buffer_pool_set_config (pool, config);
+  if (ok)
+    gst_query_add_allocation_pool (query, pool, size, 0, 0);
+  gst_object_unref (pool);
+  return ok;
+}
+
+/* Queries are let through to pads that are not active, so also while the sink
+ * stops, or has. */
+static GstShmFrameAllocator *
+ref_allocator (GstShmFrameSink * self)
+{
+  GstShmFrameAllocator *allocator = NULL;
+
+  g_rw_lock_reader_lock (&self->producer_lock);
+  if (self->allocator != NULL)
+    allocator = gst_object_ref (self->allocator);
+  g_rw_lock_reader_unlock (&self->producer_lock);
+  return allocator;
 }
 
 static gboolean
 gst_shm_frame_sink_propose_allocation (GstBaseSink * sink, GstQuery * query)
 {
   GstShmFrameSink *self = GST_SHM_FRAME_SINK (sink);
+  GstShmFrameAllocator *allocator;
   GstVideoInfo info;
-  gboolean need_pool;
+  gboolean need_pool, ok;
   GstCaps *caps;
 
   gst_query_parse_allocation (query, &caps, &need_pool);
   if (caps == NULL || !gst_structure_has_name (gst_caps_get_structure (caps,
               0), "video/x-raw") || !gst_video_info_from_caps (&info, caps))
     return FALSE;
-  if (need_pool) {
-    GstBufferPool *pool = gst_shm_frame_pool_new (self->allocator,
-        self->lossless);
-    GstStructure *config = gst_buffer_pool_get_config (pool);
-
-    gst_buffer_pool_config_set_params (config, caps, info.size, 0, 0);
-    gst_buffer_pool_config_set_allocator (config,
-        GST_ALLOCATOR (self->allocator), NULL);
-    gst_buffer_pool_config_add_option (config,
-        GST_BUFFER_POOL_OPTION_VIDEO_META);
-    if (!gst_buffer_pool_set_config (pool, config)) {
-      gst_object_unref (pool);
-      return FALSE;
-    }
-    gst_query_add_allocation_pool (query, pool, info.size, 0, 0);
-    gst_object_unref (pool);
+  allocator = ref_allocator (self);
+  if (allocator == NULL)
+    return FALSE;
+  ok = !need_pool || propose_pool (self, allocator, query, caps, info.size);
+  if (ok) {
+    gst_query_add_allocation_param (query, GST_ALLOCATOR (allocator), NULL);
+    gst_query_add_allocation_meta (query, GST_VIDEO_META_API_TYPE, NULL);
   }
-  gst_query_add_allocation_param (query, GST_ALLOCATOR (self->allocator),
-      NULL);
-  gst_query_add_allocation_meta (query, GST_VIDEO_META_API_TYPE, NULL);
-  return TRUE;
+  gst_object_unref (allocator);
+  return ok;
 }
 
 static void

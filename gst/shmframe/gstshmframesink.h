@@ -64,13 +64,13 @@ GstFlowReturn gst_shm_frame_sink_prepare (GstBaseSink * sink,
     GstBuffer * buffer);
 GstFlowReturn gst_shm_frame_sink_render (GstBaseSink * sink,
     GstBuffer * buffer);
-/* Publishes the event, if it is one that crosses. Not with the preroll lock. */
+/* Publishes the event, if it is one that crosses. */
 GstFlowReturn gst_shm_frame_sink_publish_event (GstShmFrameSink * self,
     GstEvent * event);
-/* Slots for frames of `size` bytes, `per_record` to a record. FALSE: an error
- * was posted. */
-gboolean gst_shm_frame_sink_make_slots (GstShmFrameSink * self, gsize size,
-    guint per_record);
+/* Slots for frames of `size` bytes, `per_record` to a record. GST_FLOW_ERROR: an
+ * error was posted. */
+GstFlowReturn gst_shm_frame_sink_make_slots (GstShmFrameSink * self,
+    gsize size, guint per_record);
 
 /* gstshmframesinkstats.c */
 GstStructure *gst_shm_frame_sink_get_stats (GstShmFrameSink * self);

@@ -13,13 +13,26 @@
 /* How long the slots of an earlier format may be waited for. */
 #define DRAIN_TIMEOUT (5 * GST_SECOND)
 
-gboolean
+/* Waits for clients to make room; `waited` is what sf_producer_wait() said. The
+ * base class holds the preroll lock, over frames and over serialized events. */
+static GstFlowReturn
+wait_for_room (GstShmFrameSink * self, guint64 token, gint * waited)
+{
+  *waited = sf_producer_wait (self->producer, token);
+  if (*waited != -EINTR)
+    return GST_FLOW_OK;
+  /* unlock() was called: paused until further notice, or flushing. */
+  return gst_base_sink_wait_preroll (GST_BASE_SINK (self));
+}
+
+GstFlowReturn
 gst_shm_frame_sink_make_slots (GstShmFrameSink * self, gsize size,
     guint per_record)
 {
   gint64 until = sf_now () + DRAIN_TIMEOUT;
   struct sf_slots_state state;
   guint64 needed = 0;
+  GstFlowReturn ret;
   gint r, waited;
 
   for (;;) {
@@ -31,14 +44,14 @@ gst_shm_frame_sink_make_slots (GstShmFrameSink * self, gsize size,
     if (r != -E2BIG || state.n_segments == 0
         || sf_now () > until)
       break;
-    waited = sf_producer_wait (self->producer, token);
-    if (waited == -EINTR)
-      return FALSE;
-    if (waited < 0)
+    ret = wait_for_room (self, token, &waited);
+    if (ret != GST_FLOW_OK)
+      return ret;
+    if (waited == -ENODATA)
       break;
   }
   if (r < 0 && self->slots_failed)
-    return FALSE;
+    return GST_FLOW_ERROR;
   self->slots_failed = r < 0;
   if (r == -E2BIG)
     GST_ELEMENT_ERROR (self, RESOURCE, NO_SPACE_LEFT,
@@ -59,25 +72,7 @@ gst_shm_frame_sink_make_slots (GstShmFrameSink * self, gsize size,
     GST_INFO_OBJECT (self, "%u slots of %" G_GUINT64_FORMAT " bytes in %u "
         "segments, %" G_GUINT64_FORMAT " bytes in all", state.n_slots,
         state.slot_size, state.n_segments, state.bytes);
-  return r >= 0;
-}
-
-/* Waits for clients to make room. `locked`: the preroll lock is held. */
-static GstFlowReturn
-wait_for_room (GstShmFrameSink * self, guint64 token, gboolean locked)
-{
-  GstBaseSink *sink = GST_BASE_SINK (self);
-  GstFlowReturn ret;
-
-  if (sf_producer_wait (self->producer, token) != -EINTR)
-    return GST_FLOW_OK;
-  /* unlock() was called: paused until further notice, or flushing. */
-  if (!locked)
-    GST_BASE_SINK_PREROLL_LOCK (sink);
-  ret = gst_base_sink_wait_preroll (sink);
-  if (!locked)
-    GST_BASE_SINK_PREROLL_UNLOCK (sink);
-  return ret;
+  return r >= 0 ? GST_FLOW_OK : GST_FLOW_ERROR;
 }
 
 GstFlowReturn
@@ -187,6 +182,7 @@ publish (GstShmFrameSink * self, GstBuffer * buffer, gboolean pooled)
   GstFlowReturn ret = GST_FLOW_OK;
   GstByteWriter w;
   gint r = -EMSGSIZE;
+  gint waited;
 
   if (serialize (self, buffer, &w)) {
     pub.body = self->body;
@@ -198,7 +194,7 @@ publish (GstShmFrameSink * self, GstBuffer * buffer, gboolean pooled)
 
       r = sf_producer_publish (self->producer, &pub);
       if (r == -EAGAIN)
-        ret = wait_for_room (self, token, TRUE);
+        ret = wait_for_room (self, token, &waited);
     } while (r == -EAGAIN && ret == GST_FLOW_OK);
   }
   if (r == 0) {
@@ -219,6 +215,7 @@ static GstFlowReturn
 take_slot (GstShmFrameSink * self, gsize size, struct sf_slot *slot)
 {
   GstFlowReturn ret = GST_FLOW_OK;
+  gint waited;
 
   while (ret == GST_FLOW_OK) {
     guint64 token = sf_producer_token (self->producer);
@@ -227,12 +224,11 @@ take_slot (GstShmFrameSink * self, gsize size, struct sf_slot *slot)
     if (r == 0)
       return GST_FLOW_OK;
     if (r == -EMSGSIZE) {
-      if (!gst_shm_frame_sink_make_slots (self, size, 1))
-        return GST_FLOW_ERROR;
+      ret = gst_shm_frame_sink_make_slots (self, size, 1);
     } else if (!self->lossless) {
       return GST_FLOW_CUSTOM_SUCCESS;
     } else {
-      ret = wait_for_room (self, token, TRUE);
+      ret = wait_for_room (self, token, &waited);
     }
   }
   return ret;
@@ -405,11 +401,12 @@ render_copied_batch (GstShmFrameSink * self, GstBuffer * batch,
 
   sf_slots_get_state (sf_producer_slots (self->producer), &state);
   meta = gst_buffer_get_custom_meta (copy, GST_SECOND_BATCH_META_NAME);
-  if ((state.n_slots < 2 * needs->n_frames || state.slot_size < needs->size)
-      && !gst_shm_frame_sink_make_slots (self, needs->size,
-          needs->n_frames)) {
+  if (state.n_slots < 2 * needs->n_frames || state.slot_size < needs->size)
+    copying.ret = gst_shm_frame_sink_make_slots (self, needs->size,
+        needs->n_frames);
+  if (copying.ret != GST_FLOW_OK) {
     gst_buffer_unref (copy);
-    return GST_FLOW_ERROR;
+    return copying.ret;
   }
   gst_structure_map_in_place (gst_custom_meta_get_structure (meta), copy_list,
       &copying);
@@ -437,7 +434,7 @@ gst_shm_frame_sink_publish_event (GstShmFrameSink * self, GstEvent * event)
   guint32 flags = key != 0 ? SF_EVENT_STICKY : 0;
   GstFlowReturn ret = GST_FLOW_OK;
   GstByteWriter w;
-  gint r;
+  gint r, waited;
 
   /* The body is the streaming thread's, as serialized events are. */
   gst_byte_writer_init_with_data (&w, self->body, SF_MAX_PAYLOAD, FALSE);
@@ -455,7 +452,7 @@ gst_shm_frame_sink_publish_event (GstShmFrameSink * self, GstEvent * event)
     r = sf_producer_event (self->producer, key, self->body,
         gst_byte_writer_get_pos (&w), flags);
     if (r == -EAGAIN)
-      ret = wait_for_room (self, token, FALSE);
+      ret = wait_for_room (self, token, &waited);
   } while (r == -EAGAIN && ret == GST_FLOW_OK);
   if (r < 0 && r != -EAGAIN)
     GST_WARNING_OBJECT (self, "a %s event is lost: %s",

@@ -83,7 +83,7 @@ get_stats (GstShmFrameSrc * self)
       "bytes", G_TYPE_UINT64, counts->bytes,
       /* Nothing here ever copies; the field says so to whoever checks. */
       "bytes-copied", G_TYPE_UINT64, G_GUINT64_CONSTANT (0),
-      "frames-lost", G_TYPE_UINT64, counts->lost + c.revoked,
+      "frames-lost", G_TYPE_UINT64, c.lost,
       "disconts", G_TYPE_UINT64, counts->discont,
       "held", G_TYPE_UINT64, (guint64) c.held,
       "max-held", G_TYPE_UINT64, (guint64) c.max_held,

@@ -23,7 +23,6 @@ typedef struct
 {
   guint64 frames;
   guint64 bytes;
-  guint64 lost;                 /* frames that the producer took back */
   guint64 discont;              /* times that frames were lost in between */
   guint64 connections;
   guint64 handover_max;         /* ns */

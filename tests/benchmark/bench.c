@@ -238,7 +238,8 @@ play (BenchRun * run, const gchar * description, gboolean sends,
   GstElement *boundary;
   gboolean ok;
 
-  if (pipeline == NULL) {
+  /* Without one of the elements it would give the rest of them. */
+  if (error != NULL) {
     g_printerr ("%s: %s\n", description, error->message);
     return FALSE;
   }
