@@ -226,7 +226,7 @@ shake_hands (struct sf_consumer *c, int fd, uint32_t * asked)
   int fds[SF_MESSAGE_MAX_FDS] = { -1, -1, -1 };
   int r = say_hello (c, fd, asked);
 
-  SF_HOOK ("hello");
+  SF_HOOK ("hello-sent");
   if (r >= 0)
     r = await_answer (c, fd, &msg, fds);
   if (r == 1 && msg.type == SF_MESSAGE_WELCOME) {
@@ -288,7 +288,7 @@ handle_message (struct sf_consumer *c, struct sf_link *link,
 
   switch (msg->type) {
     case SF_MESSAGE_SEGMENT:
-      SF_HOOK ("grow");
+      SF_HOOK ("segment");
       r = sf_link_add_segment (link, &msg->segment, fds[0], fds[1]);
       if (r < 0) {
         farewell->reason = r == -EPROTO ? SF_REASON_VIOLATION

@@ -19,8 +19,8 @@ sf_hook (const char *name)
   if (strcmp (name, at_step) != 0)
     return;
   at_step = "";
-  usleep ((unsigned) (hold_up / 1000));
   n_held_up++;
+  usleep ((unsigned) (hold_up / 1000));
 }
 
 /* The socket file is there for a while before anybody listens: a consumer that
@@ -250,6 +250,43 @@ test_silent_producer (void)
   place_remove (&place);
 }
 
+static void *
+close_soon (void *producer)
+{
+  while (n_held_up == 0)
+    usleep (1000);
+  sf_producer_close (producer);
+  return NULL;
+}
+
+/* A client that says HELLO just when the producer stops is not to blame, and not
+ * refused: it waits for the next producer. */
+static void
+test_hello_to_closing_producer (void)
+{
+  struct place place;
+  struct sf_producer *p;
+  struct sf_consumer *c;
+  struct sf_incoming in;
+  pthread_t thread;
+
+  place_make (&place);
+  p = open_producer (place.path, 0, true);
+  at_step = "hello";
+  hold_up = 200 * MS;
+  check_int (pthread_create (&thread, NULL, close_soon, p), 0);
+  c = open_consumer (place.path, SF_DELIVERY_AUTO, 40);
+  check_int (pthread_join (thread, NULL), 0);
+  p = open_producer (place.path, 0, true);
+  do {
+    check_int (sf_consumer_next (c, &in, LONG), 1);
+    check (in.kind != SF_INCOMING_FAILED);
+  } while (in.kind != SF_INCOMING_CONNECTED);
+  sf_consumer_close (c);
+  sf_producer_close (p);
+  place_remove (&place);
+}
+
 int
 main (void)
 {
@@ -257,7 +294,7 @@ main (void)
     TEST (test_connects_when_listening), TEST (test_idle_is_not_slow),
     TEST (test_absence_does_not_count),
     TEST (test_relay_gives_up_slow_client),
-    TEST (test_silent_producer),
+    TEST (test_silent_producer), TEST (test_hello_to_closing_producer),
   };
 
   return unit_main (tests);
