@@ -221,7 +221,7 @@ bool
 step_suits (unsigned step, enum role role)
 {
   static const char *const roles[N_STEPS] = {
-    "PR", "PR", "PR", "PR", "R", "RC", "RC", "RC",
+    "PR", "PR", "PR", "P", "R", "RC", "RC", "RC",
     "PR", "PR", "RC", "RC", "P", "R"
   };
 
