@@ -281,6 +281,7 @@ tidy_up (struct sf_producer *p, struct sf_frame *before, bool pooled)
   pthread_mutex_lock (&p->lock);
   sf_producer_collect_locked (p);
   sf_frame_unref_locked (p, before);
+  p->last_publish = sf_now ();
   if (p->pooled != pooled) {
     p->pooled = pooled;
     sf_producer_set_want_locked (p);

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "gstsecondbatchview.h"
+
 typedef struct
 {
   GstMemory mem;
@@ -181,6 +183,19 @@ mem_is_span (GstMemory * a, GstMemory * b, gsize * offset)
   return first->data + a->offset + a->size == second->data + b->offset;
 }
 
+/* Slots lie in cyclic order, and where they were received the ring is mapped
+ * twice: that is how a batcher finds a whole window in one piece. */
+static const guint8 *
+locate_in_ring (GstMemory * memory, GstSecondBatchRing * ring)
+{
+  GstShmFrameMemory *self = (GstShmFrameMemory *) memory;
+
+  ring->base = self->segment->slots;
+  ring->size = self->segment->n_slots * self->segment->pitch;
+  ring->twice = !self->segment->writable;
+  return self->data + memory->offset;
+}
+
 static void
 alloc_free (GstAllocator * allocator, GstMemory * memory)
 {
@@ -330,4 +345,7 @@ gst_shm_frame_allocator_init (GstShmFrameAllocator * self)
   allocator->mem_share = mem_share;
   allocator->mem_copy = mem_copy;
   allocator->mem_is_span = mem_is_span;
+  g_object_set_qdata (G_OBJECT (self),
+      g_quark_from_static_string (GST_SECOND_BATCH_RING_QDATA),
+      (gpointer) locate_in_ring);
 }

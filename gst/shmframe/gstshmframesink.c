@@ -230,6 +230,33 @@ open_producer (GstShmFrameSink * self)
   return TRUE;
 }
 
+/* Queries are let through to pads that are not active, so also while the sink
+ * stops, or has. */
+static GstShmFrameAllocator *
+ref_allocator (GstShmFrameSink * self)
+{
+  GstShmFrameAllocator *allocator = NULL;
+
+  g_rw_lock_reader_lock (&self->producer_lock);
+  if (self->allocator != NULL)
+    allocator = gst_object_ref (self->allocator);
+  g_rw_lock_reader_unlock (&self->producer_lock);
+  return allocator;
+}
+
+/* unlock() only passes by: who waits in the pool would wait on, and upstream
+ * cannot stop, or flush, while it does. */
+static void
+release_upstream (GstShmFrameSink * self, gboolean off)
+{
+  GstShmFrameAllocator *allocator = ref_allocator (self);
+
+  if (allocator == NULL)
+    return;
+  gst_shm_frame_allocator_set_off (allocator, off);
+  gst_object_unref (allocator);
+}
+
 /* For a new stream, perhaps after one that ended. */
 static void
 begin_stream (GstShmFrameSink * self)
@@ -237,10 +264,10 @@ begin_stream (GstShmFrameSink * self)
   self->started = FALSE;
   self->lossless = FALSE;
   self->is_batch = FALSE;
-  self->slots_failed = FALSE;
+  self->format_failed = FALSE;
   gst_video_info_init (&self->info);
   memset (&self->clock, 0, sizeof (self->clock));
-  gst_shm_frame_allocator_set_off (self->allocator, FALSE);
+  release_upstream (self, FALSE);
 }
 
 static void
@@ -271,9 +298,8 @@ gst_shm_frame_sink_change_state (GstElement * element,
     return GST_STATE_CHANGE_FAILURE;
   if (transition == GST_STATE_CHANGE_READY_TO_PAUSED)
     begin_stream (self);
-  /* unlock() only passes by, and upstream cannot stop while it waits for us. */
   if (transition == GST_STATE_CHANGE_PAUSED_TO_READY)
-    gst_shm_frame_allocator_set_off (self->allocator, TRUE);
+    release_upstream (self, TRUE);
   ret = GST_ELEMENT_CLASS (parent_class)->change_state (element, transition);
   if (transition == GST_STATE_CHANGE_PAUSED_TO_READY)
     sf_producer_end_stream (self->producer);
@@ -336,10 +362,14 @@ gst_shm_frame_sink_set_caps (GstBaseSink * sink, GstCaps * caps)
   if (self->is_batch)
     return TRUE;
   if (!gst_video_info_from_caps (&self->info, caps)
+      || GST_VIDEO_INFO_WIDTH (&self->info) <= 0
+      || GST_VIDEO_INFO_HEIGHT (&self->info) <= 0
       || GST_VIDEO_INFO_SIZE (&self->info) == 0) {
-    GST_ELEMENT_ERROR (self, STREAM, FORMAT,
-        ("These caps do not describe raw video of any size; check width, "
-            "height and format."), ("caps %" GST_PTR_FORMAT, caps));
+    if (!self->format_failed)
+      GST_ELEMENT_ERROR (self, STREAM, FORMAT,
+          ("These caps do not describe raw video of any size; check width, "
+              "height and format."), ("caps %" GST_PTR_FORMAT, caps));
+    self->format_failed = TRUE;
     return FALSE;
   }
   return gst_shm_frame_sink_make_slots (self,
@@ -364,20 +394,6 @@ propose_pool (GstShmFrameSink * self, GstShmFrameAllocator * allocator,
     gst_query_add_allocation_pool (query, pool, size, 0, 0);
   gst_object_unref (pool);
   return ok;
-}
-
-/* Queries are let through to pads that are not active, so also while the sink
- * stops, or has. */
-static GstShmFrameAllocator *
-ref_allocator (GstShmFrameSink * self)
-{
-  GstShmFrameAllocator *allocator = NULL;
-
-  g_rw_lock_reader_lock (&self->producer_lock);
-  if (self->allocator != NULL)
-    allocator = gst_object_ref (self->allocator);
-  g_rw_lock_reader_unlock (&self->producer_lock);
-  return allocator;
 }
 
 static gboolean
@@ -432,7 +448,11 @@ gst_shm_frame_sink_event (GstBaseSink * sink, GstEvent * event)
     case GST_EVENT_STREAM_START:
       forget_stream (self, GST_EVENT_CAPS);
       break;
+    case GST_EVENT_FLUSH_START:
+      release_upstream (self, TRUE);
+      break;
     case GST_EVENT_FLUSH_STOP:
+      release_upstream (self, FALSE);
       forget_stream (self, GST_EVENT_SEGMENT);
       break;
     case GST_EVENT_SEGMENT:
@@ -476,6 +496,8 @@ gst_shm_frame_sink_finalize (GObject * object)
   g_free (self->socket_path);
   g_free (self->body);
   g_array_unref (self->parts);
+  gst_shm_frame_losses_clear (&self->losses);
+  gst_shm_frame_upstream_clear (&self->upstream);
   g_rw_lock_clear (&self->producer_lock);
   G_OBJECT_CLASS (parent_class)->finalize (object);
 }
@@ -528,8 +550,8 @@ install_properties (GObjectClass * klass)
   g_object_class_install_property (klass, PROP_STATS,
       g_param_spec_boxed ("stats", "Statistics",
           "Counts since the start: frames, bytes, frames-copied, "
-          "bytes-copied, frames-dropped, frames-revoked, clients-seen, "
-          "clients-evicted, clients-refused, slots, slots-free, segments, "
+          "bytes-copied, frames-dropped, metas-dropped, frames-revoked, "
+          "clients-seen, clients-evicted, clients-refused, slots, slots-free, segments, "
           "segment-bytes, growths (uint64), and clients, an array of "
           "structures with id, pid, uid, name, lossless, held, queued, "
           "max-held, frames, dropped", GST_TYPE_STRUCTURE, ro));
@@ -578,6 +600,8 @@ gst_shm_frame_sink_init (GstShmFrameSink * self)
   g_rw_lock_init (&self->producer_lock);
   self->parts = g_array_new (FALSE, FALSE, sizeof (struct sf_part));
   self->body = g_malloc (SF_MAX_PAYLOAD);
+  gst_shm_frame_losses_init (&self->losses, GST_OBJECT (self));
+  gst_shm_frame_upstream_init (&self->upstream);
   /* A live frame is handed over when it arrives, not when it is due. */
   gst_base_sink_set_sync (GST_BASE_SINK (self), FALSE);
 }

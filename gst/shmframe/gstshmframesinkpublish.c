@@ -50,9 +50,9 @@ gst_shm_frame_sink_make_slots (GstShmFrameSink * self, gsize size,
     if (waited == -ENODATA)
       break;
   }
-  if (r < 0 && self->slots_failed)
+  if (r < 0 && self->format_failed)
     return GST_FLOW_ERROR;
-  self->slots_failed = r < 0;
+  self->format_failed = r < 0;
   if (r == -E2BIG)
     GST_ELEMENT_ERROR (self, RESOURCE, NO_SPACE_LEFT,
         ("max-memory=%" G_GUINT64_FORMAT " is too small for frames of %"
@@ -99,9 +99,10 @@ gst_shm_frame_sink_prepare (GstBaseSink * sink, GstBuffer * buffer)
   return GST_FLOW_OK;
 }
 
-/* When the frame is, or was, due, in terms of the clock all processes share. */
+/* When what has this PTS is, or was, due, in terms of the clock all processes
+ * share. */
 static guint64
-capture_time (GstShmFrameSink * self, GstBuffer * buffer)
+capture_time (GstShmFrameSink * self, GstClockTime pts)
 {
   GstBaseSink *sink = GST_BASE_SINK (self);
   GstClockTime base_time = gst_element_get_base_time (GST_ELEMENT (self));
@@ -110,12 +111,12 @@ capture_time (GstShmFrameSink * self, GstBuffer * buffer)
   gint sign;
 
   if (sink->segment.format != GST_FORMAT_TIME
-      || !GST_BUFFER_PTS_IS_VALID (buffer)
+      || !GST_CLOCK_TIME_IS_VALID (pts)
       || !gst_shm_frame_clock_get_offset (&self->clock, GST_ELEMENT (self),
           &offset))
     return GST_CLOCK_TIME_NONE;
   sign = gst_segment_to_running_time_full (&sink->segment, GST_FORMAT_TIME,
-      GST_BUFFER_PTS (buffer), &running_time);
+      pts, &running_time);
   if (sign == 0)
     return GST_CLOCK_TIME_NONE;
   return base_time + sign * (gint64) running_time - offset;
@@ -148,15 +149,15 @@ serialize (GstShmFrameSink * self, GstBuffer * buffer, GstByteWriter * w)
 {
   GstShmFrameStamp stamp = {.kind = self->is_batch
         ? GST_SHM_FRAME_KIND_BATCH : GST_SHM_FRAME_KIND_BUFFER,.capture_time =
-        capture_time (self, buffer),.publish_time = sf_now ()
+        capture_time (self, GST_BUFFER_PTS (buffer)),.publish_time = sf_now ()
   };
 
   gst_byte_writer_init_with_data (w, self->body, SF_MAX_PAYLOAD, FALSE);
   g_array_set_size (self->parts, 0);
   gst_shm_frame_wire_put_stamp (w, &stamp);
   return self->is_batch
-      ? gst_shm_frame_wire_put_batch (w, self->parts, buffer)
-      : gst_shm_frame_wire_put_buffer (w, self->parts, buffer);
+      ? gst_shm_frame_wire_put_batch (w, self->parts, buffer, &self->losses)
+      : gst_shm_frame_wire_put_buffer (w, self->parts, buffer, &self->losses);
 }
 
 static void
@@ -169,7 +170,9 @@ count_published (GstShmFrameSink * self)
   GST_OBJECT_LOCK (self);
   self->counts.frames++;
   self->counts.bytes += bytes;
+  self->counts.metas_dropped += self->losses.metas;
   GST_OBJECT_UNLOCK (self);
+  self->losses.metas = 0;
 }
 
 /* Publishes a buffer whose memory is all on slots. Takes the buffer. */
@@ -433,18 +436,22 @@ gst_shm_frame_sink_publish_event (GstShmFrameSink * self, GstEvent * event)
   GstEventType type = GST_EVENT_TYPE (event);
   guint32 flags = key != 0 ? SF_EVENT_STICKY : 0;
   GstFlowReturn ret = GST_FLOW_OK;
+  GstClockTime gap = GST_CLOCK_TIME_NONE;
   GstByteWriter w;
   gint r, waited;
 
+  if (type == GST_EVENT_GAP)
+    gst_event_parse_gap (event, &gap, NULL);
   /* The body is the streaming thread's, as serialized events are. */
   gst_byte_writer_init_with_data (&w, self->body, SF_MAX_PAYLOAD, FALSE);
-  if (!gst_shm_frame_wire_put_event (&w, event)) {
-    GST_INFO_OBJECT (self, "%s events do not cross",
+  if (!gst_shm_frame_wire_put_event (&w, event, capture_time (self, gap),
+          &self->losses)) {
+    gst_shm_frame_losses_note (&self->losses, "the event",
         GST_EVENT_TYPE_NAME (event));
     return GST_FLOW_OK;
   }
   if (type == GST_EVENT_STREAM_START || type == GST_EVENT_CAPS
-      || type == GST_EVENT_SEGMENT)
+      || type == GST_EVENT_SEGMENT || type == GST_EVENT_FLUSH_STOP)
     flags |= SF_EVENT_DROPS_LATEST;
   do {
     guint64 token = sf_producer_token (self->producer);

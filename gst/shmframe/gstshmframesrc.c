@@ -205,12 +205,11 @@ post_open_error (GstShmFrameSrc * self, const gchar * path, gint error)
 }
 
 static gboolean
-gst_shm_frame_src_start (GstBaseSrc * src)
+open_consumer (GstShmFrameSrc * self)
 {
-  GstShmFrameSrc *self = GST_SHM_FRAME_SRC (src);
   struct sf_consumer_config config = { 0 };
   gchar *name = gst_object_get_name (GST_OBJECT (self));
-  gboolean live = gst_base_src_is_live (src);
+  gboolean live = gst_base_src_is_live (GST_BASE_SRC (self));
   struct sf_consumer *consumer;
   gchar *path;
   gint r;
@@ -232,6 +231,8 @@ gst_shm_frame_src_start (GstBaseSrc * src)
   self->discont = FALSE;
   self->segment_sent = FALSE;
   self->last_pts = 0;
+  self->own_group = GST_GROUP_ID_INVALID;
+  self->eos_seqnum = GST_SEQNUM_INVALID;
 
   config.path = path != NULL ? path : "";
   config.name = name;
@@ -248,17 +249,35 @@ gst_shm_frame_src_start (GstBaseSrc * src)
   return TRUE;
 }
 
-static gboolean
-gst_shm_frame_src_stop (GstBaseSrc * src)
+static void
+close_consumer (GstShmFrameSrc * self)
 {
-  GstShmFrameSrc *self = GST_SHM_FRAME_SRC (src);
   struct sf_consumer *consumer = self->consumer;
 
   g_rw_lock_writer_lock (&self->consumer_lock);
   self->consumer = NULL;
   g_rw_lock_writer_unlock (&self->consumer_lock);
   sf_consumer_close (consumer);
-  return TRUE;
+}
+
+/* Not in start(), on whose failure the base class posts a second error that says
+ * nothing. */
+static GstStateChangeReturn
+gst_shm_frame_src_change_state (GstElement * element,
+    GstStateChange transition)
+{
+  GstShmFrameSrc *self = GST_SHM_FRAME_SRC (element);
+  GstStateChangeReturn ret;
+
+  if (transition == GST_STATE_CHANGE_READY_TO_PAUSED
+      && !open_consumer (self))
+    return GST_STATE_CHANGE_FAILURE;
+  ret = GST_ELEMENT_CLASS (parent_class)->change_state (element, transition);
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY
+      || (transition == GST_STATE_CHANGE_READY_TO_PAUSED
+          && ret == GST_STATE_CHANGE_FAILURE))
+    close_consumer (self);
+  return ret;
 }
 
 static void
@@ -356,6 +375,7 @@ filter_events (GstPad * pad, GstPadProbeInfo * info, gpointer user)
   GstShmFrameSrc *self = user;
   GstEventType type = GST_EVENT_TYPE (GST_PAD_PROBE_INFO_EVENT (info));
   gboolean drop = FALSE;
+  GstEvent *event;
 
   if (type == GST_EVENT_STREAM_START) {
     drop = !self->pushing_own;
@@ -367,6 +387,11 @@ filter_events (GstPad * pad, GstPadProbeInfo * info, gpointer user)
     return GST_PAD_PROBE_HANDLED;
   } else if (type == GST_EVENT_FLUSH_STOP) {
     self->segment_sent = FALSE;
+  } else if (type == GST_EVENT_EOS && self->eos_seqnum != GST_SEQNUM_INVALID) {
+    event = gst_event_make_writable (GST_PAD_PROBE_INFO_EVENT (info));
+    gst_event_set_seqnum (event, self->eos_seqnum);
+    GST_PAD_PROBE_INFO_DATA (info) = event;
+    self->eos_seqnum = GST_SEQNUM_INVALID;
   }
   return drop ? GST_PAD_PROBE_DROP : GST_PAD_PROBE_OK;
 }
@@ -458,9 +483,8 @@ gst_shm_frame_src_class_init (GstShmFrameSrcClass * klass)
       "Shared memory frame source", "Source/Video",
       "Receives raw video from another process through shared memory",
       "The gst-shmframe authors");
+  element_class->change_state = gst_shm_frame_src_change_state;
 
-  src_class->start = gst_shm_frame_src_start;
-  src_class->stop = gst_shm_frame_src_stop;
   src_class->unlock = gst_shm_frame_src_unlock;
   src_class->unlock_stop = gst_shm_frame_src_unlock_stop;
   src_class->negotiate = gst_shm_frame_src_negotiate;

@@ -57,6 +57,8 @@ struct _GstShmFrameSrc
   GstShmFrameClock clock;
   gboolean pushing_own;         /* an event of ours, not the base class's */
   gboolean segment_sent;        /* before the base class did */
+  guint32 eos_seqnum;           /* of the producer's last EOS */
+  guint group, own_group;       /* of streams: the producer's, and ours */
 };
 
 /* gstshmframesrcreceive.c */

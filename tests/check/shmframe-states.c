@@ -158,8 +158,11 @@ check_blocked (const gchar * source, GstState state)
     frames = now;
     g_usleep (10000);
   }
+  if (state == GST_STATE_PLAYING)
+    fail_unless (gst_element_seek_simple (producer, GST_FORMAT_TIME,
+            GST_SEEK_FLAG_FLUSH, 5 * GST_SECOND));
   rig_state (producer, state);
-  if (state == GST_STATE_PAUSED) {
+  if (state >= GST_STATE_PAUSED) {
     rig_play (producer);
     for (guint i = 0; i < 50; i++)
       gst_buffer_unref (rig_pull (consumer, "out"));
@@ -189,6 +192,14 @@ GST_END_TEST;
 GST_START_TEST (test_blocked_to_paused)
 {
   check_blocked (sources[__i__], GST_STATE_PAUSED);
+}
+
+GST_END_TEST;
+
+/* A flushing seek has to stop everything, too */
+GST_START_TEST (test_blocked_seek)
+{
+  check_blocked (sources[__i__], GST_STATE_PLAYING);
 }
 
 GST_END_TEST;
@@ -346,6 +357,7 @@ add_tests (TCase * tc)
   tcase_add_loop_test (tc, test_blocked_to_null, 0, G_N_ELEMENTS (sources));
   tcase_add_loop_test (tc, test_blocked_to_paused, 0,
       G_N_ELEMENTS (sources));
+  tcase_add_loop_test (tc, test_blocked_seek, 0, G_N_ELEMENTS (sources));
   tcase_add_test (tc, test_blocked_in_event);
   tcase_add_test (tc, test_off);
   tcase_add_test (tc, test_reuse);
