@@ -448,6 +448,11 @@ handle_hello (struct sf_client *c, const struct sf_hello *hello)
   r = grant (c, hello->max_held, &needed);
   if (r == 0)
     r = make_channels (c, &guard_write);
+  if (r == -ESHUTDOWN) {
+    /* We are about to close; what it is to do is what it does without us. */
+    sf_client_end (c, SF_REASON_HANGUP, "");
+    return;
+  }
   if (r < 0) {
     explain_grant (p, r, hello->max_held, needed, &reject);
     reject_hello (c, &reject);
@@ -463,7 +468,7 @@ handle_hello (struct sf_client *c, const struct sf_hello *hello)
   r = sf_send (c->fd, &msg, (int[]) {
       c->announce.fd, c->returns.fd, guard_write}, 3);
   close (guard_write);
-  SF_HOOK ("welcome");
+  SF_HOOK ("welcomed");
   if (r < 0) {
     sf_client_end (c, SF_REASON_HANGUP, "");
     return;
@@ -482,6 +487,8 @@ handle_want (struct sf_client *c, uint32_t max_held)
   if (max_held > c->max_held)
     grant_what_is_there (c, max_held);
   r = max_held <= c->max_held ? 0 : grant (c, max_held, &needed);
+  if (r == -ESHUTDOWN)
+    return;                     /* BYE comes next */
   if (r < 0) {
     explain_grant (c->producer, r, max_held, needed, &msg.reject);
     sf_send (c->fd, &msg, NULL, 0);
