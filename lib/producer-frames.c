@@ -269,6 +269,7 @@ announce_locked (struct sf_producer *p, struct sf_frame *frame)
       sf_client_announce_locked (c, frame);
   p->latest = frame;
   p->stats.frames++;
+  p->last_publish = sf_now ();
   return gather_sleepers_locked (p);
 }
 

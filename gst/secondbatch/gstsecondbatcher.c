@@ -26,9 +26,16 @@ static GstStaticPadTemplate sink_template =
 GST_STATIC_PAD_TEMPLATE ("sink_%u", GST_PAD_SINK, GST_PAD_REQUEST,
     GST_STATIC_CAPS_ANY);
 
+#ifdef HAVE_GST_ANALYTICS
+#define SRC_CAPS GST_SECOND_BATCH_CAPS_NAME "; " \
+    SECOND_ANALYTICS_CAPS_NAME "(meta:GstAnalyticsBatchMeta)"
+#else
+#define SRC_CAPS GST_SECOND_BATCH_CAPS_NAME
+#endif
+
 static GstStaticPadTemplate src_template =
 GST_STATIC_PAD_TEMPLATE ("src", GST_PAD_SRC, GST_PAD_ALWAYS,
-    GST_STATIC_CAPS (GST_SECOND_BATCH_CAPS_NAME));
+    GST_STATIC_CAPS (SRC_CAPS));
 
 static void child_proxy_init (gpointer iface, gpointer data);
 

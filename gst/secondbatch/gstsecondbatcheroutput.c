@@ -69,7 +69,7 @@ set_share (GstStructure * s, guint stream, const SecondShare * share)
 
 /* What the batch holds is moved into the buffer */
 static GstBuffer *
-make_buffer (SecondBatch * batch)
+make_buffer (GstSecondBatcher * self, SecondBatch * batch)
 {
   GstBuffer *buffer = gst_buffer_new ();
   GstStructure *s = gst_custom_meta_get_structure
@@ -85,6 +85,10 @@ make_buffer (SecondBatch * batch)
       "window-duration", G_TYPE_UINT64, batch->end - batch->start,
       "align", G_TYPE_STRING, align_nick (batch->align),
       "n-streams", G_TYPE_UINT, batch->shares->len, NULL);
+#ifdef HAVE_GST_ANALYTICS
+  if (second_batcher_wants_analytics (self))
+    second_batcher_add_analytics (buffer, batch);
+#endif
   for (i = 0; i < batch->shares->len; i++) {
     SecondShare *share = share_at (batch, i);
 
@@ -126,6 +130,9 @@ make_caps (GstSecondBatcher * self, const SecondBatch * batch)
   gst_caps_set_value (caps, "streams", &streams);
   g_value_unset (&streams);
   gst_caps_set_simple (caps, "batch-duration", G_TYPE_UINT64, duration, NULL);
+#ifdef HAVE_GST_ANALYTICS
+  second_batcher_offer_analytics (caps);
+#endif
   return caps;
 }
 
@@ -286,7 +293,7 @@ second_batcher_push (GstSecondBatcher * self, SecondBatch * batch)
   select_samples (self, batch);
   push_stream_events (self, batch);
 
-  buffer = make_buffer (batch);
+  buffer = make_buffer (self, batch);
   if (batch->post_message)
     message = make_message_structure (batch);
   GST_LOG_OBJECT (self, "batch %" G_GUINT64_FORMAT " of %u streams",

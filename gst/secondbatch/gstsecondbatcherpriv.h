@@ -179,6 +179,16 @@ void second_batch_free (SecondBatch * batch);
 /* gstsecondbatcherspan.c */
 gboolean second_batcher_span (GstSecondBatcher * self, SecondBatch * batch);
 
+#ifdef HAVE_GST_ANALYTICS
+#define SECOND_ANALYTICS_CAPS_NAME "multistream/x-analytics-batch"
+
+/* gstsecondbatcheranalytics.c */
+void second_batcher_offer_analytics (GstCaps * caps);
+gboolean second_batcher_wants_analytics (GstSecondBatcher * self);
+void second_batcher_add_analytics (GstBuffer * buffer,
+    const SecondBatch * batch);
+#endif
+
 /* gstsecondbatcheroutput.c */
 GstFlowReturn second_batcher_push (GstSecondBatcher * self,
     SecondBatch * batch);

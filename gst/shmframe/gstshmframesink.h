@@ -3,7 +3,6 @@
 #define GST_SHM_FRAME_SINK_H
 
 #include <gst/base/gstbasesink.h>
-#include <gst/video/video.h>
 
 #include "gstshmframeallocator.h"
 #include "gstshmframeclock.h"
@@ -64,7 +63,6 @@ struct _GstShmFrameSink
   GstShmFrameAllocator *allocator;
 
   /* Streaming thread. */
-  GstVideoInfo info;
   gboolean is_batch;
   gboolean lossless;
   gboolean started;             /* the first frame went, or was waited for */
@@ -76,6 +74,10 @@ struct _GstShmFrameSink
 
   GstShmFrameUpstream upstream; /* its own lock */
 };
+
+/* gstshmframesinkprops.c */
+void gst_shm_frame_sink_install_properties (GObjectClass * klass);
+void gst_shm_frame_sink_init_properties (GstShmFrameSink * self);
 
 /* gstshmframesinkpublish.c */
 GstFlowReturn gst_shm_frame_sink_prepare (GstBaseSink * sink,

@@ -205,6 +205,8 @@ report (struct driver *d, int64_t took)
     sum.disconnections += f->disconnections;
     sum.evictions += f->evictions;
     sum.drained += f->drained;
+    sum.reconnects += f->reconnects;
+    sum.late_reconnects += f->late_reconnects;
     if (f->longest_reconnect > sum.longest_reconnect)
       sum.longest_reconnect = f->longest_reconnect;
   }
@@ -228,8 +230,11 @@ report (struct driver *d, int64_t took)
       "frame, %llu censuses\n", (unsigned long long) sum.connections,
       (unsigned long long) sum.evictions, (unsigned long long) sum.drained,
       (unsigned long long) d->censuses);
-  printf ("longest stall of the producer %.0f ms, longest reconnection %.0f ms\n",
+  printf ("longest stall of the producer %.0f ms; %llu of %llu connections took "
+      "more than 100 ms, the longest %.0f ms\n",
       (double) d->seats->seat[ORIGIN].figures.longest_stall / 1e6,
+      (unsigned long long) sum.late_reconnects,
+      (unsigned long long) sum.reconnects,
       (double) sum.longest_reconnect / 1e6);
 }
 

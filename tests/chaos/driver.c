@@ -221,7 +221,8 @@ bool
 step_suits (unsigned step, enum role role)
 {
   static const char *const roles[N_STEPS] = {
-    "PR", "PRC", "PRC", "PRC", "R", "PR", "PR", "RC", "RC", "P", "R"
+    "PR", "PR", "PR", "P", "R", "RC", "RC", "RC",
+    "PR", "PR", "RC", "RC", "P", "R"
   };
 
   return strchr (roles[step], "PRC"[role]) != NULL;

@@ -44,7 +44,8 @@ struct census
 
 void take_census (struct census *census);
 bool is_same (const struct census *a, const struct census *b);
-void must_match (const struct census *now, const struct census *then);
+/* All is as it was then, at once or very soon. */
+void must_become (const struct census *then);
 
 void raise_figure (_Atomic uint64_t * figure, uint64_t value);
 struct sf_producer *peer_open_producer (unsigned seat, int64_t timeout,

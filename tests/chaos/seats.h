@@ -35,12 +35,13 @@ enum wish
 /* The steps of lib/hooks.h: first those that come once a connection or so, then
  * those that come with each frame. */
 static const char *const steps[] = {
-  "accepted", "hello", "welcome", "grow", "relay-segment",
+  "accepted", "hello", "welcomed", "grow", "relay-segment", "hello-sent",
+  "welcome", "segment",
   "written", "announced", "claimed", "returned", "full", "relay",
 };
 
 #define N_STEPS (sizeof steps / sizeof steps[0])
-#define N_RARE_STEPS 5u
+#define N_RARE_STEPS 8u
 
 enum act
 {
@@ -55,6 +56,7 @@ struct figures
   _Atomic uint64_t frames, checks, connections, disconnections, evictions;
   _Atomic uint64_t dropped, drained;
   _Atomic uint64_t longest_stall;       /* ns, undisturbed */
+  _Atomic uint64_t reconnects, late_reconnects; /* of them after 100 ms */
   _Atomic uint64_t longest_reconnect;   /* ns */
 };
 

@@ -8,7 +8,7 @@
 
 #define MS (SF_NS_PER_SECOND / 1000)
 
-/* The step at which to wait, and for how long. */
+/* The step at which to wait, once, and for how long. */
 static const char *_Atomic at_step = "";
 static _Atomic int64_t hold_up;
 static _Atomic int n_held_up;
@@ -18,8 +18,9 @@ sf_hook (const char *name)
 {
   if (strcmp (name, at_step) != 0)
     return;
-  usleep ((unsigned) (hold_up / 1000));
+  at_step = "";
   n_held_up++;
+  usleep ((unsigned) (hold_up / 1000));
 }
 
 /* The socket file is there for a while before anybody listens: a consumer that
@@ -140,7 +141,6 @@ test_absence_does_not_count (void)
   at_step = "full";
   hold_up = 300 * MS;
   check_int (sf_producer_wait (p, sf_producer_token (p)), 0);
-  at_step = "";
   check_int (n_held_up, 1);
   check_int (count_evicted (p), 0);
   began = sf_now ();
@@ -226,6 +226,67 @@ test_relay_gives_up_slow_client (void)
   place_remove (&hop);
 }
 
+/* A producer that is stopped with its socket open accepts connections, by the
+ * kernel, but does not answer. Who has time waits for it all the same. */
+static void
+test_silent_producer (void)
+{
+  struct place place;
+  struct sf_producer *p;
+  struct sf_consumer *c;
+  struct sf_incoming in;
+
+  place_make (&place);
+  at_step = "accepted";
+  hold_up = 5500 * MS;          /* longer than a consumer waits for an answer */
+  p = open_producer (place.path, 0, true);
+  c = open_consumer (place.path, SF_DELIVERY_AUTO, 4);
+  do {
+    check_int (sf_consumer_next (c, &in, LONG), 1);
+    check (in.kind != SF_INCOMING_FAILED);
+  } while (in.kind != SF_INCOMING_CONNECTED);
+  sf_consumer_close (c);
+  sf_producer_close (p);
+  place_remove (&place);
+}
+
+static void *
+close_soon (void *producer)
+{
+  while (n_held_up == 0)
+    usleep (1000);
+  sf_producer_close (producer);
+  return NULL;
+}
+
+/* A client that says HELLO just when the producer stops is not to blame, and not
+ * refused: it waits for the next producer. */
+static void
+test_hello_to_closing_producer (void)
+{
+  struct place place;
+  struct sf_producer *p;
+  struct sf_consumer *c;
+  struct sf_incoming in;
+  pthread_t thread;
+
+  place_make (&place);
+  p = open_producer (place.path, 0, true);
+  at_step = "hello";
+  hold_up = 200 * MS;
+  check_int (pthread_create (&thread, NULL, close_soon, p), 0);
+  c = open_consumer (place.path, SF_DELIVERY_AUTO, 40);
+  check_int (pthread_join (thread, NULL), 0);
+  p = open_producer (place.path, 0, true);
+  do {
+    check_int (sf_consumer_next (c, &in, LONG), 1);
+    check (in.kind != SF_INCOMING_FAILED);
+  } while (in.kind != SF_INCOMING_CONNECTED);
+  sf_consumer_close (c);
+  sf_producer_close (p);
+  place_remove (&place);
+}
+
 int
 main (void)
 {
@@ -233,6 +294,7 @@ main (void)
     TEST (test_connects_when_listening), TEST (test_idle_is_not_slow),
     TEST (test_absence_does_not_count),
     TEST (test_relay_gives_up_slow_client),
+    TEST (test_silent_producer), TEST (test_hello_to_closing_producer),
   };
 
   return unit_main (tests);
