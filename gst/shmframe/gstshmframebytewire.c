@@ -34,6 +34,15 @@ gst_shm_frame_losses_note (GstShmFrameLosses * losses, const gchar * what,
   return first;
 }
 
+void
+gst_shm_frame_losses_note_meta (GstShmFrameLosses * losses,
+    const GstMeta * meta)
+{
+  gst_shm_frame_losses_note (losses, "the meta",
+      g_type_name (meta->info->type));
+  losses->metas++;
+}
+
 gboolean
 gst_shm_frame_wire_is_complete (const GstByteWriter * w)
 {

@@ -1,109 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Events of the stream. Each is taken apart and made anew by its own functions:
  * those that read an event abort where a field is missing. */
+#include "gstshmframestreamwire.h"
 #include "gstshmframewire.h"
-
-#include <string.h>
-
-#define MAX_STREAMS 256
-
-static void
-put_stream (GstByteWriter * w, GstStream * stream, GstShmFrameLosses * losses)
-{
-  GstCaps *caps = gst_stream_get_caps (stream);
-  GstTagList *tags = gst_stream_get_tags (stream);
-  guint at;
-
-  gst_shm_frame_wire_put_string (w, gst_stream_get_stream_id (stream));
-  gst_byte_writer_put_uint32_le (w, gst_stream_get_stream_type (stream));
-  gst_byte_writer_put_uint32_le (w, gst_stream_get_stream_flags (stream));
-  at = gst_byte_writer_get_pos (w);
-  gst_byte_writer_put_uint8 (w, caps != NULL);
-  if (caps != NULL && !gst_shm_frame_wire_put_caps (w, caps, losses, 0)) {
-    gst_byte_writer_set_pos (w, at);
-    gst_byte_writer_put_uint8 (w, FALSE);
-  }
-  gst_byte_writer_put_uint8 (w, tags != NULL);
-  if (tags != NULL)
-    gst_shm_frame_wire_put_tags (w, tags, losses, 0);
-  gst_clear_caps (&caps);
-  gst_clear_tag_list (&tags);
-}
-
-static GstStream *
-get_stream (GstByteReader * r)
-{
-  GstStream *stream = NULL;
-  GstCaps *caps = NULL;
-  GstTagList *tags = NULL;
-  guint32 type, flags;
-  guint8 has;
-  gchar *id;
-
-  if (gst_shm_frame_wire_get_string (r, &id) && id != NULL
-      && gst_byte_reader_get_uint32_le (r, &type)
-      && gst_byte_reader_get_uint32_le (r, &flags)
-      && gst_byte_reader_get_uint8 (r, &has)
-      && (!has || (caps = gst_shm_frame_wire_get_caps (r, 0)) != NULL)
-      && gst_byte_reader_get_uint8 (r, &has)
-      && (!has || (tags = gst_shm_frame_wire_get_tags (r, 0)) != NULL)) {
-    stream = gst_stream_new (id, caps, type, flags);
-    if (tags != NULL)
-      gst_stream_set_tags (stream, tags);
-  }
-  gst_clear_caps (&caps);
-  gst_clear_tag_list (&tags);
-  g_free (id);
-  return stream;
-}
-
-static void
-put_stream_start (GstByteWriter * w, GstEvent * event,
-    GstShmFrameLosses * losses)
-{
-  const gchar *id;
-  GstStreamFlags flags;
-  GstStream *stream;
-  guint group = GST_GROUP_ID_INVALID;
-
-  gst_event_parse_stream_start (event, &id);
-  gst_event_parse_stream_flags (event, &flags);
-  gst_event_parse_group_id (event, &group);
-  gst_event_parse_stream (event, &stream);
-  gst_shm_frame_wire_put_string (w, id);
-  gst_byte_writer_put_uint32_le (w, flags);
-  gst_byte_writer_put_uint32_le (w, group);
-  gst_byte_writer_put_uint8 (w, stream != NULL);
-  if (stream != NULL)
-    put_stream (w, stream, losses);
-  gst_clear_object (&stream);
-}
-
-static GstEvent *
-get_stream_start (GstByteReader * r)
-{
-  GstEvent *event = NULL;
-  GstStream *stream = NULL;
-  guint32 flags, group;
-  guint8 has;
-  gchar *id;
-
-  if (gst_shm_frame_wire_get_string (r, &id) && id != NULL
-      && gst_byte_reader_get_uint32_le (r, &flags)
-      && gst_byte_reader_get_uint32_le (r, &group)
-      && gst_byte_reader_get_uint8 (r, &has)
-      && (!has || (stream = get_stream (r)) != NULL)) {
-    event = gst_event_new_stream_start (id);
-    gst_event_set_stream_flags (event, flags);
-    if (group != GST_GROUP_ID_INVALID)
-      gst_event_set_group_id (event, group);
-    if (stream != NULL)
-      gst_event_set_stream (event, stream);
-  }
-  gst_clear_object (&stream);
-  g_free (id);
-  return event;
-}
 
 static gboolean
 put_caps (GstByteWriter * w, GstEvent * event, GstShmFrameLosses * losses)
@@ -123,49 +22,6 @@ get_caps (GstByteReader * r)
   if (caps != NULL && gst_caps_is_fixed (caps))
     event = gst_event_new_caps (caps);
   gst_clear_caps (&caps);
-  return event;
-}
-
-static void
-put_collection (GstByteWriter * w, GstEvent * event,
-    GstShmFrameLosses * losses)
-{
-  GstStreamCollection *collection;
-  guint n;
-
-  gst_event_parse_stream_collection (event, &collection);
-  n = MIN (gst_stream_collection_get_size (collection), MAX_STREAMS);
-  gst_shm_frame_wire_put_string (w,
-      gst_stream_collection_get_upstream_id (collection));
-  gst_byte_writer_put_uint32_le (w, n);
-  for (guint i = 0; i < n; i++)
-    put_stream (w, gst_stream_collection_get_stream (collection, i), losses);
-  gst_object_unref (collection);
-}
-
-static GstEvent *
-get_collection (GstByteReader * r)
-{
-  GstStreamCollection *collection;
-  GstEvent *event = NULL;
-  gboolean ok;
-  gchar *id;
-  guint32 n;
-
-  if (!gst_shm_frame_wire_get_string (r, &id))
-    return NULL;
-  collection = gst_stream_collection_new (id);
-  g_free (id);
-  ok = gst_byte_reader_get_uint32_le (r, &n) && n <= MAX_STREAMS;
-  while (ok && n-- > 0) {
-    GstStream *stream = get_stream (r);
-
-    ok = stream != NULL
-        && gst_stream_collection_add_stream (collection, stream);
-  }
-  if (ok)
-    event = gst_event_new_stream_collection (collection);
-  gst_object_unref (collection);
   return event;
 }
 
@@ -365,7 +221,7 @@ put_fields (GstByteWriter * w, GstEvent * event, GstShmFrameLosses * losses)
 
   switch (GST_EVENT_TYPE (event)) {
     case GST_EVENT_STREAM_START:
-      put_stream_start (w, event, losses);
+      gst_shm_frame_wire_put_stream_start (w, event, losses);
       return TRUE;
     case GST_EVENT_CAPS:
       return put_caps (w, event, losses);
@@ -374,7 +230,7 @@ put_fields (GstByteWriter * w, GstEvent * event, GstShmFrameLosses * losses)
       gst_shm_frame_wire_put_segment (w, segment);
       return TRUE;
     case GST_EVENT_STREAM_COLLECTION:
-      put_collection (w, event, losses);
+      gst_shm_frame_wire_put_collection (w, event, losses);
       return TRUE;
     case GST_EVENT_TAG:
       gst_event_parse_tag (event, &tags);
@@ -413,13 +269,13 @@ get_fields (GstByteReader * r, guint32 type)
 {
   switch (type) {
     case GST_EVENT_STREAM_START:
-      return get_stream_start (r);
+      return gst_shm_frame_wire_get_stream_start (r);
     case GST_EVENT_CAPS:
       return get_caps (r);
     case GST_EVENT_SEGMENT:
       return get_segment (r);
     case GST_EVENT_STREAM_COLLECTION:
-      return get_collection (r);
+      return gst_shm_frame_wire_get_collection (r);
     case GST_EVENT_TAG:
       return get_tag (r);
     case GST_EVENT_TOC:

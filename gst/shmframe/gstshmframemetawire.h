@@ -36,6 +36,18 @@ gboolean gst_shm_frame_wire_get_time_code_meta (GstByteReader * r,
 /* No part of the picture that a crop meta names lies outside of it. */
 gboolean gst_shm_frame_wire_crop_fits (GstBuffer * buffer);
 
+/* gstshmframecustommetawire.c, likewise */
+gboolean gst_shm_frame_wire_put_custom_meta (GstByteWriter * w,
+    GstCustomMeta * meta, GstShmFrameLosses * losses);
+gboolean gst_shm_frame_wire_get_custom_meta (GstByteReader * r,
+    GstBuffer * buffer);
+#if GST_CHECK_VERSION (1, 24, 0)
+gboolean gst_shm_frame_wire_put_serialized_meta (GstByteWriter * w,
+    const GstMeta * meta);
+gboolean gst_shm_frame_wire_get_serialized_meta (GstByteReader * r,
+    GstBuffer * buffer);
+#endif
+
 G_END_DECLS
 
 #endif

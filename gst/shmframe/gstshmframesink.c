@@ -21,6 +21,7 @@
 #include <string.h>
 
 #include "gstsecondbatchmeta.h"
+#include "gstshmframecaps.h"
 #include "gstshmframepool.h"
 
 GST_DEBUG_CATEGORY (gst_shm_frame_sink_debug);
@@ -49,7 +50,7 @@ enum
 
 static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE ("sink",
     GST_PAD_SINK, GST_PAD_ALWAYS,
-    GST_STATIC_CAPS ("video/x-raw; " GST_SECOND_BATCH_CAPS_NAME));
+    GST_STATIC_CAPS (GST_SHM_FRAME_CAPS "; " GST_SECOND_BATCH_CAPS_NAME));
 
 #define gst_shm_frame_sink_parent_class parent_class
 G_DEFINE_TYPE_WITH_CODE (GstShmFrameSink, gst_shm_frame_sink,
@@ -265,7 +266,6 @@ begin_stream (GstShmFrameSink * self)
   self->lossless = FALSE;
   self->is_batch = FALSE;
   self->format_failed = FALSE;
-  gst_video_info_init (&self->info);
   memset (&self->clock, 0, sizeof (self->clock));
   release_upstream (self, FALSE);
 }
@@ -354,6 +354,7 @@ static gboolean
 gst_shm_frame_sink_set_caps (GstBaseSink * sink, GstCaps * caps)
 {
   GstShmFrameSink *self = GST_SHM_FRAME_SINK (sink);
+  gsize size;
 
   self->is_batch = gst_structure_has_name (gst_caps_get_structure (caps, 0),
       GST_SECOND_BATCH_CAPS_NAME);
@@ -361,10 +362,8 @@ gst_shm_frame_sink_set_caps (GstBaseSink * sink, GstCaps * caps)
   /* Batches are relayed: slots are made if one of their frames needs one. */
   if (self->is_batch)
     return TRUE;
-  if (!gst_video_info_from_caps (&self->info, caps)
-      || GST_VIDEO_INFO_WIDTH (&self->info) <= 0
-      || GST_VIDEO_INFO_HEIGHT (&self->info) <= 0
-      || GST_VIDEO_INFO_SIZE (&self->info) == 0) {
+  size = gst_shm_frame_caps_frame_size (caps);
+  if (size == 0) {
     if (!self->format_failed)
       GST_ELEMENT_ERROR (self, STREAM, FORMAT,
           ("These caps do not describe raw video of any size; check width, "
@@ -372,8 +371,7 @@ gst_shm_frame_sink_set_caps (GstBaseSink * sink, GstCaps * caps)
     self->format_failed = TRUE;
     return FALSE;
   }
-  return gst_shm_frame_sink_make_slots (self,
-      GST_VIDEO_INFO_SIZE (&self->info), 1) == GST_FLOW_OK;
+  return gst_shm_frame_sink_make_slots (self, size, 1) == GST_FLOW_OK;
 }
 
 static gboolean
@@ -401,18 +399,18 @@ gst_shm_frame_sink_propose_allocation (GstBaseSink * sink, GstQuery * query)
 {
   GstShmFrameSink *self = GST_SHM_FRAME_SINK (sink);
   GstShmFrameAllocator *allocator;
-  GstVideoInfo info;
   gboolean need_pool, ok;
   GstCaps *caps;
+  gsize size;
 
   gst_query_parse_allocation (query, &caps, &need_pool);
-  if (caps == NULL || !gst_structure_has_name (gst_caps_get_structure (caps,
-              0), "video/x-raw") || !gst_video_info_from_caps (&info, caps))
+  size = caps != NULL ? gst_shm_frame_caps_frame_size (caps) : 0;
+  if (size == 0)
     return FALSE;
   allocator = ref_allocator (self);
   if (allocator == NULL)
     return FALSE;
-  ok = !need_pool || propose_pool (self, allocator, query, caps, info.size);
+  ok = !need_pool || propose_pool (self, allocator, query, caps, size);
   if (ok) {
     gst_query_add_allocation_param (query, GST_ALLOCATOR (allocator), NULL);
     gst_query_add_allocation_meta (query, GST_VIDEO_META_API_TYPE, NULL);
@@ -602,6 +600,11 @@ gst_shm_frame_sink_init (GstShmFrameSink * self)
   self->body = g_malloc (SF_MAX_PAYLOAD);
   gst_shm_frame_losses_init (&self->losses, GST_OBJECT (self));
   gst_shm_frame_upstream_init (&self->upstream);
+  gst_pad_add_probe (GST_BASE_SINK_PAD (self),
+      GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, gst_shm_frame_caps_check, NULL,
+      NULL);
+  /* What is outside of the segment is the consumers' to judge. */
+  gst_base_sink_set_drop_out_of_segment (GST_BASE_SINK (self), FALSE);
   /* A live frame is handed over when it arrives, not when it is due. */
   gst_base_sink_set_sync (GST_BASE_SINK (self), FALSE);
 }

@@ -3,7 +3,6 @@
 #define GST_SHM_FRAME_SINK_H
 
 #include <gst/base/gstbasesink.h>
-#include <gst/video/video.h>
 
 #include "gstshmframeallocator.h"
 #include "gstshmframeclock.h"
@@ -64,7 +63,6 @@ struct _GstShmFrameSink
   GstShmFrameAllocator *allocator;
 
   /* Streaming thread. */
-  GstVideoInfo info;
   gboolean is_batch;
   gboolean lossless;
   gboolean started;             /* the first frame went, or was waited for */

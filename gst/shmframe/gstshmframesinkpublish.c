@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Frames, batches and events on their way to the clients. */
 #include <errno.h>
+#include <gst/video/video.h>
 
 #include "clock.h"
 #include "gstsecondbatchmeta.h"
@@ -237,24 +238,43 @@ take_slot (GstShmFrameSink * self, gsize size, struct sf_slot *slot)
   return ret;
 }
 
-/* gst_buffer_copy_into() leaves metas about memory behind where it does not copy
- * the memory itself; but the bytes lie in the slot as they lay before. */
 static void
-copy_video_metas (GstBuffer * to, GstBuffer * from)
+copy_video_meta (GstBuffer * to, GstVideoMeta * old)
 {
-  gpointer state = NULL;
-  GstMeta *meta;
+  GstVideoMeta *new = gst_buffer_add_video_meta_full (to, old->flags,
+      old->format, old->width, old->height, old->n_planes, old->offset,
+      old->stride);
 
-  while ((meta = gst_buffer_iterate_meta_filtered (from, &state,
-              GST_VIDEO_META_API_TYPE)) != NULL) {
-    GstVideoMeta *old = (GstVideoMeta *) meta;
-    GstVideoMeta *new = gst_buffer_add_video_meta_full (to, old->flags,
-        old->format, old->width, old->height, old->n_planes, old->offset,
-        old->stride);
+  new->id = old->id;
+  new->alignment = old->alignment;
+}
 
-    new->id = old->id;
-    new->alignment = old->alignment;
-  }
+typedef struct
+{
+  GstShmFrameSink *self;
+  GstBuffer *to;
+} Copy;
+
+/* gst_buffer_copy_into() leaves metas about memory behind where it does not copy
+ * the memory itself; but the bytes lie in the slot as they lay before. And their
+ * order is kept. */
+static gboolean
+copy_meta (GstBuffer * from, GstMeta ** meta, gpointer user)
+{
+  GstMetaTransformCopy whole = {.region = FALSE,.offset = 0,.size = -1 };
+  const GstMetaInfo *info = (*meta)->info;
+  Copy *copy = user;
+
+  if (info->api == GST_VIDEO_META_API_TYPE)
+    copy_video_meta (copy->to, (GstVideoMeta *) * meta);
+  else if (info->transform_func != NULL
+      && !gst_meta_api_type_has_tag (info->api,
+          g_quark_from_static_string (GST_META_TAG_MEMORY_STR)))
+    info->transform_func (copy->to, *meta, from, _gst_meta_transform_copy,
+        &whole);
+  else if (info->api != GST_PARENT_BUFFER_META_API_TYPE)
+    gst_shm_frame_losses_note_meta (&copy->self->losses, *meta);
+  return TRUE;
 }
 
 /* The one copy of a frame that did not come in a slot: a buffer like it, whose
@@ -263,6 +283,7 @@ static GstFlowReturn
 copy_to_slot (GstShmFrameSink * self, GstBuffer * buffer, GstBuffer ** copy)
 {
   gsize size = gst_buffer_get_size (buffer);
+  Copy copying = {.self = self };
   struct sf_slot slot;
   GstFlowReturn ret = take_slot (self, size, &slot);
 
@@ -271,10 +292,12 @@ copy_to_slot (GstShmFrameSink * self, GstBuffer * buffer, GstBuffer ** copy)
   gst_buffer_extract (buffer, 0, sf_segment_slot (slot.segment, slot.index),
       size);
   *copy = gst_buffer_new ();
-  gst_buffer_copy_into (*copy, buffer, GST_BUFFER_COPY_METADATA, 0, -1);
+  gst_buffer_copy_into (*copy, buffer, GST_BUFFER_COPY_FLAGS
+      | GST_BUFFER_COPY_TIMESTAMPS, 0, -1);
   gst_buffer_append_memory (*copy, gst_shm_frame_memory_new_slot (&slot,
           size));
-  copy_video_metas (*copy, buffer);
+  copying.to = *copy;
+  gst_buffer_foreach_meta (buffer, copy_meta, &copying);
   GST_OBJECT_LOCK (self);
   self->counts.copied++;
   self->counts.bytes_copied += size;

@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "gstsecondbatchmeta.h"
+#include "gstshmframecaps.h"
 
 GST_DEBUG_CATEGORY (gst_shm_frame_src_debug);
 #define GST_CAT_DEFAULT gst_shm_frame_src_debug
@@ -46,13 +47,9 @@ enum
 #define INITIAL_MAX_HELD 4
 /* Beyond what downstream asks for. */
 #define EXTRA_HELD 2
-/* What handing a frame over may take on a busy machine; part of the answer to
- * the LATENCY query. */
-#define HANDOVER_LATENCY (20 * GST_MSECOND)
-
 static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE ("src",
     GST_PAD_SRC, GST_PAD_ALWAYS,
-    GST_STATIC_CAPS ("video/x-raw; " GST_SECOND_BATCH_CAPS_NAME));
+    GST_STATIC_CAPS (GST_SHM_FRAME_CAPS "; " GST_SECOND_BATCH_CAPS_NAME));
 
 #define gst_shm_frame_src_parent_class parent_class
 G_DEFINE_TYPE_WITH_CODE (GstShmFrameSrc, gst_shm_frame_src,
@@ -226,6 +223,7 @@ open_consumer (GstShmFrameSrc * self)
       && !live);
   memset (&self->counts, 0, sizeof (self->counts));
   memset (&self->latency, 0, sizeof (self->latency));
+  self->position = GST_CLOCK_TIME_NONE;
   GST_OBJECT_UNLOCK (self);
   memset (&self->clock, 0, sizeof (self->clock));
   self->discont = FALSE;
@@ -336,29 +334,16 @@ gst_shm_frame_src_decide_allocation (GstBaseSrc * src, GstQuery * query)
   return TRUE;
 }
 
-static gboolean
-answer_latency (GstShmFrameSrc * self, GstQuery * query)
+gboolean
+gst_shm_frame_src_parent_query (GstBaseSrc * src, GstQuery * query)
 {
-  gboolean live = gst_base_src_is_live (GST_BASE_SRC (self));
-  guint64 min = 0, max = GST_CLOCK_TIME_NONE;
-
-  if (live) {
-    GST_OBJECT_LOCK (self);
-    min = self->latency.min + HANDOVER_LATENCY;
-    if (self->latency.live && self->latency.max != GST_CLOCK_TIME_NONE)
-      max = self->latency.max + HANDOVER_LATENCY;
-    GST_OBJECT_UNLOCK (self);
-  }
-  gst_query_set_latency (query, live, min, max);
-  return TRUE;
+  return GST_BASE_SRC_CLASS (parent_class)->query (src, query);
 }
 
-static gboolean
-gst_shm_frame_src_query (GstBaseSrc * src, GstQuery * query)
+gboolean
+gst_shm_frame_src_parent_event (GstBaseSrc * src, GstEvent * event)
 {
-  if (GST_QUERY_TYPE (query) == GST_QUERY_LATENCY)
-    return answer_latency (GST_SHM_FRAME_SRC (src), query);
-  return GST_BASE_SRC_CLASS (parent_class)->query (src, query);
+  return GST_BASE_SRC_CLASS (parent_class)->event (src, event);
 }
 
 static gboolean
@@ -490,6 +475,7 @@ gst_shm_frame_src_class_init (GstShmFrameSrcClass * klass)
   src_class->negotiate = gst_shm_frame_src_negotiate;
   src_class->decide_allocation = gst_shm_frame_src_decide_allocation;
   src_class->query = gst_shm_frame_src_query;
+  src_class->event = gst_shm_frame_src_event;
   src_class->is_seekable = gst_shm_frame_src_is_seekable;
   GST_PUSH_SRC_CLASS (klass)->create = gst_shm_frame_src_create;
 

@@ -46,6 +46,7 @@ struct _GstShmFrameSrc
   guint spin;
   GstShmFrameSrcCounts counts;
   struct sf_latency latency;
+  guint64 position;             /* stream time of the last frame */
 
   GRWLock consumer_lock;
   struct sf_consumer *consumer;
@@ -65,6 +66,14 @@ struct _GstShmFrameSrc
 GstFlowReturn gst_shm_frame_src_create (GstPushSrc * src, GstBuffer ** buffer);
 guint64 gst_shm_frame_src_quantile (const GstShmFrameSrcCounts * counts,
     gdouble quantile);
+
+/* gstshmframesrcquery.c */
+gboolean gst_shm_frame_src_query (GstBaseSrc * src, GstQuery * query);
+gboolean gst_shm_frame_src_event (GstBaseSrc * src, GstEvent * event);
+
+/* gstshmframesrc.c: what the base class does */
+gboolean gst_shm_frame_src_parent_query (GstBaseSrc * src, GstQuery * query);
+gboolean gst_shm_frame_src_parent_event (GstBaseSrc * src, GstEvent * event);
 
 GST_DEBUG_CATEGORY_EXTERN (gst_shm_frame_src_debug);
 

@@ -42,7 +42,7 @@ gst_shm_frame_src_quantile (const GstShmFrameSrcCounts * counts,
 
 static void
 count_frame (GstShmFrameSrc * self, const GstShmFrameStamp * stamp,
-    const struct sf_incoming *in)
+    const struct sf_incoming *in, GstClockTime pts)
 {
   gint64 ns = sf_now () - (gint64) stamp->publish_time;
   guint64 bytes = 0;
@@ -51,6 +51,8 @@ count_frame (GstShmFrameSrc * self, const GstShmFrameStamp * stamp,
     bytes += in->parts[i].size;
   /* A frame that a late joiner found there was not being handed over. */
   GST_OBJECT_LOCK (self);
+  self->position = gst_segment_to_stream_time (&GST_BASE_SRC (self)->segment,
+      GST_FORMAT_TIME, pts);
   self->counts.frames++;
   self->counts.bytes += bytes;
   if (in->discont)
@@ -119,7 +121,7 @@ receive_frame (GstShmFrameSrc * self, const struct sf_incoming *in,
   if (in->discont || self->discont)
     GST_BUFFER_FLAG_SET (*buffer, GST_BUFFER_FLAG_DISCONT);
   self->discont = FALSE;
-  count_frame (self, &stamp, in);
+  count_frame (self, &stamp, in, GST_BUFFER_PTS (*buffer));
   return GST_FLOW_OK;
 }
 

@@ -25,6 +25,10 @@ void gst_shm_frame_losses_clear (GstShmFrameLosses * losses);
 gboolean gst_shm_frame_losses_note (GstShmFrameLosses * losses,
     const gchar * what, const gchar * kind);
 
+/* A meta that is left out: noted and counted. */
+void gst_shm_frame_losses_note_meta (GstShmFrameLosses * losses,
+    const GstMeta * meta);
+
 /* A writer of fixed size drops what does not fit, and what comes after it may
  * fit again. So the first string or block that does not fit fills the rest; and
  * if the largest number still fits at the end, all of them did. */
