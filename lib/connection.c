@@ -23,6 +23,10 @@
 /* What fits into the room, which is rounded up, may be one more. */
 #define CONTROL_MAX_FDS ((CONTROL_SIZE - CMSG_LEN (0)) / sizeof (int))
 
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83
+#endif
+
 _Static_assert (sizeof ((struct sockaddr_un *) 0)->sun_path
     == sizeof ((struct sf_listener *) 0)->path, "a path fits both or neither");
 
@@ -209,6 +213,18 @@ listen_at_name (struct sf_listener *l, const struct sockaddr_un *address,
   return 0;
 }
 
+/* Clients have no fds to send, and to close one can take for ever (a TCP socket
+ * that lingers, a file of a FUSE mount). Linux 6.16 lets us say so, and accepted
+ * sockets inherit it; before, only what close() flushes is avoided, by
+ * sf_receive() without room for fds. */
+static void
+refuse_fds (int fd)
+{
+  const int off = 0;
+
+  setsockopt (fd, SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof off);
+}
+
 int
 sf_listener_open (struct sf_listener *listener, const char *path, mode_t mode)
 {
@@ -224,6 +240,7 @@ sf_listener_open (struct sf_listener *listener, const char *path, mode_t mode)
   l.fd = new_socket ();
   if (l.fd < 0)
     return l.fd;
+  refuse_fds (l.fd);
   err = l.abstract ? listen_at_name (&l, &address, len)
       : listen_at_path (&l, &address, len, mode);
   if (err < 0) {
@@ -399,6 +416,12 @@ sf_receive (int fd, struct sf_message *msg, int fds[SF_MESSAGE_MAX_FDS])
   take_fds (&mh, &got);
   if (n == 0 && got.n == 0 && is_hung_up (fd))
     return 0;
+  /* Fewer fds than there was room for: we are out of them, which is nothing that
+   * the peer did. */
+  if (fds && (mh.msg_flags & MSG_CTRUNC) && got.n < SF_MESSAGE_MAX_FDS) {
+    close_fds (&got);
+    return -EMFILE;
+  }
   if ((mh.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
       || sf_message_decode (msg, bytes, (size_t) n, got.n) < 0) {
     close_fds (&got);

@@ -232,6 +232,8 @@ shake_hands (struct sf_consumer *c, int fd, uint32_t * asked)
     fail (c, -EACCES, &msg.reject);
   } else if (r == 1 || r == -EPROTO || r == -ETIMEDOUT) {
     fail (c, -EPROTO, NULL);
+  } else if (r == -EMFILE) {
+    fail (c, r, NULL);
   }
   /* Otherwise it went away just then: as if it had not been there. */
   close_fds (fds);
@@ -330,7 +332,8 @@ read_messages (struct sf_consumer *c, struct sf_link *link,
         return reason;
       continue;
     }
-    farewell->reason = r == -EPROTO ? SF_REASON_VIOLATION : SF_REASON_HANGUP;
+    farewell->reason = r == -EPROTO ? SF_REASON_VIOLATION
+        : r == -EMFILE ? SF_REASON_RESOURCES : SF_REASON_HANGUP;
     return farewell->reason;
   }
 }

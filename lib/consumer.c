@@ -387,9 +387,13 @@ ask_for_more (struct sf_consumer *c, struct sf_link *link,
   return 1;
 }
 
+/* The limit is the producer's, which needs its slots. When it is gone, all that
+ * it announced may be held: who collects frames would wait for the rest. */
 static bool
 is_full (const struct sf_link *link)
 {
+  if (sf_observe_u32 ((sf_atomic_u32 *) & link->over) != 0)
+    return false;
   return sf_load_flag ((sf_atomic_u32 *) & link->held)
       >= sf_load_flag ((sf_atomic_u32 *) & link->max_held);
 }

@@ -60,6 +60,17 @@ sf_client_info_locked (struct sf_client *c, struct sf_client_info *info)
 }
 
 static void
+report_refusal (struct sf_producer *p, const struct sf_credentials *peer,
+    const struct sf_reject *reject)
+{
+  pthread_mutex_lock (&p->lock);
+  p->stats.clients_refused++;
+  pthread_mutex_unlock (&p->lock);
+  if (p->callbacks.refused != NULL)
+    p->callbacks.refused (p->user, peer, reject);
+}
+
+static void
 refuse (struct sf_producer *p, int fd, const struct sf_credentials *peer,
     uint32_t reason, uint64_t needed, uint64_t limit, const char *text)
 {
@@ -69,11 +80,7 @@ refuse (struct sf_producer *p, int fd, const struct sf_credentials *peer,
 
   snprintf (msg.reject.text, sizeof (msg.reject.text), "%s", text);
   sf_send (fd, &msg, NULL, 0);
-  pthread_mutex_lock (&p->lock);
-  p->stats.clients_refused++;
-  pthread_mutex_unlock (&p->lock);
-  if (p->callbacks.refused != NULL)
-    p->callbacks.refused (p->user, peer, &msg.reject);
+  report_refusal (p, peer, &msg.reject);
 }
 
 static int
@@ -206,6 +213,10 @@ sf_client_end (struct sf_client *c, uint32_t reason, const char *text)
     pthread_mutex_unlock (&p->lock);
   }
   report_end (c, reason, text);
+  /* Not told: it may be one of ours that was stopped for long, and tries again
+   * when it finds the connection closed. */
+  if (c->state == SF_CLIENT_GREETING && reason == SF_REASON_VIOLATION)
+    report_refusal (p, &c->peer, &msg.reject);
   empty = stop_serving (c, SF_CLIENT_LINGERING);
   pthread_mutex_lock (&p->lock);
   c->doomed = SF_REASON_NONE;
@@ -443,7 +454,9 @@ handle_hello (struct sf_client *c, const struct sf_hello *hello)
   .version = SF_PROTOCOL_VERSION,.n_leases = SF_MAX_LEASES,.producer_id =
         p->id,.announce_size = c->announce.size,.returns_size =
         c->returns.size,.max_held = hello->max_held};
+  pthread_mutex_lock (&p->lock);
   c->state = SF_CLIENT_JOINING;
+  pthread_mutex_unlock (&p->lock);
   r = sf_send (c->fd, &msg, (int[]) {
       c->announce.fd, c->returns.fd, guard_write}, 3);
   close (guard_write);

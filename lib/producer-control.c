@@ -12,6 +12,7 @@
 #define TICK_MS 40
 /* After running out of fds: how long the listener is left alone. */
 #define ACCEPT_PAUSE_MS 100
+#define ACCEPTS_PER_TURN 32
 
 void
 sf_producer_kick (struct sf_producer *p)
@@ -55,7 +56,8 @@ end_doomed (struct sf_producer *p)
     const char *text = "";
 
     if (reason == SF_REASON_VIOLATION)
-      text = "it wrote into its returns what it was never given";
+      text = "it holds more frames than it was granted, or wrote into its "
+          "returns what cannot be";
     else if (reason == SF_REASON_SLOW)
       text = "no progress for client-timeout";
     else if (reason == SF_REASON_RESOURCES)
@@ -194,11 +196,13 @@ timeout_ms (struct sf_producer *p, int greeting_ms)
   return greeting_ms >= 0 && greeting_ms < TICK_MS ? greeting_ms : TICK_MS;
 }
 
-/* True: out of fds, so the listener would only be readable again and again. */
+/* Some of those that wait, not all: whoever connects faster than we accept must
+ * not keep us from the rest. True: out of fds, so the listener would only be
+ * readable again and again. */
 static bool
-accept_all (struct sf_producer *p)
+accept_some (struct sf_producer *p)
 {
-  for (;;) {
+  for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
     struct sf_credentials peer;
     int fd = sf_listener_accept (&p->listener, &peer);
 
@@ -208,6 +212,7 @@ accept_all (struct sf_producer *p)
       return false;
     sf_client_accept (p, fd, &peer);
   }
+  return false;
 }
 
 static bool
@@ -261,6 +266,7 @@ sf_producer_thread (void *producer)
   bool deaf = false;
 
   while (!is_stopping (p)) {
+    bool knocked = false;
     int ms = timeout_ms (p, end_silent (p));
     int n = epoll_wait (p->epoll_fd, events, MAX_EVENTS, deaf
         && (ms < 0 || ms > ACCEPT_PAUSE_MS) ? ACCEPT_PAUSE_MS : ms);
@@ -270,16 +276,18 @@ sf_producer_thread (void *producer)
       deaf = false;
     }
     for (int i = 0; i < n; i++) {
-      if (events[i].data.u64 == 0) {
-        deaf = accept_all (p);
-        if (deaf)
-          listen_again (p, false);
-      } else if (events[i].data.u64 == 1) {
+      if (events[i].data.u64 == 0)
+        knocked = true;
+      else if (events[i].data.u64 == 1)
         drain_wake (p);
-      } else {
+      else
         dispatch (p, &events[i]);
-      }
     }
+    /* After the others: a new client may come to lie where one that was ended
+     * lay, and a later event of this turn may mean that one. */
+    deaf = knocked && accept_some (p);
+    if (deaf)
+      listen_again (p, false);
     collect (p);
     recover (p);
     end_doomed (p);

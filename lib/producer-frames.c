@@ -380,13 +380,11 @@ sf_producer_event (struct sf_producer *p, uint64_t key, const void *body,
   return r;
 }
 
-void
-sf_producer_forget (struct sf_producer *p, uint64_t from, uint64_t to)
+static void
+forget_locked (struct sf_producer *p, uint64_t from, uint64_t to)
 {
-  struct sf_sticky **link;
+  struct sf_sticky **link = &p->sticky;
 
-  pthread_mutex_lock (&p->lock);
-  link = &p->sticky;
   while (*link != NULL) {
     struct sf_sticky *s = *link;
 
@@ -397,5 +395,21 @@ sf_producer_forget (struct sf_producer *p, uint64_t from, uint64_t to)
       link = &s->next;
     }
   }
+}
+
+void
+sf_producer_forget (struct sf_producer *p, uint64_t from, uint64_t to)
+{
+  pthread_mutex_lock (&p->lock);
+  forget_locked (p, from, to);
+  pthread_mutex_unlock (&p->lock);
+}
+
+void
+sf_producer_end_stream (struct sf_producer *p)
+{
+  pthread_mutex_lock (&p->lock);
+  forget_locked (p, 0, UINT64_MAX);
+  drop_latest_locked (p);
   sf_producer_unlock (p);
 }

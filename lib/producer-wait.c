@@ -8,6 +8,20 @@
 /* Looking costs about a microsecond, sleeping and being woken tens. */
 #define SPIN_ROUNDS 200
 
+/* What it has claimed is looked at before what it gave back: a client that gives
+ * one back and claims the next meanwhile would seem to hold one too many the
+ * other way round. One that does hold more than it was granted, alive or not,
+ * eats what others were promised. */
+static int
+collect_from_locked (struct sf_client *c)
+{
+  int n = sf_leases_count_held (c->leases);
+
+  if (n >= 0)
+    n = sf_leases_collect (c->leases, sf_frame_done_locked, c->producer);
+  return c->leases->held.count > c->max_held ? -EPROTO : n;
+}
+
 int
 sf_client_collect_locked (struct sf_client *c)
 {
@@ -16,7 +30,7 @@ sf_client_collect_locked (struct sf_client *c)
 
   if (c->leases == NULL || c->doomed == SF_REASON_VIOLATION)
     return 0;
-  n = sf_leases_collect (c->leases, sf_frame_done_locked, c->producer);
+  n = collect_from_locked (c);
   if (n < 0 || sf_ring_update_read_pos (&c->ring) < 0) {
     sf_client_doom_locked (c, SF_REASON_VIOLATION);
     return 0;
@@ -146,23 +160,6 @@ sf_producer_poll_slot (struct sf_producer *p, uint64_t size, uint32_t keep)
   return seek_slot (p, size, keep, NULL);
 }
 
-/* Clients that hold more than they were granted eat what others were promised. */
-static void
-check_held_locked (struct sf_client *c)
-{
-  int held = sf_leases_count_held (c->leases);
-
-  /* What it had to return before it could claim that many, it had returned by
-   * then: only what is left after another look at its returns is held. */
-  if (held >= 0 && (uint32_t) held > c->max_held) {
-    held = sf_leases_collect (c->leases, sf_frame_done_locked, c->producer);
-    if (held >= 0)
-      held = (int) c->leases->held.count;
-  }
-  if (held < 0 || (uint32_t) held > c->max_held)
-    sf_client_doom_locked (c, SF_REASON_VIOLATION);
-}
-
 /* Dooms those that stand still. False if nobody has anything to give back. */
 static bool
 judge_clients_locked (struct sf_producer *p)
@@ -172,14 +169,12 @@ judge_clients_locked (struct sf_producer *p)
   bool hope = sf_observe_u32 (&p->n_releasing) > 0 || p->done != NULL;
 
   for (struct sf_client * c = p->clients; c != NULL; c = c->next) {
-    if (c->leases == NULL || c->doomed != 0)
+    if (c->leases == NULL)
       continue;
+    /* What a doomed one has comes back when the control thread ends it. */
     if (sf_leases_outstanding (c->leases) > 0)
       hope = true;
-    if (c->state != SF_CLIENT_ACTIVE)
-      continue;
-    check_held_locked (c);
-    if (c->doomed == 0 && p->client_timeout > 0
+    if (c->state == SF_CLIENT_ACTIVE && p->client_timeout > 0
         && sf_client_is_lossless_locked (c)
         && (c->leases->unclaimed.count > 0
             || c->ring.read_pos != c->ring.head)

@@ -101,7 +101,8 @@ uint64_t sf_producer_token (struct sf_producer *producer);
 /* Returns 0 as soon as something came back since the token was taken, or to
  * look again after a while; -EINTR when interrupted. Evicts lossless clients
  * that stand still for client-timeout. Does not wait at all where waiting could
- * not help: -ENODATA when no client has any frame. */
+ * not help: -ENODATA when no client has any frame (though the last one may be on
+ * its way back: try once more). */
 int sf_producer_wait (struct sf_producer *producer, uint64_t token);
 
 /* Waits until `n` clients are there: 0 or -EINTR. */
@@ -159,6 +160,9 @@ int sf_producer_event (struct sf_producer *producer, uint64_t key,
 /* Forgets the sticky events with keys from..to. */
 void sf_producer_forget (struct sf_producer *producer, uint64_t from,
     uint64_t to);
+
+/* The stream is over: who joins from now on gets nothing of it. */
+void sf_producer_end_stream (struct sf_producer *producer);
 
 struct sf_producer_stats
 {

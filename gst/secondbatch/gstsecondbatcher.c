@@ -56,8 +56,8 @@ compare_pads (gconstpointer a, gconstpointer b)
   return na < nb ? -1 : na > nb;
 }
 
-/* Sink pads by number, so that sink_10 comes after sink_2. Only the source pad's
- * task calls this, so that the array stays as it is during one aggregate(). */
+/* Sink pads by number, so that sink_10 comes after sink_2. Only the source
+ * pad's task calls this, so that the array stays during one aggregate(). */
 GPtrArray *
 second_batcher_pads (GstSecondBatcher * self)
 {
@@ -269,7 +269,6 @@ gst_second_batcher_class_init (GstSecondBatcherClass * klass)
 
   GST_DEBUG_CATEGORY_INIT (second_batcher_debug, "secondbatcher", 0,
       "batches of one second");
-  gst_second_batch_meta_register ();
 
   G_OBJECT_CLASS (klass)->finalize = gst_second_batcher_finalize;
   second_batcher_install_properties (G_OBJECT_CLASS (klass));

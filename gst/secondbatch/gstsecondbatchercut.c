@@ -110,7 +110,8 @@ fill_share_locked (GstSecondBatcher * self, SecondShare * share,
 
   share->format = second_format_ref (to > from ? frame_at (pad, from)->format :
       pad->format);
-  if (self->frames > 0 && self->fill != SECOND_FILL_ERROR && take > self->frames) {
+  if (self->frames > 0 && take > self->frames
+      && self->fill != SECOND_FILL_ERROR) {
     share->dropped += take - self->frames;
     pad->total_dropped += take - self->frames;
     take = self->frames;

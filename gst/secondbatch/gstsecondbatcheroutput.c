@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* From a cut batch to caps, buffer, message and downstream; source pad's task */
+/* From a cut batch to caps, buffer and message; source pad's task */
 #include "gstsecondbatcherpriv.h"
 #include "gstsecondbatchmeta.h"
 

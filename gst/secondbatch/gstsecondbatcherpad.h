@@ -65,7 +65,7 @@ struct _GstSecondBatcherPad
   gboolean has_reference;
   gboolean warned_reference;
 
-  GstBufferPool *pool;          /* the pool that guard is for, not a reference */
+  GstBufferPool *pool;          /* what guard is for, not a reference */
   SecondPoolGuard *guard;
 
   guint late, dropped;          /* since the last batch */

@@ -143,8 +143,8 @@ copy_of (GstBuffer * buffer)
   return copy;
 }
 
-/* A streaming thread that is faster than the source pad's task would always find
- * the frame before in the queue and put its own behind it, at the price of a
+/* A streaming thread that is faster than the source pad's task would always
+ * find the frame before in the queue and put its own behind it, at the price of a
  * change of threads for each. So it gives the task a moment to take that frame;
  * not more, since flushing and stopping reach it only inside the base class. */
 static void
@@ -217,8 +217,8 @@ warn_about_reference (GstSecondBatcher * self, GstSecondBatcherPad * pad)
             GST_PAD_NAME (pad)), (NULL));
 }
 
-/* Moves what belongs to the open window from the base class's queue. Returns why
- * it stopped: DONE if the queue is empty. */
+/* Moves what belongs to the open window from the base class's queue. Returns
+ * why it stopped: DONE if the queue is empty. */
 static SecondTake
 take_from_pad (GstSecondBatcher * self, GstSecondBatcherPad * pad)
 {

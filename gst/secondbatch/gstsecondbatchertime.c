@@ -49,7 +49,7 @@ measure_utc_offset (GstClock * clock)
 }
 
 /* Base time and UTC offset of a pipeline may change: at each pause, and with
- * each adjustment of the system's clock. Frames keep the time they were given. */
+ * each adjustment of the system's clock. Frames keep the time they got. */
 void
 second_batcher_update_clock (GstSecondBatcher * self)
 {

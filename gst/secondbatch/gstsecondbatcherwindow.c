@@ -99,8 +99,8 @@ second_batcher_is_open (GstSecondBatcher * self)
   return open;
 }
 
-/* With align=first-frame the zero of the grid is the earliest of all frames, for
- * which each stream must have shown one. Otherwise taking a frame opens. */
+/* With align=first-frame the zero of the grid is the earliest of all frames,
+ * for which each stream must have shown one. Otherwise taking a frame opens. */
 static GstFlowReturn
 open_window (GstSecondBatcher * self, GPtrArray * pads, gboolean timeout)
 {

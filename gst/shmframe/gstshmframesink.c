@@ -224,16 +224,22 @@ open_producer (GstShmFrameSink * self)
       " bytes of frames at most", path, config.max_memory);
   g_free (path);
   self->allocator = gst_shm_frame_allocator_new (producer);
+  g_rw_lock_writer_lock (&self->producer_lock);
+  self->producer = producer;
+  g_rw_lock_writer_unlock (&self->producer_lock);
+  return TRUE;
+}
+
+/* For a new stream, perhaps after one that ended. */
+static void
+begin_stream (GstShmFrameSink * self)
+{
   self->started = FALSE;
   self->lossless = FALSE;
   self->is_batch = FALSE;
   self->slots_failed = FALSE;
   gst_video_info_init (&self->info);
   memset (&self->clock, 0, sizeof (self->clock));
-  g_rw_lock_writer_lock (&self->producer_lock);
-  self->producer = producer;
-  g_rw_lock_writer_unlock (&self->producer_lock);
-  return TRUE;
 }
 
 static void
@@ -260,12 +266,15 @@ gst_shm_frame_sink_change_state (GstElement * element,
   GstShmFrameSink *self = GST_SHM_FRAME_SINK (element);
   GstStateChangeReturn ret;
 
-  if (transition == GST_STATE_CHANGE_READY_TO_PAUSED
-      && !open_producer (self))
+  if (transition == GST_STATE_CHANGE_NULL_TO_READY && !open_producer (self))
     return GST_STATE_CHANGE_FAILURE;
+  if (transition == GST_STATE_CHANGE_READY_TO_PAUSED)
+    begin_stream (self);
   ret = GST_ELEMENT_CLASS (parent_class)->change_state (element, transition);
-  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY
-      || (transition == GST_STATE_CHANGE_READY_TO_PAUSED
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY)
+    sf_producer_end_stream (self->producer);
+  if (transition == GST_STATE_CHANGE_READY_TO_NULL
+      || (transition == GST_STATE_CHANGE_NULL_TO_READY
           && ret == GST_STATE_CHANGE_FAILURE))
     close_producer (self);
   return ret;

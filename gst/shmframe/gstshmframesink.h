@@ -28,7 +28,7 @@ typedef struct
 /* Locks: the object lock for properties and counts, never held over a call of
  * another object; producer_lock, so that who reads the figures has a producer
  * that is not just being closed. The streaming thread needs neither to use the
- * producer: it lives from READY to PAUSED and back. */
+ * producer: it lives from NULL to READY and back. */
 struct _GstShmFrameSink
 {
   GstBaseSink parent;

@@ -230,6 +230,7 @@ gst_shm_frame_src_start (GstBaseSrc * src)
   GST_OBJECT_UNLOCK (self);
   memset (&self->clock, 0, sizeof (self->clock));
   self->discont = FALSE;
+  self->segment_sent = FALSE;
   self->last_pts = 0;
 
   config.path = path != NULL ? path : "";
@@ -348,17 +349,26 @@ gst_shm_frame_src_is_seekable (GstBaseSrc * src)
 }
 
 /* The base class announces a stream of its own; the producer's own STREAM_START
- * is what goes downstream instead. */
+ * is what goes downstream instead. Nor is a segment sent twice. */
 static GstPadProbeReturn
-filter_stream_start (GstPad * pad, GstPadProbeInfo * info, gpointer user)
+filter_events (GstPad * pad, GstPadProbeInfo * info, gpointer user)
 {
   GstShmFrameSrc *self = user;
-  GstEvent *event = GST_PAD_PROBE_INFO_EVENT (info);
+  GstEventType type = GST_EVENT_TYPE (GST_PAD_PROBE_INFO_EVENT (info));
+  gboolean drop = FALSE;
 
-  if (GST_EVENT_TYPE (event) == GST_EVENT_STREAM_START
-      && !self->pushing_stream_start)
-    return GST_PAD_PROBE_DROP;
-  return GST_PAD_PROBE_OK;
+  if (type == GST_EVENT_STREAM_START) {
+    drop = !self->pushing_own;
+  } else if (type == GST_EVENT_SEGMENT && !self->pushing_own
+      && self->segment_sent) {
+    /* Dropped, it would only be tried again with the next frame. */
+    self->segment_sent = FALSE;
+    gst_event_unref (GST_PAD_PROBE_INFO_EVENT (info));
+    return GST_PAD_PROBE_HANDLED;
+  } else if (type == GST_EVENT_FLUSH_STOP) {
+    self->segment_sent = FALSE;
+  }
+  return drop ? GST_PAD_PROBE_DROP : GST_PAD_PROBE_OK;
 }
 
 static void
@@ -473,6 +483,9 @@ gst_shm_frame_src_init (GstShmFrameSrc * self)
   g_rw_lock_init (&self->consumer_lock);
   gst_base_src_set_format (src, GST_FORMAT_TIME);
   gst_base_src_set_live (src, DEFAULT_IS_LIVE);
+  /* The stop of a segment is not the end: the producer says when that is. */
+  gst_base_src_set_automatic_eos (src, FALSE);
   gst_pad_add_probe (GST_BASE_SRC_PAD (src),
-      GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, filter_stream_start, self, NULL);
+      GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM | GST_PAD_PROBE_TYPE_EVENT_FLUSH,
+      filter_events, self, NULL);
 }

@@ -56,7 +56,8 @@ struct _GstShmFrameSrc
   gboolean discont;
   guint64 last_pts;             /* clock: PTS never runs backwards */
   GstShmFrameClock clock;
-  gboolean pushing_stream_start;
+  gboolean pushing_own;         /* an event of ours, not the base class's */
+  gboolean segment_sent;        /* before the base class did */
 };
 
 /* gstshmframesrcreceive.c */

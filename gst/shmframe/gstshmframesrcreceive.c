@@ -160,32 +160,62 @@ receive_eos (GstShmFrameSrc * self)
   return on_eos == GST_SHM_FRAME_EOS_EOS ? GST_FLOW_EOS : FLOW_NEXT;
 }
 
+/* Past the filter that stops the base class's events of these types. */
+static void
+push_own (GstShmFrameSrc * self, GstEvent * event)
+{
+  self->pushing_own = TRUE;
+  gst_pad_push_event (GST_BASE_SRC_PAD (self), event);
+  self->pushing_own = FALSE;
+}
+
 static void
 push_stream_start (GstShmFrameSrc * self, GstEvent * event)
 {
   /* Its group is a number of the other process. */
   event = gst_event_make_writable (event);
   gst_event_set_group_id (event, gst_util_group_id_next ());
-  self->pushing_stream_start = TRUE;
-  gst_pad_push_event (GST_BASE_SRC_PAD (self), event);
-  self->pushing_stream_start = FALSE;
+  push_own (self, event);
+}
+
+static gboolean
+has_segment (GstShmFrameSrc * self)
+{
+  GstEvent *event = gst_pad_get_sticky_event (GST_BASE_SRC_PAD (self),
+      GST_EVENT_SEGMENT, 0);
+  gboolean has = event != NULL;
+
+  gst_clear_event (&event);
+  return has;
 }
 
 static GstFlowReturn
 receive_segment (GstShmFrameSrc * self, GstEvent * event)
 {
+  GstBaseSrc *src = GST_BASE_SRC (self);
   const GstSegment *segment;
+  GstSegment own;
 
-  /* Running times are our own: so is the segment, the base class's. */
-  if (!self->keep)
-    return FLOW_NEXT;
-  gst_event_parse_segment (event, &segment);
-  if (segment->format != GST_FORMAT_TIME) {
-    GST_WARNING_OBJECT (self, "passing over a segment that is not in time");
+  if (self->keep) {
+    gst_event_parse_segment (event, &segment);
+    if (segment->format != GST_FORMAT_TIME) {
+      GST_WARNING_OBJECT (self, "passing over a segment that is not in time");
+      return FLOW_NEXT;
+    }
+    if (!gst_base_src_new_segment (src, segment))
+      return GST_FLOW_ERROR;
+  } else if (has_segment (self)) {
+    /* Running times are our own: so is the segment, the base class's. */
     return FLOW_NEXT;
   }
-  return gst_base_src_new_segment (GST_BASE_SRC (self), segment)
-      ? FLOW_NEXT : GST_FLOW_ERROR;
+  /* The base class sends it with the next frame, behind events that belong
+   * behind it. So it goes now, and the other is dropped when it comes. */
+  GST_OBJECT_LOCK (self);
+  own = src->segment;
+  GST_OBJECT_UNLOCK (self);
+  self->segment_sent = TRUE;
+  push_own (self, gst_event_new_segment (&own));
+  return FLOW_NEXT;
 }
 
 static GstFlowReturn
@@ -270,6 +300,10 @@ failed (GstShmFrameSrc * self, const struct sf_incoming *in)
     GST_ELEMENT_ERROR (self, RESOURCE, NOT_FOUND,
         ("No producer at %s; start one, or raise connect-timeout to wait for "
             "it.", path), (NULL));
+  else if (in->error == -EMFILE || in->error == -ENFILE)
+    GST_ELEMENT_ERROR (self, RESOURCE, OPEN_READ,
+        ("Cannot receive from %s: no file descriptors are left; raise the "
+            "limit (ulimit -n).", path), (NULL));
   else if (in->error == -EACCES || in->error == -EPERM)
     GST_ELEMENT_ERROR (self, RESOURCE, OPEN_READ,
         ("No permission to connect to %s; see socket-mode of shmframesink.",

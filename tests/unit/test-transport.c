@@ -7,9 +7,9 @@
 #define MANY 10000u
 
 static void
-consume_all (const char *path, uint32_t n)
+consume_all (const char *path, uint32_t n, uint32_t max_held)
 {
-  struct sf_consumer *c = open_consumer (path, SF_DELIVERY_AUTO, 4);
+  struct sf_consumer *c = open_consumer (path, SF_DELIVERY_AUTO, max_held);
   struct sf_incoming in;
 
   for (uint64_t i = 0; i < n; i++) {
@@ -33,7 +33,7 @@ run_lossless (uint32_t n_consumers)
   for (uint32_t i = 0; i < n_consumers; i++) {
     child[i] = fork ();
     if (child[i] == 0) {
-      consume_all (place.path, MANY);
+      consume_all (place.path, MANY, 4);
       _exit (0);
     }
   }
@@ -57,6 +57,30 @@ static void
 test_lossless_to_three (void)
 {
   run_lossless (3);
+}
+
+/* It always holds all it may, and gives one back and takes the next while the
+ * producer counts. */
+static void
+test_full_client (void)
+{
+  struct place place;
+  struct sf_producer *p;
+  pid_t child;
+
+  place_make (&place);
+  child = fork ();
+  if (child == 0) {
+    consume_all (place.path, 3 * MANY, 1);
+    _exit (0);
+  }
+  p = open_producer (place.path, 3, true);
+  check_int (sf_producer_wait_clients (p, 1), 0);
+  for (uint64_t i = 0; i < 3 * MANY; i++)
+    check (send_frame (p, i, true));
+  sf_producer_close (p);
+  unit_wait_ok (child);
+  place_remove (&place);
 }
 
 /* Never waits for a client that sleeps; the one that does not misses nothing. */
@@ -258,6 +282,38 @@ test_restart (void)
   place_remove (&place);
 }
 
+/* The limit is for a producer that needs its slots: after its end all that it
+ * announced can be had at once, or whoever collects frames would never see the
+ * last ones. */
+static void
+test_no_limit_after_the_end (void)
+{
+  struct place place;
+  struct sf_producer *p;
+  struct sf_consumer *c;
+  struct sf_incoming in;
+  struct sf_lease *leases[8];
+
+  place_make (&place);
+  p = open_producer (place.path, 0, true);
+  c = open_consumer (place.path, SF_DELIVERY_AUTO, 2);
+  next_of (c, &in, SF_INCOMING_CONNECTED);
+  check_int (sf_producer_wait_clients (p, 1), 0);
+  for (uint64_t i = 0; i < 8; i++)
+    check (send_frame (p, i, true));
+  sf_producer_close (p);
+  for (uint64_t i = 0; i < 8; i++) {
+    next_of (c, &in, SF_INCOMING_FRAME);
+    check_int (check_frame (&in), i);
+    leases[i] = in.lease;
+  }
+  for (int i = 0; i < 8; i++)
+    sf_lease_unref (leases[i]);
+  next_of (c, &in, SF_INCOMING_DISCONNECTED);
+  sf_consumer_close (c);
+  place_remove (&place);
+}
+
 static void
 test_late_joiner (void)
 {
@@ -291,9 +347,11 @@ main (void)
 {
   static const struct unit_test tests[] = {
     TEST (test_lossless), TEST (test_lossless_to_three),
+    TEST (test_full_client),
     TEST (test_live_slow_client), TEST (test_held_past_close),
     TEST (test_killed_consumer), TEST (test_growth),
     TEST (test_restart), TEST (test_growth_refused), TEST (test_late_joiner),
+    TEST (test_no_limit_after_the_end),
   };
 
   return unit_main (tests);
