@@ -192,6 +192,16 @@ sf_lease_abandon (struct sf_lease *lease)
   sf_store_flag (&lease->abandoned, 1);
 }
 
+/* One return for each wish of the producer is signalled: it looks at all. */
+static void
+signal_return (struct sf_link *link)
+{
+  uint32_t want = sf_load_flag (&link->ring.header->want_returns);
+
+  if (want != 0 && sf_swap_flag (&link->signalled, want) != want)
+    sf_link_kick (link);
+}
+
 void
 sf_lease_unref (struct sf_lease *lease)
 {
@@ -206,8 +216,7 @@ sf_lease_unref (struct sf_lease *lease)
         UINT64_C (1) << (lease->index % 64));
   /* The producer sees the bit, or we see that it waits. */
   sf_fence_store_load ();
-  if (sf_load_flag ((sf_atomic_u32 *) & link->ring.header->want_returns) != 0)
-    sf_link_kick (link);
+  signal_return (link);
   sf_unref_is_last (&link->held);
   sf_fence_store_load ();
   if (sf_load_flag (&link->wants_room) != 0)

@@ -37,6 +37,7 @@ struct sf_link
   sf_atomic_u32 held;
   sf_atomic_u32 max_held;
   sf_atomic_u32 wants_room;     /* the streaming thread waits for a return */
+  sf_atomic_u32 signalled;      /* the last wish for returns that was met */
   sf_atomic_u32 over;           /* the socket is at its end, `farewell` is set */
   struct sf_reject farewell;
   pthread_mutex_t lock;         /* the table */

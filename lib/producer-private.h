@@ -137,6 +137,7 @@ struct sf_producer
   /* Grows with each slot or frame that has come back, wherever. Without lock. */
   sf_atomic_u64 progress;
   sf_atomic_u32 n_releasing;    /* threads between "done" and released */
+  uint32_t last_want;           /* number of the last wish for returns */
   bool pooled;                  /* upstream may wait for what clients return */
   bool ticking;                 /* the thread looks at returns now and then */
   struct sf_client **to_wake;   /* the publisher's, max_clients of them */
