@@ -53,6 +53,7 @@ sf_link_new (struct sf_link **link, int fd, const struct sf_welcome *welcome,
     return -ENOMEM;
   }
   l->refs = 1;
+  l->brisk_enough = SF_BRISK_ENOUGH;
   l->fd = fd;
   l->guard_fd = fds[2];
   l->producer_id = welcome->producer_id;

@@ -33,6 +33,8 @@ struct sf_link
   /* The streaming thread's. */
   struct sf_ring_reader ring;
   bool told_connected, told_holding;
+  uint32_t n_brisk;             /* records in a row that were soon there */
+  uint32_t brisk_enough;        /* so many, and the next is waited for awake */
   /* Any thread's. */
   sf_atomic_u32 held;
   sf_atomic_u32 max_held;
@@ -104,6 +106,9 @@ struct sf_lease
  * a segment that it has announced already. */
 #define SF_ANSWER_TIMEOUT (5 * SF_NS_PER_SECOND)
 
+/* Records that come soon before the next one is waited for awake. */
+#define SF_BRISK_ENOUGH 8u
+
 /* consumer-link.c */
 struct sf_link *sf_link_ref (struct sf_link *link);
 void sf_link_unref (struct sf_link *link);
@@ -120,6 +125,13 @@ void sf_link_end (struct sf_link *link, const struct sf_reject *farewell);
 void sf_link_wake (struct sf_link *link);
 /* Asks the producer to look at our returns. Any thread, never waits. */
 void sf_link_kick (struct sf_link *link);
+
+/* consumer-wait.c: the streaming thread's */
+/* As many frames are held as may be, so that no other can be taken. */
+bool sf_link_is_full (const struct sf_link *link);
+/* Returns when there may be something to do, or time is up. */
+void sf_consumer_wait (struct sf_consumer *c, struct sf_link *link,
+    int64_t until);
 
 /* consumer-control.c */
 void *sf_consumer_thread (void *consumer);
