@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 _Static_assert (ATOMIC_INT_LOCK_FREE == 2 && ATOMIC_LLONG_LOCK_FREE == 2,
     "words in shared memory must be lock-free, a lock would be per process");
@@ -94,6 +95,16 @@ static inline uint64_t
 sf_take_bits (sf_atomic_u64 * p)
 {
   return atomic_exchange_explicit (p, 0, memory_order_acquire);
+}
+
+/* A private copy of plain bytes that the other process may be changing. The
+ * compiler is kept from looking at the source again instead of at the copy, which
+ * would undo the checks made in between. */
+static inline void
+sf_copy_shared (void *to, const void *from, size_t size)
+{
+  memcpy (to, from, size);
+  atomic_signal_fence (memory_order_seq_cst);
 }
 
 /* Sleep protocol (Dekker): each side stores its own word, then loads the

@@ -161,12 +161,15 @@ sf_link_wake (struct sf_link *link)
 void
 sf_link_end (struct sf_link *link, const struct sf_reject *farewell)
 {
-  link->farewell = *farewell;
+  /* Both threads may come to it at once: the first one's reason counts. */
   pthread_mutex_lock (&link->lock);
-  for (uint32_t i = 0; i < link->n_segments; i++)
-    sf_publish_u32 (&link->segments[i].segment->retired, 1);
+  if (sf_observe_u32 (&link->over) == 0) {
+    link->farewell = *farewell;
+    for (uint32_t i = 0; i < link->n_segments; i++)
+      sf_publish_u32 (&link->segments[i].segment->retired, 1);
+    sf_publish_u32 (&link->over, 1);
+  }
   pthread_mutex_unlock (&link->lock);
-  sf_publish_u32 (&link->over, 1);
   sf_link_wake (link);
 }
 
@@ -215,6 +218,7 @@ sf_lease_unref (struct sf_lease *lease)
   if (sf_load_flag (&lease->abandoned) == 0)
     sf_set_bits (&link->ring.page->returned[lease->index / 64],
         UINT64_C (1) << (lease->index % 64));
+  SF_HOOK ("returned");
   /* The producer sees the bit, or we see that it waits. */
   sf_fence_store_load ();
   signal_return (link);

@@ -15,6 +15,7 @@
 #include "connection.h"
 #include "consumer.h"
 #include "futex.h"
+#include "hooks.h"
 #include "ring.h"
 
 struct sf_link_segment
@@ -33,6 +34,7 @@ struct sf_link
   /* The streaming thread's. */
   struct sf_ring_reader ring;
   bool told_connected, told_holding;
+  bool claimed;                 /* the next record's frame is ours already */
   uint32_t n_brisk;             /* records in a row that were soon there */
   uint32_t brisk_enough;        /* so many, and the next is waited for awake */
   /* Any thread's. */
@@ -85,7 +87,7 @@ struct sf_consumer
   uint64_t last_producer_id, last_seq;
   bool have_last;
   uint64_t connections;
-  sf_atomic_u64 frames, revoked;
+  sf_atomic_u64 frames, lost;
   /* The streaming thread's. */
   struct sf_incoming_part *parts;
   uint32_t parts_room;
@@ -103,8 +105,11 @@ struct sf_lease
 };
 
 /* How long a producer may take for its WELCOME, and for the SEGMENT message of
- * a segment that it has announced already. */
-#define SF_ANSWER_TIMEOUT (5 * SF_NS_PER_SECOND)
+ * a segment that it has announced already. Tests have less patience. */
+#ifndef SF_ANSWER_TIMEOUT_MS
+#define SF_ANSWER_TIMEOUT_MS 5000
+#endif
+#define SF_ANSWER_TIMEOUT (SF_ANSWER_TIMEOUT_MS * INT64_C (1000000))
 
 /* Records that come soon before the next one is waited for awake. */
 #define SF_BRISK_ENOUGH 8u

@@ -11,6 +11,9 @@
 
 #include "consumer-private.h"
 
+/* Records passed over before the clock and interruptions are looked at. */
+#define RECORDS_PER_TURN 256
+
 static void
 free_consumer (struct sf_consumer *c)
 {
@@ -187,34 +190,43 @@ drop_link (struct sf_consumer *c, struct sf_link *link,
   sf_link_unref (link);
 }
 
-/* The producer broke the protocol: read nothing more of it. */
-static int
-condemn (struct sf_link *link)
+/* Nothing more is read of this producer: it broke the protocol, or we are out of
+ * memory. The control thread has to hear of it, to connect again. */
+static void
+condemn (struct sf_consumer *c, struct sf_link *link, int error)
 {
   struct sf_reject why = {.reason = SF_REASON_VIOLATION,.text =
         "the producer announced what cannot be"
   };
 
-  if (sf_observe_u32 (&link->over) == 0)
-    sf_link_end (link, &why);
-  return -EPROTO;
+  if (error == -ENOMEM)
+    why = (struct sf_reject) {
+    .reason = SF_REASON_RESOURCES,.text =
+          "there is no memory to receive a frame with"};
+  sf_link_end (link, &why);
+  sf_consumer_kick (c);
 }
 
 /* Finds the segment; its SEGMENT message was sent before the announcement, so
- * the control thread has it or is about to. */
-static struct sf_segment *
-await_segment (struct sf_consumer *c, struct sf_link *link, uint32_t id)
+ * the control thread has it or is about to. 0, -EINTR, or -EPROTO. */
+static int
+await_segment (struct sf_consumer *c, struct sf_link *link, uint32_t id,
+    struct sf_segment **segment)
 {
   int64_t until = sf_now () + SF_ANSWER_TIMEOUT;
-  struct sf_segment *segment;
+  int r = 0;
 
   pthread_mutex_lock (&c->lock);
-  while ((segment = sf_link_find_segment (link, id)) == NULL
-      && sf_observe_u32 (&link->over) == 0
-      && !sf_load_flag (&c->interrupted) && sf_now () < until)
-    timed_wait_locked (c, until);
+  while (r == 0 && (*segment = sf_link_find_segment (link, id)) == NULL) {
+    if (sf_observe_u32 (&link->over) != 0 || sf_now () >= until)
+      r = -EPROTO;
+    else if (sf_load_flag (&c->interrupted))
+      r = -EINTR;
+    else
+      timed_wait_locked (c, until);
+  }
   pthread_mutex_unlock (&c->lock);
-  return segment;
+  return r;
 }
 
 static bool
@@ -249,21 +261,22 @@ lease_new (struct sf_link *link, uint32_t index, uint32_t n_parts)
   return lease;
 }
 
-/* The segment of one part, held by the lease once, however many parts. */
-static struct sf_segment *
+/* The segment of one part, held by the lease once, however many parts. As
+ * await_segment(). */
+static int
 lease_segment (struct sf_consumer *c, struct sf_link *link,
     struct sf_lease *lease, uint32_t id, uint32_t * last_id)
 {
-  struct sf_segment *segment;
+  int r;
 
   if (lease->n_segments > 0 && *last_id == id)
-    return lease->segments[lease->n_segments - 1];
-  segment = await_segment (c, link, id);
-  if (segment != NULL) {
-    lease->segments[lease->n_segments++] = segment;
+    return 0;
+  r = await_segment (c, link, id, &lease->segments[lease->n_segments]);
+  if (r == 0) {
+    lease->n_segments++;
     *last_id = id;
   }
-  return segment;
+  return r;
 }
 
 /* Turns a claimed record into parts and a body. 0 or -errno. */
@@ -273,6 +286,7 @@ resolve (struct sf_consumer *c, struct sf_link *link,
 {
   uint32_t head[2], last_id = 0;
   uint64_t at = sizeof (head);
+  int r;
 
   if (record->payload_size < sizeof (head))
     return -EPROTO;
@@ -291,8 +305,11 @@ resolve (struct sf_consumer *c, struct sf_link *link,
 
     memcpy (&ref, c->payload + at, sizeof (ref));
     at += sizeof (ref);
-    part->segment = lease_segment (c, link, in->lease, ref.segment, &last_id);
-    if (part->segment == NULL || sf_segment_check (part->segment, &ref) < 0)
+    r = lease_segment (c, link, in->lease, ref.segment, &last_id);
+    if (r < 0)
+      return r;
+    part->segment = in->lease->segments[in->lease->n_segments - 1];
+    if (sf_segment_check (part->segment, &ref) < 0)
       return -EPROTO;
     part->slot = ref.slot;
     part->offset = ref.offset;
@@ -306,40 +323,48 @@ resolve (struct sf_consumer *c, struct sf_link *link,
   return 0;
 }
 
-/* Did we have this frame before the connection broke? */
-static bool
-is_repeated (struct sf_consumer *c, const struct sf_link *link, uint64_t seq)
+/* Takes note of the frame. -1: we had it before the connection broke; otherwise
+ * how many frames since the last one were lost to us. */
+static int64_t
+note_seq (struct sf_consumer *c, const struct sf_link *link, uint64_t seq)
 {
-  bool repeated = c->have_last && c->last_producer_id == link->producer_id
-      && seq <= c->last_seq;
+  int64_t lost = 0;
 
-  if (!repeated) {
-    c->have_last = true;
-    c->last_producer_id = link->producer_id;
-    c->last_seq = seq;
+  if (c->have_last && c->last_producer_id == link->producer_id) {
+    if (seq <= c->last_seq)
+      return -1;
+    lost = (int64_t) (seq - c->last_seq - 1);
   }
-  return repeated;
+  c->have_last = true;
+  c->last_producer_id = link->producer_id;
+  c->last_seq = seq;
+  return lost;
 }
 
 /* One FRAME record: claim it, unless the producer has taken it back. 1, 0 (go
- * on with the next record) or -errno. */
+ * on with the next record) or -errno; after -EINTR it is still the next one, and
+ * claimed. */
 static int
 take_frame (struct sf_consumer *c, struct sf_link *link,
     const struct sf_record_header *record, struct sf_incoming *in)
 {
   uint64_t seen;
+  int64_t lost;
   int r;
 
   if (record->lease >= SF_MAX_LEASES)
     return -EPROTO;
-  if (!sf_decide_u64 (&link->ring.page->lease[record->lease],
+  if (!link->claimed && !sf_decide_u64 (&link->ring.page->lease[record->lease],
           SF_LEASE_WORD (record->lease_stamp, SF_LEASE_ANNOUNCED),
-          SF_LEASE_WORD (record->lease_stamp, SF_LEASE_CLAIMED), &seen)) {
-    sf_add_count (&c->revoked, 1);
+          SF_LEASE_WORD (record->lease_stamp, SF_LEASE_CLAIMED), &seen))
     return 0;
-  }
+  SF_HOOK ("claimed");
   r = resolve (c, link, record, in);
-  if (r < 0 || is_repeated (c, link, record->seq)) {
+  link->claimed = r == -EINTR;
+  if (r == -EINTR && in->lease != NULL)
+    sf_lease_abandon (in->lease);
+  lost = r < 0 ? 0 : note_seq (c, link, record->seq);
+  if (r < 0 || lost < 0) {
     if (in->lease != NULL)
       sf_lease_unref (in->lease);
     in->lease = NULL;
@@ -347,7 +372,8 @@ take_frame (struct sf_consumer *c, struct sf_link *link,
   }
   in->kind = SF_INCOMING_FRAME;
   in->seq = record->seq;
-  in->discont = (record->flags & SF_RECORD_AFTER_DROP) != 0;
+  in->discont = lost > 0;
+  sf_add_count (&c->lost, (uint64_t) lost);
   sf_add_count (&c->frames, 1);
   return 1;
 }
@@ -378,6 +404,7 @@ ask_for_more (struct sf_consumer *c, struct sf_link *link,
 {
   uint32_t max_held = sf_load_flag (&link->max_held);
 
+  SF_HOOK ("full");
   if (grow (c, max_held))
     return 0;
   if (link->told_holding)
@@ -395,7 +422,8 @@ static int
 take_record (struct sf_consumer *c, struct sf_link *link,
     struct sf_incoming *in)
 {
-  for (;;) {
+  /* Not for ever, should all of them have been taken back. */
+  for (int i = 0; i < RECORDS_PER_TURN; i++) {
     struct sf_record_header record;
     int r = sf_ring_peek (&link->ring, &record, c->payload);
 
@@ -415,10 +443,13 @@ take_record (struct sf_consumer *c, struct sf_link *link,
       return ask_for_more (c, link, in);
     link->told_holding = false;
     r = take_frame (c, link, &record, in);
+    if (r == -EINTR)
+      return r;
     sf_ring_consume (&link->ring, &record);
     if (r != 0)
       return r;
   }
+  return 0;
 }
 
 /* 1, 0 (time is up) or -EINTR. */
@@ -449,8 +480,10 @@ next_on_link (struct sf_consumer *c, struct sf_link *link,
     r = take_record (c, link, in);
     if (r > 0)
       return 1;
-    if (r < 0 && r != -ENOMEM)
-      r = condemn (link);
+    if (r == -EINTR)
+      return r;
+    if (r < 0)
+      condemn (c, link, r);
     if (r < 0 || (over && !sf_ring_has_record (&link->ring))) {
       drop_link (c, link, in);
       return 1;
@@ -545,7 +578,7 @@ sf_consumer_get_stats (struct sf_consumer *c, struct sf_consumer_stats *stats)
   stats->connections = c->connections;
   pthread_mutex_unlock (&c->lock);
   stats->frames = sf_load_hint (&c->frames);
-  stats->revoked = sf_load_hint (&c->revoked);
+  stats->lost = sf_load_hint (&c->lost);
   if (link == NULL)
     return;
   stats->connected = true;

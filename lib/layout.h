@@ -95,10 +95,8 @@ enum sf_record_type
 
 enum sf_record_flags
 {
-  /* Frames meant for this client were dropped before this record. */
-  SF_RECORD_AFTER_DROP = 1 << 0,
   /* A copy of what the stream holds, for a client that joined late. */
-  SF_RECORD_STICKY = 1 << 1,
+  SF_RECORD_STICKY = 1 << 0,
 };
 
 /* At the start of a FRAME's payload: `uint32_t n_refs, 0`, then the parts. */

@@ -132,6 +132,7 @@ sf_client_accept (struct sf_producer *p, int fd,
   p->clients = c;
   p->n_connections++;
   pthread_mutex_unlock (&p->lock);
+  SF_HOOK ("accepted");
 }
 
 /* Unlinks the client; its frames are nobody's any more. */
@@ -236,18 +237,19 @@ grant (struct sf_client *c, uint32_t max_held, uint64_t * needed)
   uint64_t promised;
   int r;
 
+  pthread_mutex_lock (&p->room_lock);
   pthread_mutex_lock (&p->lock);
   promised = sf_producer_promised_locked (p, c) + max_held;
   pthread_mutex_unlock (&p->lock);
-  r = sf_producer_make_room (p, promised, needed);
-  if (r < 0)
-    return r;
+  r = sf_producer_make_room_locked (p, promised, needed);
   pthread_mutex_lock (&p->lock);
-  c->max_held = max_held;
+  if (r == 0)
+    c->max_held = max_held;
+  pthread_mutex_unlock (&p->room_lock);
   sf_producer_forget_segments_locked (p);
   sf_producer_unlock (p);
   sf_producer_note_progress (p);
-  return 0;
+  return r;
 }
 
 static void
@@ -443,9 +445,15 @@ handle_hello (struct sf_client *c, const struct sf_hello *hello)
   memcpy (c->name, hello->name, sizeof (c->name));
   c->wish = hello->delivery;
   pthread_mutex_unlock (&p->lock);
+  SF_HOOK ("hello");
   r = grant (c, hello->max_held, &needed);
   if (r == 0)
     r = make_channels (c, &guard_write);
+  if (r == -ESHUTDOWN) {
+    /* We are about to close; what it is to do is what it does without us. */
+    sf_client_end (c, SF_REASON_HANGUP, "");
+    return;
+  }
   if (r < 0) {
     explain_grant (p, r, hello->max_held, needed, &reject);
     reject_hello (c, &reject);
@@ -461,6 +469,7 @@ handle_hello (struct sf_client *c, const struct sf_hello *hello)
   r = sf_send (c->fd, &msg, (int[]) {
       c->announce.fd, c->returns.fd, guard_write}, 3);
   close (guard_write);
+  SF_HOOK ("welcomed");
   if (r < 0) {
     sf_client_end (c, SF_REASON_HANGUP, "");
     return;
@@ -479,6 +488,8 @@ handle_want (struct sf_client *c, uint32_t max_held)
   if (max_held > c->max_held)
     grant_what_is_there (c, max_held);
   r = max_held <= c->max_held ? 0 : grant (c, max_held, &needed);
+  if (r == -ESHUTDOWN)
+    return;                     /* BYE comes next */
   if (r < 0) {
     explain_grant (c->producer, r, max_held, needed, &msg.reject);
     sf_send (c->fd, &msg, NULL, 0);

@@ -159,6 +159,7 @@ collect (struct sf_producer *p)
    * without one. */
   sf_fence_store_load ();
   n = sf_producer_collect_locked (p);
+  sf_producer_judge_unasked_locked (p);
   sf_producer_unlock (p);
   if (n > 0)
     sf_producer_note_progress (p);

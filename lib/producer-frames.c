@@ -269,6 +269,7 @@ announce_locked (struct sf_producer *p, struct sf_frame *frame)
       sf_client_announce_locked (c, frame);
   p->latest = frame;
   p->stats.frames++;
+  p->last_publish = sf_now ();
   return gather_sleepers_locked (p);
 }
 
@@ -280,6 +281,7 @@ tidy_up (struct sf_producer *p, struct sf_frame *before, bool pooled)
   pthread_mutex_lock (&p->lock);
   sf_producer_collect_locked (p);
   sf_frame_unref_locked (p, before);
+  p->last_publish = sf_now ();
   if (p->pooled != pooled) {
     p->pooled = pooled;
     sf_producer_set_want_locked (p);
@@ -306,6 +308,8 @@ sf_producer_publish (struct sf_producer *p, const struct sf_publication *pub)
     return r;
   }
   send_segments (p, frame);
+  if (frame->foreign)
+    SF_HOOK ("relay");
   r = make_room_locked (p, frame->payload_size);
   if (r < 0) {
     frame_discard_locked (p, frame);
@@ -315,6 +319,7 @@ sf_producer_publish (struct sf_producer *p, const struct sf_publication *pub)
   before = p->latest;
   n = announce_locked (p, frame);
   pthread_mutex_unlock (&p->lock);
+  SF_HOOK ("announced");
   wake_gathered (p, n);
   tidy_up (p, before, pub->pooled);
   return 0;

@@ -123,7 +123,6 @@ revoke_one_locked (struct sf_producer *p)
       sf_client_doom_locked (c, SF_REASON_VIOLATION);
     } else if (r > 0) {
       c->dropped++;
-      c->after_drop = true;
       p->stats.revoked++;
       return true;
     }
@@ -167,6 +166,22 @@ sf_producer_poll_slot (struct sf_producer *p, uint64_t size, uint32_t keep)
   return seek_slot (p, size, keep, NULL);
 }
 
+/* Only time in which it was waited for counts against a client: not that in
+ * which nobody waited, nor that in which this process did not run. Of what lies
+ * between two looks, no more than two slices. */
+static void
+forgive_absence_locked (struct sf_producer *p, int64_t now)
+{
+  int64_t absent = now - p->last_judged - 2 * SF_WAIT_SLICE;
+
+  p->last_judged = now;
+  if (absent <= 0)
+    return;
+  for (struct sf_client * c = p->clients; c != NULL; c = c->next)
+    c->last_progress = now - c->last_progress > absent
+        ? c->last_progress + absent : now;
+}
+
 /* Dooms those that stand still. False if nobody has anything to give back. */
 static bool
 judge_clients_locked (struct sf_producer *p)
@@ -175,6 +190,7 @@ judge_clients_locked (struct sf_producer *p)
   /* Frames on their way back are hope enough. */
   bool hope = sf_observe_u32 (&p->n_releasing) > 0 || p->done != NULL;
 
+  forgive_absence_locked (p, now);
   for (struct sf_client * c = p->clients; c != NULL; c = c->next) {
     if (c->leases == NULL)
       continue;
@@ -189,6 +205,33 @@ judge_clients_locked (struct sf_producer *p)
       sf_client_doom_locked (c, SF_REASON_SLOW);
   }
   return hope;
+}
+
+/* Frames of a client's queue that somebody misses who never waits here: another
+ * producer (relay), or upstream's pool. */
+static bool
+keeps_borrowed_locked (const struct sf_client *c)
+{
+  const struct sf_frame *oldest;
+
+  if (c->state != SF_CLIENT_ACTIVE || c->leases->unclaimed.count == 0
+      || !sf_client_is_lossless_locked (c))
+    return false;
+  oldest = c->leases->entry[c->leases->unclaimed.first].frame;
+  return oldest->foreign || c->producer->pooled;
+}
+
+void
+sf_producer_judge_unasked_locked (struct sf_producer *p)
+{
+  bool missed = false;
+
+  if (sf_now () - p->last_publish < SF_WAIT_SLICE)
+    return;
+  for (struct sf_client * c = p->clients; c != NULL && !missed; c = c->next)
+    missed = keeps_borrowed_locked (c);
+  if (missed)
+    judge_clients_locked (p);
 }
 
 static void
@@ -242,6 +285,7 @@ sf_producer_wait (struct sf_producer *p, uint64_t token)
     sf_spin_pause ();
   }
   pthread_mutex_lock (&p->lock);
+  SF_HOOK ("full");
   hope = judge_clients_locked (p);
   if (p->interrupted)
     r = -EINTR;

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "hooks.h"
+
 #define ALIGN_UP(n) (((n) + 63u) & ~UINT64_C (63))
 
 void
@@ -98,6 +100,7 @@ sf_ring_write (struct sf_ring_writer *writer, struct sf_record_header *record,
   if (payload_size > 0)
     memcpy (writer->data + at + sizeof (*record), payload, payload_size);
   writer->head += size;
+  SF_HOOK ("written");
   sf_publish_u64 (&writer->header->head, writer->head);
   return 0;
 }
@@ -109,7 +112,7 @@ sf_ring_reader_init (struct sf_ring_reader *reader, const void *announce,
   struct sf_announce_header h;
 
   /* The producer can write this memory: judge a copy. */
-  memcpy (&h, announce, offsetof (struct sf_announce_header, head));
+  sf_copy_shared (&h, announce, offsetof (struct sf_announce_header, head));
   if (h.magic != SF_ANNOUNCE_MAGIC || h.version != SF_LAYOUT_VERSION
       || h.n_leases != SF_MAX_LEASES || page->magic != SF_RETURNS_MAGIC
       || page->version != SF_LAYOUT_VERSION || h.ring_size < 4096
@@ -137,17 +140,21 @@ sf_ring_peek (struct sf_ring_reader *reader, struct sf_record_header *record,
       return 0;
     if (ready > reader->size || (ready & 63u) != 0)
       return -EPROTO;
-    memcpy (record, reader->data + at, sizeof (*record));
+    sf_copy_shared (record, reader->data + at, sizeof (*record));
     if (record->size < sizeof (*record) || (record->size & 63u) != 0
         || record->size > ready || record->size > reader->size - at
         || record->payload_size > record->size - sizeof (*record)
         || record->payload_size > SF_MAX_PAYLOAD)
       return -EPROTO;
     if (record->type == SF_RECORD_PAD) {
+      /* Up to the end and never from the start, or there could be padding for
+       * ever. */
+      if (at == 0 || record->size != reader->size - at)
+        return -EPROTO;
       sf_ring_consume (reader, record);
       continue;
     }
-    memcpy (payload, reader->data + at + sizeof (*record),
+    sf_copy_shared (payload, reader->data + at + sizeof (*record),
         record->payload_size);
     return 1;
   }

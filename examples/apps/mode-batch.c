@@ -66,6 +66,9 @@ run_batch (const Options * options)
     gst_element_link (source, batcher);
     g_ptr_array_add (batching.sources, source);
   }
+  /* A file's frames are all to arrive: a window waits for those that a busy
+   * machine brings late, where a camera's would be dropped. */
+  gst_util_set_object_arg (G_OBJECT (batcher), "incomplete", "wait");
   /* By itself this would be live delivery, as it is for the cameras' frames, and
    * two batches in a row may be one too many for a process that is busy. */
   g_object_set (sink, "socket-path", options->output, NULL);

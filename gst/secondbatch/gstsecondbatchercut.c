@@ -197,6 +197,7 @@ make_batch_locked (GstSecondBatcher * self, GPtrArray * pads, guint64 end,
   batch->duration = second_batcher_running_time_locked (self, end) - batch->pts;
   batch->align = self->align;
   batch->post_message = self->post_messages;
+  batch->output = self->output;
   batch->wrong_share = -1;
   batch->shares = g_array_sized_new (FALSE, FALSE, sizeof (SecondShare),
       pads->len);
@@ -250,6 +251,7 @@ second_batch_free (SecondBatch * batch)
     while ((event = g_queue_pop_head (&share->events)))
       gst_event_unref (event);
     g_clear_pointer (&share->list, gst_buffer_list_unref);
+    g_clear_pointer (&share->memory, gst_memory_unref);
     second_format_unref (share->format);
     gst_object_unref (share->pad);
   }

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "gstsecondbatchview.h"
+
 typedef struct
 {
   GstMemory mem;
@@ -22,6 +24,7 @@ struct _GstShmFrameAllocator
    * by GStreamer code under it; the producer's own locks come after it. */
   GRWLock lock;
   struct sf_producer *producer;
+  gint off;                     /* atomic */
 };
 
 G_DEFINE_TYPE (GstShmFrameAllocator, gst_shm_frame_allocator,
@@ -180,6 +183,19 @@ mem_is_span (GstMemory * a, GstMemory * b, gsize * offset)
   return first->data + a->offset + a->size == second->data + b->offset;
 }
 
+/* Slots lie in cyclic order, and where they were received the ring is mapped
+ * twice: that is how a batcher finds a whole window in one piece. */
+static const guint8 *
+locate_in_ring (GstMemory * memory, GstSecondBatchRing * ring)
+{
+  GstShmFrameMemory *self = (GstShmFrameMemory *) memory;
+
+  ring->base = self->segment->slots;
+  ring->size = self->segment->n_slots * self->segment->pitch;
+  ring->twice = !self->segment->writable;
+  return self->data + memory->offset;
+}
+
 static void
 alloc_free (GstAllocator * allocator, GstMemory * memory)
 {
@@ -237,6 +253,12 @@ alloc_alloc (GstAllocator * allocator, gsize size,
   return GST_MEMORY_CAST (memory);
 }
 
+void
+gst_shm_frame_allocator_set_off (GstShmFrameAllocator * self, gboolean off)
+{
+  g_atomic_int_set (&self->off, off);
+}
+
 gint
 gst_shm_frame_allocator_poll (GstShmFrameAllocator * self, gsize size,
     gboolean wait)
@@ -248,7 +270,8 @@ gst_shm_frame_allocator_poll (GstShmFrameAllocator * self, gsize size,
   if (self->producer != NULL) {
     guint64 token = sf_producer_token (self->producer);
 
-    r = sf_producer_poll_slot (self->producer, size,
+    r = g_atomic_int_get (&self->off) ? -ESHUTDOWN
+        : sf_producer_poll_slot (self->producer, size,
         GST_SHM_FRAME_KEEP_SLOTS);
     if (r == -EAGAIN && wait)
       waited = sf_producer_wait (self->producer, token);
@@ -322,4 +345,7 @@ gst_shm_frame_allocator_init (GstShmFrameAllocator * self)
   allocator->mem_share = mem_share;
   allocator->mem_copy = mem_copy;
   allocator->mem_is_span = mem_is_span;
+  g_object_set_qdata (G_OBJECT (self),
+      g_quark_from_static_string (GST_SECOND_BATCH_RING_QDATA),
+      (gpointer) locate_in_ring);
 }

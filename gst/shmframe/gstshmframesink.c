@@ -21,6 +21,7 @@
 #include <string.h>
 
 #include "gstsecondbatchmeta.h"
+#include "gstshmframecaps.h"
 #include "gstshmframepool.h"
 
 GST_DEBUG_CATEGORY (gst_shm_frame_sink_debug);
@@ -49,7 +50,7 @@ enum
 
 static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE ("sink",
     GST_PAD_SINK, GST_PAD_ALWAYS,
-    GST_STATIC_CAPS ("video/x-raw; " GST_SECOND_BATCH_CAPS_NAME));
+    GST_STATIC_CAPS (GST_SHM_FRAME_CAPS "; " GST_SECOND_BATCH_CAPS_NAME));
 
 #define gst_shm_frame_sink_parent_class parent_class
 G_DEFINE_TYPE_WITH_CODE (GstShmFrameSink, gst_shm_frame_sink,
@@ -223,11 +224,38 @@ open_producer (GstShmFrameSink * self)
   GST_INFO_OBJECT (self, "serving %s, %" G_GUINT64_FORMAT
       " bytes of frames at most", path, config.max_memory);
   g_free (path);
-  self->allocator = gst_shm_frame_allocator_new (producer);
   g_rw_lock_writer_lock (&self->producer_lock);
+  self->allocator = gst_shm_frame_allocator_new (producer);
   self->producer = producer;
   g_rw_lock_writer_unlock (&self->producer_lock);
   return TRUE;
+}
+
+/* Queries are let through to pads that are not active, so also while the sink
+ * stops, or has. */
+static GstShmFrameAllocator *
+ref_allocator (GstShmFrameSink * self)
+{
+  GstShmFrameAllocator *allocator = NULL;
+
+  g_rw_lock_reader_lock (&self->producer_lock);
+  if (self->allocator != NULL)
+    allocator = gst_object_ref (self->allocator);
+  g_rw_lock_reader_unlock (&self->producer_lock);
+  return allocator;
+}
+
+/* unlock() only passes by: who waits in the pool would wait on, and upstream
+ * cannot stop, or flush, while it does. */
+static void
+release_upstream (GstShmFrameSink * self, gboolean off)
+{
+  GstShmFrameAllocator *allocator = ref_allocator (self);
+
+  if (allocator == NULL)
+    return;
+  gst_shm_frame_allocator_set_off (allocator, off);
+  gst_object_unref (allocator);
 }
 
 /* For a new stream, perhaps after one that ended. */
@@ -237,9 +265,9 @@ begin_stream (GstShmFrameSink * self)
   self->started = FALSE;
   self->lossless = FALSE;
   self->is_batch = FALSE;
-  self->slots_failed = FALSE;
-  gst_video_info_init (&self->info);
+  self->format_failed = FALSE;
   memset (&self->clock, 0, sizeof (self->clock));
+  release_upstream (self, FALSE);
 }
 
 static void
@@ -250,8 +278,8 @@ close_producer (GstShmFrameSink * self)
   /* Wakes those who wait in the pool, and leaves them ordinary memory. */
   sf_producer_interrupt (producer, TRUE);
   gst_shm_frame_allocator_detach (self->allocator);
-  gst_clear_object (&self->allocator);
   g_rw_lock_writer_lock (&self->producer_lock);
+  gst_clear_object (&self->allocator);
   self->producer = NULL;
   g_rw_lock_writer_unlock (&self->producer_lock);
   sf_producer_close (producer);
@@ -270,6 +298,8 @@ gst_shm_frame_sink_change_state (GstElement * element,
     return GST_STATE_CHANGE_FAILURE;
   if (transition == GST_STATE_CHANGE_READY_TO_PAUSED)
     begin_stream (self);
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY)
+    release_upstream (self, TRUE);
   ret = GST_ELEMENT_CLASS (parent_class)->change_state (element, transition);
   if (transition == GST_STATE_CHANGE_PAUSED_TO_READY)
     sf_producer_end_stream (self->producer);
@@ -324,6 +354,7 @@ static gboolean
 gst_shm_frame_sink_set_caps (GstBaseSink * sink, GstCaps * caps)
 {
   GstShmFrameSink *self = GST_SHM_FRAME_SINK (sink);
+  gsize size;
 
   self->is_batch = gst_structure_has_name (gst_caps_get_structure (caps, 0),
       GST_SECOND_BATCH_CAPS_NAME);
@@ -331,50 +362,61 @@ gst_shm_frame_sink_set_caps (GstBaseSink * sink, GstCaps * caps)
   /* Batches are relayed: slots are made if one of their frames needs one. */
   if (self->is_batch)
     return TRUE;
-  if (!gst_video_info_from_caps (&self->info, caps)
-      || GST_VIDEO_INFO_SIZE (&self->info) == 0) {
-    GST_ELEMENT_ERROR (self, STREAM, FORMAT,
-        ("These caps do not describe raw video of any size; check width, "
-            "height and format."), ("caps %" GST_PTR_FORMAT, caps));
+  size = gst_shm_frame_caps_frame_size (caps);
+  if (size == 0) {
+    if (!self->format_failed)
+      GST_ELEMENT_ERROR (self, STREAM, FORMAT,
+          ("These caps do not describe raw video of any size; check width, "
+              "height and format."), ("caps %" GST_PTR_FORMAT, caps));
+    self->format_failed = TRUE;
     return FALSE;
   }
-  return gst_shm_frame_sink_make_slots (self,
-      GST_VIDEO_INFO_SIZE (&self->info), 1);
+  return gst_shm_frame_sink_make_slots (self, size, 1) == GST_FLOW_OK;
+}
+
+static gboolean
+propose_pool (GstShmFrameSink * self, GstShmFrameAllocator * allocator,
+    GstQuery * query, GstCaps * caps, guint size)
+{
+  GstBufferPool *pool = gst_shm_frame_pool_new (allocator, self->lossless);
+  GstStructure *config = gst_buffer_pool_get_config (pool);
+  gboolean ok;
+
+  gst_buffer_pool_config_set_params (config, caps, size, 0, 0);
+  gst_buffer_pool_config_set_allocator (config, GST_ALLOCATOR (allocator),
+      NULL);
+  gst_buffer_pool_config_add_option (config,
+      GST_BUFFER_POOL_OPTION_VIDEO_META);
+  ok = gst_buffer_pool_set_config (pool, config);
+  if (ok)
+    gst_query_add_allocation_pool (query, pool, size, 0, 0);
+  gst_object_unref (pool);
+  return ok;
 }
 
 static gboolean
 gst_shm_frame_sink_propose_allocation (GstBaseSink * sink, GstQuery * query)
 {
   GstShmFrameSink *self = GST_SHM_FRAME_SINK (sink);
-  GstVideoInfo info;
-  gboolean need_pool;
+  GstShmFrameAllocator *allocator;
+  gboolean need_pool, ok;
   GstCaps *caps;
+  gsize size;
 
   gst_query_parse_allocation (query, &caps, &need_pool);
-  if (caps == NULL || !gst_structure_has_name (gst_caps_get_structure (caps,
-              0), "video/x-raw") || !gst_video_info_from_caps (&info, caps))
+  size = caps != NULL ? gst_shm_frame_caps_frame_size (caps) : 0;
+  if (size == 0)
     return FALSE;
-  if (need_pool) {
-    GstBufferPool *pool = gst_shm_frame_pool_new (self->allocator,
-        self->lossless);
-    GstStructure *config = gst_buffer_pool_get_config (pool);
-
-    gst_buffer_pool_config_set_params (config, caps, info.size, 0, 0);
-    gst_buffer_pool_config_set_allocator (config,
-        GST_ALLOCATOR (self->allocator), NULL);
-    gst_buffer_pool_config_add_option (config,
-        GST_BUFFER_POOL_OPTION_VIDEO_META);
-    if (!gst_buffer_pool_set_config (pool, config)) {
-      gst_object_unref (pool);
-      return FALSE;
-    }
-    gst_query_add_allocation_pool (query, pool, info.size, 0, 0);
-    gst_object_unref (pool);
+  allocator = ref_allocator (self);
+  if (allocator == NULL)
+    return FALSE;
+  ok = !need_pool || propose_pool (self, allocator, query, caps, size);
+  if (ok) {
+    gst_query_add_allocation_param (query, GST_ALLOCATOR (allocator), NULL);
+    gst_query_add_allocation_meta (query, GST_VIDEO_META_API_TYPE, NULL);
   }
-  gst_query_add_allocation_param (query, GST_ALLOCATOR (self->allocator),
-      NULL);
-  gst_query_add_allocation_meta (query, GST_VIDEO_META_API_TYPE, NULL);
-  return TRUE;
+  gst_object_unref (allocator);
+  return ok;
 }
 
 static void
@@ -404,7 +446,11 @@ gst_shm_frame_sink_event (GstBaseSink * sink, GstEvent * event)
     case GST_EVENT_STREAM_START:
       forget_stream (self, GST_EVENT_CAPS);
       break;
+    case GST_EVENT_FLUSH_START:
+      release_upstream (self, TRUE);
+      break;
     case GST_EVENT_FLUSH_STOP:
+      release_upstream (self, FALSE);
       forget_stream (self, GST_EVENT_SEGMENT);
       break;
     case GST_EVENT_SEGMENT:
@@ -448,6 +494,8 @@ gst_shm_frame_sink_finalize (GObject * object)
   g_free (self->socket_path);
   g_free (self->body);
   g_array_unref (self->parts);
+  gst_shm_frame_losses_clear (&self->losses);
+  gst_shm_frame_upstream_clear (&self->upstream);
   g_rw_lock_clear (&self->producer_lock);
   G_OBJECT_CLASS (parent_class)->finalize (object);
 }
@@ -500,8 +548,8 @@ install_properties (GObjectClass * klass)
   g_object_class_install_property (klass, PROP_STATS,
       g_param_spec_boxed ("stats", "Statistics",
           "Counts since the start: frames, bytes, frames-copied, "
-          "bytes-copied, frames-dropped, frames-revoked, clients-seen, "
-          "clients-evicted, clients-refused, slots, slots-free, segments, "
+          "bytes-copied, frames-dropped, metas-dropped, frames-revoked, "
+          "clients-seen, clients-evicted, clients-refused, slots, slots-free, segments, "
           "segment-bytes, growths (uint64), and clients, an array of "
           "structures with id, pid, uid, name, lossless, held, queued, "
           "max-held, frames, dropped", GST_TYPE_STRUCTURE, ro));
@@ -550,6 +598,13 @@ gst_shm_frame_sink_init (GstShmFrameSink * self)
   g_rw_lock_init (&self->producer_lock);
   self->parts = g_array_new (FALSE, FALSE, sizeof (struct sf_part));
   self->body = g_malloc (SF_MAX_PAYLOAD);
+  gst_shm_frame_losses_init (&self->losses, GST_OBJECT (self));
+  gst_shm_frame_upstream_init (&self->upstream);
+  gst_pad_add_probe (GST_BASE_SINK_PAD (self),
+      GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, gst_shm_frame_caps_check, NULL,
+      NULL);
+  /* What is outside of the segment is the consumers' to judge. */
+  gst_base_sink_set_drop_out_of_segment (GST_BASE_SINK (self), FALSE);
   /* A live frame is handed over when it arrives, not when it is due. */
   gst_base_sink_set_sync (GST_BASE_SINK (self), FALSE);
 }

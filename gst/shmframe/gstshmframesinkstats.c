@@ -86,6 +86,7 @@ const struct sf_producer_callbacks gst_shm_frame_sink_callbacks = {
   .connected = on_connected,
   .disconnected = on_disconnected,
   .refused = on_refused,
+  .upstream = gst_shm_frame_sink_on_upstream,
 };
 
 static void
@@ -124,7 +125,8 @@ gst_shm_frame_sink_get_stats (GstShmFrameSink * self)
       "bytes", G_TYPE_UINT64, counts.bytes,
       "frames-copied", G_TYPE_UINT64, counts.copied,
       "bytes-copied", G_TYPE_UINT64, counts.bytes_copied,
-      "frames-dropped", G_TYPE_UINT64, counts.dropped_no_slot, NULL);
+      "frames-dropped", G_TYPE_UINT64, counts.dropped_no_slot,
+      "metas-dropped", G_TYPE_UINT64, counts.metas_dropped, NULL);
 
   g_rw_lock_reader_lock (&self->producer_lock);
   if (self->producer != NULL) {

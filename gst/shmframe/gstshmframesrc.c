@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "gstsecondbatchmeta.h"
+#include "gstshmframecaps.h"
 
 GST_DEBUG_CATEGORY (gst_shm_frame_src_debug);
 #define GST_CAT_DEFAULT gst_shm_frame_src_debug
@@ -46,13 +47,9 @@ enum
 #define INITIAL_MAX_HELD 4
 /* Beyond what downstream asks for. */
 #define EXTRA_HELD 2
-/* What handing a frame over may take on a busy machine; part of the answer to
- * the LATENCY query. */
-#define HANDOVER_LATENCY (20 * GST_MSECOND)
-
 static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE ("src",
     GST_PAD_SRC, GST_PAD_ALWAYS,
-    GST_STATIC_CAPS ("video/x-raw; " GST_SECOND_BATCH_CAPS_NAME));
+    GST_STATIC_CAPS (GST_SHM_FRAME_CAPS "; " GST_SECOND_BATCH_CAPS_NAME));
 
 #define gst_shm_frame_src_parent_class parent_class
 G_DEFINE_TYPE_WITH_CODE (GstShmFrameSrc, gst_shm_frame_src,
@@ -83,7 +80,7 @@ get_stats (GstShmFrameSrc * self)
       "bytes", G_TYPE_UINT64, counts->bytes,
       /* Nothing here ever copies; the field says so to whoever checks. */
       "bytes-copied", G_TYPE_UINT64, G_GUINT64_CONSTANT (0),
-      "frames-lost", G_TYPE_UINT64, counts->lost + c.revoked,
+      "frames-lost", G_TYPE_UINT64, c.lost,
       "disconts", G_TYPE_UINT64, counts->discont,
       "held", G_TYPE_UINT64, (guint64) c.held,
       "max-held", G_TYPE_UINT64, (guint64) c.max_held,
@@ -205,12 +202,11 @@ post_open_error (GstShmFrameSrc * self, const gchar * path, gint error)
 }
 
 static gboolean
-gst_shm_frame_src_start (GstBaseSrc * src)
+open_consumer (GstShmFrameSrc * self)
 {
-  GstShmFrameSrc *self = GST_SHM_FRAME_SRC (src);
   struct sf_consumer_config config = { 0 };
   gchar *name = gst_object_get_name (GST_OBJECT (self));
-  gboolean live = gst_base_src_is_live (src);
+  gboolean live = gst_base_src_is_live (GST_BASE_SRC (self));
   struct sf_consumer *consumer;
   gchar *path;
   gint r;
@@ -227,11 +223,14 @@ gst_shm_frame_src_start (GstBaseSrc * src)
       && !live);
   memset (&self->counts, 0, sizeof (self->counts));
   memset (&self->latency, 0, sizeof (self->latency));
+  self->position = GST_CLOCK_TIME_NONE;
   GST_OBJECT_UNLOCK (self);
   memset (&self->clock, 0, sizeof (self->clock));
   self->discont = FALSE;
   self->segment_sent = FALSE;
   self->last_pts = 0;
+  self->own_group = GST_GROUP_ID_INVALID;
+  self->eos_seqnum = GST_SEQNUM_INVALID;
 
   config.path = path != NULL ? path : "";
   config.name = name;
@@ -248,17 +247,35 @@ gst_shm_frame_src_start (GstBaseSrc * src)
   return TRUE;
 }
 
-static gboolean
-gst_shm_frame_src_stop (GstBaseSrc * src)
+static void
+close_consumer (GstShmFrameSrc * self)
 {
-  GstShmFrameSrc *self = GST_SHM_FRAME_SRC (src);
   struct sf_consumer *consumer = self->consumer;
 
   g_rw_lock_writer_lock (&self->consumer_lock);
   self->consumer = NULL;
   g_rw_lock_writer_unlock (&self->consumer_lock);
   sf_consumer_close (consumer);
-  return TRUE;
+}
+
+/* Not in start(), on whose failure the base class posts a second error that says
+ * nothing. */
+static GstStateChangeReturn
+gst_shm_frame_src_change_state (GstElement * element,
+    GstStateChange transition)
+{
+  GstShmFrameSrc *self = GST_SHM_FRAME_SRC (element);
+  GstStateChangeReturn ret;
+
+  if (transition == GST_STATE_CHANGE_READY_TO_PAUSED
+      && !open_consumer (self))
+    return GST_STATE_CHANGE_FAILURE;
+  ret = GST_ELEMENT_CLASS (parent_class)->change_state (element, transition);
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY
+      || (transition == GST_STATE_CHANGE_READY_TO_PAUSED
+          && ret == GST_STATE_CHANGE_FAILURE))
+    close_consumer (self);
+  return ret;
 }
 
 static void
@@ -317,29 +334,16 @@ gst_shm_frame_src_decide_allocation (GstBaseSrc * src, GstQuery * query)
   return TRUE;
 }
 
-static gboolean
-answer_latency (GstShmFrameSrc * self, GstQuery * query)
+gboolean
+gst_shm_frame_src_parent_query (GstBaseSrc * src, GstQuery * query)
 {
-  gboolean live = gst_base_src_is_live (GST_BASE_SRC (self));
-  guint64 min = 0, max = GST_CLOCK_TIME_NONE;
-
-  if (live) {
-    GST_OBJECT_LOCK (self);
-    min = self->latency.min + HANDOVER_LATENCY;
-    if (self->latency.live && self->latency.max != GST_CLOCK_TIME_NONE)
-      max = self->latency.max + HANDOVER_LATENCY;
-    GST_OBJECT_UNLOCK (self);
-  }
-  gst_query_set_latency (query, live, min, max);
-  return TRUE;
+  return GST_BASE_SRC_CLASS (parent_class)->query (src, query);
 }
 
-static gboolean
-gst_shm_frame_src_query (GstBaseSrc * src, GstQuery * query)
+gboolean
+gst_shm_frame_src_parent_event (GstBaseSrc * src, GstEvent * event)
 {
-  if (GST_QUERY_TYPE (query) == GST_QUERY_LATENCY)
-    return answer_latency (GST_SHM_FRAME_SRC (src), query);
-  return GST_BASE_SRC_CLASS (parent_class)->query (src, query);
+  return GST_BASE_SRC_CLASS (parent_class)->event (src, event);
 }
 
 static gboolean
@@ -356,6 +360,7 @@ filter_events (GstPad * pad, GstPadProbeInfo * info, gpointer user)
   GstShmFrameSrc *self = user;
   GstEventType type = GST_EVENT_TYPE (GST_PAD_PROBE_INFO_EVENT (info));
   gboolean drop = FALSE;
+  GstEvent *event;
 
   if (type == GST_EVENT_STREAM_START) {
     drop = !self->pushing_own;
@@ -367,6 +372,11 @@ filter_events (GstPad * pad, GstPadProbeInfo * info, gpointer user)
     return GST_PAD_PROBE_HANDLED;
   } else if (type == GST_EVENT_FLUSH_STOP) {
     self->segment_sent = FALSE;
+  } else if (type == GST_EVENT_EOS && self->eos_seqnum != GST_SEQNUM_INVALID) {
+    event = gst_event_make_writable (GST_PAD_PROBE_INFO_EVENT (info));
+    gst_event_set_seqnum (event, self->eos_seqnum);
+    GST_PAD_PROBE_INFO_DATA (info) = event;
+    self->eos_seqnum = GST_SEQNUM_INVALID;
   }
   return drop ? GST_PAD_PROBE_DROP : GST_PAD_PROBE_OK;
 }
@@ -458,14 +468,14 @@ gst_shm_frame_src_class_init (GstShmFrameSrcClass * klass)
       "Shared memory frame source", "Source/Video",
       "Receives raw video from another process through shared memory",
       "The gst-shmframe authors");
+  element_class->change_state = gst_shm_frame_src_change_state;
 
-  src_class->start = gst_shm_frame_src_start;
-  src_class->stop = gst_shm_frame_src_stop;
   src_class->unlock = gst_shm_frame_src_unlock;
   src_class->unlock_stop = gst_shm_frame_src_unlock_stop;
   src_class->negotiate = gst_shm_frame_src_negotiate;
   src_class->decide_allocation = gst_shm_frame_src_decide_allocation;
   src_class->query = gst_shm_frame_src_query;
+  src_class->event = gst_shm_frame_src_event;
   src_class->is_seekable = gst_shm_frame_src_is_seekable;
   GST_PUSH_SRC_CLASS (klass)->create = gst_shm_frame_src_create;
 

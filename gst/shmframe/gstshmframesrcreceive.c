@@ -42,7 +42,7 @@ gst_shm_frame_src_quantile (const GstShmFrameSrcCounts * counts,
 
 static void
 count_frame (GstShmFrameSrc * self, const GstShmFrameStamp * stamp,
-    const struct sf_incoming *in)
+    const struct sf_incoming *in, GstClockTime pts)
 {
   gint64 ns = sf_now () - (gint64) stamp->publish_time;
   guint64 bytes = 0;
@@ -51,6 +51,8 @@ count_frame (GstShmFrameSrc * self, const GstShmFrameStamp * stamp,
     bytes += in->parts[i].size;
   /* A frame that a late joiner found there was not being handed over. */
   GST_OBJECT_LOCK (self);
+  self->position = gst_segment_to_stream_time (&GST_BASE_SRC (self)->segment,
+      GST_FORMAT_TIME, pts);
   self->counts.frames++;
   self->counts.bytes += bytes;
   if (in->discont)
@@ -119,7 +121,7 @@ receive_frame (GstShmFrameSrc * self, const struct sf_incoming *in,
   if (in->discont || self->discont)
     GST_BUFFER_FLAG_SET (*buffer, GST_BUFFER_FLAG_DISCONT);
   self->discont = FALSE;
-  count_frame (self, &stamp, in);
+  count_frame (self, &stamp, in, GST_BUFFER_PTS (*buffer));
   return GST_FLOW_OK;
 }
 
@@ -137,7 +139,7 @@ receive_caps (GstShmFrameSrc * self, GstEvent * event)
   GST_DEBUG_OBJECT (self, "caps %" GST_PTR_FORMAT, caps);
   if (same)
     return FLOW_NEXT;
-  if (!gst_base_src_set_caps (src, caps)) {
+  if (!gst_pad_push_event (GST_BASE_SRC_PAD (src), gst_event_ref (event))) {
     GST_ELEMENT_ERROR (self, STREAM, FORMAT,
         ("Downstream does not take what the producer sends; insert a "
             "converter (videoconvert, videoscale)."),
@@ -149,7 +151,7 @@ receive_caps (GstShmFrameSrc * self, GstEvent * event)
 }
 
 static GstFlowReturn
-receive_eos (GstShmFrameSrc * self)
+receive_eos (GstShmFrameSrc * self, GstEvent * event)
 {
   GstShmFrameEos on_eos;
 
@@ -157,6 +159,7 @@ receive_eos (GstShmFrameSrc * self)
   on_eos = self->on_eos;
   GST_OBJECT_UNLOCK (self);
   GST_INFO_OBJECT (self, "the producer's stream ended");
+  self->eos_seqnum = gst_event_get_seqnum (event);
   return on_eos == GST_SHM_FRAME_EOS_EOS ? GST_FLOW_EOS : FLOW_NEXT;
 }
 
@@ -169,13 +172,82 @@ push_own (GstShmFrameSrc * self, GstEvent * event)
   self->pushing_own = FALSE;
 }
 
+/* A group is a number of the other process; what is one there is one here. */
+static guint
+own_group (GstShmFrameSrc * self, guint group)
+{
+  if (self->own_group == GST_GROUP_ID_INVALID || self->group != group)
+    self->own_group = gst_util_group_id_next ();
+  self->group = group;
+  return self->own_group;
+}
+
 static void
 push_stream_start (GstShmFrameSrc * self, GstEvent * event)
 {
-  /* Its group is a number of the other process. */
+  guint group = GST_GROUP_ID_INVALID;
+
+  gst_event_parse_group_id (event, &group);
   event = gst_event_make_writable (event);
-  gst_event_set_group_id (event, gst_util_group_id_next ());
+  gst_event_set_group_id (event, own_group (self, group));
   push_own (self, event);
+}
+
+static void
+push_group_done (GstShmFrameSrc * self, GstEvent * event)
+{
+  guint group;
+  GstEvent *own;
+
+  gst_event_parse_stream_group_done (event, &group);
+  own = gst_event_new_stream_group_done (own_group (self, group));
+  gst_event_set_seqnum (own, gst_event_get_seqnum (event));
+  gst_pad_push_event (GST_BASE_SRC_PAD (self), own);
+}
+
+/* Running time began anew in the producer's pipeline, and where its times are
+ * kept it does here: what is still on its way downstream is as stale as it would
+ * be there. With times of our own nothing began anew. */
+static void
+receive_flush (GstShmFrameSrc * self, GstEvent * event)
+{
+  GstPad *pad = GST_BASE_SRC_PAD (self);
+  GstEvent *start = gst_event_new_flush_start ();
+
+  self->discont = TRUE;
+  if (self->keep) {
+    gst_event_set_seqnum (start, gst_event_get_seqnum (event));
+    gst_pad_push_event (pad, start);
+    gst_pad_push_event (pad, gst_event_ref (event));
+  } else {
+    gst_event_unref (start);
+  }
+}
+
+/* Like a frame of that time. */
+static void
+receive_gap (GstShmFrameSrc * self, GstEvent * event, guint64 capture_time)
+{
+  GstShmFrameStamp stamp = {.capture_time = capture_time };
+  GstClockTime duration;
+  GstBuffer *time;
+  GstEvent *own;
+
+  if (self->keep) {
+    gst_pad_push_event (GST_BASE_SRC_PAD (self), gst_event_ref (event));
+    return;
+  }
+  if (capture_time == GST_CLOCK_TIME_NONE)
+    return;
+  time = gst_buffer_new ();
+  translate_timestamps (self, time, &stamp);
+  if (GST_BUFFER_PTS_IS_VALID (time)) {
+    gst_event_parse_gap (event, NULL, &duration);
+    own = gst_event_new_gap (GST_BUFFER_PTS (time), duration);
+    gst_event_set_seqnum (own, gst_event_get_seqnum (event));
+    gst_pad_push_event (GST_BASE_SRC_PAD (self), own);
+  }
+  gst_buffer_unref (time);
 }
 
 static gboolean
@@ -195,6 +267,7 @@ receive_segment (GstShmFrameSrc * self, GstEvent * event)
   GstBaseSrc *src = GST_BASE_SRC (self);
   const GstSegment *segment;
   GstSegment own;
+  GstEvent *sent;
 
   if (self->keep) {
     gst_event_parse_segment (event, &segment);
@@ -214,7 +287,9 @@ receive_segment (GstShmFrameSrc * self, GstEvent * event)
   own = src->segment;
   GST_OBJECT_UNLOCK (self);
   self->segment_sent = TRUE;
-  push_own (self, gst_event_new_segment (&own));
+  sent = gst_event_new_segment (&own);
+  gst_event_set_seqnum (sent, gst_event_get_seqnum (event));
+  push_own (self, sent);
   return FLOW_NEXT;
 }
 
@@ -240,12 +315,17 @@ receive_event (GstShmFrameSrc * self, const struct sf_incoming *in)
       ret = receive_segment (self, event);
       break;
     case GST_EVENT_EOS:
-      ret = receive_eos (self);
+      ret = receive_eos (self, event);
       break;
     case GST_EVENT_GAP:
-      /* Its time is the producer's, too. */
-      if (self->keep)
-        gst_pad_push_event (GST_BASE_SRC_PAD (self), gst_event_ref (event));
+      receive_gap (self, event,
+          gst_shm_frame_wire_get_event_time (in->body, in->body_size));
+      break;
+    case GST_EVENT_FLUSH_STOP:
+      receive_flush (self, event);
+      break;
+    case GST_EVENT_STREAM_GROUP_DONE:
+      push_group_done (self, event);
       break;
     default:
       gst_pad_push_event (GST_BASE_SRC_PAD (self), gst_event_ref (event));

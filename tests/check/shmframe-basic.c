@@ -355,7 +355,7 @@ GST_START_TEST (test_socket_mode)
   GstElement *sink = rig_element ("shmframesink", "socket-mode", 0640, NULL);
   GStatBuf st;
 
-  rig_state (sink, GST_STATE_READY);
+  rig_state (sink, GST_STATE_PAUSED);
   fail_unless_equals_int (g_stat (rig_path, &st), 0);
   fail_unless_equals_int (st.st_mode & 0777, 0640);
   rig_state (sink, GST_STATE_NULL);

@@ -174,6 +174,36 @@ rig_await_eos (GstElement * pipeline)
   rig_await (pipeline, GST_MESSAGE_EOS);
 }
 
+/* Waits for the one error that the child posts, and some time for a second one
+ * of it. `text`: what it says. Errors of elements that cannot go on because of
+ * it do not count. */
+static inline void
+rig_expect_error (GstElement * pipeline, const gchar * child, gchar ** text)
+{
+  GstObject *expected = GST_OBJECT (rig_child (pipeline, child));
+  GstBus *bus = gst_element_get_bus (pipeline);
+  GstClockTime patience = RIG_DEADLINE;
+  GstMessage *m;
+
+  *text = NULL;
+  while ((m = gst_bus_timed_pop_filtered (bus, patience,
+              GST_MESSAGE_ERROR)) != NULL) {
+    if (GST_MESSAGE_SRC (m) == expected) {
+      GError *error = NULL;
+
+      gst_message_parse_error (m, &error, NULL);
+      fail_unless (*text == NULL, "two errors: '%s' and '%s'", *text,
+          error->message);
+      *text = g_strdup (error->message);
+      g_error_free (error);
+      patience = 100 * GST_MSECOND;
+    }
+    gst_message_unref (m);
+  }
+  gst_object_unref (bus);
+  fail_unless (*text != NULL, "no error came from %s", child);
+}
+
 /* The next sample of the appsink of this name; NULL at EOS */
 static inline GstSample *
 rig_try_sample (GstElement * pipeline, const gchar * name)

@@ -233,6 +233,39 @@ test_growth (void)
   place_remove (&place);
 }
 
+/* A larger format and a larger wish at the same time: the ring is right for both
+ * in the end. */
+static void
+test_growth_meets_format (void)
+{
+  struct place place;
+
+  place_make (&place);
+  for (int round = 0; round < 100; round++) {
+    struct sf_producer *p = open_producer (place.path, 0, true);
+    struct sf_consumer *c = open_consumer (place.path, SF_DELIVERY_AUTO, 4);
+    struct sf_producer_stats stats;
+    struct sf_consumer_stats granted;
+    struct sf_incoming in;
+    uint64_t needed;
+
+    next_of (c, &in, SF_INCOMING_CONNECTED);
+    sf_consumer_want (c, 200);
+    usleep ((useconds_t) (round % 20) * 50);
+    check_int (sf_producer_set_format (p, 2 * FRAME_BYTES, 1, &needed), 0);
+    do {
+      usleep (100);
+      sf_consumer_get_stats (c, &granted);
+    } while (granted.max_held < 200);
+    sf_producer_get_stats (p, &stats);
+    check (stats.slots.slot_size >= 2 * FRAME_BYTES);
+    check (stats.slots.n_slots >= 200);
+    sf_consumer_close (c);
+    sf_producer_close (p);
+  }
+  place_remove (&place);
+}
+
 static void
 test_growth_refused (void)
 {
@@ -350,7 +383,7 @@ main (void)
     TEST (test_full_client),
     TEST (test_live_slow_client), TEST (test_held_past_close),
     TEST (test_killed_consumer), TEST (test_growth),
-    TEST (test_restart), TEST (test_growth_refused), TEST (test_late_joiner),
+    TEST (test_restart), TEST (test_growth_refused), TEST (test_growth_meets_format), TEST (test_late_joiner),
     TEST (test_no_limit_after_the_end),
   };
 

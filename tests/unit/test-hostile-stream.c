@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A producer that lies once it is connected, in its ring or over its socket: that
+ * is the end of the connection, once, with a reason; nothing is left behind, and
+ * the consumer connects again and gets frames. Built with a short
+ * SF_ANSWER_TIMEOUT_MS. */
+#include <fcntl.h>
+#include <pthread.h>
+
+#include "rawproducer.h"
+
+typedef void (*lie) (struct raw_producer * p);
+
+static size_t current;
+
+static void
+run_lies (lie tell, size_t n)
+{
+  struct raw_producer p;
+  struct sf_incoming in;
+
+  rp_open (&p);
+  for (current = 0; current < n; current++) {
+    int why;
+
+    rp_good_start (&p);
+    tell (&p);
+    why = rp_await_end (&p, &in);
+    if (why != SF_REASON_VIOLATION)
+      printf ("# lie %zu\n", current);
+    check_int (why, SF_REASON_VIOLATION);
+    check_int (in.kind, SF_INCOMING_DISCONNECTED);
+  }
+  rp_good_start (&p);
+  rp_close (&p);
+}
+
+/* A record with this header, and head moved by `move`. */
+static void
+put_record (struct raw_producer *p, const struct sf_record_header *record,
+    uint64_t move)
+{
+  memcpy (p->ring.data + p->ring.head, record, sizeof *record);
+  sf_publish_u64 (&p->ring.header->head, p->ring.head + move);
+  rp_wake (p);
+}
+
+static void
+bad_header (struct raw_producer *p)
+{
+  static const struct
+  {
+    struct sf_record_header record;
+    uint64_t move;
+  } lies[] = {
+    {{.size = 0,.type = SF_RECORD_EVENT}, 64},
+    {{.size = 32,.type = SF_RECORD_EVENT}, 64},
+    {{.size = 63,.type = SF_RECORD_EVENT}, 64},
+    {{.size = 96,.type = SF_RECORD_EVENT}, 128},
+    {{.size = 128,.type = SF_RECORD_EVENT}, 64},
+    {{.size = UINT32_MAX & ~63u,.type = SF_RECORD_EVENT}, 64},
+    {{.size = UINT32_MAX,.type = SF_RECORD_EVENT}, 64},
+    {{.size = 64,.type = SF_RECORD_EVENT,.payload_size = 33}, 64},
+    {{.size = 64,.type = SF_RECORD_EVENT,.payload_size = UINT32_MAX}, 64},
+    {{.size = 1 << 19,.type = SF_RECORD_EVENT,.payload_size = 300000}, 1 << 19},
+    {{.size = 64,.type = 0}, 64},
+    {{.size = 64,.type = 4}, 64},
+    {{.size = 64,.type = UINT16_MAX}, 64},
+    {{.size = 64,.type = SF_RECORD_PAD}, 64},
+    {{.size = 64,.type = SF_RECORD_EVENT}, 1},
+    {{.size = 64,.type = SF_RECORD_EVENT}, 63},
+    {{.size = 64,.type = SF_RECORD_EVENT}, SF_ANNOUNCE_RING_SIZE + 64},
+    {{.size = 64,.type = SF_RECORD_EVENT}, UINT64_MAX & ~UINT64_C (63)},
+    {{.size = 64,.type = SF_RECORD_EVENT}, UINT64_C (1) << 63},
+    {{.size = 64,.type = SF_RECORD_FRAME,.lease = SF_MAX_LEASES}, 64},
+    {{.size = 64,.type = SF_RECORD_FRAME,.lease = UINT32_MAX}, 64},
+  };
+
+  check (current < sizeof lies / sizeof lies[0]);
+  put_record (p, &lies[current].record, lies[current].move);
+}
+
+static void
+test_record_header (void)
+{
+  run_lies (bad_header, 21);
+}
+
+static void
+test_head_runs_back (void)
+{
+  struct raw_producer p;
+  struct sf_incoming in;
+
+  rp_open (&p);
+  rp_good_start (&p);
+  sf_publish_u64 (&p.ring.header->head, 0);
+  rp_wake (&p);
+  check_int (rp_await_end (&p, &in), SF_REASON_VIOLATION);
+  rp_good_start (&p);
+  rp_close (&p);
+}
+
+/* A frame that is in order but for what it says of its parts. */
+static void
+bad_parts (struct raw_producer *p)
+{
+  struct sf_record_header record = {.type = SF_RECORD_FRAME,.seq = 9 };
+  struct raw_payload all = rp_payload (p, 1, 9);
+  uint64_t pitch = p->segment->pitch;
+  uint32_t size = sizeof all;
+
+  switch (current) {
+    case 0:
+      size = 0;
+      break;
+    case 1:
+      size = 7;
+      break;
+    case 2:
+      all.n_refs = SF_MAX_REFS + 1;
+      break;
+    case 3:
+      all.n_refs = UINT32_MAX;
+      break;
+    case 4:
+      all.zero = 1;
+      break;
+    case 5:
+      all.n_refs = 2;
+      break;
+    case 6:
+      size = 39;
+      break;
+    case 7:
+      all.ref.segment = 8;
+      break;
+    case 8:
+      all.ref.segment = UINT32_MAX;
+      break;
+    case 9:
+      all.ref.slot = RAW_SLOTS;
+      break;
+    case 10:
+      all.ref.slot = UINT32_MAX;
+      break;
+    case 11:
+      all.ref.offset = pitch + 1;
+      all.ref.size = 0;
+      break;
+    case 12:
+      all.ref.offset = UINT64_MAX;
+      all.ref.size = 2;
+      break;
+    case 13:
+      all.ref.size = pitch + 1;
+      break;
+    case 14:
+      all.ref.offset = 1;
+      all.ref.size = pitch;
+      break;
+    case 15:
+      all.ref.size = UINT64_MAX;
+      break;
+    default:
+      all.ref.offset = 64;
+      all.ref.size = UINT64_MAX - 63;
+      break;
+  }
+  check_int (sf_leases_give (&p->leases, p, &record), 0);
+  rp_announce (p, &record, &all, size);
+}
+
+static void
+test_parts (void)
+{
+  run_lies (bad_parts, 17);
+}
+
+/* As many parts as can be, none of a segment that is there: waited for once. */
+static void
+test_many_unknown_segments (void)
+{
+  static uint8_t payload[8 + SF_MAX_REFS * sizeof (struct sf_mem_ref)];
+  struct sf_record_header record = {.type = SF_RECORD_FRAME,.seq = 9 };
+  uint32_t n = SF_MAX_REFS;
+  struct raw_producer p;
+  struct sf_incoming in;
+  int64_t start;
+
+  memset (payload + 8, 0x55, sizeof payload - 8);
+  memcpy (payload, &n, sizeof n);
+  rp_open (&p);
+  rp_good_start (&p);
+  check_int (sf_leases_give (&p.leases, &p, &record), 0);
+  rp_announce (&p, &record, payload, sizeof payload);
+  start = sf_now ();
+  check_int (rp_await_end (&p, &in), SF_REASON_VIOLATION);
+  check (sf_now () - start < 5 * SF_NS_PER_SECOND);
+  rp_good_start (&p);
+  rp_close (&p);
+}
+
+static void *
+interrupt_soon (void *c)
+{
+  usleep (50000);
+  sf_consumer_interrupt (c, true);
+  return NULL;
+}
+
+/* While it waits for a segment it can be interrupted, and that is not taken for
+ * the producer's fault: the frame comes when the segment does. */
+static void
+test_interrupted_wait (void)
+{
+  struct raw_producer p;
+  struct sf_incoming in;
+  struct sf_message msg;
+  pthread_t thread;
+
+  rp_open (&p);
+  rp_welcome (&p);
+  next_of (p.c, &in, SF_INCOMING_CONNECTED);
+  msg = rp_segment (&p);
+  rp_good_frame (&p, 1);
+  for (int i = 0; i < 3; i++) {
+    check_int (pthread_create (&thread, NULL, interrupt_soon, p.c), 0);
+    check_int (sf_consumer_next (p.c, &in, LONG), -EINTR);
+    pthread_join (thread, NULL);
+    sf_consumer_interrupt (p.c, false);
+  }
+  rp_send (&p, &msg, p.segment->shm.fd);
+  next_of (p.c, &in, SF_INCOMING_FRAME);
+  check_int (check_frame (&in), 1);
+  check (!in.discont);
+  sf_lease_unref (in.lease);
+  check (sf_load_hint (&p.ring.page->returned[0]) == 1);
+  rp_close (&p);
+}
+
+struct feeder
+{
+  struct raw_producer *p;
+  uint16_t type;
+  sf_atomic_u32 stop;
+};
+
+/* Records without end, as fast as they are read. */
+static void *
+feed (void *user)
+{
+  struct feeder *f = user;
+  struct sf_record_header record = {.type = f->type,.lease = 5,.lease_stamp =
+        77
+  };
+
+  while (sf_observe_u32 (&f->stop) == 0)
+    if (sf_ring_write (&f->p->ring, &record, NULL, 0) == 0)
+      rp_wake (f->p);
+  return NULL;
+}
+
+/* Frames that are all revoked keep it busy, and nothing more. */
+static void
+test_revoked_for_ever (void)
+{
+  struct raw_producer p;
+  struct feeder f = {.p = &p,.type = SF_RECORD_FRAME };
+  pthread_t thread;
+  struct sf_incoming in;
+  int64_t start;
+
+  rp_open (&p);
+  rp_good_start (&p);
+  check_int (pthread_create (&thread, NULL, feed, &f), 0);
+  start = sf_now ();
+  for (int i = 0; i < 5; i++)
+    check_int (sf_consumer_next (p.c, &in, SF_NS_PER_SECOND / 50), 0);
+  check (sf_now () - start < 3 * SF_NS_PER_SECOND);
+  sf_consumer_interrupt (p.c, true);
+  check_int (sf_consumer_next (p.c, &in, SF_FOREVER), -EINTR);
+  sf_consumer_interrupt (p.c, false);
+  sf_publish_u32 (&f.stop, 1);
+  pthread_join (thread, NULL);
+  rp_close (&p);
+}
+
+static void *
+pad (void *user)
+{
+  struct feeder *f = user;
+  struct sf_record_header record = {.size = 64,.type = SF_RECORD_PAD };
+  uint64_t head = f->p->ring.head;
+
+  for (uint64_t at = 0; at < SF_ANNOUNCE_RING_SIZE; at += 64)
+    memcpy (f->p->ring.data + at, &record, sizeof record);
+  while (sf_observe_u32 (&f->stop) == 0) {
+    head += 64;
+    while (sf_observe_u64 (&f->p->ring.page->read_pos) + 4096 < head
+        && sf_observe_u32 (&f->stop) == 0);
+    sf_publish_u64 (&f->p->ring.header->head, head);
+    rp_wake (f->p);
+  }
+  return NULL;
+}
+
+static void
+test_padding_for_ever (void)
+{
+  struct raw_producer p;
+  struct feeder f = {.p = &p };
+  pthread_t thread;
+  struct sf_incoming in;
+
+  rp_open (&p);
+  rp_good_start (&p);
+  check_int (pthread_create (&thread, NULL, pad, &f), 0);
+  check_int (rp_await_end (&p, &in), SF_REASON_VIOLATION);
+  sf_publish_u32 (&f.stop, 1);
+  pthread_join (thread, NULL);
+  rp_good_start (&p);
+  rp_close (&p);
+}
+
+int
+main (void)
+{
+  static const struct unit_test tests[] = {
+    TEST (test_record_header), TEST (test_head_runs_back), TEST (test_parts),
+    TEST (test_many_unknown_segments), TEST (test_interrupted_wait),
+    TEST (test_revoked_for_ever), TEST (test_padding_for_ever),
+  };
+
+  return unit_main (tests);
+}
