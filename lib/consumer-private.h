@@ -35,10 +35,13 @@ struct sf_link
   struct sf_ring_reader ring;
   bool told_connected, told_holding;
   bool claimed;                 /* the next record's frame is ours already */
+  uint32_t n_brisk;             /* records in a row that were soon there */
+  uint32_t brisk_enough;        /* so many, and the next is waited for awake */
   /* Any thread's. */
   sf_atomic_u32 held;
   sf_atomic_u32 max_held;
   sf_atomic_u32 wants_room;     /* the streaming thread waits for a return */
+  sf_atomic_u32 signalled;      /* the last wish for returns that was met */
   sf_atomic_u32 over;           /* the socket is at its end, `farewell` is set */
   struct sf_reject farewell;
   pthread_mutex_t lock;         /* the table */
@@ -108,6 +111,9 @@ struct sf_lease
 #endif
 #define SF_ANSWER_TIMEOUT (SF_ANSWER_TIMEOUT_MS * INT64_C (1000000))
 
+/* Records that come soon before the next one is waited for awake. */
+#define SF_BRISK_ENOUGH 8u
+
 /* consumer-link.c */
 struct sf_link *sf_link_ref (struct sf_link *link);
 void sf_link_unref (struct sf_link *link);
@@ -135,6 +141,13 @@ int sf_consumer_take_frame (struct sf_consumer *c, struct sf_link *link,
 /* consumer.c */
 /* As pthread_cond_timedwait(), INT64_MAX: without limit. */
 int sf_consumer_timed_wait_locked (struct sf_consumer *c, int64_t until);
+
+/* consumer-wait.c: the streaming thread's */
+/* As many frames are held as may be, so that no other can be taken. */
+bool sf_link_is_full (const struct sf_link *link);
+/* Returns when there may be something to do, or time is up. */
+void sf_consumer_wait (struct sf_consumer *c, struct sf_link *link,
+    int64_t until);
 
 /* consumer-control.c */
 void *sf_consumer_thread (void *consumer);

@@ -245,15 +245,6 @@ ask_for_more (struct sf_consumer *c, struct sf_link *link,
 
 /* The limit is the producer's, which needs its slots. When it is gone, all that
  * it announced may be held: who collects frames would wait for the rest. */
-static bool
-is_full (const struct sf_link *link)
-{
-  if (sf_observe_u32 ((sf_atomic_u32 *) & link->over) != 0)
-    return false;
-  return sf_load_flag ((sf_atomic_u32 *) & link->held)
-      >= sf_load_flag ((sf_atomic_u32 *) & link->max_held);
-}
-
 /* The next record. 1: `in` is filled; 0: none now (or no room to take it);
  * -errno. */
 static int
@@ -277,7 +268,7 @@ take_record (struct sf_consumer *c, struct sf_link *link,
     }
     if (record.type != SF_RECORD_FRAME)
       return -EPROTO;
-    if (is_full (link))
+    if (sf_link_is_full (link))
       return ask_for_more (c, link, in);
     link->told_holding = false;
     r = sf_consumer_take_frame (c, link, &record, in);
@@ -288,45 +279,6 @@ take_record (struct sf_consumer *c, struct sf_link *link,
       return r;
   }
   return 0;
-}
-
-/* Is there anything to do but sleep? */
-static bool
-has_work (struct sf_consumer *c, struct sf_link *link)
-{
-  return sf_load_flag (&c->interrupted) || sf_load_flag (&c->notices)
-      || sf_observe_u32 (&link->over) != 0
-      || (sf_ring_has_record (&link->ring) && !is_full (link));
-}
-
-/* Sleeps until there may be work. See atomics.h for why no wake-up is lost. */
-static void
-sleep_on_link (struct sf_consumer *c, struct sf_link *link, int64_t until)
-{
-  struct sf_returns_page *page = link->ring.page;
-  int64_t now = sf_now ();
-  int64_t spin_until = now + c->spin;
-  uint32_t seen;
-
-  while (c->spin > 0 && now < spin_until) {
-    if (has_work (c, link))
-      return;
-    sf_spin_pause ();
-    now = sf_now ();
-  }
-  /* The producer keeps things back until we have read all. */
-  if (sf_observe_u32 (&link->ring.header->overflowed) != 0
-      && !sf_ring_has_record (&link->ring))
-    sf_link_kick (link);
-  seen = sf_observe_u32 (&page->wake);
-  sf_store_flag (&link->wants_room, 1);
-  sf_store_flag (&page->sleeping, 1);
-  sf_fence_store_load ();
-  if (!has_work (c, link) && now < until)
-    sf_futex_wait (&page->wake, seen,
-        until == INT64_MAX ? SF_FOREVER : until - now);
-  sf_store_flag (&page->sleeping, 0);
-  sf_store_flag (&link->wants_room, 0);
 }
 
 /* 1, 0 (time is up) or -EINTR. */
@@ -367,7 +319,7 @@ next_on_link (struct sf_consumer *c, struct sf_link *link,
     }
     if (sf_now () >= until)
       return 0;
-    sleep_on_link (c, link, until);
+    sf_consumer_wait (c, link, until);
   }
 }
 

@@ -271,7 +271,8 @@ make_channels (struct sf_client *c, int *guard_write)
   c->leases = leases;
   sf_ring_writer_init (&c->ring, announce.map, returns.map,
       SF_ANNOUNCE_RING_SIZE);
-  sf_store_flag (&c->ring.header->want_returns, p->n_waiting > 0 || p->pooled);
+  sf_store_flag (&c->ring.header->want_returns, p->n_waiting > 0 || p->pooled ?
+      p->last_want : 0);
   pthread_mutex_unlock (&p->lock);
   *guard_write = guard[1];
   return 0;

@@ -142,6 +142,7 @@ struct sf_producer
   /* Grows with each slot or frame that has come back, wherever. Without lock. */
   sf_atomic_u64 progress;
   sf_atomic_u32 n_releasing;    /* threads between "done" and released */
+  uint32_t last_want;           /* number of the last wish for returns */
   bool pooled;                  /* upstream may wait for what clients return */
   int64_t last_publish;
   int64_t last_judged;          /* when clients were looked at for progress */

@@ -51,11 +51,18 @@ sf_producer_collect_locked (struct sf_producer *p)
   return total;
 }
 
+/* Clients signal one return for each number. Who has taken a signal, or goes to
+ * sleep, sets the next number before looking at the returns. */
 void
 sf_producer_set_want_locked (struct sf_producer *p)
 {
-  uint32_t want = p->n_waiting > 0 || p->pooled;
+  uint32_t want = 0;
 
+  if (p->n_waiting > 0 || p->pooled) {
+    if (++p->last_want == 0)
+      p->last_want = 1;
+    want = p->last_want;
+  }
   for (struct sf_client * c = p->clients; c != NULL; c = c->next)
     if (c->ring.header != NULL)
       sf_store_flag (&c->ring.header->want_returns, want);
