@@ -243,8 +243,6 @@ ask_for_more (struct sf_consumer *c, struct sf_link *link,
   return 1;
 }
 
-/* The limit is the producer's, which needs its slots. When it is gone, all that
- * it announced may be held: who collects frames would wait for the rest. */
 /* The next record. 1: `in` is filled; 0: none now (or no room to take it);
  * -errno. */
 static int
