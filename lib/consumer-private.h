@@ -131,6 +131,17 @@ void sf_link_wake (struct sf_link *link);
 /* Asks the producer to look at our returns. Any thread, never waits. */
 void sf_link_kick (struct sf_link *link);
 
+/* consumer-frames.c: the streaming thread's */
+/* One FRAME record: claim it, unless the producer has taken it back. 1, 0 (go
+ * on with the next record) or -errno; after -EINTR it is still the next one, and
+ * claimed. */
+int sf_consumer_take_frame (struct sf_consumer *c, struct sf_link *link,
+    const struct sf_record_header *record, struct sf_incoming *in);
+
+/* consumer.c */
+/* As pthread_cond_timedwait(), INT64_MAX: without limit. */
+int sf_consumer_timed_wait_locked (struct sf_consumer *c, int64_t until);
+
 /* consumer-wait.c: the streaming thread's */
 /* As many frames are held as may be, so that no other can be taken. */
 bool sf_link_is_full (const struct sf_link *link);

@@ -231,6 +231,16 @@ void sf_client_unref (struct sf_client *c);
 void sf_client_info_locked (struct sf_client *c, struct sf_client_info *info);
 void sf_client_send_latency (struct sf_client *c);
 
+/* producer-grant.c: the control thread's */
+/* Makes room for `max_held` frames in this client's hands. 0 or -errno. */
+int sf_client_grant (struct sf_client *c, uint32_t max_held,
+    uint64_t * needed);
+/* What to tell a client whose grant ended in this error. */
+void sf_client_explain_grant (const struct sf_client *c, int error,
+    uint32_t max_held, uint64_t needed, struct sf_reject *reject);
+/* It asks for more than it has. */
+void sf_client_want (struct sf_client *c, uint32_t max_held);
+
 /* producer-control.c */
 void *sf_producer_thread (void *producer);
 void sf_producer_kick (struct sf_producer *p);

@@ -75,6 +75,10 @@ struct _GstShmFrameSink
   GstShmFrameUpstream upstream; /* its own lock */
 };
 
+/* gstshmframesinkprops.c */
+void gst_shm_frame_sink_install_properties (GObjectClass * klass);
+void gst_shm_frame_sink_init_properties (GstShmFrameSink * self);
+
 /* gstshmframesinkpublish.c */
 GstFlowReturn gst_shm_frame_sink_prepare (GstBaseSink * sink,
     GstBuffer * buffer);

@@ -62,6 +62,10 @@ struct _GstShmFrameSrc
   guint group, own_group;       /* of streams: the producer's, and ours */
 };
 
+/* gstshmframesrcprops.c */
+void gst_shm_frame_src_install_properties (GObjectClass * klass);
+void gst_shm_frame_src_init_properties (GstShmFrameSrc * self);
+
 /* gstshmframesrcreceive.c */
 GstFlowReturn gst_shm_frame_src_create (GstPushSrc * src, GstBuffer ** buffer);
 guint64 gst_shm_frame_src_quantile (const GstShmFrameSrcCounts * counts,

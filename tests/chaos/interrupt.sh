@@ -48,10 +48,12 @@ await_frames() {
 interrupt() {
   local pid=$1 status=0
   kill -INT "$pid"
-  (sleep 20; kill -KILL "$pid" 2>/dev/null) &
-  local guard=$!
+  for ((i = 0; i < 400; i++)); do
+    kill -0 "$pid" 2>/dev/null || break
+    sleep 0.05
+  done
+  kill -KILL "$pid" 2>/dev/null || true
   wait "$pid" || status=$?
-  kill "$guard" 2>/dev/null || true
   ((status == 0)) || fail "exit status $status after Ctrl-C"
 }
 

@@ -4,6 +4,7 @@
  * its seat (see seats.h), since it may be killed at any moment. */
 #include "peer.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <sys/mman.h>
@@ -58,6 +59,31 @@ count_threads (void)
   closedir (dir);
   return n;
 }
+
+#ifdef CHAOS_TSAN
+static void *
+do_nothing (void *unused)
+{
+  return unused;
+}
+
+/* ThreadSanitizer starts a thread of its own with our first one: before threads
+ * are counted. */
+static void
+warm_up (void)
+{
+  pthread_t thread;
+
+  must_be (pthread_create (&thread, NULL, do_nothing, NULL), 0);
+  must_be (pthread_join (thread, NULL), 0);
+  usleep (50000);
+}
+#else
+static void
+warm_up (void)
+{
+}
+#endif
 
 void
 take_census (struct census *census)
@@ -180,6 +206,7 @@ main (void)
   signal (SIGTERM, on_term);
   signal (SIGPIPE, SIG_IGN);
   read_hook ();
+  warm_up ();
   if (me->role == ROLE_PRODUCER)
     run_producer ();
   else if (me->role == ROLE_RELAY)

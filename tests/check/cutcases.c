@@ -156,12 +156,12 @@ feed_flag (GstHarness * h, gint flag)
 
 /* The caps change in mid-stream */
 static const gchar *const changes[] = {
-  ", colorimetry=bt709", ", colorimetry=bt2100-pq, "
-      "mastering-display-info=(string)35400:14600:8500:39850:6550:2300:15635:"
-      "16450:10000000:1, content-light-level=(string)1000:400",
+  ", colorimetry=bt709", (", colorimetry=bt2100-pq, "
+        "mastering-display-info=(string)35400:14600:8500:39850:6550:2300:15635:"
+        "16450:10000000:1, content-light-level=(string)1000:400"),
   ", pixel-aspect-ratio=16/15", ", multiview-mode=side-by-side",
-  ", views=1, chroma-site=mpeg2", ", interlace-mode=interleaved, "
-      "field-order=top-field-first",
+  ", views=1, chroma-site=mpeg2", (", interlace-mode=interleaved, "
+        "field-order=top-field-first"),
   ", max-framerate=60/1, nested=(structure)[in, a=(int)1], list=(int)<1, 2>",
 };
 

@@ -9,6 +9,19 @@
 
 static GstHarness *in, *out;
 
+/* The producer knows of a client before that knows it is welcome */
+static gboolean
+is_connected (GstElement * src)
+{
+  GstStructure *stats;
+  gboolean connected = FALSE;
+
+  g_object_get (src, "stats", &stats, NULL);
+  gst_structure_get_boolean (stats, "connected", &connected);
+  gst_structure_free (stats);
+  return connected;
+}
+
 static void
 open_pair (gboolean keep)
 {
@@ -16,6 +29,7 @@ open_pair (gboolean keep)
   out = rig_harness (rig_element ("shmframesrc", "timestamps", keep ? KEEP : 1,
           NULL));
   rig_until (rig_num_clients (in->element) == 1);
+  rig_until (is_connected (out->element));
 }
 
 static void
