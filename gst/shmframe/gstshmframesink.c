@@ -438,4 +438,6 @@ gst_shm_frame_sink_init (GstShmFrameSink * self)
   gst_base_sink_set_drop_out_of_segment (GST_BASE_SINK (self), FALSE);
   /* A live frame is handed over when it arrives, not when it is due. */
   gst_base_sink_set_sync (GST_BASE_SINK (self), FALSE);
+  /* It would keep a slot from being used. */
+  gst_base_sink_set_last_sample_enabled (GST_BASE_SINK (self), FALSE);
 }

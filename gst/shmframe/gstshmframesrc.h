@@ -15,7 +15,7 @@ G_DECLARE_FINAL_TYPE (GstShmFrameSrc, gst_shm_frame_src, GST,
     SHM_FRAME_SRC, GstPushSrc)
 GST_ELEMENT_REGISTER_DECLARE (shmframesrc);
 
-/* Hand-over latencies, in buckets of a quarter octave from 1 us to about 16 s:
+/* Hand-over latencies, in buckets, four to an octave, from 1 us to about 16 s:
  * quantiles are then within 20 %. */
 #define GST_SHM_FRAME_N_BUCKETS 96
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The streaming thread of shmframesrc: records to buffers and events. */
 #include <errno.h>
-#include <math.h>
 
 #include "gstshmframesrc.h"
 #include "gstshmframewire.h"
@@ -11,13 +10,22 @@
 /* create() goes on with the next record. */
 #define FLOW_NEXT GST_FLOW_CUSTOM_SUCCESS
 
-/* A quarter octave each, from 1 us on. */
+/* Four to an octave, from 1 us on, by the highest bits: the frame waits. */
 static guint
 bucket_of (guint64 ns)
 {
-  gdouble octave = ns > 1000 ? log2 (ns / 1000.0) : 0.0;
+  guint64 us = MAX (ns / 1000, 1);
+  guint octave = 63 - (guint) __builtin_clzll (us);
+  guint quarter = (guint) ((us << 2) >> octave) & 3;
 
-  return MIN ((guint) (octave * 4), GST_SHM_FRAME_N_BUCKETS - 1);
+  return MIN (octave * 4 + quarter, GST_SHM_FRAME_N_BUCKETS - 1);
+}
+
+/* In ns. */
+static guint64
+middle_of_bucket (guint i)
+{
+  return (((guint64) 8 + 2 * (i % 4) + 1) * 1000 << (i / 4)) / 8;
 }
 
 guint64
@@ -36,8 +44,7 @@ gst_shm_frame_src_quantile (const GstShmFrameSrcCounts * counts,
     if (sum >= quantile * total)
       break;
   }
-  /* The middle of the bucket. */
-  return MIN ((guint64) (1000 * exp2 ((i + 0.5) / 4)), counts->handover_max);
+  return MIN (middle_of_bucket (i), counts->handover_max);
 }
 
 static void
