@@ -45,12 +45,12 @@ on_disconnected (GstElement * sink, const GstStructure * client, Signals * s)
 }
 
 static guint
-n_disconnected (void)
+count (const guint * counter)
 {
   guint n;
 
   g_mutex_lock (&signals.lock);
-  n = signals.disconnected;
+  n = *counter;
   g_mutex_unlock (&signals.lock);
   return n;
 }
@@ -81,9 +81,9 @@ GST_START_TEST (test_signals)
 
     rig_play (consumer);
     rig_until (rig_num_clients (sink) == 1);
-    fail_unless_equals_int (signals.connected, i);
+    rig_until (count (&signals.connected) == i);
     rig_stop (consumer);
-    rig_until (n_disconnected () == i);
+    rig_until (count (&signals.disconnected) == i);
     rig_until (rig_num_clients (sink) == 0);
     fail_unless_equals_string (signals.reason, "stopped");
     fail_unless_equals_uint64 (signals.id, i);
@@ -192,7 +192,7 @@ check_evicted (const gchar * description, const gchar * source)
   rig_play (producer);
   /* with one in the appsink and one on the way it holds all it may */
   held[0] = rig_pull (stuck, "out");
-  rig_until (n_disconnected () == 1);
+  rig_until (count (&signals.disconnected) == 1);
   fail_unless_equals_string (signals.reason, "slow");
   fail_unless_equals_uint64 (rig_stat (sink, "clients-evicted"), 1);
   rig_await_eos (good);
@@ -255,7 +255,7 @@ GST_START_TEST (test_idle_is_not_slow)
     /* longer than the timeout */
     g_usleep (100000);
   }
-  fail_unless_equals_int (n_disconnected (), 0);
+  fail_unless_equals_int (count (&signals.disconnected), 0);
   rig_stop (consumer);
   rig_stop (producer);
   g_free (signals.reason);
