@@ -210,12 +210,12 @@ GST_START_TEST (test_latency)
   Rig rig;
   guint i;
 
+  rig_upstream_latency = 40 * MS;
   rig_init (&rig, 2, TRUE, "latency", 100 * MS, NULL);
+  rig_upstream_latency = 0;
   gst_element_set_bus (rig.batcher, bus);
-  for (i = 0; i < 2; i++) {
-    gst_harness_set_upstream_latency (rig.h[i], 40 * MS);
+  for (i = 0; i < 2; i++)
     rig_set_caps (&rig, i, 25, 1);
-  }
   check_latency (&rig, 1140 * MS, GST_CLOCK_TIME_NONE);
 
   /* the deadline is that of the answer */
