@@ -2,8 +2,10 @@
 /* What must hold when one side is held up at a named step (lib/hooks.h). */
 #include "transport.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 
+#include "connection.h"
 #include "hooks.h"
 
 #define MS (SF_NS_PER_SECOND / 1000)
@@ -12,6 +14,17 @@
 static const char *_Atomic at_step = "";
 static _Atomic int64_t hold_up;
 static _Atomic int n_held_up;
+/* What becomes a file of no use there, unless 0. */
+static _Atomic int spoilt_fd;
+
+static void
+spoil (int fd)
+{
+  int file = open ("/dev/null", O_RDONLY | O_CLOEXEC);
+
+  check (file >= 0 && dup3 (file, fd, O_CLOEXEC) == fd);
+  close (file);
+}
 
 void
 sf_hook (const char *name)
@@ -20,6 +33,8 @@ sf_hook (const char *name)
     return;
   at_step = "";
   n_held_up++;
+  if (spoilt_fd)
+    spoil (spoilt_fd);
   usleep ((unsigned) (hold_up / 1000));
 }
 
@@ -47,6 +62,23 @@ test_connects_when_listening (void)
   check (sf_now () - began < 100 * MS);
   sf_consumer_close (c);
   sf_producer_close (p);
+  place_remove (&place);
+}
+
+/* A listener that fails once its file is there takes the file away. */
+static void
+test_failed_listener_leaves_no_file (void)
+{
+  struct place place;
+  struct sf_listener l;
+
+  place_make (&place);
+  spoilt_fd = dup (0);
+  close (spoilt_fd);            /* the socket's soon */
+  at_step = "bound";
+  check_int (sf_listener_open (&l, place.path, 0600), -ENOTSOCK);
+  check_int (n_held_up, 1);
+  check (access (place.path, F_OK) < 0);
   place_remove (&place);
 }
 
@@ -291,7 +323,8 @@ int
 main (void)
 {
   static const struct unit_test tests[] = {
-    TEST (test_connects_when_listening), TEST (test_idle_is_not_slow),
+    TEST (test_connects_when_listening),
+    TEST (test_failed_listener_leaves_no_file), TEST (test_idle_is_not_slow),
     TEST (test_absence_does_not_count),
     TEST (test_relay_gives_up_slow_client),
     TEST (test_silent_producer), TEST (test_hello_to_closing_producer),
