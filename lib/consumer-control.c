@@ -318,6 +318,7 @@ handle_message (struct sf_consumer *c, struct sf_link *link,
       *farewell = msg->reject;
       return farewell->reason != 0 ? farewell->reason : SF_REASON_STOPPED;
     default:
+      close_fds (fds);
       farewell->reason = SF_REASON_VIOLATION;
       snprintf (farewell->text, sizeof (farewell->text),
           "the producer sent a message that does not belong there");

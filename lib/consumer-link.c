@@ -84,6 +84,24 @@ sf_link_new (struct sf_link **link, int fd, const struct sf_welcome *welcome,
   return 0;
 }
 
+/* More than a producer needs that relays those of many others. */
+#define MAX_SEGMENTS 1024u
+
+/* Has an id that no other has, and is not one too many. Only the control thread
+ * adds segments. */
+static bool
+is_welcome (struct sf_link *link, uint32_t id)
+{
+  bool welcome;
+
+  pthread_mutex_lock (&link->lock);
+  welcome = link->n_segments < MAX_SEGMENTS;
+  for (uint32_t i = 0; i < link->n_segments; i++)
+    welcome = welcome && link->segments[i].id != id;
+  pthread_mutex_unlock (&link->lock);
+  return welcome;
+}
+
 int
 sf_link_add_segment (struct sf_link *link, const struct sf_segment_info *info,
     int fd, int guard_fd)
@@ -92,6 +110,11 @@ sf_link_add_segment (struct sf_link *link, const struct sf_segment_info *info,
   struct sf_segment *segment;
   int r;
 
+  if (!is_welcome (link, info->id)) {
+    close_fd (fd);
+    close_fd (guard_fd);
+    return -EPROTO;
+  }
   /* A segment of the producer's own is guarded by the link's guard. A copy for
    * each, so that it can be passed on for as long as the segment is there. */
   if (guard_fd < 0 && (guard_fd = fcntl (link->guard_fd, F_DUPFD_CLOEXEC,
