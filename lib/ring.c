@@ -40,7 +40,9 @@ sf_ring_update_read_pos (struct sf_ring_writer *writer)
   /* Acquire: the client has read the bytes before it lets them go. */
   uint64_t pos = sf_observe_u64 (&writer->page->read_pos);
 
-  if (pos < writer->read_pos || pos > writer->head || (pos & 63u) != 0)
+  /* Distances, since the counters may wrap. */
+  if (pos - writer->read_pos > writer->head - writer->read_pos
+      || (pos & 63u) != 0)
     return -EPROTO;
   writer->read_pos = pos;
   return 0;
