@@ -138,6 +138,14 @@ sf_take_flag (sf_atomic_u32 * p)
   return atomic_exchange_explicit (p, 0, memory_order_relaxed);
 }
 
+/* Leaves a number in a flag and tells which was there: of several threads that
+ * leave the same, one finds another. */
+static inline uint32_t
+sf_swap_flag (sf_atomic_u32 * p, uint32_t v)
+{
+  return atomic_exchange_explicit (p, v, memory_order_relaxed);
+}
+
 /* The word a sleeper waits on (futex): a change is all that counts, the fences
  * above order the data. */
 static inline void

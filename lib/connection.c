@@ -13,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "hooks.h"
+
 /* More clients than this between two looks of the producer wait for a retry. */
 #define BACKLOG 128
 
@@ -184,7 +186,13 @@ set_up_file (struct sf_listener *l, mode_t mode)
     return -errno;
   l->dev = st.st_dev;
   l->ino = st.st_ino;
-  return listen (l->fd, BACKLOG) < 0 ? -errno : 0;
+  SF_HOOK ("bound");
+  if (listen (l->fd, BACKLOG) < 0)
+    return -errno;
+  /* Who watches the folder was woken by the file, and refused until now: its
+   * attributes change once more. Without that it tries again later. */
+  utimensat (AT_FDCWD, l->path, NULL, AT_SYMLINK_NOFOLLOW);
+  return 0;
 }
 
 static int
@@ -416,8 +424,9 @@ sf_receive (int fd, struct sf_message *msg, int fds[SF_MESSAGE_MAX_FDS])
   take_fds (&mh, &got);
   if (n == 0 && got.n == 0 && is_hung_up (fd))
     return 0;
-  /* Fewer came than there was room for: this process can have no more. */
-  if (fds && (mh.msg_flags & MSG_CTRUNC) && got.n <= SF_MESSAGE_MAX_FDS) {
+  /* Fewer fds than there was room for: we are out of them, which is nothing that
+   * the peer did. */
+  if (fds && (mh.msg_flags & MSG_CTRUNC) && got.n < SF_MESSAGE_MAX_FDS) {
     close_fds (&got);
     return -EMFILE;
   }

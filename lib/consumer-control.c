@@ -120,6 +120,15 @@ is_absence (const struct sf_consumer *c, int error)
       || error == -ECONNRESET;
 }
 
+static void
+tell_waiting (struct sf_consumer *c)
+{
+  pthread_mutex_lock (&c->lock);
+  c->waiting_notice = true;
+  notify_locked (c);
+  pthread_mutex_unlock (&c->lock);
+}
+
 /* Connects, and tries until it does. The fd; -1: stopping, or failed (told). */
 static int
 connect_patiently (struct sf_consumer *c)
@@ -145,10 +154,7 @@ connect_patiently (struct sf_consumer *c)
     }
     if (!told) {
       told = true;
-      pthread_mutex_lock (&c->lock);
-      c->waiting_notice = true;
-      notify_locked (c);
-      pthread_mutex_unlock (&c->lock);
+      tell_waiting (c);
     }
     if (inotify < 0) {
       inotify = watch_folder (c);
@@ -220,9 +226,11 @@ shake_hands (struct sf_consumer *c, int fd, uint32_t * asked)
   int fds[SF_MESSAGE_MAX_FDS] = { -1, -1, -1 };
   int r = say_hello (c, fd, asked);
 
+  SF_HOOK ("hello-sent");
   if (r >= 0)
     r = await_answer (c, fd, &msg, fds);
   if (r == 1 && msg.type == SF_MESSAGE_WELCOME) {
+    SF_HOOK ("welcome");
     r = sf_link_new (&link, fd, &msg.welcome, fds);
     if (r < 0)
       fail (c, r, NULL);
@@ -230,6 +238,9 @@ shake_hands (struct sf_consumer *c, int fd, uint32_t * asked)
   }
   if (r == 1 && msg.type == SF_MESSAGE_REJECT) {
     fail (c, -EACCES, &msg.reject);
+  } else if (r == -ETIMEDOUT && c->connect_timeout == SF_FOREVER) {
+    /* The kernel accepted for a producer that is stopped, or stuck. */
+    tell_waiting (c);
   } else if (r == 1 || r == -EPROTO || r == -ETIMEDOUT) {
     fail (c, -EPROTO, NULL);
   } else if (r == -EMFILE) {
@@ -277,6 +288,7 @@ handle_message (struct sf_consumer *c, struct sf_link *link,
 
   switch (msg->type) {
     case SF_MESSAGE_SEGMENT:
+      SF_HOOK ("segment");
       r = sf_link_add_segment (link, &msg->segment, fds[0], fds[1]);
       if (r < 0) {
         farewell->reason = r == -EPROTO ? SF_REASON_VIOLATION

@@ -53,6 +53,7 @@ sf_link_new (struct sf_link **link, int fd, const struct sf_welcome *welcome,
     return -ENOMEM;
   }
   l->refs = 1;
+  l->brisk_enough = SF_BRISK_ENOUGH;
   l->fd = fd;
   l->guard_fd = fds[2];
   l->producer_id = welcome->producer_id;
@@ -218,6 +219,16 @@ sf_lease_abandon (struct sf_lease *lease)
   sf_store_flag (&lease->abandoned, 1);
 }
 
+/* One return for each wish of the producer is signalled: it looks at all. */
+static void
+signal_return (struct sf_link *link)
+{
+  uint32_t want = sf_load_flag (&link->ring.header->want_returns);
+
+  if (want != 0 && sf_swap_flag (&link->signalled, want) != want)
+    sf_link_kick (link);
+}
+
 void
 sf_lease_unref (struct sf_lease *lease)
 {
@@ -230,10 +241,10 @@ sf_lease_unref (struct sf_lease *lease)
   if (sf_load_flag (&lease->abandoned) == 0)
     sf_set_bits (&link->ring.page->returned[lease->index / 64],
         UINT64_C (1) << (lease->index % 64));
+  SF_HOOK ("returned");
   /* The producer sees the bit, or we see that it waits. */
   sf_fence_store_load ();
-  if (sf_load_flag ((sf_atomic_u32 *) & link->ring.header->want_returns) != 0)
-    sf_link_kick (link);
+  signal_return (link);
   sf_unref_is_last (&link->held);
   sf_fence_store_load ();
   if (sf_load_flag (&link->wants_room) != 0)

@@ -15,6 +15,7 @@
 #include "connection.h"
 #include "consumer.h"
 #include "futex.h"
+#include "hooks.h"
 #include "ring.h"
 
 struct sf_link_segment
@@ -34,10 +35,13 @@ struct sf_link
   struct sf_ring_reader ring;
   bool told_connected, told_holding;
   bool claimed;                 /* the next record's frame is ours already */
+  uint32_t n_brisk;             /* records in a row that were soon there */
+  uint32_t brisk_enough;        /* so many, and the next is waited for awake */
   /* Any thread's. */
   sf_atomic_u32 held;
   sf_atomic_u32 max_held;
   sf_atomic_u32 wants_room;     /* the streaming thread waits for a return */
+  sf_atomic_u32 signalled;      /* the last wish for returns that was met */
   sf_atomic_u32 over;           /* the socket is at its end, `farewell` is set */
   struct sf_reject farewell;
   pthread_mutex_t lock;         /* the table */
@@ -83,7 +87,7 @@ struct sf_consumer
   uint64_t last_producer_id, last_seq;
   bool have_last;
   uint64_t connections;
-  sf_atomic_u64 frames, revoked;
+  sf_atomic_u64 frames, lost;
   /* The streaming thread's. */
   struct sf_incoming_part *parts;
   uint32_t parts_room;
@@ -107,6 +111,9 @@ struct sf_lease
 #endif
 #define SF_ANSWER_TIMEOUT (SF_ANSWER_TIMEOUT_MS * INT64_C (1000000))
 
+/* Records that come soon before the next one is waited for awake. */
+#define SF_BRISK_ENOUGH 8u
+
 /* consumer-link.c */
 struct sf_link *sf_link_ref (struct sf_link *link);
 void sf_link_unref (struct sf_link *link);
@@ -123,6 +130,24 @@ void sf_link_end (struct sf_link *link, const struct sf_reject *farewell);
 void sf_link_wake (struct sf_link *link);
 /* Asks the producer to look at our returns. Any thread, never waits. */
 void sf_link_kick (struct sf_link *link);
+
+/* consumer-frames.c: the streaming thread's */
+/* One FRAME record: claim it, unless the producer has taken it back. 1, 0 (go
+ * on with the next record) or -errno; after -EINTR it is still the next one, and
+ * claimed. */
+int sf_consumer_take_frame (struct sf_consumer *c, struct sf_link *link,
+    const struct sf_record_header *record, struct sf_incoming *in);
+
+/* consumer.c */
+/* As pthread_cond_timedwait(), INT64_MAX: without limit. */
+int sf_consumer_timed_wait_locked (struct sf_consumer *c, int64_t until);
+
+/* consumer-wait.c: the streaming thread's */
+/* As many frames are held as may be, so that no other can be taken. */
+bool sf_link_is_full (const struct sf_link *link);
+/* Returns when there may be something to do, or time is up. */
+void sf_consumer_wait (struct sf_consumer *c, struct sf_link *link,
+    int64_t until);
 
 /* consumer-control.c */
 void *sf_consumer_thread (void *consumer);

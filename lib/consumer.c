@@ -106,8 +106,8 @@ sf_consumer_close (struct sf_consumer *c)
   free_consumer (c);
 }
 
-static int
-timed_wait_locked (struct sf_consumer *c, int64_t until)
+int
+sf_consumer_timed_wait_locked (struct sf_consumer *c, int64_t until)
 {
   struct timespec ts = { until / SF_NS_PER_SECOND, until % SF_NS_PER_SECOND };
 
@@ -167,7 +167,7 @@ await_link (struct sf_consumer *c, struct sf_incoming *in,
       in->error = c->error;
       in->reject = c->reject;
       r = 1;
-    } else if (sf_now () < until && timed_wait_locked (c, until) == 0) {
+    } else if (sf_now () < until && sf_consumer_timed_wait_locked (c, until) == 0) {
       continue;
     }
     break;
@@ -207,172 +207,6 @@ condemn (struct sf_consumer *c, struct sf_link *link, int error)
   sf_consumer_kick (c);
 }
 
-/* Finds the segment; its SEGMENT message was sent before the announcement, so
- * the control thread has it or is about to. 0, -EINTR, or -EPROTO. */
-static int
-await_segment (struct sf_consumer *c, struct sf_link *link, uint32_t id,
-    struct sf_segment **segment)
-{
-  int64_t until = sf_now () + SF_ANSWER_TIMEOUT;
-  int r = 0;
-
-  pthread_mutex_lock (&c->lock);
-  while (r == 0 && (*segment = sf_link_find_segment (link, id)) == NULL) {
-    if (sf_observe_u32 (&link->over) != 0 || sf_now () >= until)
-      r = -EPROTO;
-    else if (sf_load_flag (&c->interrupted))
-      r = -EINTR;
-    else
-      timed_wait_locked (c, until);
-  }
-  pthread_mutex_unlock (&c->lock);
-  return r;
-}
-
-static bool
-parts_room (struct sf_consumer *c, uint32_t n)
-{
-  struct sf_incoming_part *parts;
-
-  if (n <= c->parts_room)
-    return true;
-  parts = realloc (c->parts, n * sizeof (*parts));
-  if (parts == NULL)
-    return false;
-  c->parts = parts;
-  c->parts_room = n;
-  return true;
-}
-
-static struct sf_lease *
-lease_new (struct sf_link *link, uint32_t index, uint32_t n_parts)
-{
-  struct sf_lease *lease = malloc (sizeof (*lease)
-      + n_parts * sizeof (struct sf_segment *));
-
-  if (lease == NULL)
-    return NULL;
-  lease->refs = 1;
-  lease->abandoned = 0;
-  lease->index = index;
-  lease->link = sf_link_ref (link);
-  lease->n_segments = 0;
-  sf_ref (&link->held);
-  return lease;
-}
-
-/* The segment of one part, held by the lease once, however many parts. As
- * await_segment(). */
-static int
-lease_segment (struct sf_consumer *c, struct sf_link *link,
-    struct sf_lease *lease, uint32_t id, uint32_t * last_id)
-{
-  int r;
-
-  if (lease->n_segments > 0 && *last_id == id)
-    return 0;
-  r = await_segment (c, link, id, &lease->segments[lease->n_segments]);
-  if (r == 0) {
-    lease->n_segments++;
-    *last_id = id;
-  }
-  return r;
-}
-
-/* Turns a claimed record into parts and a body. 0 or -errno. */
-static int
-resolve (struct sf_consumer *c, struct sf_link *link,
-    const struct sf_record_header *record, struct sf_incoming *in)
-{
-  uint32_t head[2], last_id = 0;
-  uint64_t at = sizeof (head);
-  int r;
-
-  if (record->payload_size < sizeof (head))
-    return -EPROTO;
-  memcpy (head, c->payload, sizeof (head));
-  if (head[0] > SF_MAX_REFS || head[1] != 0
-      || record->payload_size - at < head[0] * sizeof (struct sf_mem_ref))
-    return -EPROTO;
-  if (!parts_room (c, head[0]))
-    return -ENOMEM;
-  in->lease = lease_new (link, record->lease, head[0]);
-  if (in->lease == NULL)
-    return -ENOMEM;
-  for (uint32_t i = 0; i < head[0]; i++) {
-    struct sf_incoming_part *part = &c->parts[i];
-    struct sf_mem_ref ref;
-
-    memcpy (&ref, c->payload + at, sizeof (ref));
-    at += sizeof (ref);
-    r = lease_segment (c, link, in->lease, ref.segment, &last_id);
-    if (r < 0)
-      return r;
-    part->segment = in->lease->segments[in->lease->n_segments - 1];
-    if (sf_segment_check (part->segment, &ref) < 0)
-      return -EPROTO;
-    part->slot = ref.slot;
-    part->offset = ref.offset;
-    part->size = ref.size;
-    part->data = sf_segment_slot (part->segment, ref.slot) + ref.offset;
-  }
-  in->parts = c->parts;
-  in->n_parts = head[0];
-  in->body = c->payload + at;
-  in->body_size = (uint32_t) (record->payload_size - at);
-  return 0;
-}
-
-/* Did we have this frame before the connection broke? */
-static bool
-is_repeated (struct sf_consumer *c, const struct sf_link *link, uint64_t seq)
-{
-  bool repeated = c->have_last && c->last_producer_id == link->producer_id
-      && seq <= c->last_seq;
-
-  if (!repeated) {
-    c->have_last = true;
-    c->last_producer_id = link->producer_id;
-    c->last_seq = seq;
-  }
-  return repeated;
-}
-
-/* One FRAME record: claim it, unless the producer has taken it back. 1, 0 (go
- * on with the next record) or -errno; after -EINTR it is still the next one, and
- * claimed. */
-static int
-take_frame (struct sf_consumer *c, struct sf_link *link,
-    const struct sf_record_header *record, struct sf_incoming *in)
-{
-  uint64_t seen;
-  int r;
-
-  if (record->lease >= SF_MAX_LEASES)
-    return -EPROTO;
-  if (!link->claimed && !sf_decide_u64 (&link->ring.page->lease[record->lease],
-          SF_LEASE_WORD (record->lease_stamp, SF_LEASE_ANNOUNCED),
-          SF_LEASE_WORD (record->lease_stamp, SF_LEASE_CLAIMED), &seen)) {
-    sf_add_count (&c->revoked, 1);
-    return 0;
-  }
-  r = resolve (c, link, record, in);
-  link->claimed = r == -EINTR;
-  if (r == -EINTR && in->lease != NULL)
-    sf_lease_abandon (in->lease);
-  if (r < 0 || is_repeated (c, link, record->seq)) {
-    if (in->lease != NULL)
-      sf_lease_unref (in->lease);
-    in->lease = NULL;
-    return r;
-  }
-  in->kind = SF_INCOMING_FRAME;
-  in->seq = record->seq;
-  in->discont = (record->flags & SF_RECORD_AFTER_DROP) != 0;
-  sf_add_count (&c->frames, 1);
-  return 1;
-}
-
 /* Asks for twice as much, unless the producer has refused to. */
 static bool
 grow (struct sf_consumer *c, uint32_t max_held)
@@ -399,6 +233,7 @@ ask_for_more (struct sf_consumer *c, struct sf_link *link,
 {
   uint32_t max_held = sf_load_flag (&link->max_held);
 
+  SF_HOOK ("full");
   if (grow (c, max_held))
     return 0;
   if (link->told_holding)
@@ -406,13 +241,6 @@ ask_for_more (struct sf_consumer *c, struct sf_link *link,
   link->told_holding = true;
   in->kind = SF_INCOMING_HOLDING;
   return 1;
-}
-
-static bool
-is_full (const struct sf_link *link)
-{
-  return sf_load_flag ((sf_atomic_u32 *) & link->held)
-      >= sf_load_flag ((sf_atomic_u32 *) & link->max_held);
 }
 
 /* The next record. 1: `in` is filled; 0: none now (or no room to take it);
@@ -438,10 +266,10 @@ take_record (struct sf_consumer *c, struct sf_link *link,
     }
     if (record.type != SF_RECORD_FRAME)
       return -EPROTO;
-    if (is_full (link))
+    if (sf_link_is_full (link))
       return ask_for_more (c, link, in);
     link->told_holding = false;
-    r = take_frame (c, link, &record, in);
+    r = sf_consumer_take_frame (c, link, &record, in);
     if (r == -EINTR)
       return r;
     sf_ring_consume (&link->ring, &record);
@@ -449,45 +277,6 @@ take_record (struct sf_consumer *c, struct sf_link *link,
       return r;
   }
   return 0;
-}
-
-/* Is there anything to do but sleep? */
-static bool
-has_work (struct sf_consumer *c, struct sf_link *link)
-{
-  return sf_load_flag (&c->interrupted) || sf_load_flag (&c->notices)
-      || sf_observe_u32 (&link->over) != 0
-      || (sf_ring_has_record (&link->ring) && !is_full (link));
-}
-
-/* Sleeps until there may be work. See atomics.h for why no wake-up is lost. */
-static void
-sleep_on_link (struct sf_consumer *c, struct sf_link *link, int64_t until)
-{
-  struct sf_returns_page *page = link->ring.page;
-  int64_t now = sf_now ();
-  int64_t spin_until = now + c->spin;
-  uint32_t seen;
-
-  while (c->spin > 0 && now < spin_until) {
-    if (has_work (c, link))
-      return;
-    sf_spin_pause ();
-    now = sf_now ();
-  }
-  /* The producer keeps things back until we have read all. */
-  if (sf_observe_u32 (&link->ring.header->overflowed) != 0
-      && !sf_ring_has_record (&link->ring))
-    sf_link_kick (link);
-  seen = sf_observe_u32 (&page->wake);
-  sf_store_flag (&link->wants_room, 1);
-  sf_store_flag (&page->sleeping, 1);
-  sf_fence_store_load ();
-  if (!has_work (c, link) && now < until)
-    sf_futex_wait (&page->wake, seen,
-        until == INT64_MAX ? SF_FOREVER : until - now);
-  sf_store_flag (&page->sleeping, 0);
-  sf_store_flag (&link->wants_room, 0);
 }
 
 /* 1, 0 (time is up) or -EINTR. */
@@ -528,7 +317,7 @@ next_on_link (struct sf_consumer *c, struct sf_link *link,
     }
     if (sf_now () >= until)
       return 0;
-    sleep_on_link (c, link, until);
+    sf_consumer_wait (c, link, until);
   }
 }
 
@@ -616,7 +405,7 @@ sf_consumer_get_stats (struct sf_consumer *c, struct sf_consumer_stats *stats)
   stats->connections = c->connections;
   pthread_mutex_unlock (&c->lock);
   stats->frames = sf_load_hint (&c->frames);
-  stats->revoked = sf_load_hint (&c->revoked);
+  stats->lost = sf_load_hint (&c->lost);
   if (link == NULL)
     return;
   stats->connected = true;

@@ -98,7 +98,8 @@ struct sf_consumer_stats
   uint32_t max_held;            /* as granted */
   uint32_t n_segments;          /* mapped */
   uint64_t segment_bytes;
-  uint64_t frames, revoked, connections;
+  uint64_t frames, connections;
+  uint64_t lost;                /* before frames that came, by their numbers */
 };
 
 void sf_consumer_get_stats (struct sf_consumer *consumer,

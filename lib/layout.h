@@ -59,7 +59,8 @@ struct sf_announce_header
   uint64_t ring_size;
   uint8_t pad0[SF_CACHE_LINE - 24];
   sf_atomic_u64 head;
-  /* 1: the producer waits for slots, a return should be signalled. */
+  /* Not 0: the producer waits for slots, and a return should be signalled, once
+   * for each number that stands here. */
   sf_atomic_u32 want_returns;
   /* 1: the ring was full; the client signals when it has read it empty. */
   sf_atomic_u32 overflowed;
@@ -94,10 +95,8 @@ enum sf_record_type
 
 enum sf_record_flags
 {
-  /* Frames meant for this client were dropped before this record. */
-  SF_RECORD_AFTER_DROP = 1 << 0,
   /* A copy of what the stream holds, for a client that joined late. */
-  SF_RECORD_STICKY = 1 << 1,
+  SF_RECORD_STICKY = 1 << 0,
 };
 
 /* At the start of a FRAME's payload: `uint32_t n_refs, 0`, then the parts. */

@@ -39,7 +39,6 @@ revoke_locked (struct sf_client *c)
     return 0;
   c->dropped++;
   c->producer->stats.revoked++;
-  c->after_drop = true;
   return 1;
 }
 
@@ -86,8 +85,13 @@ static int
 write_locked (struct sf_client *c, struct sf_record_header *record,
     const void *payload, uint32_t size)
 {
-  int r = sf_ring_write (&c->ring, record, payload, size);
+  int r;
 
+  /* It had nothing left to read: its time to make progress begins now. What it
+   * holds does not count, a sink may keep the last frame for good. */
+  if (c->ring.read_pos == c->ring.head)
+    c->last_progress = sf_now ();
+  r = sf_ring_write (&c->ring, record, payload, size);
   if (r == -EPROTO)
     violated_locked (c);
   else if (r < 0)
@@ -131,32 +135,25 @@ sf_client_announce_locked (struct sf_client *c, struct sf_frame *frame)
 
   if (!recovered_locked (c)) {
     c->dropped++;
-    c->after_drop = true;
     while (revoke_locked (c) > 0);
     return;
   }
   if (!lossless && frame->foreign)
     while (c->leases->unclaimed.count >= SF_MAX_FOREIGN_QUEUED
         && revoke_locked (c) > 0);
-  if (c->leases->unclaimed.count == 0)
-    c->last_progress = sf_now ();
+  if (c->leases->n_free == 0)
+    sf_client_collect_locked (c);
   if (c->leases->n_free == 0)
     revoke_locked (c);
   if (sf_leases_give (c->leases, frame, &record) < 0) {
     c->dropped++;
-    c->after_drop = true;
     return;
   }
-  if (c->after_drop)
-    record.flags |= SF_RECORD_AFTER_DROP;
   frame->refs++;
-  if (write_locked (c, &record, frame->payload, frame->payload_size) < 0) {
-    /* overflow_locked() has revoked it with the rest, unless the client broke
-     * the protocol: then its end takes all leases back. */
-    c->after_drop = true;
+  /* If not, overflow_locked() has revoked it with the rest, unless the client
+   * broke the protocol: then its end takes all leases back. */
+  if (write_locked (c, &record, frame->payload, frame->payload_size) < 0)
     return;
-  }
-  c->after_drop = false;
   c->last_seq = frame->seq;
   c->frames++;
 }
@@ -247,6 +244,8 @@ sf_client_send_segment (struct sf_client *c, uint32_t id)
   sf_segment_describe (segment, id, &msg.segment);
   fds[0] = segment->shm.fd;
   fds[1] = segment->guard_fd;
+  if (segment->guard_fd >= 0)
+    SF_HOOK ("relay-segment");
   r = sf_send (c->fd, &msg, fds, segment->guard_fd >= 0 ? 2 : 1);
 
   sf_segment_unref (segment);

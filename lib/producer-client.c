@@ -132,6 +132,7 @@ sf_client_accept (struct sf_producer *p, int fd,
   p->clients = c;
   p->n_connections++;
   pthread_mutex_unlock (&p->lock);
+  SF_HOOK ("accepted");
 }
 
 /* Unlinks the client; its frames are nobody's any more. */
@@ -228,86 +229,6 @@ sf_client_end (struct sf_client *c, uint32_t reason, const char *text)
     remove_client (c);
 }
 
-/* Makes room for `max_held` frames in this client's hands. 0 or -errno. */
-static int
-grant (struct sf_client *c, uint32_t max_held, uint64_t * needed)
-{
-  struct sf_producer *p = c->producer;
-  uint64_t promised;
-  int r;
-
-  pthread_mutex_lock (&p->lock);
-  promised = sf_producer_promised_locked (p, c) + max_held;
-  pthread_mutex_unlock (&p->lock);
-  r = sf_producer_make_room (p, promised, needed);
-  if (r < 0)
-    return r;
-  pthread_mutex_lock (&p->lock);
-  c->max_held = max_held;
-  sf_producer_forget_segments_locked (p);
-  sf_producer_unlock (p);
-  sf_producer_note_progress (p);
-  return 0;
-}
-
-static void
-send_grant (struct sf_client *c)
-{
-  struct sf_message msg = {.type = SF_MESSAGE_GRANT,.max_held = c->max_held };
-
-  sf_send (c->fd, &msg, NULL, 0);
-}
-
-/* To make a larger ring takes a while; what the one at hand has to spare is
- * granted before. */
-static void
-grant_what_is_there (struct sf_client *c, uint32_t max_held)
-{
-  struct sf_producer *p = c->producer;
-  struct sf_slots_state slots;
-  uint64_t spare;
-
-  sf_slots_get_state (p->slots, &slots);
-  pthread_mutex_lock (&p->lock);
-  spare = sf_producer_promised_locked (p, c) + SF_SPARE_SLOTS;
-  spare = slots.n_slots / p->slots_per_record > spare
-      ? slots.n_slots / p->slots_per_record - spare : 0;
-  if (spare > max_held)
-    spare = max_held;
-  if (spare > c->max_held)
-    c->max_held = (uint32_t) spare;
-  pthread_mutex_unlock (&p->lock);
-  send_grant (c);
-}
-
-static void
-explain_grant (const struct sf_producer *p, int error, uint32_t max_held,
-    uint64_t needed, struct sf_reject *reject)
-{
-  reject->needed = needed;
-  if (error == -ENOSPC) {
-    reject->reason = SF_REASON_MEMORY;
-    reject->limit = p->fixed_slots;
-    snprintf (reject->text, sizeof (reject->text),
-        "a client that holds %u frames needs %llu slots; raise slots=%u of "
-        "shmframesink or leave it at 0", max_held,
-        (unsigned long long) needed, p->fixed_slots);
-  } else if (error == -E2BIG) {
-    reject->reason = SF_REASON_MEMORY;
-    reject->limit = p->max_memory;
-    snprintf (reject->text, sizeof (reject->text),
-        "a client that holds %u frames needs %llu bytes; raise max-memory=%llu "
-        "of shmframesink, or hold fewer frames (max-held of shmframesrc, "
-        "batch-duration)", max_held, (unsigned long long) needed,
-        (unsigned long long) p->max_memory);
-  } else {
-    reject->reason = SF_REASON_RESOURCES;
-    snprintf (reject->text, sizeof (reject->text),
-        "the producer cannot make memory for %u frames: %s", max_held,
-        strerror (-error));
-  }
-}
-
 /* The memory and the fds it is served with. 0 or -errno. */
 static int
 make_channels (struct sf_client *c, int *guard_write)
@@ -350,7 +271,8 @@ make_channels (struct sf_client *c, int *guard_write)
   c->leases = leases;
   sf_ring_writer_init (&c->ring, announce.map, returns.map,
       SF_ANNOUNCE_RING_SIZE);
-  sf_store_flag (&c->ring.header->want_returns, p->n_waiting > 0 || p->pooled);
+  sf_store_flag (&c->ring.header->want_returns, p->n_waiting > 0 || p->pooled ?
+      p->last_want : 0);
   pthread_mutex_unlock (&p->lock);
   *guard_write = guard[1];
   return 0;
@@ -442,11 +364,17 @@ handle_hello (struct sf_client *c, const struct sf_hello *hello)
   memcpy (c->name, hello->name, sizeof (c->name));
   c->wish = hello->delivery;
   pthread_mutex_unlock (&p->lock);
-  r = grant (c, hello->max_held, &needed);
+  SF_HOOK ("hello");
+  r = sf_client_grant (c, hello->max_held, &needed);
   if (r == 0)
     r = make_channels (c, &guard_write);
+  if (r == -ESHUTDOWN) {
+    /* We are about to close; what it is to do is what it does without us. */
+    sf_client_end (c, SF_REASON_HANGUP, "");
+    return;
+  }
   if (r < 0) {
-    explain_grant (p, r, hello->max_held, needed, &reject);
+    sf_client_explain_grant (c, r, hello->max_held, needed, &reject);
     reject_hello (c, &reject);
     return;
   }
@@ -460,30 +388,13 @@ handle_hello (struct sf_client *c, const struct sf_hello *hello)
   r = sf_send (c->fd, &msg, (int[]) {
       c->announce.fd, c->returns.fd, guard_write}, 3);
   close (guard_write);
+  SF_HOOK ("welcomed");
   if (r < 0) {
     sf_client_end (c, SF_REASON_HANGUP, "");
     return;
   }
   join (c);
   sf_client_send_latency (c);
-}
-
-static void
-handle_want (struct sf_client *c, uint32_t max_held)
-{
-  struct sf_message msg = {.type = SF_MESSAGE_REJECT };
-  uint64_t needed = 0;
-  int r;
-
-  if (max_held > c->max_held)
-    grant_what_is_there (c, max_held);
-  r = max_held <= c->max_held ? 0 : grant (c, max_held, &needed);
-  if (r < 0) {
-    explain_grant (c->producer, r, max_held, needed, &msg.reject);
-    sf_send (c->fd, &msg, NULL, 0);
-  } else {
-    send_grant (c);
-  }
 }
 
 /* False: the client is gone. */
@@ -507,7 +418,7 @@ handle_message (struct sf_client *c, const struct sf_message *msg)
   if (msg->type == SF_MESSAGE_KICK && c->state > SF_CLIENT_JOINING)
     return true;
   if (msg->type == SF_MESSAGE_WANT && greeted) {
-    handle_want (c, msg->max_held);
+    sf_client_want (c, msg->max_held);
     return true;
   }
   if (msg->type == SF_MESSAGE_UPSTREAM && greeted) {
@@ -532,6 +443,7 @@ sf_client_readable (struct sf_client *c)
 {
   for (int i = 0; i < MESSAGES_PER_TURN; i++) {
     struct sf_message msg;
+    /* No fds: a client has none to give. */
     int r = sf_receive (c->fd, &msg, NULL);
 
     if (r == -EAGAIN)

@@ -154,7 +154,12 @@ collect (struct sf_producer *p)
   int n;
 
   pthread_mutex_lock (&p->lock);
+  sf_producer_set_want_locked (p);
+  /* The clients see that a signal is wanted again, or we see what they returned
+   * without one. */
+  sf_fence_store_load ();
   n = sf_producer_collect_locked (p);
+  sf_producer_judge_unasked_locked (p);
   sf_producer_unlock (p);
   if (n > 0)
     sf_producer_note_progress (p);

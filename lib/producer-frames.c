@@ -99,9 +99,13 @@ sf_producer_unlock (struct sf_producer *p)
 
   p->done = NULL;
   p->need_kick = false;
+  if (done != NULL)
+    sf_ref (&p->n_releasing);
   pthread_mutex_unlock (&p->lock);
   if (kick)
     sf_producer_kick (p);
+  if (done == NULL)
+    return;
   while (done != NULL) {
     struct sf_frame *next = done->next_done;
 
@@ -109,6 +113,9 @@ sf_producer_unlock (struct sf_producer *p)
     free (done);
     done = next;
   }
+  /* Who gave up hope in between tries once more. */
+  sf_add_count (&p->progress, 1);
+  sf_unref_is_last (&p->n_releasing);
 }
 
 /* Fills the ids and the payload. 0 or -ENOMEM. */
@@ -240,47 +247,82 @@ wake_gathered (struct sf_producer *p, uint32_t n)
   }
 }
 
+/* What was returned is taken after the clients were woken, unless it is what is
+ * missing. */
+static int
+make_room_locked (struct sf_producer *p, uint32_t size)
+{
+  int r = everybody_has_room_locked (p, size, true);
+
+  if (r == -EAGAIN && sf_producer_collect_locked (p) > 0)
+    r = everybody_has_room_locked (p, size, true);
+  return r;
+}
+
+/* Tells everybody, and makes it the latest. How many there are to wake. */
+static uint32_t
+announce_locked (struct sf_producer *p, struct sf_frame *frame)
+{
+  frame->seq = p->seq++;
+  for (struct sf_client * c = p->clients; c != NULL; c = c->next)
+    if (c->state == SF_CLIENT_ACTIVE && c->doomed == 0)
+      sf_client_announce_locked (c, frame);
+  p->latest = frame;
+  p->stats.frames++;
+  p->last_publish = sf_now ();
+  return gather_sleepers_locked (p);
+}
+
+/* What clients need not wait for: giving slots back takes longer than it takes
+ * to announce. */
+static void
+tidy_up (struct sf_producer *p, struct sf_frame *before, bool pooled)
+{
+  pthread_mutex_lock (&p->lock);
+  sf_producer_collect_locked (p);
+  sf_frame_unref_locked (p, before);
+  p->last_publish = sf_now ();
+  if (p->pooled != pooled) {
+    p->pooled = pooled;
+    sf_producer_set_want_locked (p);
+  }
+  if (!p->ticking) {
+    /* The control thread looks at returns when no frame comes to do it. */
+    p->ticking = true;
+    p->need_kick = true;
+  }
+  sf_producer_unlock (p);
+}
+
 int
 sf_producer_publish (struct sf_producer *p, const struct sf_publication *pub)
 {
-  struct sf_frame *frame;
-  uint32_t n = 0;
+  struct sf_frame *frame, *before;
+  uint32_t n;
   int r;
 
   pthread_mutex_lock (&p->lock);
-  sf_producer_collect_locked (p);
   r = frame_new_locked (p, pub, &frame);
   if (r < 0) {
     sf_producer_unlock (p);
     return r;
   }
   send_segments (p, frame);
-  r = everybody_has_room_locked (p, frame->payload_size, true);
+  if (frame->foreign)
+    SF_HOOK ("relay");
+  r = make_room_locked (p, frame->payload_size);
   if (r < 0) {
     frame_discard_locked (p, frame);
-  } else {
-    frame->seq = p->seq++;
-    for (struct sf_client * c = p->clients; c != NULL; c = c->next)
-      if (c->state == SF_CLIENT_ACTIVE && c->doomed == 0)
-        sf_client_announce_locked (c, frame);
-    n = gather_sleepers_locked (p);
-    sf_frame_unref_locked (p, p->latest);
-    p->latest = frame;
-    p->stats.frames++;
-    p->last_publish = sf_now ();
-    if (p->pooled != pub->pooled) {
-      p->pooled = pub->pooled;
-      sf_producer_set_want_locked (p);
-    }
-    if (!p->ticking) {
-      /* The control thread looks at returns when no frame comes to do it. */
-      p->ticking = true;
-      p->need_kick = true;
-    }
+    sf_producer_unlock (p);
+    return r;
   }
-  sf_producer_unlock (p);
+  before = p->latest;
+  n = announce_locked (p, frame);
+  pthread_mutex_unlock (&p->lock);
+  SF_HOOK ("announced");
   wake_gathered (p, n);
-  return r;
+  tidy_up (p, before, pub->pooled);
+  return 0;
 }
 
 static void
@@ -343,13 +385,11 @@ sf_producer_event (struct sf_producer *p, uint64_t key, const void *body,
   return r;
 }
 
-void
-sf_producer_forget (struct sf_producer *p, uint64_t from, uint64_t to)
+static void
+forget_locked (struct sf_producer *p, uint64_t from, uint64_t to)
 {
-  struct sf_sticky **link;
+  struct sf_sticky **link = &p->sticky;
 
-  pthread_mutex_lock (&p->lock);
-  link = &p->sticky;
   while (*link != NULL) {
     struct sf_sticky *s = *link;
 
@@ -360,5 +400,21 @@ sf_producer_forget (struct sf_producer *p, uint64_t from, uint64_t to)
       link = &s->next;
     }
   }
+}
+
+void
+sf_producer_forget (struct sf_producer *p, uint64_t from, uint64_t to)
+{
+  pthread_mutex_lock (&p->lock);
+  forget_locked (p, from, to);
+  pthread_mutex_unlock (&p->lock);
+}
+
+void
+sf_producer_end_stream (struct sf_producer *p)
+{
+  pthread_mutex_lock (&p->lock);
+  forget_locked (p, 0, UINT64_MAX);
+  drop_latest_locked (p);
   sf_producer_unlock (p);
 }

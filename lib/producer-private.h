@@ -2,11 +2,14 @@
 /* Shared by the producer's source files only.
  *
  * Locks, in the order they are taken:
- *   1. sf_slots' freed_lock (held while it tells us of a freed slot)
- *   2. sf_producer.lock     (all fields below that do not say otherwise)
- *   3. sf_slots' lock       (a leaf)
+ *   1. sf_producer.room_lock (from counting the slots that are needed to having
+ *      made them; the one lock held while memory is made)
+ *   2. sf_slots' freed_lock (held while it tells us of a freed slot)
+ *   3. sf_producer.lock     (all fields below that do not say otherwise)
+ *   4. sf_slots' lock       (a leaf)
  * No lock is held over a system call that does I/O, nor over a callback, nor
- * over a frame's release: released frames are gathered in `done` and run after.
+ * over a frame's release: released frames are gathered in `done` and run after,
+ * by whoever drops the lock with sf_producer_unlock() next.
  *
  * Threads: the control thread alone makes, removes and closes clients. The
  * publisher (one thread at a time) sends SEGMENT messages to a client that lacks
@@ -18,6 +21,7 @@
 #include <pthread.h>
 
 #include "futex.h"
+#include "hooks.h"
 #include "leases.h"
 #include "producer.h"
 #include "ring.h"
@@ -84,7 +88,6 @@ struct sf_client
   uint32_t wish;                /* enum sf_delivery */
   uint32_t max_held;
   bool overflowed;
-  bool after_drop;
   int64_t last_progress;
   uint64_t frames, dropped;
   uint64_t last_seq;            /* of the frame announced last */
@@ -110,6 +113,9 @@ struct sf_producer
   int epoll_fd;
   int wake_fd;                  /* eventfd, ours alone */
 
+  /* A format that asks for larger slots and a client that asks for more of them:
+   * whoever is second must count what the first one changed. */
+  pthread_mutex_t room_lock;
   pthread_mutex_t lock;
   pthread_cond_t cond;          /* progress, clients, interruption */
   struct sf_client *clients;
@@ -133,9 +139,13 @@ struct sf_producer
   bool stopping, interrupted;
   uint32_t n_waiting;
   sf_atomic_u32 waiting_hint;   /* n_waiting > 0, for looks without the lock */
+  /* Grows with each slot or frame that has come back, wherever. Without lock. */
+  sf_atomic_u64 progress;
+  sf_atomic_u32 n_releasing;    /* threads between "done" and released */
+  uint32_t last_want;           /* number of the last wish for returns */
   bool pooled;                  /* upstream may wait for what clients return */
-  uint64_t progress;
   int64_t last_publish;
+  int64_t last_judged;          /* when clients were looked at for progress */
   bool ticking;                 /* the thread looks at returns now and then */
   struct sf_client **to_wake;   /* the publisher's, max_clients of them */
   struct sf_producer_stats stats;
@@ -194,15 +204,20 @@ uint32_t sf_producer_base_slots (uint64_t slot_size);
 /* How many frames all clients (but one) together may hold. */
 uint64_t sf_producer_promised_locked (struct sf_producer *p,
     const struct sf_client *but);
-/* Sees to it that clients can hold so many frames. As sf_producer_set_format(). */
-int sf_producer_make_room (struct sf_producer *p, uint64_t promised,
+/* Sees to it that clients can hold so many frames. As sf_producer_set_format().
+ * With the room lock. */
+int sf_producer_make_room_locked (struct sf_producer *p, uint64_t promised,
     uint64_t * needed);
 
 /* producer-wait.c */
-/* Takes what the clients returned; the number of frames. */
+/* Takes what the client, or all of them, returned; the number of frames. */
+int sf_client_collect_locked (struct sf_client *c);
 int sf_producer_collect_locked (struct sf_producer *p);
 void sf_producer_set_want_locked (struct sf_producer *p);
 void sf_producer_note_progress (struct sf_producer *p);
+/* Where nothing is published because a client keeps what upstream needs, nobody
+ * waits for that client in sf_producer_wait(): the control thread judges. */
+void sf_producer_judge_unasked_locked (struct sf_producer *p);
 
 /* producer-client.c: the control thread's */
 void sf_client_accept (struct sf_producer *p, int fd,
@@ -215,6 +230,16 @@ struct sf_client *sf_client_ref (struct sf_client *c);
 void sf_client_unref (struct sf_client *c);
 void sf_client_info_locked (struct sf_client *c, struct sf_client_info *info);
 void sf_client_send_latency (struct sf_client *c);
+
+/* producer-grant.c: the control thread's */
+/* Makes room for `max_held` frames in this client's hands. 0 or -errno. */
+int sf_client_grant (struct sf_client *c, uint32_t max_held,
+    uint64_t * needed);
+/* What to tell a client whose grant ended in this error. */
+void sf_client_explain_grant (const struct sf_client *c, int error,
+    uint32_t max_held, uint64_t needed, struct sf_reject *reject);
+/* It asks for more than it has. */
+void sf_client_want (struct sf_client *c, uint32_t max_held);
 
 /* producer-control.c */
 void *sf_producer_thread (void *producer);

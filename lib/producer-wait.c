@@ -23,34 +23,46 @@ collect_from_locked (struct sf_client *c)
 }
 
 int
+sf_client_collect_locked (struct sf_client *c)
+{
+  uint64_t read_pos = c->ring.read_pos;
+  int n;
+
+  if (c->leases == NULL || c->doomed == SF_REASON_VIOLATION)
+    return 0;
+  n = collect_from_locked (c);
+  if (n < 0 || sf_ring_update_read_pos (&c->ring) < 0) {
+    sf_client_doom_locked (c, SF_REASON_VIOLATION);
+    return 0;
+  }
+  if (n > 0 || c->ring.read_pos != read_pos)
+    c->last_progress = sf_now ();
+  /* Room in its ring is something that was waited for, too. */
+  return n + (c->ring.read_pos != read_pos && c->producer->n_waiting > 0);
+}
+
+int
 sf_producer_collect_locked (struct sf_producer *p)
 {
   int total = 0;
 
-  for (struct sf_client * c = p->clients; c != NULL; c = c->next) {
-    uint64_t read_pos = c->ring.read_pos;
-    int n;
-
-    if (c->leases == NULL || c->doomed == SF_REASON_VIOLATION)
-      continue;
-    n = collect_from_locked (c);
-    if (n < 0 || sf_ring_update_read_pos (&c->ring) < 0) {
-      sf_client_doom_locked (c, SF_REASON_VIOLATION);
-      continue;
-    }
-    if (n > 0 || c->ring.read_pos != read_pos)
-      c->last_progress = sf_now ();
-    /* Room in its ring is something that was waited for, too. */
-    total += n + (c->ring.read_pos != read_pos && p->n_waiting > 0);
-  }
+  for (struct sf_client * c = p->clients; c != NULL; c = c->next)
+    total += sf_client_collect_locked (c);
   return total;
 }
 
+/* Clients signal one return for each number. Who has taken a signal, or goes to
+ * sleep, sets the next number before looking at the returns. */
 void
 sf_producer_set_want_locked (struct sf_producer *p)
 {
-  uint32_t want = p->n_waiting > 0 || p->pooled;
+  uint32_t want = 0;
 
+  if (p->n_waiting > 0 || p->pooled) {
+    if (++p->last_want == 0)
+      p->last_want = 1;
+    want = p->last_want;
+  }
   for (struct sf_client * c = p->clients; c != NULL; c = c->next)
     if (c->ring.header != NULL)
       sf_store_flag (&c->ring.header->want_returns, want);
@@ -59,13 +71,13 @@ sf_producer_set_want_locked (struct sf_producer *p)
 void
 sf_producer_note_progress (struct sf_producer *p)
 {
+  sf_add_count (&p->progress, 1);
   /* Pairs with the fence of the waiter, which counts itself first and looks for
    * a free slot after. */
   sf_fence_store_load ();
   if (sf_load_flag (&p->waiting_hint) == 0)
     return;
   pthread_mutex_lock (&p->lock);
-  p->progress++;
   pthread_cond_broadcast (&p->cond);
   sf_producer_unlock (p);
 }
@@ -73,12 +85,7 @@ sf_producer_note_progress (struct sf_producer *p)
 uint64_t
 sf_producer_token (struct sf_producer *p)
 {
-  uint64_t token;
-
-  pthread_mutex_lock (&p->lock);
-  token = p->progress;
-  pthread_mutex_unlock (&p->lock);
-  return token;
+  return sf_observe_u64 (&p->progress);
 }
 
 /* The live client whose oldest unclaimed frame is the oldest of all. */
@@ -116,7 +123,6 @@ revoke_one_locked (struct sf_producer *p)
       sf_client_doom_locked (c, SF_REASON_VIOLATION);
     } else if (r > 0) {
       c->dropped++;
-      c->after_drop = true;
       p->stats.revoked++;
       return true;
     }
@@ -160,13 +166,31 @@ sf_producer_poll_slot (struct sf_producer *p, uint64_t size, uint32_t keep)
   return seek_slot (p, size, keep, NULL);
 }
 
+/* Only time in which it was waited for counts against a client: not that in
+ * which nobody waited, nor that in which this process did not run. Of what lies
+ * between two looks, no more than two slices. */
+static void
+forgive_absence_locked (struct sf_producer *p, int64_t now)
+{
+  int64_t absent = now - p->last_judged - 2 * SF_WAIT_SLICE;
+
+  p->last_judged = now;
+  if (absent <= 0)
+    return;
+  for (struct sf_client * c = p->clients; c != NULL; c = c->next)
+    c->last_progress = now - c->last_progress > absent
+        ? c->last_progress + absent : now;
+}
+
 /* Dooms those that stand still. False if nobody has anything to give back. */
 static bool
 judge_clients_locked (struct sf_producer *p)
 {
   int64_t now = sf_now ();
-  bool hope = false;
+  /* Frames on their way back are hope enough. */
+  bool hope = sf_observe_u32 (&p->n_releasing) > 0 || p->done != NULL;
 
+  forgive_absence_locked (p, now);
   for (struct sf_client * c = p->clients; c != NULL; c = c->next) {
     if (c->leases == NULL)
       continue;
@@ -181,6 +205,33 @@ judge_clients_locked (struct sf_producer *p)
       sf_client_doom_locked (c, SF_REASON_SLOW);
   }
   return hope;
+}
+
+/* Frames of a client's queue that somebody misses who never waits here: another
+ * producer (relay), or upstream's pool. */
+static bool
+keeps_borrowed_locked (const struct sf_client *c)
+{
+  const struct sf_frame *oldest;
+
+  if (c->state != SF_CLIENT_ACTIVE || c->leases->unclaimed.count == 0
+      || !sf_client_is_lossless_locked (c))
+    return false;
+  oldest = c->leases->entry[c->leases->unclaimed.first].frame;
+  return oldest->foreign || c->producer->pooled;
+}
+
+void
+sf_producer_judge_unasked_locked (struct sf_producer *p)
+{
+  bool missed = false;
+
+  if (sf_now () - p->last_publish < SF_WAIT_SLICE)
+    return;
+  for (struct sf_client * c = p->clients; c != NULL && !missed; c = c->next)
+    missed = keeps_borrowed_locked (c);
+  if (missed)
+    judge_clients_locked (p);
 }
 
 static void
@@ -202,12 +253,12 @@ sleep_locked (struct sf_producer *p, uint64_t token)
   /* The clients see that we want returns, or we see what they returned. */
   sf_fence_store_load ();
   if (sf_producer_collect_locked (p) > 0)
-    p->progress++;
+    sf_add_count (&p->progress, 1);
   if (p->need_kick || p->done != NULL) {
     sf_producer_unlock (p);
     pthread_mutex_lock (&p->lock);
   }
-  if (p->progress == token && !p->interrupted)
+  if (sf_producer_token (p) == token && !p->interrupted)
     cond_wait_locked (p, SF_WAIT_SLICE);
   p->n_waiting--;
   sf_store_flag (&p->waiting_hint, p->n_waiting > 0);
@@ -225,8 +276,8 @@ sf_producer_wait (struct sf_producer *p, uint64_t token)
     bool over;
 
     pthread_mutex_lock (&p->lock);
-    over = sf_producer_collect_locked (p) > 0 || p->progress != token
-        || p->interrupted;
+    over = sf_producer_collect_locked (p) > 0
+        || sf_producer_token (p) != token || p->interrupted;
     r = p->interrupted ? -EINTR : 0;
     sf_producer_unlock (p);
     if (over)
@@ -234,10 +285,11 @@ sf_producer_wait (struct sf_producer *p, uint64_t token)
     sf_spin_pause ();
   }
   pthread_mutex_lock (&p->lock);
+  SF_HOOK ("full");
   hope = judge_clients_locked (p);
   if (p->interrupted)
     r = -EINTR;
-  else if (!hope && p->progress == token)
+  else if (!hope && sf_producer_token (p) == token)
     r = -ENODATA;
   else
     sleep_locked (p, token);

@@ -22,6 +22,7 @@ init_locks (struct sf_producer *p)
 {
   pthread_condattr_t attr;
 
+  pthread_mutex_init (&p->room_lock, NULL);
   pthread_mutex_init (&p->lock, NULL);
   pthread_condattr_init (&attr);
   pthread_condattr_setclock (&attr, CLOCK_MONOTONIC);
@@ -45,6 +46,7 @@ free_producer (struct sf_producer *p)
   if (p->wake_fd >= 0)
     close (p->wake_fd);
   sf_slots_unref (p->slots);
+  pthread_mutex_destroy (&p->room_lock);
   pthread_mutex_destroy (&p->lock);
   pthread_cond_destroy (&p->cond);
   free (p->known);
@@ -173,7 +175,7 @@ sf_producer_promised_locked (struct sf_producer *p,
   uint64_t sum = 0;
 
   for (struct sf_client * c = p->clients; c != NULL; c = c->next)
-    if (c != but && c->state != SF_CLIENT_GREETING)
+    if (c != but)
       sum += c->max_held;
   return sum;
 }
@@ -188,7 +190,7 @@ ensure (struct sf_producer *p, uint64_t n, uint64_t slot_size,
 }
 
 int
-sf_producer_make_room (struct sf_producer *p, uint64_t promised,
+sf_producer_make_room_locked (struct sf_producer *p, uint64_t promised,
     uint64_t * needed)
 {
   uint64_t slot_size, each;
@@ -222,14 +224,20 @@ sf_producer_set_format (struct sf_producer *p, uint64_t slot_size,
   int r;
 
   pthread_mutex_lock (&p->lock);
-  p->slot_size = slot_size;
-  p->slots_per_record = per_record;
   /* It is of the format before, and in the way of the new slots. */
   sf_frame_unref_locked (p, p->latest);
   p->latest = NULL;
-  promised = sf_producer_promised_locked (p, NULL);
   sf_producer_unlock (p);
-  r = sf_producer_make_room (p, promised, needed);
+
+  pthread_mutex_lock (&p->room_lock);
+  pthread_mutex_lock (&p->lock);
+  p->slot_size = slot_size;
+  p->slots_per_record = per_record;
+  promised = sf_producer_promised_locked (p, NULL);
+  pthread_mutex_unlock (&p->lock);
+  r = sf_producer_make_room_locked (p, promised, needed);
+  pthread_mutex_unlock (&p->room_lock);
+
   pthread_mutex_lock (&p->lock);
   sf_producer_forget_segments_locked (p);
   sf_producer_unlock (p);

@@ -161,6 +161,9 @@ int sf_producer_event (struct sf_producer *producer, uint64_t key,
 void sf_producer_forget (struct sf_producer *producer, uint64_t from,
     uint64_t to);
 
+/* The stream is over: who joins from now on gets nothing of it. */
+void sf_producer_end_stream (struct sf_producer *producer);
+
 struct sf_producer_stats
 {
   uint64_t frames, events;

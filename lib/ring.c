@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "hooks.h"
+
 #define ALIGN_UP(n) (((n) + 63u) & ~UINT64_C (63))
 
 void
@@ -100,6 +102,7 @@ sf_ring_write (struct sf_ring_writer *writer, struct sf_record_header *record,
   if (payload_size > 0)
     memcpy (writer->data + at + sizeof (*record), payload, payload_size);
   writer->head += size;
+  SF_HOOK ("written");
   sf_publish_u64 (&writer->header->head, writer->head);
   return 0;
 }

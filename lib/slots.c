@@ -5,6 +5,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "hooks.h"
+
 struct sf_own_segment
 {
   struct sf_own_segment *next;
@@ -210,6 +212,7 @@ sf_slots_ensure (struct sf_slots *slots, uint32_t n, uint64_t size,
   if (r < 0 || n_new == 0)
     return r;
 
+  SF_HOOK ("grow");
   r = sf_segment_create (&segment, n_new, size);
   own = r == 0 ? own_segment_new (slots, segment) : NULL;
   if (r == 0 && own == NULL) {

@@ -30,13 +30,9 @@ end_at_position (GstPad * pad, GstPadProbeInfo * info, gpointer user_data)
 static void
 on_decoded_pad (GstElement * decoder, GstPad * pad, gpointer sink)
 {
-  GstCaps *caps = gst_pad_query_caps (pad, NULL);
-
-  /* Sound, and a second picture, stay where they are. */
-  if (g_str_has_prefix (gst_structure_get_name (gst_caps_get_structure (caps,
-                  0)), "video/"))
-    gst_element_link_pads (decoder, GST_PAD_NAME (pad), sink, "sink");
-  gst_caps_unref (caps);
+  /* The sink takes raw video, once: sound and further pictures stay where they
+   * are. */
+  gst_element_link_pads (decoder, GST_PAD_NAME (pad), sink, "sink");
 }
 
 /* A pipeline that decodes the file into the sink, up to options->seconds. */
@@ -89,8 +85,10 @@ write_frames (const gchar * path, const Options * options, Frames * frames)
   GstAppSinkCallbacks callbacks = {.new_sample = on_frame };
   GstElement *sink;
   GstElement *pipeline = make_decoder (path, "appsink", options, &sink);
+  GstCaps *caps = gst_caps_new_empty_simple ("video/x-raw");
 
-  g_object_set (sink, "sync", FALSE, NULL);
+  g_object_set (sink, "sync", FALSE, "caps", caps, NULL);
+  gst_caps_unref (caps);
   gst_app_sink_set_callbacks (GST_APP_SINK (sink), &callbacks, frames, NULL);
   return run_pipeline (pipeline, NULL);
 }

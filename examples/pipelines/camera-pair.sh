@@ -6,9 +6,10 @@
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 # Nothing but `sync` makes a file come like a camera's pictures.
-publish "$sockets/a" ball "${1:-}" sync=true
-publish "$sockets/b" smpte "${2:-}" sync=true
-launch -v secondbatcher name=batcher ! fakesink silent=false \
+publish "$sockets/a" ball "${1:-}" ${1:+sync=true}
+publish "$sockets/b" smpte "${2:-}" ${2:+sync=true}
+launch_showing 'second-batch,.*' \
+  secondbatcher name=batcher post-messages=true ! fakesink \
   shmframesrc socket-path="$sockets/a" ! batcher. \
   shmframesrc socket-path="$sockets/b" ! batcher.
 finish 3

@@ -28,6 +28,15 @@ launch() {
   gst-launch-1.0 -q -e "$@" &
 }
 
+# One whose messages and notifications are shown as far as they match the
+# pattern. It fails if nothing does, for then nothing has arrived.
+launch_showing() {
+  local pattern=$1
+  shift
+  echo "gst-launch-1.0 $*"
+  gst-launch-1.0 -e -m -v "$@" | grep --line-buffered -o "$pattern" &
+}
+
 # A process that publishes the file $3 on the socket $1 or, where none is given,
 # three seconds of the test picture $2; sink properties follow. A picture is
 # live unless the example says `live=false`.
@@ -39,7 +48,8 @@ publish() {
       shmframesink socket-path="$socket" "$@"
   else
     launch videotestsrc is-live="${live:-true}" pattern="$pattern" \
-      num-buffers=75 ! video/x-raw,width=1280,height=720,framerate=25/1 ! \
+      num-buffers=75 ! \
+      video/x-raw,format=I420,width=1280,height=720,framerate=25/1 ! \
       shmframesink socket-path="$socket" "$@"
   fi
 }

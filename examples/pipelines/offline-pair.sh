@@ -9,7 +9,8 @@
 live=false
 publish "$sockets/a" ball "${1:-}"
 publish "$sockets/b" smpte "${2:-}"
-launch -v secondbatcher name=batcher ! fakesink silent=false sync=false \
+launch_showing 'second-batch,.*' \
+  secondbatcher name=batcher post-messages=true ! fakesink \
   shmframesrc is-live=false socket-path="$sockets/a" ! batcher. \
   shmframesrc is-live=false socket-path="$sockets/b" ! batcher.
 finish 3

@@ -26,9 +26,16 @@ static GstStaticPadTemplate sink_template =
 GST_STATIC_PAD_TEMPLATE ("sink_%u", GST_PAD_SINK, GST_PAD_REQUEST,
     GST_STATIC_CAPS_ANY);
 
+#ifdef HAVE_GST_ANALYTICS
+#define SRC_CAPS GST_SECOND_BATCH_CAPS_NAME "; " \
+    SECOND_ANALYTICS_CAPS_NAME "(meta:GstAnalyticsBatchMeta)"
+#else
+#define SRC_CAPS GST_SECOND_BATCH_CAPS_NAME
+#endif
+
 static GstStaticPadTemplate src_template =
 GST_STATIC_PAD_TEMPLATE ("src", GST_PAD_SRC, GST_PAD_ALWAYS,
-    GST_STATIC_CAPS (GST_SECOND_BATCH_CAPS_NAME));
+    GST_STATIC_CAPS (SRC_CAPS));
 
 static void child_proxy_init (gpointer iface, gpointer data);
 
@@ -56,8 +63,8 @@ compare_pads (gconstpointer a, gconstpointer b)
   return na < nb ? -1 : na > nb;
 }
 
-/* Sink pads by number, so that sink_10 comes after sink_2. Only the source pad's
- * task calls this, so that the array stays as it is during one aggregate(). */
+/* Sink pads by number, so that sink_10 comes after sink_2. Only the source
+ * pad's task calls this, so that the array stays during one aggregate(). */
 GPtrArray *
 second_batcher_pads (GstSecondBatcher * self)
 {
@@ -154,6 +161,7 @@ static void
 reset_locked (GstSecondBatcher * self)
 {
   self->open = FALSE;
+  self->started = FALSE;
   self->anchored = FALSE;
   self->clock_offset = 0;
   self->flow = GST_FLOW_OK;
@@ -200,6 +208,7 @@ gst_second_batcher_stop (GstAggregator * agg)
 {
   GstSecondBatcher *self = GST_SECOND_BATCHER (agg);
   GPtrArray *pads = self->pads;
+  guint i;
 
   g_mutex_lock (&self->lock);
   self->running = FALSE;
@@ -207,6 +216,8 @@ gst_second_batcher_stop (GstAggregator * agg)
   g_mutex_unlock (&self->lock);
 
   /* the base class has flushed the pads by now */
+  for (i = 0; pads && i < pads->len; i++)
+    second_batcher_pad_clear_span (g_ptr_array_index (pads, i));
   self->pads = NULL;
   g_clear_pointer (&pads, g_ptr_array_unref);
   gst_clear_caps (&self->out_caps);
@@ -268,7 +279,6 @@ gst_second_batcher_class_init (GstSecondBatcherClass * klass)
 
   GST_DEBUG_CATEGORY_INIT (second_batcher_debug, "secondbatcher", 0,
       "batches of one second");
-  gst_second_batch_meta_register ();
 
   G_OBJECT_CLASS (klass)->finalize = gst_second_batcher_finalize;
   second_batcher_install_properties (G_OBJECT_CLASS (klass));
@@ -289,6 +299,7 @@ gst_second_batcher_class_init (GstSecondBatcherClass * klass)
   gst_type_mark_as_plugin_api (second_incomplete_get_type (), 0);
   gst_type_mark_as_plugin_api (second_late_get_type (), 0);
   gst_type_mark_as_plugin_api (second_fill_get_type (), 0);
+  gst_type_mark_as_plugin_api (second_output_get_type (), 0);
 }
 
 static void

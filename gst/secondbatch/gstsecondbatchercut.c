@@ -110,7 +110,8 @@ fill_share_locked (GstSecondBatcher * self, SecondShare * share,
 
   share->format = second_format_ref (to > from ? frame_at (pad, from)->format :
       pad->format);
-  if (self->frames > 0 && self->fill != SECOND_FILL_ERROR && take > self->frames) {
+  if (self->frames > 0 && take > self->frames
+      && self->fill != SECOND_FILL_ERROR) {
     share->dropped += take - self->frames;
     pad->total_dropped += take - self->frames;
     take = self->frames;
@@ -196,6 +197,7 @@ make_batch_locked (GstSecondBatcher * self, GPtrArray * pads, guint64 end,
   batch->duration = second_batcher_running_time_locked (self, end) - batch->pts;
   batch->align = self->align;
   batch->post_message = self->post_messages;
+  batch->output = self->output;
   batch->wrong_share = -1;
   batch->shares = g_array_sized_new (FALSE, FALSE, sizeof (SecondShare),
       pads->len);
@@ -218,6 +220,7 @@ second_batcher_cut_locked (GstSecondBatcher * self, GPtrArray * pads,
   SecondBatch *batch = NULL;
   guint64 end;
 
+  self->started = TRUE;
   if (self->cut == second_window_start (&self->grid, self->index))
     self->lacking = is_lacking_locked (self, pads);
 
@@ -248,6 +251,7 @@ second_batch_free (SecondBatch * batch)
     while ((event = g_queue_pop_head (&share->events)))
       gst_event_unref (event);
     g_clear_pointer (&share->list, gst_buffer_list_unref);
+    g_clear_pointer (&share->memory, gst_memory_unref);
     second_format_unref (share->format);
     gst_object_unref (share->pad);
   }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* From a cut batch to caps, buffer, message and downstream; source pad's task */
+/* From a cut batch to caps, buffer and message; source pad's task */
 #include "gstsecondbatcherpriv.h"
 #include "gstsecondbatchmeta.h"
 
@@ -62,13 +62,14 @@ set_share (GstStructure * s, guint stream, const SecondShare * share)
       G_TYPE_STRING, format->stream_id, NULL);
   set_counts (s, stream, share);
   gst_structure_set (s, field_name (name, "contiguous", stream),
-      G_TYPE_BOOLEAN, FALSE, NULL);
+      G_TYPE_BOOLEAN, share->contiguous, NULL);
   gst_structure_set (s, field_name (name, "frame-stride", stream),
-      G_TYPE_UINT64, G_GUINT64_CONSTANT (0), NULL);
+      G_TYPE_UINT64, share->contiguous ? share->stride : 0, NULL);
 }
 
+/* What the batch holds is moved into the buffer */
 static GstBuffer *
-make_buffer (const SecondBatch * batch)
+make_buffer (GstSecondBatcher * self, SecondBatch * batch)
 {
   GstBuffer *buffer = gst_buffer_new ();
   GstStructure *s = gst_custom_meta_get_structure
@@ -84,8 +85,19 @@ make_buffer (const SecondBatch * batch)
       "window-duration", G_TYPE_UINT64, batch->end - batch->start,
       "align", G_TYPE_STRING, align_nick (batch->align),
       "n-streams", G_TYPE_UINT, batch->shares->len, NULL);
-  for (i = 0; i < batch->shares->len; i++)
-    set_share (s, i, share_at (batch, i));
+#ifdef HAVE_GST_ANALYTICS
+  if (second_batcher_wants_analytics (self))
+    second_batcher_add_analytics (buffer, batch);
+#endif
+  for (i = 0; i < batch->shares->len; i++) {
+    SecondShare *share = share_at (batch, i);
+
+    set_share (s, i, share);
+    if (share->memory)
+      gst_buffer_append_memory (buffer, g_steal_pointer (&share->memory));
+    /* from here on the frames belong to downstream alone */
+    g_clear_pointer (&share->list, gst_buffer_list_unref);
+  }
   return buffer;
 }
 
@@ -118,6 +130,9 @@ make_caps (GstSecondBatcher * self, const SecondBatch * batch)
   gst_caps_set_value (caps, "streams", &streams);
   g_value_unset (&streams);
   gst_caps_set_simple (caps, "batch-duration", G_TYPE_UINT64, duration, NULL);
+#ifdef HAVE_GST_ANALYTICS
+  second_batcher_offer_analytics (caps);
+#endif
   return caps;
 }
 
@@ -259,16 +274,6 @@ push_stream_events (GstSecondBatcher * self, SecondBatch * batch)
   }
 }
 
-/* From here on the frames belong to downstream alone */
-static void
-drop_lists (SecondBatch * batch)
-{
-  guint i;
-
-  for (i = 0; i < batch->shares->len; i++)
-    g_clear_pointer (&share_at (batch, i)->list, gst_buffer_list_unref);
-}
-
 GstFlowReturn
 second_batcher_push (GstSecondBatcher * self, SecondBatch * batch)
 {
@@ -283,15 +288,16 @@ second_batcher_push (GstSecondBatcher * self, SecondBatch * batch)
   ret = negotiate (self, batch);
   if (ret != GST_FLOW_OK)
     return ret;
+  if (!second_batcher_span (self, batch))
+    return GST_FLOW_ERROR;
   select_samples (self, batch);
   push_stream_events (self, batch);
 
-  buffer = make_buffer (batch);
+  buffer = make_buffer (self, batch);
   if (batch->post_message)
     message = make_message_structure (batch);
   GST_LOG_OBJECT (self, "batch %" G_GUINT64_FORMAT " of %u streams",
       batch->index, batch->shares->len);
-  drop_lists (batch);
   ret = gst_aggregator_finish_buffer (GST_AGGREGATOR (self), buffer);
   self->pushed = TRUE;
 

@@ -275,6 +275,7 @@ gst_second_batcher_pad_finalize (GObject * object)
 
   second_batcher_pad_clear_locked (pad, trash);
   g_ptr_array_unref (trash);
+  second_batcher_pad_clear_span (pad);
   second_format_unref (pad->format);
   g_array_unref (pad->held);
   g_cond_clear (&pad->dequeued);

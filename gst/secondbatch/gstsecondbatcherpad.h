@@ -65,11 +65,16 @@ struct _GstSecondBatcherPad
   gboolean has_reference;
   gboolean warned_reference;
 
-  GstBufferPool *pool;          /* the pool that guard is for, not a reference */
+  GstBufferPool *pool;          /* what guard is for, not a reference */
   SecondPoolGuard *guard;
 
   guint late, dropped;          /* since the last batch */
   guint64 total_frames, total_late, total_dropped, total_copied;
+  guint64 total_contiguous, total_gathered;
+
+  /* The source pad's task only */
+  GstBufferPool *span_pool;     /* of rooms for a window's frames */
+  gsize span_size;
 };
 
 /* Releases what is held; the caller holds the batcher's lock. The frames are
@@ -83,6 +88,7 @@ void second_batcher_pad_hold_locked (GstSecondBatcherPad * pad,
 SecondPoolGuard *second_batcher_pad_guard_locked (GstSecondBatcherPad * pad,
     GstBuffer * buffer, guint granted);
 void second_batcher_pad_dequeued_locked (GstSecondBatcherPad * pad);
+void second_batcher_pad_clear_span (GstSecondBatcherPad * pad);
 guint second_batcher_pad_number (GstPad * pad);
 
 G_END_DECLS

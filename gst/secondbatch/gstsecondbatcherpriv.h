@@ -52,10 +52,17 @@ typedef enum
   SECOND_FILL_ERROR
 } SecondFill;
 
+typedef enum
+{
+  SECOND_OUTPUT_META,
+  SECOND_OUTPUT_MEMORY
+} SecondOutput;
+
 GType second_align_get_type (void);
 GType second_incomplete_get_type (void);
 GType second_late_get_type (void);
 GType second_fill_get_type (void);
+GType second_output_get_type (void);
 
 struct _GstSecondBatcher
 {
@@ -73,12 +80,14 @@ struct _GstSecondBatcher
   GstClockTime boundary_tolerance;
   guint frames;
   SecondFill fill;
+  SecondOutput output;
   gboolean post_messages;
   GstClockTime latency;
 
   /* State, under lock */
   gboolean running;             /* between start() and stop() */
   gboolean open;                /* window `index` is open */
+  gboolean started;             /* a batch was cut: windows only go forward */
   guint64 index;
   guint64 cut;                  /* start of what is left of the window */
   gboolean lacking;             /* some stream has no frame in the window */
@@ -106,6 +115,12 @@ typedef struct
   SecondFormat *format;         /* NULL: nothing known of the stream yet */
   GQueue events;
   guint frames, expected, late, dropped;
+
+  /* Set by second_batcher_span() */
+  gboolean contiguous;
+  guint64 stride;               /* valid if contiguous */
+  GstMemory *memory;            /* all frames; NULL unless output=memory */
+  guint gathered;               /* frames copied for that */
 } SecondShare;
 
 typedef struct _SecondBatch
@@ -117,6 +132,7 @@ typedef struct _SecondBatch
   GArray *shares;               /* of SecondShare, in pad order */
   gint wrong_share;             /* fill=error does not accept this one, or -1 */
   gboolean post_message;
+  SecondOutput output;
 } SecondBatch;
 
 /* gstsecondbatcher.c */
@@ -146,6 +162,8 @@ GstFlowReturn second_batcher_pad_chain (GstPad * pad, GstObject * parent,
     GstBuffer * buffer);
 GstFlowReturn second_batcher_take_queued (GstSecondBatcher * self,
     GPtrArray * pads);
+void second_batcher_open (GstSecondBatcher * self, guint64 pos, gint64 time);
+gboolean second_batcher_is_open (GstSecondBatcher * self);
 void second_batcher_drain (GstSecondBatcher * self, GPtrArray * pads);
 gboolean second_batcher_first_position (GstSecondBatcher * self,
     GPtrArray * pads, guint64 * pos, gint64 * first_time);
@@ -157,6 +175,19 @@ GstFlowReturn second_batcher_aggregate (GstAggregator * agg, gboolean timeout);
 SecondBatch *second_batcher_cut_locked (GstSecondBatcher * self,
     GPtrArray * pads, GPtrArray * trash);
 void second_batch_free (SecondBatch * batch);
+
+/* gstsecondbatcherspan.c */
+gboolean second_batcher_span (GstSecondBatcher * self, SecondBatch * batch);
+
+#ifdef HAVE_GST_ANALYTICS
+#define SECOND_ANALYTICS_CAPS_NAME "multistream/x-analytics-batch"
+
+/* gstsecondbatcheranalytics.c */
+void second_batcher_offer_analytics (GstCaps * caps);
+gboolean second_batcher_wants_analytics (GstSecondBatcher * self);
+void second_batcher_add_analytics (GstBuffer * buffer,
+    const SecondBatch * batch);
+#endif
 
 /* gstsecondbatcheroutput.c */
 GstFlowReturn second_batcher_push (GstSecondBatcher * self,

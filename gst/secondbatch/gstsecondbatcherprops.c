@@ -8,6 +8,7 @@
 #define DEFAULT_LATE SECOND_LATE_DROP
 #define DEFAULT_BOUNDARY_TOLERANCE GST_CLOCK_TIME_NONE
 #define DEFAULT_FILL SECOND_FILL_REPEAT_LAST
+#define DEFAULT_OUTPUT SECOND_OUTPUT_META
 
 /* A day: no window that anybody could hold in memory is longer */
 #define MAX_BATCH_DURATION (24 * 3600 * GST_SECOND)
@@ -24,6 +25,7 @@ enum
   PROP_HOP,
   PROP_FRAMES,
   PROP_FILL,
+  PROP_OUTPUT,
   PROP_POST_MESSAGES,
   PROP_STATS,
   PROP_LATENCY
@@ -70,6 +72,12 @@ DEFINE_ENUM (second_fill_get_type, "GstSecondBatcherFill",
         "drop-excess"},
     {SECOND_FILL_ERROR, "Stop with an error", "error"})
 
+DEFINE_ENUM (second_output_get_type, "GstSecondBatcherOutput",
+    {SECOND_OUTPUT_META, "The batch has no memory, only its meta", "meta"},
+    {SECOND_OUTPUT_MEMORY,
+          "The batch has one memory per stream with all of its frames, copied "
+          "only where they do not lie one stride apart", "memory"})
+
 static void
 pad_stats_locked (GstSecondBatcher * self, GstStructure * s)
 {
@@ -86,7 +94,8 @@ pad_stats_locked (GstSecondBatcher * self, GstStructure * s)
     } counts[] = {
       {"frames", pad->total_frames}, {"late", pad->total_late},
       {"dropped", pad->total_dropped}, {"copied", pad->total_copied},
-      {"held", pad->held->len}
+      {"held", pad->held->len}, {"contiguous", pad->total_contiguous},
+      {"gathered", pad->total_gathered}
     };
     guint i;
 
@@ -155,6 +164,9 @@ set_property_locked (GstSecondBatcher * self, guint id, const GValue * value)
     case PROP_FILL:
       self->fill = (SecondFill) g_value_get_enum (value);
       break;
+    case PROP_OUTPUT:
+      self->output = (SecondOutput) g_value_get_enum (value);
+      break;
     case PROP_POST_MESSAGES:
       self->post_messages = g_value_get_boolean (value);
       break;
@@ -212,6 +224,9 @@ get_property_locked (GstSecondBatcher * self, guint id, GValue * value)
       break;
     case PROP_FILL:
       g_value_set_enum (value, (gint) self->fill);
+      break;
+    case PROP_OUTPUT:
+      g_value_set_enum (value, (gint) self->output);
       break;
     case PROP_POST_MESSAGES:
       g_value_set_boolean (value, self->post_messages);
@@ -304,6 +319,10 @@ second_batcher_install_properties (GObjectClass * klass)
 
   install_window_properties (klass);
   install_policy_properties (klass);
+  g_object_class_install_property (klass, PROP_OUTPUT,
+      g_param_spec_enum ("output", "Output",
+          "What a batch is made of (default meta)", second_output_get_type (),
+          DEFAULT_OUTPUT, PLAYING_FLAGS));
   g_object_class_install_property (klass, PROP_POST_MESSAGES,
       g_param_spec_boolean ("post-messages", "Post messages",
           "Post an element message `second-batch` with the counts of each "
@@ -311,7 +330,8 @@ second_batcher_install_properties (GObjectClass * klass)
   g_object_class_install_property (klass, PROP_STATS,
       g_param_spec_boxed ("stats", "Statistics",
           "Counts since the last start: batches, windows dropped and skipped, "
-          "and per pad frames, late, dropped, copied and held",
+          "and per pad frames, late, dropped, copied, held, windows that were "
+          "contiguous, and frames gathered by output=memory",
           GST_TYPE_STRUCTURE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
 }
 
@@ -324,4 +344,5 @@ second_batcher_init_properties (GstSecondBatcher * self)
   self->incomplete = DEFAULT_INCOMPLETE;
   self->late = DEFAULT_LATE;
   self->fill = DEFAULT_FILL;
+  self->output = DEFAULT_OUTPUT;
 }

@@ -195,11 +195,11 @@ set_base_latency (GstSecondBatcher * self, GstClockTime latency)
   g_value_unset (&value);
 }
 
-/* A batch leaves when its window is over, one window after its first frame. That
- * latency is given to the base class as `latency`, not as a subclass's own:
+/* A batch leaves when its window is over, one window after its first frame.
+ * That latency is given to the base class as `latency`, not as a subclass's own:
  * before 1.26.5 it sizes the pads' queues without the latter, so that with one
- * silent live pad the others would lose frames. Where nothing is live, queues of
- * a whole window would only cost memory. */
+ * silent live pad the others would lose frames. Where nothing is live, queues
+ * of a whole window would only cost memory. */
 void
 second_batcher_apply_latency (GstSecondBatcher * self)
 {

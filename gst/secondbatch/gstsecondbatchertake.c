@@ -78,10 +78,32 @@ hold_locked (GstSecondBatcher * self, GstSecondBatcherPad * pad,
   return SECOND_TAKE_DONE;
 }
 
-/* Does not take the caller's reference */
+/* The grid starts at the first frame, rounded down to a window */
+static void
+open_locked (GstSecondBatcher * self, guint64 pos)
+{
+  self->open = TRUE;
+  self->index = second_window_last (&self->grid, pos);
+  self->cut = second_window_start (&self->grid, self->index);
+}
+
+/* Opening early matters with a silent live pad: the base class measures its
+ * queues from the segment's start, so that they would take two frames if the
+ * first one is far from it. An earlier frame of another stream still moves the
+ * start, as long as no batch has been cut. */
+static void
+open_early_locked (GstSecondBatcher * self, guint64 pos, gboolean may_open)
+{
+  if (!self->open && may_open && self->align != SECOND_ALIGN_FIRST_FRAME)
+    open_locked (self, pos);
+  else if (self->open && !self->started && pos < self->cut)
+    open_locked (self, pos);
+}
+
+/* Does not take the caller's reference. may_open: the clock was read before */
 static SecondTake
 take_locked (GstSecondBatcher * self, GstSecondBatcherPad * pad,
-    GstBuffer * buffer)
+    GstBuffer * buffer, gboolean may_open)
 {
   guint64 pos;
   gint64 time;
@@ -94,6 +116,7 @@ take_locked (GstSecondBatcher * self, GstSecondBatcherPad * pad,
     return take_gap_locked (self, pos, buffer);
   if (second_batcher_is_clipped (pad->format, buffer))
     return SECOND_TAKE_DONE;
+  open_early_locked (self, pos, may_open);
   if (!self->open || pos >= second_window_end (&self->grid, self->index))
     return SECOND_TAKE_PAST;
 
@@ -120,8 +143,8 @@ copy_of (GstBuffer * buffer)
   return copy;
 }
 
-/* A streaming thread that is faster than the source pad's task would always find
- * the frame before in the queue and put its own behind it, at the price of a
+/* A streaming thread that is faster than the source pad's task would always
+ * find the frame before in the queue and put its own behind it, at the price of a
  * change of threads for each. So it gives the task a moment to take that frame;
  * not more, since flushing and stopping reach it only inside the base class. */
 static void
@@ -154,7 +177,7 @@ second_batcher_pad_chain (GstPad * gstpad, GstObject * parent,
     let_queue_drain_locked (self, pad);
     take = SECOND_TAKE_PAST;
     if (pad->queued == 0 && self->flow == GST_FLOW_OK)
-      take = take_locked (self, pad, buffer);
+      take = take_locked (self, pad, buffer, FALSE);
     if (take == SECOND_TAKE_PAST || take == SECOND_TAKE_NO_TIME)
       pad->queued++;
     g_mutex_unlock (&self->lock);
@@ -194,8 +217,8 @@ warn_about_reference (GstSecondBatcher * self, GstSecondBatcherPad * pad)
             GST_PAD_NAME (pad)), (NULL));
 }
 
-/* Moves what belongs to the open window from the base class's queue. Returns why
- * it stopped: DONE if the queue is empty. */
+/* Moves what belongs to the open window from the base class's queue. Returns
+ * why it stopped: DONE if the queue is empty. */
 static SecondTake
 take_from_pad (GstSecondBatcher * self, GstSecondBatcherPad * pad)
 {
@@ -210,7 +233,7 @@ take_from_pad (GstSecondBatcher * self, GstSecondBatcherPad * pad)
       if (take == SECOND_TAKE_COPY)
         buffer = copy_of (buffer);
       g_mutex_lock (&self->lock);
-      take = take_locked (self, pad, buffer);
+      take = take_locked (self, pad, buffer, TRUE);
       g_mutex_unlock (&self->lock);
     } while (take == SECOND_TAKE_COPY);
     gst_buffer_unref (buffer);
@@ -297,4 +320,18 @@ second_batcher_first_position (GstSecondBatcher * self, GPtrArray * pads,
     gst_buffer_unref (buffer);
   }
   return any;
+}
+
+/* Opens the first window at the earliest of the frames at the queues' heads */
+void
+second_batcher_open (GstSecondBatcher * self, guint64 pos, gint64 time)
+{
+  g_mutex_lock (&self->lock);
+  if (self->align == SECOND_ALIGN_FIRST_FRAME && !self->anchored) {
+    self->clock_offset = -time;
+    self->anchored = TRUE;
+    pos = 0;
+  }
+  open_locked (self, pos);
+  g_mutex_unlock (&self->lock);
 }

@@ -49,7 +49,7 @@ measure_utc_offset (GstClock * clock)
 }
 
 /* Base time and UTC offset of a pipeline may change: at each pause, and with
- * each adjustment of the system's clock. Frames keep the time they were given. */
+ * each adjustment of the system's clock. Frames keep the time they got. */
 void
 second_batcher_update_clock (GstSecondBatcher * self)
 {
@@ -214,11 +214,11 @@ second_batcher_get_next_time (GstAggregator * agg)
   gint64 time;
   gboolean open;
 
+  if (!second_batcher_is_open (self))
+    second_batcher_update_clock (self);
   second_batcher_drain (self, pads);
 
-  g_mutex_lock (&self->lock);
-  open = self->open;
-  g_mutex_unlock (&self->lock);
+  open = second_batcher_is_open (self);
   if (!open && !second_batcher_first_position (self, pads, &pos,
           &time))
     return GST_CLOCK_TIME_NONE;

@@ -46,20 +46,27 @@ all_pads_past (GstSecondBatcher * self, GPtrArray * pads)
   return past;
 }
 
+/* The earliest frame that is held. FALSE if there is none. */
 static gboolean
-any_pad_holds (GstSecondBatcher * self, GPtrArray * pads)
+first_held_position (GstSecondBatcher * self, GPtrArray * pads, guint64 * pos)
 {
-  gboolean holds = FALSE;
+  gboolean any = FALSE;
   guint i;
 
   g_mutex_lock (&self->lock);
   for (i = 0; i < pads->len; i++) {
     GstSecondBatcherPad *pad = g_ptr_array_index (pads, i);
+    guint64 p;
 
-    holds = holds || pad->held->len > 0;
+    if (pad->held->len == 0)
+      continue;
+    p = g_array_index (pad->held, SecondFrame, 0).pos;
+    if (!any || p < *pos)
+      *pos = p;
+    any = TRUE;
   }
   g_mutex_unlock (&self->lock);
-  return holds;
+  return any;
 }
 
 /* Before the first frame of all, gaps mean nothing; but left in the queues they
@@ -81,7 +88,19 @@ drop_gaps (GstSecondBatcher * self, GPtrArray * pads)
   }
 }
 
-/* The grid starts at the first frame, rounded down to a window */
+gboolean
+second_batcher_is_open (GstSecondBatcher * self)
+{
+  gboolean open;
+
+  g_mutex_lock (&self->lock);
+  open = self->open;
+  g_mutex_unlock (&self->lock);
+  return open;
+}
+
+/* With align=first-frame the zero of the grid is the earliest of all frames,
+ * for which each stream must have shown one. Otherwise taking a frame opens. */
 static GstFlowReturn
 open_window (GstSecondBatcher * self, GPtrArray * pads, gboolean timeout)
 {
@@ -93,7 +112,7 @@ open_window (GstSecondBatcher * self, GPtrArray * pads, gboolean timeout)
 
   /* throws away what is outside its segment and would hide a first frame */
   ret = second_batcher_take_queued (self, pads);
-  if (ret != GST_FLOW_OK)
+  if (ret != GST_FLOW_OK || second_batcher_is_open (self))
     return ret;
   if (all_pads_eos (pads))
     return GST_FLOW_EOS;
@@ -103,33 +122,25 @@ open_window (GstSecondBatcher * self, GPtrArray * pads, gboolean timeout)
     drop_gaps (self, pads);
     return GST_AGGREGATOR_FLOW_NEED_DATA;
   }
-
-  g_mutex_lock (&self->lock);
-  if (self->align == SECOND_ALIGN_FIRST_FRAME && !self->anchored) {
-    self->clock_offset = -time;
-    self->anchored = TRUE;
-    pos = 0;
-  }
-  self->index = second_window_last (&self->grid, pos);
-  self->cut = second_window_start (&self->grid, self->index);
-  self->open = TRUE;
-  g_mutex_unlock (&self->lock);
-
+  second_batcher_open (self, pos, time);
   return GST_FLOW_OK;
 }
 
-/* All streams are past the window and none has a frame in it. Goes on where the
+/* All streams are past the window. If none has a frame in it, goes on where the
  * next frame is, unless the hole is to be filled with empty batches.
  * Returns whether it jumped. */
 static gboolean
 jump_hole (GstSecondBatcher * self, GPtrArray * pads)
 {
   GstClockTime pts, end;
-  guint64 pos, target;
+  guint64 pos = G_MAXUINT64, held = G_MAXUINT64, target;
   gint64 time;
   gboolean jump;
 
-  if (!second_batcher_first_position (self, pads, &pos, &time))
+  second_batcher_first_position (self, pads, &pos, &time);
+  first_held_position (self, pads, &held);
+  pos = MIN (pos, held);
+  if (pos == G_MAXUINT64)
     return FALSE;
 
   g_mutex_lock (&self->lock);
@@ -175,14 +186,14 @@ static GstFlowReturn
 aggregate_once (GstSecondBatcher * self, GPtrArray * pads, gboolean timeout)
 {
   GstFlowReturn ret = GST_FLOW_OK;
-  gboolean open, wait, past;
+  gboolean wait, past;
+  guint64 held;
 
   g_mutex_lock (&self->lock);
-  open = self->open;
   wait = self->incomplete == SECOND_INCOMPLETE_WAIT;
   g_mutex_unlock (&self->lock);
 
-  if (!open)
+  if (!second_batcher_is_open (self))
     ret = open_window (self, pads, timeout);
   if (ret == GST_FLOW_OK)
     ret = second_batcher_take_queued (self, pads);
@@ -193,12 +204,10 @@ aggregate_once (GstSecondBatcher * self, GPtrArray * pads, gboolean timeout)
   if (!past && (!timeout || wait))
     return GST_AGGREGATOR_FLOW_NEED_DATA;
 
-  if (past && !any_pad_holds (self, pads)) {
-    if (all_pads_eos (pads))
-      return GST_FLOW_EOS;
-    if (jump_hole (self, pads))
-      return GST_FLOW_OK;
-  }
+  if (past && all_pads_eos (pads) && !first_held_position (self, pads, &held))
+    return GST_FLOW_EOS;
+  if (past && jump_hole (self, pads))
+    return GST_FLOW_OK;
   return cut_and_push (self, pads);
 }
 

@@ -299,7 +299,6 @@ gst_second_splitter_class_init (GstSecondSplitterClass * klass)
 
   GST_DEBUG_CATEGORY_INIT (second_splitter_debug, "secondsplitter", 0,
       "batches of one second back into streams");
-  gst_second_batch_meta_register ();
 
   G_OBJECT_CLASS (klass)->finalize = gst_second_splitter_finalize;
   element_class->change_state = gst_second_splitter_change_state;

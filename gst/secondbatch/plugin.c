@@ -2,11 +2,16 @@
 #include "config.h"
 
 #include "gstsecondbatcher.h"
+#include "gstsecondbatchmeta.h"
 #include "gstsecondsplitter.h"
 
 static gboolean
 plugin_init (GstPlugin * plugin)
 {
+  /* here, not in a class_init: that would take the registry's lock inside
+   * GObject's, the other way round than GStreamer does */
+  gst_second_batch_meta_register ();
+
   return GST_ELEMENT_REGISTER (secondbatcher, plugin)
       && GST_ELEMENT_REGISTER (secondsplitter, plugin);
 }

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "gstsecondbatchview.h"
+
 typedef struct
 {
   GstMemory mem;
@@ -22,6 +24,7 @@ struct _GstShmFrameAllocator
    * by GStreamer code under it; the producer's own locks come after it. */
   GRWLock lock;
   struct sf_producer *producer;
+  gint off;                     /* atomic */
 };
 
 G_DEFINE_TYPE (GstShmFrameAllocator, gst_shm_frame_allocator,
@@ -147,8 +150,10 @@ mem_share (GstMemory * memory, gssize offset, gssize size)
   return GST_MEMORY_CAST (sub);
 }
 
-/* To ordinary memory: a copy that somebody downstream makes in order to write
- * must not eat slots. */
+/* Received memory is copied to ordinary memory: a copy that somebody downstream
+ * makes in order to write must not eat slots. Memory of our own slots goes to
+ * another one, if there is: video decoders keep what they give out mapped for
+ * writing, so that GStreamer copies it on the way, and the sink need not. */
 static GstMemory *
 mem_copy (GstMemory * memory, gssize offset, gssize size)
 {
@@ -158,7 +163,7 @@ mem_copy (GstMemory * memory, gssize offset, gssize size)
 
   if (size == -1)
     size = (gssize) memory->size > offset ? memory->size - offset : 0;
-  copy = gst_allocator_alloc (NULL, size, NULL);
+  copy = gst_allocator_alloc (memory->allocator, size, NULL);
   if (copy == NULL || !gst_memory_map (copy, &map, GST_MAP_WRITE))
     return copy;
   memcpy (map.data, self->data + memory->offset + offset, size);
@@ -176,6 +181,19 @@ mem_is_span (GstMemory * a, GstMemory * b, gsize * offset)
   if (offset != NULL && a->parent != NULL)
     *offset = a->offset - a->parent->offset;
   return first->data + a->offset + a->size == second->data + b->offset;
+}
+
+/* Slots lie in cyclic order, and where they were received the ring is mapped
+ * twice: that is how a batcher finds a whole window in one piece. */
+static const guint8 *
+locate_in_ring (GstMemory * memory, GstSecondBatchRing * ring)
+{
+  GstShmFrameMemory *self = (GstShmFrameMemory *) memory;
+
+  ring->base = self->segment->slots;
+  ring->size = self->segment->n_slots * self->segment->pitch;
+  ring->twice = !self->segment->writable;
+  return self->data + memory->offset;
 }
 
 static void
@@ -235,6 +253,12 @@ alloc_alloc (GstAllocator * allocator, gsize size,
   return GST_MEMORY_CAST (memory);
 }
 
+void
+gst_shm_frame_allocator_set_off (GstShmFrameAllocator * self, gboolean off)
+{
+  g_atomic_int_set (&self->off, off);
+}
+
 gint
 gst_shm_frame_allocator_poll (GstShmFrameAllocator * self, gsize size,
     gboolean wait)
@@ -246,7 +270,8 @@ gst_shm_frame_allocator_poll (GstShmFrameAllocator * self, gsize size,
   if (self->producer != NULL) {
     guint64 token = sf_producer_token (self->producer);
 
-    r = sf_producer_poll_slot (self->producer, size,
+    r = g_atomic_int_get (&self->off) ? -ESHUTDOWN
+        : sf_producer_poll_slot (self->producer, size,
         GST_SHM_FRAME_KEEP_SLOTS);
     if (r == -EAGAIN && wait)
       waited = sf_producer_wait (self->producer, token);
@@ -320,4 +345,7 @@ gst_shm_frame_allocator_init (GstShmFrameAllocator * self)
   allocator->mem_share = mem_share;
   allocator->mem_copy = mem_copy;
   allocator->mem_is_span = mem_is_span;
+  g_object_set_qdata (G_OBJECT (self),
+      g_quark_from_static_string (GST_SECOND_BATCH_RING_QDATA),
+      (gpointer) locate_in_ring);
 }

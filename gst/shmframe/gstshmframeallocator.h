@@ -27,6 +27,11 @@ GstShmFrameAllocator *gst_shm_frame_allocator_new (struct sf_producer *producer)
 /* The producer is about to be closed: ordinary memory from now on. */
 void gst_shm_frame_allocator_detach (GstShmFrameAllocator * self);
 
+/* While `off`, nobody waits in gst_shm_frame_allocator_poll(): the sink takes
+ * nothing, and its clients may keep what they have for as long as they like. */
+void gst_shm_frame_allocator_set_off (GstShmFrameAllocator * self,
+    gboolean off);
+
 /* Would a slot of `size` bytes be had now? 0, -EAGAIN, -EMSGSIZE, or -ESHUTDOWN.
  * With -EAGAIN, `wait` TRUE waits a while for one, or until interrupted. */
 gint gst_shm_frame_allocator_poll (GstShmFrameAllocator * self, gsize size,

@@ -3,16 +3,12 @@
  * buffers. */
 #include "gstshmframewire.h"
 
-#include "gstsecondbatchmeta.h"
+#include "gstsecondbatchview.h"
 
+/* A field is a list of frames, whose memory is not copied, or any value. */
 enum
 {
-  FIELD_UINT = 1,
-  FIELD_UINT64,
-  FIELD_BOOLEAN,
-  FIELD_STRING,
-  FIELD_CAPS,
-  FIELD_SEGMENT,
+  FIELD_VALUE = 1,
   FIELD_FRAMES,
 };
 
@@ -22,18 +18,10 @@ typedef struct
 {
   GstByteWriter *w;
   GArray *parts;
+  GstShmFrameLosses *losses;
   guint32 n_fields;
   gboolean ok;
 } Writer;
-
-static void
-put_caps (GstByteWriter * w, const GstCaps * caps)
-{
-  gchar *string = caps != NULL ? gst_caps_to_string (caps) : NULL;
-
-  gst_shm_frame_wire_put_string (w, string);
-  g_free (string);
-}
 
 static gboolean
 put_frames (Writer * self, GstBufferList * list)
@@ -43,17 +31,9 @@ put_frames (Writer * self, GstBufferList * list)
   gst_byte_writer_put_uint32_le (self->w, n);
   for (guint i = 0; i < n; i++)
     if (!gst_shm_frame_wire_put_buffer (self->w, self->parts,
-            gst_buffer_list_get (list, i)))
+            gst_buffer_list_get (list, i), self->losses))
       return FALSE;
   return TRUE;
-}
-
-static void
-put_head (Writer * self, const gchar * name, guint8 type)
-{
-  gst_shm_frame_wire_put_string (self->w, name);
-  gst_byte_writer_put_uint8 (self->w, type);
-  self->n_fields++;
 }
 
 static gboolean
@@ -61,45 +41,54 @@ put_field (GQuark id, const GValue * value, gpointer user)
 {
   Writer *self = user;
   GstByteWriter *w = self->w;
-  const gchar *name = g_quark_to_string (id);
+  guint before = gst_byte_writer_get_pos (w);
+  gboolean frames = G_VALUE_HOLDS (value, GST_TYPE_BUFFER_LIST);
 
-  if (G_VALUE_HOLDS_UINT (value)) {
-    put_head (self, name, FIELD_UINT);
-    gst_byte_writer_put_uint32_le (w, g_value_get_uint (value));
-  } else if (G_VALUE_HOLDS_UINT64 (value)) {
-    put_head (self, name, FIELD_UINT64);
-    gst_byte_writer_put_uint64_le (w, g_value_get_uint64 (value));
-  } else if (G_VALUE_HOLDS_BOOLEAN (value)) {
-    put_head (self, name, FIELD_BOOLEAN);
-    gst_byte_writer_put_uint8 (w, g_value_get_boolean (value));
-  } else if (G_VALUE_HOLDS_STRING (value)) {
-    put_head (self, name, FIELD_STRING);
-    gst_shm_frame_wire_put_string (w, g_value_get_string (value));
-  } else if (GST_VALUE_HOLDS_CAPS (value)) {
-    put_head (self, name, FIELD_CAPS);
-    put_caps (w, gst_value_get_caps (value));
-  } else if (G_VALUE_HOLDS (value, GST_TYPE_SEGMENT)) {
-    put_head (self, name, FIELD_SEGMENT);
-    gst_shm_frame_wire_put_segment (w, g_value_get_boxed (value));
-  } else if (G_VALUE_HOLDS (value, GST_TYPE_BUFFER_LIST)) {
-    put_head (self, name, FIELD_FRAMES);
+  /* No caps, no stream: as well as if there were no such field. */
+  if (G_VALUE_HOLDS_BOXED (value) && !frames
+      && g_value_get_boxed (value) == NULL)
+    return TRUE;
+  gst_shm_frame_wire_put_string (w, g_quark_to_string (id));
+  gst_byte_writer_put_uint8 (w, frames ? FIELD_FRAMES : FIELD_VALUE);
+  self->n_fields++;
+  if (frames) {
     self->ok = put_frames (self, g_value_get_boxed (value));
-  } else {
-    GST_WARNING ("field %s of the batch does not cross: it is a %s", name,
+  } else if (!gst_shm_frame_wire_put_value (w, value, self->losses, 0)) {
+    gst_byte_writer_set_pos (w, before);
+    self->n_fields--;
+    gst_shm_frame_losses_note (self->losses, "a field of a batch of type",
         G_VALUE_TYPE_NAME (value));
   }
   return self->ok;
 }
 
+/* The memory that output=memory adds shows the frames, which cross by themselves;
+ * the batch crosses without. */
+static gboolean
+put_head_buffer (GstByteWriter * w, GArray * parts, GstBuffer * batch,
+    GstShmFrameLosses * losses)
+{
+  GstBuffer *head;
+  gboolean ok;
+
+  if (gst_buffer_n_memory (batch) == 0)
+    return gst_shm_frame_wire_put_buffer (w, parts, batch, losses);
+  head = gst_buffer_new ();
+  gst_buffer_copy_into (head, batch, GST_BUFFER_COPY_METADATA, 0, -1);
+  ok = gst_shm_frame_wire_put_buffer (w, parts, head, losses);
+  gst_buffer_unref (head);
+  return ok;
+}
+
 gboolean
 gst_shm_frame_wire_put_batch (GstByteWriter * w, GArray * parts,
-    GstBuffer * batch)
+    GstBuffer * batch, GstShmFrameLosses * losses)
 {
   const GstStructure *structure = gst_second_batch_get_structure (batch);
-  Writer self = {.w = w,.parts = parts,.ok = TRUE };
+  Writer self = {.w = w,.parts = parts,.losses = losses,.ok = TRUE };
   guint at, end;
 
-  if (structure == NULL || !gst_shm_frame_wire_put_buffer (w, parts, batch))
+  if (structure == NULL || !put_head_buffer (w, parts, batch, losses))
     return FALSE;
   at = gst_byte_writer_get_pos (w);
   gst_byte_writer_put_uint32_le (w, 0);
@@ -108,7 +97,7 @@ gst_shm_frame_wire_put_batch (GstByteWriter * w, GArray * parts,
   gst_byte_writer_set_pos (w, at);
   gst_byte_writer_put_uint32_le (w, self.n_fields);
   gst_byte_writer_set_pos (w, end);
-  return self.ok && gst_byte_writer_get_remaining (w) > 0;
+  return self.ok && gst_shm_frame_wire_is_complete (w);
 }
 
 typedef struct
@@ -143,93 +132,47 @@ get_frames (Reader * self, GValue * value)
 }
 
 static gboolean
-get_caps_value (GstByteReader * r, GValue * value)
-{
-  gchar *string;
-  GstCaps *caps = NULL;
-  gboolean ok = gst_shm_frame_wire_get_text (r, &string);
-
-  if (ok && string != NULL)
-    ok = (caps = gst_caps_from_string (string)) != NULL;
-  g_free (string);
-  if (ok) {
-    g_value_init (value, GST_TYPE_CAPS);
-    g_value_take_boxed (value, caps);
-  }
-  return ok;
-}
-
-static gboolean
-get_segment_value (GstByteReader * r, GValue * value)
-{
-  GstSegment segment;
-
-  if (!gst_shm_frame_wire_get_segment (r, &segment))
-    return FALSE;
-  g_value_init (value, GST_TYPE_SEGMENT);
-  g_value_set_boxed (value, &segment);
-  return TRUE;
-}
-
-static gboolean
-get_plain_value (GstByteReader * r, guint8 type, GValue * value)
-{
-  guint64 u64 = 0;
-  guint32 u32 = 0;
-  guint8 u8 = 0;
-  gchar *string;
-
-  if (type == FIELD_UINT && gst_byte_reader_get_uint32_le (r, &u32)) {
-    g_value_init (value, G_TYPE_UINT);
-    g_value_set_uint (value, u32);
-  } else if (type == FIELD_UINT64 && gst_byte_reader_get_uint64_le (r, &u64)) {
-    g_value_init (value, G_TYPE_UINT64);
-    g_value_set_uint64 (value, u64);
-  } else if (type == FIELD_BOOLEAN && gst_byte_reader_get_uint8 (r, &u8)) {
-    g_value_init (value, G_TYPE_BOOLEAN);
-    g_value_set_boolean (value, u8 != 0);
-  } else if (type == FIELD_STRING
-      && gst_shm_frame_wire_get_string (r, &string)) {
-    g_value_init (value, G_TYPE_STRING);
-    g_value_take_string (value, string);
-  } else {
-    return FALSE;
-  }
-  return TRUE;
-}
-
-static gboolean
-is_field_name (const gchar * name)
-{
-  if (name == NULL || !g_ascii_isalpha (name[0]))
-    return FALSE;
-  for (; *name != '\0'; name++)
-    if (!g_ascii_isalnum (*name) && *name != '-')
-      return FALSE;
-  return TRUE;
-}
-
-static gboolean
 get_field (Reader * self, GstStructure * structure)
 {
   GValue value = G_VALUE_INIT;
   gchar *name;
   guint8 type = 0;
   gboolean ok = gst_shm_frame_wire_get_string (self->r, &name)
-      && is_field_name (name) && gst_byte_reader_get_uint8 (self->r, &type);
+      && gst_shm_frame_wire_is_field_name (name)
+      && gst_byte_reader_get_uint8 (self->r, &type)
+      && (type == FIELD_VALUE || type == FIELD_FRAMES);
 
   if (ok && type == FIELD_FRAMES)
     ok = get_frames (self, &value);
-  else if (ok && type == FIELD_CAPS)
-    ok = get_caps_value (self->r, &value);
-  else if (ok && type == FIELD_SEGMENT)
-    ok = get_segment_value (self->r, &value);
   else if (ok)
-    ok = get_plain_value (self->r, type, &value);
+    ok = gst_shm_frame_wire_get_value (self->r, &value, 0);
   if (ok)
     gst_structure_take_value (structure, name, &value);
   g_free (name);
   return ok;
+}
+
+/* How the frames lie is a matter of addresses in this process. What the sender
+ * says of its own is no proof. */
+static void
+set_strides (GstBuffer * batch, GstStructure * structure)
+{
+  guint n = MIN (gst_second_batch_get_n_streams (batch), MAX_FIELDS);
+
+  for (guint k = 0; k < n; k++) {
+    GstBufferList *frames = gst_second_batch_get_buffers (batch, k);
+    const guint8 *base;
+    guint64 stride = 0;
+    gboolean contiguous = frames != NULL
+        && gst_second_batch_find_stride (frames, &base, &stride);
+    gchar name[32];
+
+    g_snprintf (name, sizeof (name), "contiguous-%u", k);
+    gst_structure_set (structure, name, G_TYPE_BOOLEAN, contiguous, NULL);
+    g_snprintf (name, sizeof (name), "frame-stride-%u", k);
+    gst_structure_set (structure, name, G_TYPE_UINT64,
+        contiguous ? stride : G_GUINT64_CONSTANT (0), NULL);
+  }
 }
 
 GstBuffer *
@@ -255,6 +198,7 @@ gst_shm_frame_wire_get_batch (GstByteReader * r, struct sf_lease * lease,
       return NULL;
     }
   }
+  set_strides (batch, gst_custom_meta_get_structure (meta));
   return batch;
 }
 

@@ -1,65 +1,27 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Events of the stream. Each is taken apart and made anew by its own functions:
+ * those that read an event abort where a field is missing. */
+#include "gstshmframestreamwire.h"
 #include "gstshmframewire.h"
 
-static void
-put_stream_start (GstByteWriter * w, GstEvent * event)
-{
-  const gchar *id;
-  GstStreamFlags flags;
-  guint group = GST_GROUP_ID_INVALID;
-
-  gst_event_parse_stream_start (event, &id);
-  gst_event_parse_stream_flags (event, &flags);
-  gst_event_parse_group_id (event, &group);
-  gst_shm_frame_wire_put_string (w, id);
-  gst_byte_writer_put_uint32_le (w, flags);
-  gst_byte_writer_put_uint32_le (w, group);
-}
-
-static GstEvent *
-get_stream_start (GstByteReader * r)
-{
-  GstEvent *event = NULL;
-  guint32 flags, group;
-  gchar *id;
-
-  if (gst_shm_frame_wire_get_string (r, &id) && id != NULL
-      && gst_byte_reader_get_uint32_le (r, &flags)
-      && gst_byte_reader_get_uint32_le (r, &group)) {
-    event = gst_event_new_stream_start (id);
-    gst_event_set_stream_flags (event, flags);
-    if (group != GST_GROUP_ID_INVALID)
-      gst_event_set_group_id (event, group);
-  }
-  g_free (id);
-  return event;
-}
-
-static void
-put_caps (GstByteWriter * w, GstEvent * event)
+static gboolean
+put_caps (GstByteWriter * w, GstEvent * event, GstShmFrameLosses * losses)
 {
   GstCaps *caps;
-  gchar *string;
 
   gst_event_parse_caps (event, &caps);
-  string = gst_caps_to_string (caps);
-  gst_shm_frame_wire_put_string (w, string);
-  g_free (string);
+  return gst_shm_frame_wire_put_caps (w, caps, losses, 0);
 }
 
 static GstEvent *
 get_caps (GstByteReader * r)
 {
+  GstCaps *caps = gst_shm_frame_wire_get_caps (r, 0);
   GstEvent *event = NULL;
-  GstCaps *caps = NULL;
-  gchar *string;
 
-  if (gst_shm_frame_wire_get_text (r, &string) && string != NULL)
-    caps = gst_caps_from_string (string);
   if (caps != NULL && gst_caps_is_fixed (caps))
     event = gst_event_new_caps (caps);
   gst_clear_caps (&caps);
-  g_free (string);
   return event;
 }
 
@@ -69,113 +31,328 @@ get_segment (GstByteReader * r)
   GstSegment segment;
 
   return gst_shm_frame_wire_get_segment (r, &segment)
-      && segment.format != GST_FORMAT_UNDEFINED
       ? gst_event_new_segment (&segment) : NULL;
 }
 
-/* Events that are their structure and nothing else. */
-static gboolean
-is_plain (GstEventType type)
+static GstEvent *
+get_tag (GstByteReader * r)
 {
-  return type == GST_EVENT_TAG || type == GST_EVENT_GAP
-      || type == GST_EVENT_CUSTOM_DOWNSTREAM
-      || type == GST_EVENT_CUSTOM_DOWNSTREAM_STICKY;
+  GstTagList *tags = gst_shm_frame_wire_get_tags (r, 0);
+
+  return tags != NULL ? gst_event_new_tag (tags) : NULL;
 }
 
 static void
-put_structure (GstByteWriter * w, GstEvent * event)
+put_toc (GstByteWriter * w, GstEvent * event, GstShmFrameLosses * losses)
 {
-  const GstStructure *structure = gst_event_get_structure (event);
-  gchar *string = structure != NULL ? gst_structure_to_string (structure)
-      : NULL;
+  gboolean updated;
+  GstToc *toc;
 
-  gst_shm_frame_wire_put_string (w, string);
-  g_free (string);
-}
-
-/* Those who parse such an event do not ask whether the fields are there. */
-static gboolean
-has_its_fields (const GstStructure * structure, GstEventType type)
-{
-  if (type == GST_EVENT_TAG)
-    return gst_structure_has_field_typed (structure, "taglist",
-        GST_TYPE_TAG_LIST);
-  if (type == GST_EVENT_GAP)
-    return gst_structure_has_field_typed (structure, "timestamp",
-        GST_TYPE_CLOCK_TIME)
-        && gst_structure_has_field_typed (structure, "duration",
-        GST_TYPE_CLOCK_TIME);
-  return TRUE;
+  gst_event_parse_toc (event, &toc, &updated);
+  gst_byte_writer_put_uint8 (w, updated);
+  gst_shm_frame_wire_put_toc (w, toc, losses, 0);
+  gst_toc_unref (toc);
 }
 
 static GstEvent *
-get_structure (GstByteReader * r, GstEventType type)
+get_toc (GstByteReader * r)
+{
+  GstEvent *event = NULL;
+  GstToc *toc = NULL;
+  guint8 updated;
+
+  if (gst_byte_reader_get_uint8 (r, &updated))
+    toc = gst_shm_frame_wire_get_toc (r, 0);
+  if (toc != NULL) {
+    event = gst_event_new_toc (toc, updated != 0);
+    gst_toc_unref (toc);
+  }
+  return event;
+}
+
+static void
+put_gap (GstByteWriter * w, GstEvent * event)
+{
+  GstClockTime timestamp, duration;
+  GstGapFlags flags = 0;
+
+  gst_event_parse_gap (event, &timestamp, &duration);
+  gst_event_parse_gap_flags (event, &flags);
+  gst_byte_writer_put_uint64_le (w, timestamp);
+  gst_byte_writer_put_uint64_le (w, duration);
+  gst_byte_writer_put_uint32_le (w, flags);
+}
+
+static GstEvent *
+get_gap (GstByteReader * r)
+{
+  guint64 timestamp, duration;
+  guint32 flags;
+  GstEvent *event;
+
+  if (!gst_byte_reader_get_uint64_le (r, &timestamp)
+      || !gst_byte_reader_get_uint64_le (r, &duration)
+      || !gst_byte_reader_get_uint32_le (r, &flags)
+      || timestamp == GST_CLOCK_TIME_NONE)
+    return NULL;
+  event = gst_event_new_gap (timestamp, duration);
+  if (flags != 0)
+    gst_event_set_gap_flags (event, flags);
+  return event;
+}
+
+static void
+put_segment_done (GstByteWriter * w, GstEvent * event)
+{
+  GstFormat format;
+  gint64 position;
+
+  gst_event_parse_segment_done (event, &format, &position);
+  gst_byte_writer_put_uint32_le (w, format);
+  gst_byte_writer_put_int64_le (w, position);
+}
+
+static GstEvent *
+get_segment_done (GstByteReader * r)
+{
+  guint32 format;
+  gint64 position;
+
+  return gst_byte_reader_get_uint32_le (r, &format)
+      && format <= GST_FORMAT_PERCENT
+      && gst_byte_reader_get_int64_le (r, &position)
+      ? gst_event_new_segment_done (format, position) : NULL;
+}
+
+static void
+put_group_done (GstByteWriter * w, GstEvent * event)
+{
+  guint group;
+
+  gst_event_parse_stream_group_done (event, &group);
+  gst_byte_writer_put_uint32_le (w, group);
+}
+
+static GstEvent *
+get_group_done (GstByteReader * r)
+{
+  guint32 group;
+
+  return gst_byte_reader_get_uint32_le (r, &group)
+      && group != GST_GROUP_ID_INVALID
+      ? gst_event_new_stream_group_done (group) : NULL;
+}
+
+static gboolean
+put_protection (GstByteWriter * w, GstEvent * event)
+{
+  const gchar *system, *origin;
+  GstBuffer *data;
+
+  gst_event_parse_protection (event, &system, &data, &origin);
+  gst_shm_frame_wire_put_string (w, system);
+  gst_shm_frame_wire_put_string (w, origin);
+  return gst_shm_frame_wire_put_buffer_value (w, data);
+}
+
+static GstEvent *
+get_protection (GstByteReader * r)
+{
+  GstEvent *event = NULL;
+  GstBuffer *data = NULL;
+  gchar *system, *origin = NULL;
+
+  if (gst_shm_frame_wire_get_string (r, &system) && system != NULL
+      && gst_shm_frame_wire_get_string (r, &origin)
+      && (data = gst_shm_frame_wire_get_buffer_value (r)) != NULL)
+    event = gst_event_new_protection (system, data, origin);
+  gst_clear_buffer (&data);
+  g_free (system);
+  g_free (origin);
+  return event;
+}
+
+static GstEvent *
+get_flush_stop (GstByteReader * r)
+{
+  guint8 reset_time;
+
+  return gst_byte_reader_get_uint8 (r, &reset_time)
+      ? gst_event_new_flush_stop (reset_time != 0) : NULL;
+}
+
+static gboolean
+is_custom (GstEventType type)
+{
+  return type == GST_EVENT_CUSTOM_DOWNSTREAM
+      || type == GST_EVENT_CUSTOM_DOWNSTREAM_STICKY
+      || type == GST_EVENT_CUSTOM_BOTH;
+}
+
+static void
+put_custom (GstByteWriter * w, GstEvent * event, GstShmFrameLosses * losses)
+{
+  const GstStructure *structure = gst_event_get_structure (event);
+
+  gst_byte_writer_put_uint8 (w, structure != NULL);
+  if (structure != NULL)
+    gst_shm_frame_wire_put_structure (w, structure, losses, 0);
+}
+
+static GstEvent *
+get_custom (GstByteReader * r, GstEventType type)
 {
   GstStructure *structure = NULL;
-  gchar *string, *end = NULL;
-  gboolean ok;
+  guint8 has;
 
-  if (!gst_shm_frame_wire_get_text (r, &string))
+  if (!gst_byte_reader_get_uint8 (r, &has)
+      || (has
+          && (structure = gst_shm_frame_wire_get_structure (r, 0)) == NULL))
     return NULL;
-  if (string != NULL)
-    structure = gst_structure_from_string (string, &end);
-  ok = structure != NULL && *end == '\0' && has_its_fields (structure, type);
-  g_free (string);
-  if (structure != NULL && !ok)
-    g_clear_pointer (&structure, gst_structure_free);
-  return structure != NULL ? gst_event_new_custom (type, structure) : NULL;
+  return gst_event_new_custom (type, structure);
+}
+
+static gboolean
+put_fields (GstByteWriter * w, GstEvent * event, GstShmFrameLosses * losses)
+{
+  const GstSegment *segment;
+  GstTagList *tags;
+  gboolean reset_time;
+
+  switch (GST_EVENT_TYPE (event)) {
+    case GST_EVENT_STREAM_START:
+      gst_shm_frame_wire_put_stream_start (w, event, losses);
+      return TRUE;
+    case GST_EVENT_CAPS:
+      return put_caps (w, event, losses);
+    case GST_EVENT_SEGMENT:
+      gst_event_parse_segment (event, &segment);
+      gst_shm_frame_wire_put_segment (w, segment);
+      return TRUE;
+    case GST_EVENT_STREAM_COLLECTION:
+      gst_shm_frame_wire_put_collection (w, event, losses);
+      return TRUE;
+    case GST_EVENT_TAG:
+      gst_event_parse_tag (event, &tags);
+      gst_shm_frame_wire_put_tags (w, tags, losses, 0);
+      return TRUE;
+    case GST_EVENT_TOC:
+      put_toc (w, event, losses);
+      return TRUE;
+    case GST_EVENT_GAP:
+      put_gap (w, event);
+      return TRUE;
+    case GST_EVENT_SEGMENT_DONE:
+      put_segment_done (w, event);
+      return TRUE;
+    case GST_EVENT_STREAM_GROUP_DONE:
+      put_group_done (w, event);
+      return TRUE;
+    case GST_EVENT_PROTECTION:
+      return put_protection (w, event);
+    case GST_EVENT_FLUSH_STOP:
+      gst_event_parse_flush_stop (event, &reset_time);
+      gst_byte_writer_put_uint8 (w, reset_time);
+      return TRUE;
+    case GST_EVENT_EOS:
+      return TRUE;
+    default:
+      if (!is_custom (GST_EVENT_TYPE (event)))
+        return FALSE;
+      put_custom (w, event, losses);
+      return TRUE;
+  }
+}
+
+static GstEvent *
+get_fields (GstByteReader * r, guint32 type)
+{
+  switch (type) {
+    case GST_EVENT_STREAM_START:
+      return gst_shm_frame_wire_get_stream_start (r);
+    case GST_EVENT_CAPS:
+      return get_caps (r);
+    case GST_EVENT_SEGMENT:
+      return get_segment (r);
+    case GST_EVENT_STREAM_COLLECTION:
+      return gst_shm_frame_wire_get_collection (r);
+    case GST_EVENT_TAG:
+      return get_tag (r);
+    case GST_EVENT_TOC:
+      return get_toc (r);
+    case GST_EVENT_GAP:
+      return get_gap (r);
+    case GST_EVENT_SEGMENT_DONE:
+      return get_segment_done (r);
+    case GST_EVENT_STREAM_GROUP_DONE:
+      return get_group_done (r);
+    case GST_EVENT_PROTECTION:
+      return get_protection (r);
+    case GST_EVENT_FLUSH_STOP:
+      return get_flush_stop (r);
+    case GST_EVENT_EOS:
+      return gst_event_new_eos ();
+    default:
+      return is_custom (type) ? get_custom (r, type) : NULL;
+  }
 }
 
 gboolean
-gst_shm_frame_wire_put_event (GstByteWriter * w, GstEvent * event)
+gst_shm_frame_wire_put_event (GstByteWriter * w, GstEvent * event,
+    guint64 capture_time, GstShmFrameLosses * losses)
 {
-  GstEventType type = GST_EVENT_TYPE (event);
-  const GstSegment *segment;
-
-  gst_byte_writer_put_uint32_le (w, type);
+  gst_byte_writer_put_uint32_le (w, GST_EVENT_TYPE (event));
+  gst_byte_writer_put_uint32_le (w, gst_event_get_seqnum (event));
   gst_byte_writer_put_int64_le (w, gst_event_get_running_time_offset (event));
-  if (type == GST_EVENT_STREAM_START) {
-    put_stream_start (w, event);
-  } else if (type == GST_EVENT_CAPS) {
-    put_caps (w, event);
-  } else if (type == GST_EVENT_SEGMENT) {
-    gst_event_parse_segment (event, &segment);
-    gst_shm_frame_wire_put_segment (w, segment);
-  } else if (is_plain (type)) {
-    put_structure (w, event);
-  } else if (type != GST_EVENT_EOS) {
-    return FALSE;
-  }
-  return gst_byte_writer_get_remaining (w) > 0;
+  gst_byte_writer_put_uint64_le (w, capture_time);
+  return put_fields (w, event, losses) && gst_shm_frame_wire_is_complete (w);
+}
+
+typedef struct
+{
+  guint32 type, seqnum;
+  gint64 offset;
+  guint64 capture_time;
+} Head;
+
+static gboolean
+get_head (GstByteReader * r, Head * head)
+{
+  return gst_byte_reader_get_uint32_le (r, &head->type)
+      && gst_byte_reader_get_uint32_le (r, &head->seqnum)
+      && gst_byte_reader_get_int64_le (r, &head->offset)
+      && gst_byte_reader_get_uint64_le (r, &head->capture_time)
+      && head->seqnum != GST_SEQNUM_INVALID;
 }
 
 GstEvent *
 gst_shm_frame_wire_get_event (const guint8 * data, gsize size)
 {
   GstByteReader r;
-  GstEvent *event = NULL;
-  guint32 type;
-  gint64 offset;
+  GstEvent *event;
+  Head head;
 
   gst_byte_reader_init (&r, data, size);
-  if (!gst_byte_reader_get_uint32_le (&r, &type)
-      || !gst_byte_reader_get_int64_le (&r, &offset))
+  if (!get_head (&r, &head))
     return NULL;
-  if (type == GST_EVENT_STREAM_START)
-    event = get_stream_start (&r);
-  else if (type == GST_EVENT_CAPS)
-    event = get_caps (&r);
-  else if (type == GST_EVENT_SEGMENT)
-    event = get_segment (&r);
-  else if (is_plain (type))
-    event = get_structure (&r, type);
-  else if (type == GST_EVENT_EOS)
-    event = gst_event_new_eos ();
+  event = get_fields (&r, head.type);
   if (event != NULL && gst_byte_reader_get_remaining (&r) != 0)
     gst_clear_event (&event);
-  if (event != NULL)
-    gst_event_set_running_time_offset (event, offset);
+  if (event != NULL) {
+    gst_event_set_seqnum (event, head.seqnum);
+    gst_event_set_running_time_offset (event, head.offset);
+  }
   return event;
+}
+
+guint64
+gst_shm_frame_wire_get_event_time (const guint8 * data, gsize size)
+{
+  GstByteReader r;
+  Head head;
+
+  gst_byte_reader_init (&r, data, size);
+  return get_head (&r, &head) ? head.capture_time : GST_CLOCK_TIME_NONE;
 }
 
 guint64

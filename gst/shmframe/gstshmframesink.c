@@ -21,35 +21,15 @@
 #include <string.h>
 
 #include "gstsecondbatchmeta.h"
+#include "gstshmframecaps.h"
 #include "gstshmframepool.h"
 
 GST_DEBUG_CATEGORY (gst_shm_frame_sink_debug);
 #define GST_CAT_DEFAULT gst_shm_frame_sink_debug
 
-enum
-{
-  PROP_0,
-  PROP_SOCKET_PATH,
-  PROP_SOCKET_MODE,
-  PROP_DELIVERY,
-  PROP_MIN_CLIENTS,
-  PROP_CLIENT_TIMEOUT,
-  PROP_MAX_CLIENTS,
-  PROP_SLOTS,
-  PROP_MAX_MEMORY,
-  PROP_NUM_CLIENTS,
-  PROP_STATS,
-};
-
-#define DEFAULT_SOCKET_MODE 0600
-#define DEFAULT_MIN_CLIENTS 1
-#define DEFAULT_CLIENT_TIMEOUT (5 * GST_SECOND)
-#define DEFAULT_MAX_CLIENTS 64
-#define DEFAULT_MAX_MEMORY (G_GUINT64_CONSTANT (1) << 30)
-
 static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE ("sink",
     GST_PAD_SINK, GST_PAD_ALWAYS,
-    GST_STATIC_CAPS ("video/x-raw; " GST_SECOND_BATCH_CAPS_NAME));
+    GST_STATIC_CAPS (GST_SHM_FRAME_CAPS "; " GST_SECOND_BATCH_CAPS_NAME));
 
 #define gst_shm_frame_sink_parent_class parent_class
 G_DEFINE_TYPE_WITH_CODE (GstShmFrameSink, gst_shm_frame_sink,
@@ -58,93 +38,6 @@ G_DEFINE_TYPE_WITH_CODE (GstShmFrameSink, gst_shm_frame_sink,
         "shared memory frame sink"));
 GST_ELEMENT_REGISTER_DEFINE (shmframesink, "shmframesink", GST_RANK_NONE,
     GST_TYPE_SHM_FRAME_SINK);
-
-static void
-gst_shm_frame_sink_set_property (GObject * object, guint id,
-    const GValue * value, GParamSpec * pspec)
-{
-  GstShmFrameSink *self = GST_SHM_FRAME_SINK (object);
-
-  GST_OBJECT_LOCK (self);
-  switch (id) {
-    case PROP_SOCKET_PATH:
-      g_free (self->socket_path);
-      self->socket_path = g_value_dup_string (value);
-      break;
-    case PROP_SOCKET_MODE:
-      self->socket_mode = g_value_get_uint (value);
-      break;
-    case PROP_DELIVERY:
-      self->delivery = g_value_get_enum (value);
-      break;
-    case PROP_MIN_CLIENTS:
-      self->min_clients = g_value_get_uint (value);
-      break;
-    case PROP_CLIENT_TIMEOUT:
-      self->client_timeout = g_value_get_uint64 (value);
-      break;
-    case PROP_MAX_CLIENTS:
-      self->max_clients = g_value_get_uint (value);
-      break;
-    case PROP_SLOTS:
-      self->slots = g_value_get_uint (value);
-      break;
-    case PROP_MAX_MEMORY:
-      self->max_memory = g_value_get_uint64 (value);
-      break;
-    default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
-      break;
-  }
-  GST_OBJECT_UNLOCK (self);
-}
-
-static void
-gst_shm_frame_sink_get_property (GObject * object, guint id, GValue * value,
-    GParamSpec * pspec)
-{
-  GstShmFrameSink *self = GST_SHM_FRAME_SINK (object);
-
-  if (id == PROP_NUM_CLIENTS) {
-    g_value_set_uint (value, gst_shm_frame_sink_get_num_clients (self));
-    return;
-  }
-  if (id == PROP_STATS) {
-    g_value_take_boxed (value, gst_shm_frame_sink_get_stats (self));
-    return;
-  }
-  GST_OBJECT_LOCK (self);
-  switch (id) {
-    case PROP_SOCKET_PATH:
-      g_value_set_string (value, self->socket_path);
-      break;
-    case PROP_SOCKET_MODE:
-      g_value_set_uint (value, self->socket_mode);
-      break;
-    case PROP_DELIVERY:
-      g_value_set_enum (value, self->delivery);
-      break;
-    case PROP_MIN_CLIENTS:
-      g_value_set_uint (value, self->min_clients);
-      break;
-    case PROP_CLIENT_TIMEOUT:
-      g_value_set_uint64 (value, self->client_timeout);
-      break;
-    case PROP_MAX_CLIENTS:
-      g_value_set_uint (value, self->max_clients);
-      break;
-    case PROP_SLOTS:
-      g_value_set_uint (value, self->slots);
-      break;
-    case PROP_MAX_MEMORY:
-      g_value_set_uint64 (value, self->max_memory);
-      break;
-    default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
-      break;
-  }
-  GST_OBJECT_UNLOCK (self);
-}
 
 /* One sentence on what went wrong, and one on what to do. */
 static void
@@ -223,17 +116,50 @@ open_producer (GstShmFrameSink * self)
   GST_INFO_OBJECT (self, "serving %s, %" G_GUINT64_FORMAT
       " bytes of frames at most", path, config.max_memory);
   g_free (path);
-  self->allocator = gst_shm_frame_allocator_new (producer);
-  self->started = FALSE;
-  self->lossless = FALSE;
-  self->is_batch = FALSE;
-  self->slots_failed = FALSE;
-  gst_video_info_init (&self->info);
-  memset (&self->clock, 0, sizeof (self->clock));
   g_rw_lock_writer_lock (&self->producer_lock);
+  self->allocator = gst_shm_frame_allocator_new (producer);
   self->producer = producer;
   g_rw_lock_writer_unlock (&self->producer_lock);
   return TRUE;
+}
+
+/* Queries are let through to pads that are not active, so also while the sink
+ * stops, or has. */
+static GstShmFrameAllocator *
+ref_allocator (GstShmFrameSink * self)
+{
+  GstShmFrameAllocator *allocator = NULL;
+
+  g_rw_lock_reader_lock (&self->producer_lock);
+  if (self->allocator != NULL)
+    allocator = gst_object_ref (self->allocator);
+  g_rw_lock_reader_unlock (&self->producer_lock);
+  return allocator;
+}
+
+/* unlock() only passes by: who waits in the pool would wait on, and upstream
+ * cannot stop, or flush, while it does. */
+static void
+release_upstream (GstShmFrameSink * self, gboolean off)
+{
+  GstShmFrameAllocator *allocator = ref_allocator (self);
+
+  if (allocator == NULL)
+    return;
+  gst_shm_frame_allocator_set_off (allocator, off);
+  gst_object_unref (allocator);
+}
+
+/* For a new stream, perhaps after one that ended. */
+static void
+begin_stream (GstShmFrameSink * self)
+{
+  self->started = FALSE;
+  self->lossless = FALSE;
+  self->is_batch = FALSE;
+  self->format_failed = FALSE;
+  memset (&self->clock, 0, sizeof (self->clock));
+  release_upstream (self, FALSE);
 }
 
 static void
@@ -244,8 +170,8 @@ close_producer (GstShmFrameSink * self)
   /* Wakes those who wait in the pool, and leaves them ordinary memory. */
   sf_producer_interrupt (producer, TRUE);
   gst_shm_frame_allocator_detach (self->allocator);
-  gst_clear_object (&self->allocator);
   g_rw_lock_writer_lock (&self->producer_lock);
+  gst_clear_object (&self->allocator);
   self->producer = NULL;
   g_rw_lock_writer_unlock (&self->producer_lock);
   sf_producer_close (producer);
@@ -260,12 +186,17 @@ gst_shm_frame_sink_change_state (GstElement * element,
   GstShmFrameSink *self = GST_SHM_FRAME_SINK (element);
   GstStateChangeReturn ret;
 
-  if (transition == GST_STATE_CHANGE_READY_TO_PAUSED
-      && !open_producer (self))
+  if (transition == GST_STATE_CHANGE_NULL_TO_READY && !open_producer (self))
     return GST_STATE_CHANGE_FAILURE;
+  if (transition == GST_STATE_CHANGE_READY_TO_PAUSED)
+    begin_stream (self);
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY)
+    release_upstream (self, TRUE);
   ret = GST_ELEMENT_CLASS (parent_class)->change_state (element, transition);
-  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY
-      || (transition == GST_STATE_CHANGE_READY_TO_PAUSED
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY)
+    sf_producer_end_stream (self->producer);
+  if (transition == GST_STATE_CHANGE_READY_TO_NULL
+      || (transition == GST_STATE_CHANGE_NULL_TO_READY
           && ret == GST_STATE_CHANGE_FAILURE))
     close_producer (self);
   return ret;
@@ -315,6 +246,7 @@ static gboolean
 gst_shm_frame_sink_set_caps (GstBaseSink * sink, GstCaps * caps)
 {
   GstShmFrameSink *self = GST_SHM_FRAME_SINK (sink);
+  gsize size;
 
   self->is_batch = gst_structure_has_name (gst_caps_get_structure (caps, 0),
       GST_SECOND_BATCH_CAPS_NAME);
@@ -322,50 +254,61 @@ gst_shm_frame_sink_set_caps (GstBaseSink * sink, GstCaps * caps)
   /* Batches are relayed: slots are made if one of their frames needs one. */
   if (self->is_batch)
     return TRUE;
-  if (!gst_video_info_from_caps (&self->info, caps)
-      || GST_VIDEO_INFO_SIZE (&self->info) == 0) {
-    GST_ELEMENT_ERROR (self, STREAM, FORMAT,
-        ("These caps do not describe raw video of any size; check width, "
-            "height and format."), ("caps %" GST_PTR_FORMAT, caps));
+  size = gst_shm_frame_caps_frame_size (caps);
+  if (size == 0) {
+    if (!self->format_failed)
+      GST_ELEMENT_ERROR (self, STREAM, FORMAT,
+          ("These caps do not describe raw video of any size; check width, "
+              "height and format."), ("caps %" GST_PTR_FORMAT, caps));
+    self->format_failed = TRUE;
     return FALSE;
   }
-  return gst_shm_frame_sink_make_slots (self,
-      GST_VIDEO_INFO_SIZE (&self->info), 1);
+  return gst_shm_frame_sink_make_slots (self, size, 1) == GST_FLOW_OK;
+}
+
+static gboolean
+propose_pool (GstShmFrameSink * self, GstShmFrameAllocator * allocator,
+    GstQuery * query, GstCaps * caps, guint size)
+{
+  GstBufferPool *pool = gst_shm_frame_pool_new (allocator, self->lossless);
+  GstStructure *config = gst_buffer_pool_get_config (pool);
+  gboolean ok;
+
+  gst_buffer_pool_config_set_params (config, caps, size, 0, 0);
+  gst_buffer_pool_config_set_allocator (config, GST_ALLOCATOR (allocator),
+      NULL);
+  gst_buffer_pool_config_add_option (config,
+      GST_BUFFER_POOL_OPTION_VIDEO_META);
+  ok = gst_buffer_pool_set_config (pool, config);
+  if (ok)
+    gst_query_add_allocation_pool (query, pool, size, 0, 0);
+  gst_object_unref (pool);
+  return ok;
 }
 
 static gboolean
 gst_shm_frame_sink_propose_allocation (GstBaseSink * sink, GstQuery * query)
 {
   GstShmFrameSink *self = GST_SHM_FRAME_SINK (sink);
-  GstVideoInfo info;
-  gboolean need_pool;
+  GstShmFrameAllocator *allocator;
+  gboolean need_pool, ok;
   GstCaps *caps;
+  gsize size;
 
   gst_query_parse_allocation (query, &caps, &need_pool);
-  if (caps == NULL || !gst_structure_has_name (gst_caps_get_structure (caps,
-              0), "video/x-raw") || !gst_video_info_from_caps (&info, caps))
+  size = caps != NULL ? gst_shm_frame_caps_frame_size (caps) : 0;
+  if (size == 0)
     return FALSE;
-  if (need_pool) {
-    GstBufferPool *pool = gst_shm_frame_pool_new (self->allocator,
-        self->lossless);
-    GstStructure *config = gst_buffer_pool_get_config (pool);
-
-    gst_buffer_pool_config_set_params (config, caps, info.size, 0, 0);
-    gst_buffer_pool_config_set_allocator (config,
-        GST_ALLOCATOR (self->allocator), NULL);
-    gst_buffer_pool_config_add_option (config,
-        GST_BUFFER_POOL_OPTION_VIDEO_META);
-    if (!gst_buffer_pool_set_config (pool, config)) {
-      gst_object_unref (pool);
-      return FALSE;
-    }
-    gst_query_add_allocation_pool (query, pool, info.size, 0, 0);
-    gst_object_unref (pool);
+  allocator = ref_allocator (self);
+  if (allocator == NULL)
+    return FALSE;
+  ok = !need_pool || propose_pool (self, allocator, query, caps, size);
+  if (ok) {
+    gst_query_add_allocation_param (query, GST_ALLOCATOR (allocator), NULL);
+    gst_query_add_allocation_meta (query, GST_VIDEO_META_API_TYPE, NULL);
   }
-  gst_query_add_allocation_param (query, GST_ALLOCATOR (self->allocator),
-      NULL);
-  gst_query_add_allocation_meta (query, GST_VIDEO_META_API_TYPE, NULL);
-  return TRUE;
+  gst_object_unref (allocator);
+  return ok;
 }
 
 static void
@@ -395,7 +338,11 @@ gst_shm_frame_sink_event (GstBaseSink * sink, GstEvent * event)
     case GST_EVENT_STREAM_START:
       forget_stream (self, GST_EVENT_CAPS);
       break;
+    case GST_EVENT_FLUSH_START:
+      release_upstream (self, TRUE);
+      break;
     case GST_EVENT_FLUSH_STOP:
+      release_upstream (self, FALSE);
       forget_stream (self, GST_EVENT_SEGMENT);
       break;
     case GST_EVENT_SEGMENT:
@@ -439,63 +386,10 @@ gst_shm_frame_sink_finalize (GObject * object)
   g_free (self->socket_path);
   g_free (self->body);
   g_array_unref (self->parts);
+  gst_shm_frame_losses_clear (&self->losses);
+  gst_shm_frame_upstream_clear (&self->upstream);
   g_rw_lock_clear (&self->producer_lock);
   G_OBJECT_CLASS (parent_class)->finalize (object);
-}
-
-static void
-install_properties (GObjectClass * klass)
-{
-  const GParamFlags rw = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS
-      | GST_PARAM_MUTABLE_READY;
-  const GParamFlags ro = G_PARAM_READABLE | G_PARAM_STATIC_STRINGS;
-
-  g_object_class_install_property (klass, PROP_SOCKET_PATH,
-      g_param_spec_string ("socket-path", "Socket path",
-          "Where consumers connect: a path of at most 107 bytes, or with a "
-          "leading @ a name in the abstract namespace, which serves the same "
-          "user and root only", NULL, rw));
-  g_object_class_install_property (klass, PROP_SOCKET_MODE,
-      g_param_spec_uint ("socket-mode", "Socket mode",
-          "Permission bits of the socket file; who may write to it may "
-          "connect (default 384 = octal 0600: the same user)", 0, 0777,
-          DEFAULT_SOCKET_MODE, rw));
-  g_object_class_install_property (klass, PROP_DELIVERY,
-      g_param_spec_enum ("delivery", "Delivery",
-          "Whether the producer waits for its consumers",
-          GST_TYPE_SHM_FRAME_DELIVERY, GST_SHM_FRAME_DELIVERY_AUTO, rw));
-  g_object_class_install_property (klass, PROP_MIN_CLIENTS,
-      g_param_spec_uint ("min-clients", "Minimum clients",
-          "Lossless delivery: consumers to wait for before the first frame",
-          0, 1024, DEFAULT_MIN_CLIENTS, rw));
-  g_object_class_install_property (klass, PROP_CLIENT_TIMEOUT,
-      g_param_spec_uint64 ("client-timeout", "Client timeout",
-          "Lossless delivery: a consumer that makes no progress for so many "
-          "nanoseconds is disconnected (0 = never)", 0, G_MAXINT64,
-          DEFAULT_CLIENT_TIMEOUT, rw));
-  g_object_class_install_property (klass, PROP_MAX_CLIENTS,
-      g_param_spec_uint ("max-clients", "Maximum clients",
-          "Connections served at a time; more are refused", 1, 1024,
-          DEFAULT_MAX_CLIENTS, rw));
-  g_object_class_install_property (klass, PROP_SLOTS,
-      g_param_spec_uint ("slots", "Slots",
-          "Frames that the shared memory holds (0 = as many as the consumers "
-          "need, growing within max-memory)", 0, 65536, 0, rw));
-  g_object_class_install_property (klass, PROP_MAX_MEMORY,
-      g_param_spec_uint64 ("max-memory", "Maximum memory",
-          "Hard ceiling of the shared memory for frames, in bytes", 1,
-          G_MAXINT64, DEFAULT_MAX_MEMORY, rw));
-  g_object_class_install_property (klass, PROP_NUM_CLIENTS,
-      g_param_spec_uint ("num-clients", "Number of clients",
-          "Consumers connected now", 0, G_MAXUINT, 0, ro));
-  g_object_class_install_property (klass, PROP_STATS,
-      g_param_spec_boxed ("stats", "Statistics",
-          "Counts since the start: frames, bytes, frames-copied, "
-          "bytes-copied, frames-dropped, frames-revoked, clients-seen, "
-          "clients-evicted, clients-refused, slots, slots-free, segments, "
-          "segment-bytes, growths (uint64), and clients, an array of "
-          "structures with id, pid, uid, name, lossless, held, queued, "
-          "max-held, frames, dropped", GST_TYPE_STRUCTURE, ro));
 }
 
 static void
@@ -505,10 +399,8 @@ gst_shm_frame_sink_class_init (GstShmFrameSinkClass * klass)
   GstElementClass *element_class = GST_ELEMENT_CLASS (klass);
   GstBaseSinkClass *sink_class = GST_BASE_SINK_CLASS (klass);
 
-  object_class->set_property = gst_shm_frame_sink_set_property;
-  object_class->get_property = gst_shm_frame_sink_get_property;
   object_class->finalize = gst_shm_frame_sink_finalize;
-  install_properties (object_class);
+  gst_shm_frame_sink_install_properties (object_class);
   gst_shm_frame_sink_install_signals (object_class);
 
   gst_element_class_add_static_pad_template (element_class, &sink_template);
@@ -533,14 +425,19 @@ gst_shm_frame_sink_class_init (GstShmFrameSinkClass * klass)
 static void
 gst_shm_frame_sink_init (GstShmFrameSink * self)
 {
-  self->socket_mode = DEFAULT_SOCKET_MODE;
-  self->min_clients = DEFAULT_MIN_CLIENTS;
-  self->client_timeout = DEFAULT_CLIENT_TIMEOUT;
-  self->max_clients = DEFAULT_MAX_CLIENTS;
-  self->max_memory = DEFAULT_MAX_MEMORY;
+  gst_shm_frame_sink_init_properties (self);
   g_rw_lock_init (&self->producer_lock);
   self->parts = g_array_new (FALSE, FALSE, sizeof (struct sf_part));
   self->body = g_malloc (SF_MAX_PAYLOAD);
+  gst_shm_frame_losses_init (&self->losses, GST_OBJECT (self));
+  gst_shm_frame_upstream_init (&self->upstream);
+  gst_pad_add_probe (GST_BASE_SINK_PAD (self),
+      GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, gst_shm_frame_caps_check, NULL,
+      NULL);
+  /* What is outside of the segment is the consumers' to judge. */
+  gst_base_sink_set_drop_out_of_segment (GST_BASE_SINK (self), FALSE);
   /* A live frame is handed over when it arrives, not when it is due. */
   gst_base_sink_set_sync (GST_BASE_SINK (self), FALSE);
+  /* It would keep a slot from being used. */
+  gst_base_sink_set_last_sample_enabled (GST_BASE_SINK (self), FALSE);
 }

@@ -3,11 +3,11 @@
 #define GST_SHM_FRAME_SINK_H
 
 #include <gst/base/gstbasesink.h>
-#include <gst/video/video.h>
 
 #include "gstshmframeallocator.h"
 #include "gstshmframeclock.h"
 #include "gstshmframeenums.h"
+#include "gstshmframevaluewire.h"
 
 G_BEGIN_DECLS
 
@@ -23,12 +23,26 @@ typedef struct
   guint64 copied;               /* frames copied into a slot, of these */
   guint64 bytes_copied;
   guint64 dropped_no_slot;      /* live: every slot was in use */
+  guint64 metas_dropped;        /* that no serializer knows */
 } GstShmFrameSinkCounts;
+
+/* Events from clients, on their way to upstream. The control thread queues them,
+ * and a thread of GStreamer's pool pushes them: upstream may make that wait, for
+ * locks held by a thread that waits for the control thread. */
+typedef struct
+{
+  GMutex lock;
+  GQueue events;
+  gboolean pushing;
+  gint64 window;                /* when the second began that `n` is counted in */
+  guint n;
+  GstShmFrameClock clock;       /* the control thread's */
+} GstShmFrameUpstream;
 
 /* Locks: the object lock for properties and counts, never held over a call of
  * another object; producer_lock, so that who reads the figures has a producer
  * that is not just being closed. The streaming thread needs neither to use the
- * producer: it lives from READY to PAUSED and back. */
+ * producer: it lives from NULL to READY and back. */
 struct _GstShmFrameSink
 {
   GstBaseSink parent;
@@ -49,28 +63,41 @@ struct _GstShmFrameSink
   GstShmFrameAllocator *allocator;
 
   /* Streaming thread. */
-  GstVideoInfo info;
   gboolean is_batch;
   gboolean lossless;
   gboolean started;             /* the first frame went, or was waited for */
-  gboolean slots_failed;        /* told; upstream may try again */
+  gboolean format_failed;       /* told; upstream may try again */
   GstShmFrameClock clock;
   GArray *parts;                /* of struct sf_part, kept for its memory */
   guint8 *body;                 /* SF_MAX_PAYLOAD bytes, likewise */
+  GstShmFrameLosses losses;
+
+  GstShmFrameUpstream upstream; /* its own lock */
 };
+
+/* gstshmframesinkprops.c */
+void gst_shm_frame_sink_install_properties (GObjectClass * klass);
+void gst_shm_frame_sink_init_properties (GstShmFrameSink * self);
 
 /* gstshmframesinkpublish.c */
 GstFlowReturn gst_shm_frame_sink_prepare (GstBaseSink * sink,
     GstBuffer * buffer);
 GstFlowReturn gst_shm_frame_sink_render (GstBaseSink * sink,
     GstBuffer * buffer);
-/* Publishes the event, if it is one that crosses. Not with the preroll lock. */
+/* Publishes the event, if it is one that crosses. */
 GstFlowReturn gst_shm_frame_sink_publish_event (GstShmFrameSink * self,
     GstEvent * event);
-/* Slots for frames of `size` bytes, `per_record` to a record. FALSE: an error
- * was posted. */
-gboolean gst_shm_frame_sink_make_slots (GstShmFrameSink * self, gsize size,
-    guint per_record);
+/* Slots for frames of `size` bytes, `per_record` to a record. GST_FLOW_ERROR: an
+ * error was posted. */
+GstFlowReturn gst_shm_frame_sink_make_slots (GstShmFrameSink * self,
+    gsize size, guint per_record);
+
+/* gstshmframeupstream.c */
+void gst_shm_frame_upstream_init (GstShmFrameUpstream * self);
+void gst_shm_frame_upstream_clear (GstShmFrameUpstream * self);
+/* sf_producer_callbacks.upstream */
+void gst_shm_frame_sink_on_upstream (void *user, const uint8_t * data,
+    uint32_t size);
 
 /* gstshmframesinkstats.c */
 GstStructure *gst_shm_frame_sink_get_stats (GstShmFrameSink * self);

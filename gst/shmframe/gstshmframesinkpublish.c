@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Frames, batches and events on their way to the clients. */
 #include <errno.h>
+#include <gst/video/video.h>
 
 #include "clock.h"
 #include "gstsecondbatchmeta.h"
@@ -13,13 +14,26 @@
 /* How long the slots of an earlier format may be waited for. */
 #define DRAIN_TIMEOUT (5 * GST_SECOND)
 
-gboolean
+/* Waits for clients to make room; `waited` is what sf_producer_wait() said. The
+ * base class holds the preroll lock, over frames and over serialized events. */
+static GstFlowReturn
+wait_for_room (GstShmFrameSink * self, guint64 token, gint * waited)
+{
+  *waited = sf_producer_wait (self->producer, token);
+  if (*waited != -EINTR)
+    return GST_FLOW_OK;
+  /* unlock() was called: paused until further notice, or flushing. */
+  return gst_base_sink_wait_preroll (GST_BASE_SINK (self));
+}
+
+GstFlowReturn
 gst_shm_frame_sink_make_slots (GstShmFrameSink * self, gsize size,
     guint per_record)
 {
   gint64 until = sf_now () + DRAIN_TIMEOUT;
   struct sf_slots_state state;
   guint64 needed = 0;
+  GstFlowReturn ret;
   gint r, waited;
 
   for (;;) {
@@ -31,15 +45,15 @@ gst_shm_frame_sink_make_slots (GstShmFrameSink * self, gsize size,
     if (r != -E2BIG || state.n_segments == 0
         || sf_now () > until)
       break;
-    waited = sf_producer_wait (self->producer, token);
-    if (waited == -EINTR)
-      return FALSE;
-    if (waited < 0)
+    ret = wait_for_room (self, token, &waited);
+    if (ret != GST_FLOW_OK)
+      return ret;
+    if (waited == -ENODATA)
       break;
   }
-  if (r < 0 && self->slots_failed)
-    return FALSE;
-  self->slots_failed = r < 0;
+  if (r < 0 && self->format_failed)
+    return GST_FLOW_ERROR;
+  self->format_failed = r < 0;
   if (r == -E2BIG)
     GST_ELEMENT_ERROR (self, RESOURCE, NO_SPACE_LEFT,
         ("max-memory=%" G_GUINT64_FORMAT " is too small for frames of %"
@@ -59,25 +73,7 @@ gst_shm_frame_sink_make_slots (GstShmFrameSink * self, gsize size,
     GST_INFO_OBJECT (self, "%u slots of %" G_GUINT64_FORMAT " bytes in %u "
         "segments, %" G_GUINT64_FORMAT " bytes in all", state.n_slots,
         state.slot_size, state.n_segments, state.bytes);
-  return r >= 0;
-}
-
-/* Waits for clients to make room. `locked`: the preroll lock is held. */
-static GstFlowReturn
-wait_for_room (GstShmFrameSink * self, guint64 token, gboolean locked)
-{
-  GstBaseSink *sink = GST_BASE_SINK (self);
-  GstFlowReturn ret;
-
-  if (sf_producer_wait (self->producer, token) != -EINTR)
-    return GST_FLOW_OK;
-  /* unlock() was called: paused until further notice, or flushing. */
-  if (!locked)
-    GST_BASE_SINK_PREROLL_LOCK (sink);
-  ret = gst_base_sink_wait_preroll (sink);
-  if (!locked)
-    GST_BASE_SINK_PREROLL_UNLOCK (sink);
-  return ret;
+  return r >= 0 ? GST_FLOW_OK : GST_FLOW_ERROR;
 }
 
 GstFlowReturn
@@ -104,9 +100,10 @@ gst_shm_frame_sink_prepare (GstBaseSink * sink, GstBuffer * buffer)
   return GST_FLOW_OK;
 }
 
-/* When the frame is, or was, due, in terms of the clock all processes share. */
+/* When what has this PTS is, or was, due, in terms of the clock all processes
+ * share. */
 static guint64
-capture_time (GstShmFrameSink * self, GstBuffer * buffer)
+capture_time (GstShmFrameSink * self, GstClockTime pts)
 {
   GstBaseSink *sink = GST_BASE_SINK (self);
   GstClockTime base_time = gst_element_get_base_time (GST_ELEMENT (self));
@@ -115,12 +112,12 @@ capture_time (GstShmFrameSink * self, GstBuffer * buffer)
   gint sign;
 
   if (sink->segment.format != GST_FORMAT_TIME
-      || !GST_BUFFER_PTS_IS_VALID (buffer)
+      || !GST_CLOCK_TIME_IS_VALID (pts)
       || !gst_shm_frame_clock_get_offset (&self->clock, GST_ELEMENT (self),
           &offset))
     return GST_CLOCK_TIME_NONE;
   sign = gst_segment_to_running_time_full (&sink->segment, GST_FORMAT_TIME,
-      GST_BUFFER_PTS (buffer), &running_time);
+      pts, &running_time);
   if (sign == 0)
     return GST_CLOCK_TIME_NONE;
   return base_time + sign * (gint64) running_time - offset;
@@ -153,15 +150,15 @@ serialize (GstShmFrameSink * self, GstBuffer * buffer, GstByteWriter * w)
 {
   GstShmFrameStamp stamp = {.kind = self->is_batch
         ? GST_SHM_FRAME_KIND_BATCH : GST_SHM_FRAME_KIND_BUFFER,.capture_time =
-        capture_time (self, buffer),.publish_time = sf_now ()
+        capture_time (self, GST_BUFFER_PTS (buffer)),.publish_time = sf_now ()
   };
 
   gst_byte_writer_init_with_data (w, self->body, SF_MAX_PAYLOAD, FALSE);
   g_array_set_size (self->parts, 0);
   gst_shm_frame_wire_put_stamp (w, &stamp);
   return self->is_batch
-      ? gst_shm_frame_wire_put_batch (w, self->parts, buffer)
-      : gst_shm_frame_wire_put_buffer (w, self->parts, buffer);
+      ? gst_shm_frame_wire_put_batch (w, self->parts, buffer, &self->losses)
+      : gst_shm_frame_wire_put_buffer (w, self->parts, buffer, &self->losses);
 }
 
 static void
@@ -174,7 +171,9 @@ count_published (GstShmFrameSink * self)
   GST_OBJECT_LOCK (self);
   self->counts.frames++;
   self->counts.bytes += bytes;
+  self->counts.metas_dropped += self->losses.metas;
   GST_OBJECT_UNLOCK (self);
+  self->losses.metas = 0;
 }
 
 /* Publishes a buffer whose memory is all on slots. Takes the buffer. */
@@ -187,6 +186,7 @@ publish (GstShmFrameSink * self, GstBuffer * buffer, gboolean pooled)
   GstFlowReturn ret = GST_FLOW_OK;
   GstByteWriter w;
   gint r = -EMSGSIZE;
+  gint waited;
 
   if (serialize (self, buffer, &w)) {
     pub.body = self->body;
@@ -198,7 +198,7 @@ publish (GstShmFrameSink * self, GstBuffer * buffer, gboolean pooled)
 
       r = sf_producer_publish (self->producer, &pub);
       if (r == -EAGAIN)
-        ret = wait_for_room (self, token, TRUE);
+        ret = wait_for_room (self, token, &waited);
     } while (r == -EAGAIN && ret == GST_FLOW_OK);
   }
   if (r == 0) {
@@ -219,6 +219,7 @@ static GstFlowReturn
 take_slot (GstShmFrameSink * self, gsize size, struct sf_slot *slot)
 {
   GstFlowReturn ret = GST_FLOW_OK;
+  gint waited;
 
   while (ret == GST_FLOW_OK) {
     guint64 token = sf_producer_token (self->producer);
@@ -227,35 +228,53 @@ take_slot (GstShmFrameSink * self, gsize size, struct sf_slot *slot)
     if (r == 0)
       return GST_FLOW_OK;
     if (r == -EMSGSIZE) {
-      if (!gst_shm_frame_sink_make_slots (self, size, 1))
-        return GST_FLOW_ERROR;
+      ret = gst_shm_frame_sink_make_slots (self, size, 1);
     } else if (!self->lossless) {
       return GST_FLOW_CUSTOM_SUCCESS;
     } else {
-      ret = wait_for_room (self, token, TRUE);
+      ret = wait_for_room (self, token, &waited);
     }
   }
   return ret;
 }
 
-/* gst_buffer_copy_into() leaves metas about memory behind where it does not copy
- * the memory itself; but the bytes lie in the slot as they lay before. */
 static void
-copy_video_metas (GstBuffer * to, GstBuffer * from)
+copy_video_meta (GstBuffer * to, GstVideoMeta * old)
 {
-  gpointer state = NULL;
-  GstMeta *meta;
+  GstVideoMeta *new = gst_buffer_add_video_meta_full (to, old->flags,
+      old->format, old->width, old->height, old->n_planes, old->offset,
+      old->stride);
 
-  while ((meta = gst_buffer_iterate_meta_filtered (from, &state,
-              GST_VIDEO_META_API_TYPE)) != NULL) {
-    GstVideoMeta *old = (GstVideoMeta *) meta;
-    GstVideoMeta *new = gst_buffer_add_video_meta_full (to, old->flags,
-        old->format, old->width, old->height, old->n_planes, old->offset,
-        old->stride);
+  new->id = old->id;
+  new->alignment = old->alignment;
+}
 
-    new->id = old->id;
-    new->alignment = old->alignment;
-  }
+typedef struct
+{
+  GstShmFrameSink *self;
+  GstBuffer *to;
+} Copy;
+
+/* gst_buffer_copy_into() leaves metas about memory behind where it does not copy
+ * the memory itself; but the bytes lie in the slot as they lay before. And their
+ * order is kept. */
+static gboolean
+copy_meta (GstBuffer * from, GstMeta ** meta, gpointer user)
+{
+  GstMetaTransformCopy whole = {.region = FALSE,.offset = 0,.size = -1 };
+  const GstMetaInfo *info = (*meta)->info;
+  Copy *copy = user;
+
+  if (info->api == GST_VIDEO_META_API_TYPE)
+    copy_video_meta (copy->to, (GstVideoMeta *) * meta);
+  else if (info->transform_func != NULL
+      && !gst_meta_api_type_has_tag (info->api,
+          g_quark_from_static_string (GST_META_TAG_MEMORY_STR)))
+    info->transform_func (copy->to, *meta, from, _gst_meta_transform_copy,
+        &whole);
+  else if (info->api != GST_PARENT_BUFFER_META_API_TYPE)
+    gst_shm_frame_losses_note_meta (&copy->self->losses, *meta);
+  return TRUE;
 }
 
 /* The one copy of a frame that did not come in a slot: a buffer like it, whose
@@ -264,6 +283,7 @@ static GstFlowReturn
 copy_to_slot (GstShmFrameSink * self, GstBuffer * buffer, GstBuffer ** copy)
 {
   gsize size = gst_buffer_get_size (buffer);
+  Copy copying = {.self = self };
   struct sf_slot slot;
   GstFlowReturn ret = take_slot (self, size, &slot);
 
@@ -272,10 +292,12 @@ copy_to_slot (GstShmFrameSink * self, GstBuffer * buffer, GstBuffer ** copy)
   gst_buffer_extract (buffer, 0, sf_segment_slot (slot.segment, slot.index),
       size);
   *copy = gst_buffer_new ();
-  gst_buffer_copy_into (*copy, buffer, GST_BUFFER_COPY_METADATA, 0, -1);
+  gst_buffer_copy_into (*copy, buffer, GST_BUFFER_COPY_FLAGS
+      | GST_BUFFER_COPY_TIMESTAMPS, 0, -1);
   gst_buffer_append_memory (*copy, gst_shm_frame_memory_new_slot (&slot,
           size));
-  copy_video_metas (*copy, buffer);
+  copying.to = *copy;
+  gst_buffer_foreach_meta (buffer, copy_meta, &copying);
   GST_OBJECT_LOCK (self);
   self->counts.copied++;
   self->counts.bytes_copied += size;
@@ -405,11 +427,12 @@ render_copied_batch (GstShmFrameSink * self, GstBuffer * batch,
 
   sf_slots_get_state (sf_producer_slots (self->producer), &state);
   meta = gst_buffer_get_custom_meta (copy, GST_SECOND_BATCH_META_NAME);
-  if ((state.n_slots < 2 * needs->n_frames || state.slot_size < needs->size)
-      && !gst_shm_frame_sink_make_slots (self, needs->size,
-          needs->n_frames)) {
+  if (state.n_slots < 2 * needs->n_frames || state.slot_size < needs->size)
+    copying.ret = gst_shm_frame_sink_make_slots (self, needs->size,
+        needs->n_frames);
+  if (copying.ret != GST_FLOW_OK) {
     gst_buffer_unref (copy);
-    return GST_FLOW_ERROR;
+    return copying.ret;
   }
   gst_structure_map_in_place (gst_custom_meta_get_structure (meta), copy_list,
       &copying);
@@ -436,18 +459,22 @@ gst_shm_frame_sink_publish_event (GstShmFrameSink * self, GstEvent * event)
   GstEventType type = GST_EVENT_TYPE (event);
   guint32 flags = key != 0 ? SF_EVENT_STICKY : 0;
   GstFlowReturn ret = GST_FLOW_OK;
+  GstClockTime gap = GST_CLOCK_TIME_NONE;
   GstByteWriter w;
-  gint r;
+  gint r, waited;
 
+  if (type == GST_EVENT_GAP)
+    gst_event_parse_gap (event, &gap, NULL);
   /* The body is the streaming thread's, as serialized events are. */
   gst_byte_writer_init_with_data (&w, self->body, SF_MAX_PAYLOAD, FALSE);
-  if (!gst_shm_frame_wire_put_event (&w, event)) {
-    GST_INFO_OBJECT (self, "%s events do not cross",
+  if (!gst_shm_frame_wire_put_event (&w, event, capture_time (self, gap),
+          &self->losses)) {
+    gst_shm_frame_losses_note (&self->losses, "the event",
         GST_EVENT_TYPE_NAME (event));
     return GST_FLOW_OK;
   }
   if (type == GST_EVENT_STREAM_START || type == GST_EVENT_CAPS
-      || type == GST_EVENT_SEGMENT)
+      || type == GST_EVENT_SEGMENT || type == GST_EVENT_FLUSH_STOP)
     flags |= SF_EVENT_DROPS_LATEST;
   do {
     guint64 token = sf_producer_token (self->producer);
@@ -455,7 +482,7 @@ gst_shm_frame_sink_publish_event (GstShmFrameSink * self, GstEvent * event)
     r = sf_producer_event (self->producer, key, self->body,
         gst_byte_writer_get_pos (&w), flags);
     if (r == -EAGAIN)
-      ret = wait_for_room (self, token, FALSE);
+      ret = wait_for_room (self, token, &waited);
   } while (r == -EAGAIN && ret == GST_FLOW_OK);
   if (r < 0 && r != -EAGAIN)
     GST_WARNING_OBJECT (self, "a %s event is lost: %s",

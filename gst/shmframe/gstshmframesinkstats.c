@@ -16,11 +16,13 @@ static guint signals[N_SIGNALS];
 static GstStructure *
 client_structure (const struct sf_client_info *client)
 {
-  return gst_structure_new ("client",
+  /* What the client says of itself may be anything. */
+  gchar *name = g_utf8_make_valid (client->name, -1);
+  GstStructure *s = gst_structure_new ("client",
       "id", G_TYPE_UINT64, client->id,
       "pid", G_TYPE_INT, (gint) client->peer.pid,
       "uid", G_TYPE_UINT, (guint) client->peer.uid,
-      "name", G_TYPE_STRING, client->name,
+      "name", G_TYPE_STRING, name,
       "lossless", G_TYPE_BOOLEAN, client->lossless,
       "lingering", G_TYPE_BOOLEAN, client->lingering,
       "held", G_TYPE_UINT, client->held,
@@ -28,6 +30,9 @@ client_structure (const struct sf_client_info *client)
       "max-held", G_TYPE_UINT, client->max_held,
       "frames", G_TYPE_UINT64, client->frames,
       "dropped", G_TYPE_UINT64, client->dropped, NULL);
+
+  g_free (name);
+  return s;
 }
 
 static void
@@ -51,14 +56,17 @@ on_disconnected (void *user, const struct sf_client_info *client,
   GstStructure *s = client_structure (client);
   gboolean expected = reason == SF_REASON_STOPPED
       || reason == SF_REASON_HANGUP;
+  gchar *valid;
 
+  valid = g_utf8_make_valid (text, -1);
   gst_structure_set (s, "reason", G_TYPE_STRING, sf_reason_name (reason),
-      "text", G_TYPE_STRING, text, NULL);
+      "text", G_TYPE_STRING, valid, NULL);
   if (expected)
     GST_INFO_OBJECT (self, "client %" GST_PTR_FORMAT " disconnected", s);
   else
     GST_WARNING_OBJECT (self, "client %" GST_PTR_FORMAT " was disconnected: %s",
-        s, text);
+        s, valid);
+  g_free (valid);
   g_signal_emit (self, signals[SIGNAL_CLIENT_DISCONNECTED], 0, s);
   g_object_notify (G_OBJECT (self), "num-clients");
   gst_structure_free (s);
@@ -78,6 +86,7 @@ const struct sf_producer_callbacks gst_shm_frame_sink_callbacks = {
   .connected = on_connected,
   .disconnected = on_disconnected,
   .refused = on_refused,
+  .upstream = gst_shm_frame_sink_on_upstream,
 };
 
 static void
@@ -116,7 +125,8 @@ gst_shm_frame_sink_get_stats (GstShmFrameSink * self)
       "bytes", G_TYPE_UINT64, counts.bytes,
       "frames-copied", G_TYPE_UINT64, counts.copied,
       "bytes-copied", G_TYPE_UINT64, counts.bytes_copied,
-      "frames-dropped", G_TYPE_UINT64, counts.dropped_no_slot, NULL);
+      "frames-dropped", G_TYPE_UINT64, counts.dropped_no_slot,
+      "metas-dropped", G_TYPE_UINT64, counts.metas_dropped, NULL);
 
   g_rw_lock_reader_lock (&self->producer_lock);
   if (self->producer != NULL) {

@@ -19,40 +19,19 @@
 #include <string.h>
 
 #include "gstsecondbatchmeta.h"
+#include "gstshmframecaps.h"
 
 GST_DEBUG_CATEGORY (gst_shm_frame_src_debug);
 #define GST_CAT_DEFAULT gst_shm_frame_src_debug
-
-enum
-{
-  PROP_0,
-  PROP_SOCKET_PATH,
-  PROP_IS_LIVE,
-  PROP_DELIVERY,
-  PROP_TIMESTAMPS,
-  PROP_CONNECT_TIMEOUT,
-  PROP_ON_DISCONNECT,
-  PROP_ON_EOS,
-  PROP_MAX_HELD,
-  PROP_SPIN,
-  PROP_STATS,
-};
-
-#define DEFAULT_IS_LIVE TRUE
-#define DEFAULT_CONNECT_TIMEOUT (-1)
 
 /* Held before downstream has said what it needs: one being shown, one kept as
  * its last sample, one on the way, one to spare. */
 #define INITIAL_MAX_HELD 4
 /* Beyond what downstream asks for. */
 #define EXTRA_HELD 2
-/* What handing a frame over may take on a busy machine; part of the answer to
- * the LATENCY query. */
-#define HANDOVER_LATENCY (20 * GST_MSECOND)
-
 static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE ("src",
     GST_PAD_SRC, GST_PAD_ALWAYS,
-    GST_STATIC_CAPS ("video/x-raw; " GST_SECOND_BATCH_CAPS_NAME));
+    GST_STATIC_CAPS (GST_SHM_FRAME_CAPS "; " GST_SECOND_BATCH_CAPS_NAME));
 
 #define gst_shm_frame_src_parent_class parent_class
 G_DEFINE_TYPE_WITH_CODE (GstShmFrameSrc, gst_shm_frame_src,
@@ -61,133 +40,6 @@ G_DEFINE_TYPE_WITH_CODE (GstShmFrameSrc, gst_shm_frame_src,
         "shared memory frame source"));
 GST_ELEMENT_REGISTER_DEFINE (shmframesrc, "shmframesrc", GST_RANK_NONE,
     GST_TYPE_SHM_FRAME_SRC);
-
-static GstStructure *
-get_stats (GstShmFrameSrc * self)
-{
-  struct sf_consumer_stats c = { 0 };
-  GstShmFrameSrcCounts *counts;
-  GstStructure *stats;
-
-  g_rw_lock_reader_lock (&self->consumer_lock);
-  if (self->consumer != NULL)
-    sf_consumer_get_stats (self->consumer, &c);
-  g_rw_lock_reader_unlock (&self->consumer_lock);
-  GST_OBJECT_LOCK (self);
-  counts = g_memdup2 (&self->counts, sizeof (self->counts));
-  GST_OBJECT_UNLOCK (self);
-  stats = gst_structure_new ("stats",
-      "connected", G_TYPE_BOOLEAN, c.connected,
-      "connections", G_TYPE_UINT64, counts->connections,
-      "frames", G_TYPE_UINT64, counts->frames,
-      "bytes", G_TYPE_UINT64, counts->bytes,
-      /* Nothing here ever copies; the field says so to whoever checks. */
-      "bytes-copied", G_TYPE_UINT64, G_GUINT64_CONSTANT (0),
-      "frames-lost", G_TYPE_UINT64, counts->lost + c.revoked,
-      "disconts", G_TYPE_UINT64, counts->discont,
-      "held", G_TYPE_UINT64, (guint64) c.held,
-      "max-held", G_TYPE_UINT64, (guint64) c.max_held,
-      "segments", G_TYPE_UINT64, (guint64) c.n_segments,
-      "segment-bytes", G_TYPE_UINT64, c.segment_bytes,
-      "handover-p50", G_TYPE_UINT64,
-      gst_shm_frame_src_quantile (counts, 0.5),
-      "handover-p99", G_TYPE_UINT64,
-      gst_shm_frame_src_quantile (counts, 0.99),
-      "handover-max", G_TYPE_UINT64, counts->handover_max, NULL);
-  g_free (counts);
-  return stats;
-}
-
-static void
-gst_shm_frame_src_set_property (GObject * object, guint id,
-    const GValue * value, GParamSpec * pspec)
-{
-  GstShmFrameSrc *self = GST_SHM_FRAME_SRC (object);
-
-  if (id == PROP_IS_LIVE) {
-    gst_base_src_set_live (GST_BASE_SRC (self), g_value_get_boolean (value));
-    return;
-  }
-  GST_OBJECT_LOCK (self);
-  switch (id) {
-    case PROP_SOCKET_PATH:
-      g_free (self->socket_path);
-      self->socket_path = g_value_dup_string (value);
-      break;
-    case PROP_DELIVERY:
-      self->delivery = g_value_get_enum (value);
-      break;
-    case PROP_TIMESTAMPS:
-      self->timestamps = g_value_get_enum (value);
-      break;
-    case PROP_CONNECT_TIMEOUT:
-      self->connect_timeout = g_value_get_int64 (value);
-      break;
-    case PROP_ON_DISCONNECT:
-      self->on_disconnect = g_value_get_enum (value);
-      break;
-    case PROP_ON_EOS:
-      self->on_eos = g_value_get_enum (value);
-      break;
-    case PROP_MAX_HELD:
-      self->max_held = g_value_get_uint (value);
-      break;
-    case PROP_SPIN:
-      self->spin = g_value_get_uint (value);
-      break;
-    default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
-      break;
-  }
-  GST_OBJECT_UNLOCK (self);
-}
-
-static void
-gst_shm_frame_src_get_property (GObject * object, guint id, GValue * value,
-    GParamSpec * pspec)
-{
-  GstShmFrameSrc *self = GST_SHM_FRAME_SRC (object);
-
-  if (id == PROP_IS_LIVE) {
-    g_value_set_boolean (value, gst_base_src_is_live (GST_BASE_SRC (self)));
-    return;
-  }
-  if (id == PROP_STATS) {
-    g_value_take_boxed (value, get_stats (self));
-    return;
-  }
-  GST_OBJECT_LOCK (self);
-  switch (id) {
-    case PROP_SOCKET_PATH:
-      g_value_set_string (value, self->socket_path);
-      break;
-    case PROP_DELIVERY:
-      g_value_set_enum (value, self->delivery);
-      break;
-    case PROP_TIMESTAMPS:
-      g_value_set_enum (value, self->timestamps);
-      break;
-    case PROP_CONNECT_TIMEOUT:
-      g_value_set_int64 (value, self->connect_timeout);
-      break;
-    case PROP_ON_DISCONNECT:
-      g_value_set_enum (value, self->on_disconnect);
-      break;
-    case PROP_ON_EOS:
-      g_value_set_enum (value, self->on_eos);
-      break;
-    case PROP_MAX_HELD:
-      g_value_set_uint (value, self->max_held);
-      break;
-    case PROP_SPIN:
-      g_value_set_uint (value, self->spin);
-      break;
-    default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
-      break;
-  }
-  GST_OBJECT_UNLOCK (self);
-}
 
 static void
 post_open_error (GstShmFrameSrc * self, const gchar * path, gint error)
@@ -205,12 +57,11 @@ post_open_error (GstShmFrameSrc * self, const gchar * path, gint error)
 }
 
 static gboolean
-gst_shm_frame_src_start (GstBaseSrc * src)
+open_consumer (GstShmFrameSrc * self)
 {
-  GstShmFrameSrc *self = GST_SHM_FRAME_SRC (src);
   struct sf_consumer_config config = { 0 };
   gchar *name = gst_object_get_name (GST_OBJECT (self));
-  gboolean live = gst_base_src_is_live (src);
+  gboolean live = gst_base_src_is_live (GST_BASE_SRC (self));
   struct sf_consumer *consumer;
   gchar *path;
   gint r;
@@ -227,10 +78,14 @@ gst_shm_frame_src_start (GstBaseSrc * src)
       && !live);
   memset (&self->counts, 0, sizeof (self->counts));
   memset (&self->latency, 0, sizeof (self->latency));
+  self->position = GST_CLOCK_TIME_NONE;
   GST_OBJECT_UNLOCK (self);
   memset (&self->clock, 0, sizeof (self->clock));
   self->discont = FALSE;
+  self->segment_sent = FALSE;
   self->last_pts = 0;
+  self->own_group = GST_GROUP_ID_INVALID;
+  self->eos_seqnum = GST_SEQNUM_INVALID;
 
   config.path = path != NULL ? path : "";
   config.name = name;
@@ -247,17 +102,35 @@ gst_shm_frame_src_start (GstBaseSrc * src)
   return TRUE;
 }
 
-static gboolean
-gst_shm_frame_src_stop (GstBaseSrc * src)
+static void
+close_consumer (GstShmFrameSrc * self)
 {
-  GstShmFrameSrc *self = GST_SHM_FRAME_SRC (src);
   struct sf_consumer *consumer = self->consumer;
 
   g_rw_lock_writer_lock (&self->consumer_lock);
   self->consumer = NULL;
   g_rw_lock_writer_unlock (&self->consumer_lock);
   sf_consumer_close (consumer);
-  return TRUE;
+}
+
+/* Not in start(), on whose failure the base class posts a second error that says
+ * nothing. */
+static GstStateChangeReturn
+gst_shm_frame_src_change_state (GstElement * element,
+    GstStateChange transition)
+{
+  GstShmFrameSrc *self = GST_SHM_FRAME_SRC (element);
+  GstStateChangeReturn ret;
+
+  if (transition == GST_STATE_CHANGE_READY_TO_PAUSED
+      && !open_consumer (self))
+    return GST_STATE_CHANGE_FAILURE;
+  ret = GST_ELEMENT_CLASS (parent_class)->change_state (element, transition);
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY
+      || (transition == GST_STATE_CHANGE_READY_TO_PAUSED
+          && ret == GST_STATE_CHANGE_FAILURE))
+    close_consumer (self);
+  return ret;
 }
 
 static void
@@ -316,29 +189,16 @@ gst_shm_frame_src_decide_allocation (GstBaseSrc * src, GstQuery * query)
   return TRUE;
 }
 
-static gboolean
-answer_latency (GstShmFrameSrc * self, GstQuery * query)
+gboolean
+gst_shm_frame_src_parent_query (GstBaseSrc * src, GstQuery * query)
 {
-  gboolean live = gst_base_src_is_live (GST_BASE_SRC (self));
-  guint64 min = 0, max = GST_CLOCK_TIME_NONE;
-
-  if (live) {
-    GST_OBJECT_LOCK (self);
-    min = self->latency.min + HANDOVER_LATENCY;
-    if (self->latency.live && self->latency.max != GST_CLOCK_TIME_NONE)
-      max = self->latency.max + HANDOVER_LATENCY;
-    GST_OBJECT_UNLOCK (self);
-  }
-  gst_query_set_latency (query, live, min, max);
-  return TRUE;
+  return GST_BASE_SRC_CLASS (parent_class)->query (src, query);
 }
 
-static gboolean
-gst_shm_frame_src_query (GstBaseSrc * src, GstQuery * query)
+gboolean
+gst_shm_frame_src_parent_event (GstBaseSrc * src, GstEvent * event)
 {
-  if (GST_QUERY_TYPE (query) == GST_QUERY_LATENCY)
-    return answer_latency (GST_SHM_FRAME_SRC (src), query);
-  return GST_BASE_SRC_CLASS (parent_class)->query (src, query);
+  return GST_BASE_SRC_CLASS (parent_class)->event (src, event);
 }
 
 static gboolean
@@ -348,17 +208,32 @@ gst_shm_frame_src_is_seekable (GstBaseSrc * src)
 }
 
 /* The base class announces a stream of its own; the producer's own STREAM_START
- * is what goes downstream instead. */
+ * is what goes downstream instead. Nor is a segment sent twice. */
 static GstPadProbeReturn
-filter_stream_start (GstPad * pad, GstPadProbeInfo * info, gpointer user)
+filter_events (GstPad * pad, GstPadProbeInfo * info, gpointer user)
 {
   GstShmFrameSrc *self = user;
-  GstEvent *event = GST_PAD_PROBE_INFO_EVENT (info);
+  GstEventType type = GST_EVENT_TYPE (GST_PAD_PROBE_INFO_EVENT (info));
+  gboolean drop = FALSE;
+  GstEvent *event;
 
-  if (GST_EVENT_TYPE (event) == GST_EVENT_STREAM_START
-      && !self->pushing_stream_start)
-    return GST_PAD_PROBE_DROP;
-  return GST_PAD_PROBE_OK;
+  if (type == GST_EVENT_STREAM_START) {
+    drop = !self->pushing_own;
+  } else if (type == GST_EVENT_SEGMENT && !self->pushing_own
+      && self->segment_sent) {
+    /* Dropped, it would only be tried again with the next frame. */
+    self->segment_sent = FALSE;
+    gst_event_unref (GST_PAD_PROBE_INFO_EVENT (info));
+    return GST_PAD_PROBE_HANDLED;
+  } else if (type == GST_EVENT_FLUSH_STOP) {
+    self->segment_sent = FALSE;
+  } else if (type == GST_EVENT_EOS && self->eos_seqnum != GST_SEQNUM_INVALID) {
+    event = gst_event_make_writable (GST_PAD_PROBE_INFO_EVENT (info));
+    gst_event_set_seqnum (event, self->eos_seqnum);
+    GST_PAD_PROBE_INFO_DATA (info) = event;
+    self->eos_seqnum = GST_SEQNUM_INVALID;
+  }
+  return drop ? GST_PAD_PROBE_DROP : GST_PAD_PROBE_OK;
 }
 
 static void
@@ -372,90 +247,28 @@ gst_shm_frame_src_finalize (GObject * object)
 }
 
 static void
-install_properties (GObjectClass * klass)
-{
-  const GParamFlags rw = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS
-      | GST_PARAM_MUTABLE_READY;
-  const GParamFlags any = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS
-      | GST_PARAM_MUTABLE_PLAYING;
-
-  g_object_class_install_property (klass, PROP_SOCKET_PATH,
-      g_param_spec_string ("socket-path", "Socket path",
-          "The socket-path of the shmframesink to receive from (a leading @ "
-          "means the abstract namespace)", NULL, rw));
-  g_object_class_install_property (klass, PROP_IS_LIVE,
-      g_param_spec_boolean ("is-live", "Is live",
-          "Act as a live source; FALSE for work on files: the pipeline "
-          "prerolls, and nothing downstream times out", DEFAULT_IS_LIVE, rw));
-  g_object_class_install_property (klass, PROP_DELIVERY,
-      g_param_spec_enum ("delivery", "Delivery",
-          "How to be served: auto follows the producer, live lets it drop our "
-          "oldest frames rather than wait for us, lossless is an error where "
-          "the producer is live", GST_TYPE_SHM_FRAME_DELIVERY,
-          GST_SHM_FRAME_DELIVERY_AUTO, rw));
-  g_object_class_install_property (klass, PROP_TIMESTAMPS,
-      g_param_spec_enum ("timestamps", "Timestamps",
-          "clock: this pipeline's running time when the frame was due at its "
-          "producer, so that streams of several producers line up; keep: PTS "
-          "and segment of the producer", GST_TYPE_SHM_FRAME_TIMESTAMPS,
-          GST_SHM_FRAME_TIMESTAMPS_AUTO, rw));
-  g_object_class_install_property (klass, PROP_CONNECT_TIMEOUT,
-      g_param_spec_int64 ("connect-timeout", "Connect timeout",
-          "How long to wait for the producer, in nanoseconds (-1 = for good, "
-          "with an INFO message; 0 = fail at once)", -1, G_MAXINT64,
-          DEFAULT_CONNECT_TIMEOUT, rw));
-  g_object_class_install_property (klass, PROP_ON_DISCONNECT,
-      g_param_spec_enum ("on-disconnect", "On disconnect",
-          "What to do when the producer is gone, after all that it announced "
-          "was delivered", GST_TYPE_SHM_FRAME_DISCONNECT,
-          GST_SHM_FRAME_DISCONNECT_RECONNECT, any));
-  g_object_class_install_property (klass, PROP_ON_EOS,
-      g_param_spec_enum ("on-eos", "On EOS",
-          "What to do when the producer's stream ends",
-          GST_TYPE_SHM_FRAME_EOS, GST_SHM_FRAME_EOS_EOS, any));
-  g_object_class_install_property (klass, PROP_MAX_HELD,
-      g_param_spec_uint ("max-held", "Maximum held",
-          "Frames that may be held at once (0 = what downstream's ALLOCATION "
-          "query asks for plus 2, growing when downstream holds more)", 0,
-          SF_MAX_LEASES, 0, rw));
-  g_object_class_install_property (klass, PROP_SPIN,
-      g_param_spec_uint ("spin", "Spin",
-          "Microseconds to look for the next frame without sleeping: less "
-          "latency for one busy CPU", 0, 1000000, 0, rw));
-  g_object_class_install_property (klass, PROP_STATS,
-      g_param_spec_boxed ("stats", "Statistics",
-          "Counts since the start: connected (boolean), connections, frames, "
-          "bytes, bytes-copied (always 0), frames-lost, disconts, held, "
-          "max-held, segments, segment-bytes, and the time from publishing to "
-          "receiving, in ns: handover-p50, handover-p99, handover-max (uint64)",
-          GST_TYPE_STRUCTURE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
-}
-
-static void
 gst_shm_frame_src_class_init (GstShmFrameSrcClass * klass)
 {
   GObjectClass *object_class = G_OBJECT_CLASS (klass);
   GstElementClass *element_class = GST_ELEMENT_CLASS (klass);
   GstBaseSrcClass *src_class = GST_BASE_SRC_CLASS (klass);
 
-  object_class->set_property = gst_shm_frame_src_set_property;
-  object_class->get_property = gst_shm_frame_src_get_property;
   object_class->finalize = gst_shm_frame_src_finalize;
-  install_properties (object_class);
+  gst_shm_frame_src_install_properties (object_class);
 
   gst_element_class_add_static_pad_template (element_class, &src_template);
   gst_element_class_set_static_metadata (element_class,
       "Shared memory frame source", "Source/Video",
       "Receives raw video from another process through shared memory",
       "The gst-shmframe authors");
+  element_class->change_state = gst_shm_frame_src_change_state;
 
-  src_class->start = gst_shm_frame_src_start;
-  src_class->stop = gst_shm_frame_src_stop;
   src_class->unlock = gst_shm_frame_src_unlock;
   src_class->unlock_stop = gst_shm_frame_src_unlock_stop;
   src_class->negotiate = gst_shm_frame_src_negotiate;
   src_class->decide_allocation = gst_shm_frame_src_decide_allocation;
   src_class->query = gst_shm_frame_src_query;
+  src_class->event = gst_shm_frame_src_event;
   src_class->is_seekable = gst_shm_frame_src_is_seekable;
   GST_PUSH_SRC_CLASS (klass)->create = gst_shm_frame_src_create;
 
@@ -469,10 +282,12 @@ gst_shm_frame_src_init (GstShmFrameSrc * self)
 {
   GstBaseSrc *src = GST_BASE_SRC (self);
 
-  self->connect_timeout = DEFAULT_CONNECT_TIMEOUT;
+  gst_shm_frame_src_init_properties (self);
   g_rw_lock_init (&self->consumer_lock);
   gst_base_src_set_format (src, GST_FORMAT_TIME);
-  gst_base_src_set_live (src, DEFAULT_IS_LIVE);
+  /* The stop of a segment is not the end: the producer says when that is. */
+  gst_base_src_set_automatic_eos (src, FALSE);
   gst_pad_add_probe (GST_BASE_SRC_PAD (src),
-      GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, filter_stream_start, self, NULL);
+      GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM | GST_PAD_PROBE_TYPE_EVENT_FLUSH,
+      filter_events, self, NULL);
 }

@@ -15,7 +15,7 @@ G_DECLARE_FINAL_TYPE (GstShmFrameSrc, gst_shm_frame_src, GST,
     SHM_FRAME_SRC, GstPushSrc)
 GST_ELEMENT_REGISTER_DECLARE (shmframesrc);
 
-/* Hand-over latencies, in buckets of a quarter octave from 1 us to about 16 s:
+/* Hand-over latencies, in buckets, four to an octave, from 1 us to about 16 s:
  * quantiles are then within 20 %. */
 #define GST_SHM_FRAME_N_BUCKETS 96
 
@@ -23,7 +23,6 @@ typedef struct
 {
   guint64 frames;
   guint64 bytes;
-  guint64 lost;                 /* frames that the producer took back */
   guint64 discont;              /* times that frames were lost in between */
   guint64 connections;
   guint64 handover_max;         /* ns */
@@ -47,6 +46,7 @@ struct _GstShmFrameSrc
   guint spin;
   GstShmFrameSrcCounts counts;
   struct sf_latency latency;
+  guint64 position;             /* stream time of the last frame */
 
   GRWLock consumer_lock;
   struct sf_consumer *consumer;
@@ -56,13 +56,28 @@ struct _GstShmFrameSrc
   gboolean discont;
   guint64 last_pts;             /* clock: PTS never runs backwards */
   GstShmFrameClock clock;
-  gboolean pushing_stream_start;
+  gboolean pushing_own;         /* an event of ours, not the base class's */
+  gboolean segment_sent;        /* before the base class did */
+  guint32 eos_seqnum;           /* of the producer's last EOS */
+  guint group, own_group;       /* of streams: the producer's, and ours */
 };
+
+/* gstshmframesrcprops.c */
+void gst_shm_frame_src_install_properties (GObjectClass * klass);
+void gst_shm_frame_src_init_properties (GstShmFrameSrc * self);
 
 /* gstshmframesrcreceive.c */
 GstFlowReturn gst_shm_frame_src_create (GstPushSrc * src, GstBuffer ** buffer);
 guint64 gst_shm_frame_src_quantile (const GstShmFrameSrcCounts * counts,
     gdouble quantile);
+
+/* gstshmframesrcquery.c */
+gboolean gst_shm_frame_src_query (GstBaseSrc * src, GstQuery * query);
+gboolean gst_shm_frame_src_event (GstBaseSrc * src, GstEvent * event);
+
+/* gstshmframesrc.c: what the base class does */
+gboolean gst_shm_frame_src_parent_query (GstBaseSrc * src, GstQuery * query);
+gboolean gst_shm_frame_src_parent_event (GstBaseSrc * src, GstEvent * event);
 
 GST_DEBUG_CATEGORY_EXTERN (gst_shm_frame_src_debug);
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The streaming thread of shmframesrc: records to buffers and events. */
 #include <errno.h>
-#include <math.h>
 
 #include "gstshmframesrc.h"
 #include "gstshmframewire.h"
@@ -11,13 +10,22 @@
 /* create() goes on with the next record. */
 #define FLOW_NEXT GST_FLOW_CUSTOM_SUCCESS
 
-/* A quarter octave each, from 1 us on. */
+/* Four to an octave, from 1 us on, by the highest bits: the frame waits. */
 static guint
 bucket_of (guint64 ns)
 {
-  gdouble octave = ns > 1000 ? log2 (ns / 1000.0) : 0.0;
+  guint64 us = MAX (ns / 1000, 1);
+  guint octave = 63 - (guint) __builtin_clzll (us);
+  guint quarter = (guint) ((us << 2) >> octave) & 3;
 
-  return MIN ((guint) (octave * 4), GST_SHM_FRAME_N_BUCKETS - 1);
+  return MIN (octave * 4 + quarter, GST_SHM_FRAME_N_BUCKETS - 1);
+}
+
+/* In ns. */
+static guint64
+middle_of_bucket (guint i)
+{
+  return (((guint64) 8 + 2 * (i % 4) + 1) * 1000 << (i / 4)) / 8;
 }
 
 guint64
@@ -36,13 +44,12 @@ gst_shm_frame_src_quantile (const GstShmFrameSrcCounts * counts,
     if (sum >= quantile * total)
       break;
   }
-  /* The middle of the bucket. */
-  return MIN ((guint64) (1000 * exp2 ((i + 0.5) / 4)), counts->handover_max);
+  return MIN (middle_of_bucket (i), counts->handover_max);
 }
 
 static void
 count_frame (GstShmFrameSrc * self, const GstShmFrameStamp * stamp,
-    const struct sf_incoming *in)
+    const struct sf_incoming *in, GstClockTime pts)
 {
   gint64 ns = sf_now () - (gint64) stamp->publish_time;
   guint64 bytes = 0;
@@ -51,6 +58,8 @@ count_frame (GstShmFrameSrc * self, const GstShmFrameStamp * stamp,
     bytes += in->parts[i].size;
   /* A frame that a late joiner found there was not being handed over. */
   GST_OBJECT_LOCK (self);
+  self->position = gst_segment_to_stream_time (&GST_BASE_SRC (self)->segment,
+      GST_FORMAT_TIME, pts);
   self->counts.frames++;
   self->counts.bytes += bytes;
   if (in->discont)
@@ -119,7 +128,7 @@ receive_frame (GstShmFrameSrc * self, const struct sf_incoming *in,
   if (in->discont || self->discont)
     GST_BUFFER_FLAG_SET (*buffer, GST_BUFFER_FLAG_DISCONT);
   self->discont = FALSE;
-  count_frame (self, &stamp, in);
+  count_frame (self, &stamp, in, GST_BUFFER_PTS (*buffer));
   return GST_FLOW_OK;
 }
 
@@ -137,7 +146,7 @@ receive_caps (GstShmFrameSrc * self, GstEvent * event)
   GST_DEBUG_OBJECT (self, "caps %" GST_PTR_FORMAT, caps);
   if (same)
     return FLOW_NEXT;
-  if (!gst_base_src_set_caps (src, caps)) {
+  if (!gst_pad_push_event (GST_BASE_SRC_PAD (src), gst_event_ref (event))) {
     GST_ELEMENT_ERROR (self, STREAM, FORMAT,
         ("Downstream does not take what the producer sends; insert a "
             "converter (videoconvert, videoscale)."),
@@ -149,7 +158,7 @@ receive_caps (GstShmFrameSrc * self, GstEvent * event)
 }
 
 static GstFlowReturn
-receive_eos (GstShmFrameSrc * self)
+receive_eos (GstShmFrameSrc * self, GstEvent * event)
 {
   GstShmFrameEos on_eos;
 
@@ -157,35 +166,138 @@ receive_eos (GstShmFrameSrc * self)
   on_eos = self->on_eos;
   GST_OBJECT_UNLOCK (self);
   GST_INFO_OBJECT (self, "the producer's stream ended");
+  self->eos_seqnum = gst_event_get_seqnum (event);
   return on_eos == GST_SHM_FRAME_EOS_EOS ? GST_FLOW_EOS : FLOW_NEXT;
+}
+
+/* Past the filter that stops the base class's events of these types. */
+static void
+push_own (GstShmFrameSrc * self, GstEvent * event)
+{
+  self->pushing_own = TRUE;
+  gst_pad_push_event (GST_BASE_SRC_PAD (self), event);
+  self->pushing_own = FALSE;
+}
+
+/* A group is a number of the other process; what is one there is one here. */
+static guint
+own_group (GstShmFrameSrc * self, guint group)
+{
+  if (self->own_group == GST_GROUP_ID_INVALID || self->group != group)
+    self->own_group = gst_util_group_id_next ();
+  self->group = group;
+  return self->own_group;
 }
 
 static void
 push_stream_start (GstShmFrameSrc * self, GstEvent * event)
 {
-  /* Its group is a number of the other process. */
+  guint group = GST_GROUP_ID_INVALID;
+
+  gst_event_parse_group_id (event, &group);
   event = gst_event_make_writable (event);
-  gst_event_set_group_id (event, gst_util_group_id_next ());
-  self->pushing_stream_start = TRUE;
-  gst_pad_push_event (GST_BASE_SRC_PAD (self), event);
-  self->pushing_stream_start = FALSE;
+  gst_event_set_group_id (event, own_group (self, group));
+  push_own (self, event);
+}
+
+static void
+push_group_done (GstShmFrameSrc * self, GstEvent * event)
+{
+  guint group;
+  GstEvent *own;
+
+  gst_event_parse_stream_group_done (event, &group);
+  own = gst_event_new_stream_group_done (own_group (self, group));
+  gst_event_set_seqnum (own, gst_event_get_seqnum (event));
+  gst_pad_push_event (GST_BASE_SRC_PAD (self), own);
+}
+
+/* Running time began anew in the producer's pipeline, and where its times are
+ * kept it does here: what is still on its way downstream is as stale as it would
+ * be there. With times of our own nothing began anew. */
+static void
+receive_flush (GstShmFrameSrc * self, GstEvent * event)
+{
+  GstPad *pad = GST_BASE_SRC_PAD (self);
+  GstEvent *start = gst_event_new_flush_start ();
+
+  self->discont = TRUE;
+  if (self->keep) {
+    gst_event_set_seqnum (start, gst_event_get_seqnum (event));
+    gst_pad_push_event (pad, start);
+    gst_pad_push_event (pad, gst_event_ref (event));
+  } else {
+    gst_event_unref (start);
+  }
+}
+
+/* Like a frame of that time. */
+static void
+receive_gap (GstShmFrameSrc * self, GstEvent * event, guint64 capture_time)
+{
+  GstShmFrameStamp stamp = {.capture_time = capture_time };
+  GstClockTime duration;
+  GstBuffer *time;
+  GstEvent *own;
+
+  if (self->keep) {
+    gst_pad_push_event (GST_BASE_SRC_PAD (self), gst_event_ref (event));
+    return;
+  }
+  if (capture_time == GST_CLOCK_TIME_NONE)
+    return;
+  time = gst_buffer_new ();
+  translate_timestamps (self, time, &stamp);
+  if (GST_BUFFER_PTS_IS_VALID (time)) {
+    gst_event_parse_gap (event, NULL, &duration);
+    own = gst_event_new_gap (GST_BUFFER_PTS (time), duration);
+    gst_event_set_seqnum (own, gst_event_get_seqnum (event));
+    gst_pad_push_event (GST_BASE_SRC_PAD (self), own);
+  }
+  gst_buffer_unref (time);
+}
+
+static gboolean
+has_segment (GstShmFrameSrc * self)
+{
+  GstEvent *event = gst_pad_get_sticky_event (GST_BASE_SRC_PAD (self),
+      GST_EVENT_SEGMENT, 0);
+  gboolean has = event != NULL;
+
+  gst_clear_event (&event);
+  return has;
 }
 
 static GstFlowReturn
 receive_segment (GstShmFrameSrc * self, GstEvent * event)
 {
+  GstBaseSrc *src = GST_BASE_SRC (self);
   const GstSegment *segment;
+  GstSegment own;
+  GstEvent *sent;
 
-  /* Running times are our own: so is the segment, the base class's. */
-  if (!self->keep)
-    return FLOW_NEXT;
-  gst_event_parse_segment (event, &segment);
-  if (segment->format != GST_FORMAT_TIME) {
-    GST_WARNING_OBJECT (self, "passing over a segment that is not in time");
+  if (self->keep) {
+    gst_event_parse_segment (event, &segment);
+    if (segment->format != GST_FORMAT_TIME) {
+      GST_WARNING_OBJECT (self, "passing over a segment that is not in time");
+      return FLOW_NEXT;
+    }
+    if (!gst_base_src_new_segment (src, segment))
+      return GST_FLOW_ERROR;
+  } else if (has_segment (self)) {
+    /* Running times are our own: so is the segment, the base class's. */
     return FLOW_NEXT;
   }
-  return gst_base_src_new_segment (GST_BASE_SRC (self), segment)
-      ? FLOW_NEXT : GST_FLOW_ERROR;
+  /* The base class sends it with the next frame, behind events that belong
+   * behind it. So it goes now, and the other is dropped when it comes. */
+  GST_OBJECT_LOCK (self);
+  own = src->segment;
+  GST_OBJECT_UNLOCK (self);
+  self->segment_sent = TRUE;
+  sent = gst_event_new_segment (&own);
+  gst_event_set_seqnum (sent, gst_event_get_seqnum (event));
+  push_own (self, sent);
+  return FLOW_NEXT;
 }
 
 static GstFlowReturn
@@ -210,12 +322,17 @@ receive_event (GstShmFrameSrc * self, const struct sf_incoming *in)
       ret = receive_segment (self, event);
       break;
     case GST_EVENT_EOS:
-      ret = receive_eos (self);
+      ret = receive_eos (self, event);
       break;
     case GST_EVENT_GAP:
-      /* Its time is the producer's, too. */
-      if (self->keep)
-        gst_pad_push_event (GST_BASE_SRC_PAD (self), gst_event_ref (event));
+      receive_gap (self, event,
+          gst_shm_frame_wire_get_event_time (in->body, in->body_size));
+      break;
+    case GST_EVENT_FLUSH_STOP:
+      receive_flush (self, event);
+      break;
+    case GST_EVENT_STREAM_GROUP_DONE:
+      push_group_done (self, event);
       break;
     default:
       gst_pad_push_event (GST_BASE_SRC_PAD (self), gst_event_ref (event));
@@ -270,6 +387,10 @@ failed (GstShmFrameSrc * self, const struct sf_incoming *in)
     GST_ELEMENT_ERROR (self, RESOURCE, NOT_FOUND,
         ("No producer at %s; start one, or raise connect-timeout to wait for "
             "it.", path), (NULL));
+  else if (in->error == -EMFILE || in->error == -ENFILE)
+    GST_ELEMENT_ERROR (self, RESOURCE, OPEN_READ,
+        ("Cannot receive from %s: no file descriptors are left; raise the "
+            "limit (ulimit -n).", path), (NULL));
   else if (in->error == -EACCES || in->error == -EPERM)
     GST_ELEMENT_ERROR (self, RESOURCE, OPEN_READ,
         ("No permission to connect to %s; see socket-mode of shmframesink.",

@@ -5,11 +5,8 @@
 #ifndef GST_SHM_FRAME_WIRE_H
 #define GST_SHM_FRAME_WIRE_H
 
-#include <gst/base/gstbytereader.h>
-#include <gst/base/gstbytewriter.h>
-#include <gst/gst.h>
-
 #include "gstshmframeallocator.h"
+#include "gstshmframevaluewire.h"
 
 G_BEGIN_DECLS
 
@@ -36,7 +33,7 @@ gboolean gst_shm_frame_wire_get_stamp (GstByteReader * r,
 /* Appends the buffer's fields and metas to `w`, and its memories, which are all
  * on slots, to `parts` (of struct sf_part). FALSE if it does not fit. */
 gboolean gst_shm_frame_wire_put_buffer (GstByteWriter * w, GArray * parts,
-    GstBuffer * buffer);
+    GstBuffer * buffer, GstShmFrameLosses * losses);
 
 /* The other way round; takes the parts from `*parts` on and moves it. NULL if
  * the bytes make no sense. */
@@ -47,23 +44,9 @@ GstBuffer *gst_shm_frame_wire_get_buffer (GstByteReader * r,
 /* All memories of the buffer lie on slots, so that it can go without a copy. */
 gboolean gst_shm_frame_wire_is_shared (GstBuffer * buffer);
 
-/* A string with its length; NULL is told from "". */
-void gst_shm_frame_wire_put_string (GstByteWriter * w, const gchar * string);
-/* (transfer full): FALSE if it is not one */
-gboolean gst_shm_frame_wire_get_string (GstByteReader * r, gchar ** string);
-
-/* (transfer full): caps or a structure as text, which GStreamer can be trusted to
- * parse */
-gboolean gst_shm_frame_wire_get_text (GstByteReader * r, gchar ** text);
-
-void gst_shm_frame_wire_put_segment (GstByteWriter * w,
-    const GstSegment * segment);
-gboolean gst_shm_frame_wire_get_segment (GstByteReader * r,
-    GstSegment * segment);
-
 /* gstshmframebatchwire.c: a batch, i.e. a buffer with GstSecondBatchMeta */
 gboolean gst_shm_frame_wire_put_batch (GstByteWriter * w, GArray * parts,
-    GstBuffer * batch);
+    GstBuffer * batch, GstShmFrameLosses * losses);
 GstBuffer *gst_shm_frame_wire_get_batch (GstByteReader * r,
     struct sf_lease *lease, const struct sf_incoming_part **parts,
     const struct sf_incoming_part *end);
@@ -74,12 +57,26 @@ gboolean gst_shm_frame_batch_foreach (GstBuffer * batch,
     GstShmFrameBatchFunc func, gpointer user);
 
 /* gstshmframeeventwire.c */
-/* FALSE if this event does not cross, or does not fit. */
-gboolean gst_shm_frame_wire_put_event (GstByteWriter * w, GstEvent * event);
+/* FALSE if this event does not cross, or does not fit. `capture_time`: when a GAP
+ * was due, like a frame. */
+gboolean gst_shm_frame_wire_put_event (GstByteWriter * w, GstEvent * event,
+    guint64 capture_time, GstShmFrameLosses * losses);
 /* (transfer full) (nullable) */
 GstEvent *gst_shm_frame_wire_get_event (const guint8 * data, gsize size);
+/* The capture time, NONE if there is none. */
+guint64 gst_shm_frame_wire_get_event_time (const guint8 * data, gsize size);
 /* The key under which a sticky event is kept; 0: not sticky. */
 guint64 gst_shm_frame_wire_event_key (GstEvent * event);
+
+/* gstshmframeupstreamwire.c: events that go the other way. */
+/* FALSE if this one does not. `capture_time`: what the timestamp of a QOS event
+ * is in terms of the clock all processes share; NONE: running times are the
+ * same on both sides. */
+gboolean gst_shm_frame_wire_put_upstream (GstByteWriter * w, GstEvent * event,
+    guint64 capture_time, GstShmFrameLosses * losses);
+/* (transfer full) (nullable) */
+GstEvent *gst_shm_frame_wire_get_upstream (const guint8 * data, gsize size,
+    guint64 * capture_time);
 
 G_END_DECLS
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * CPU time per frame in secondbatcher: what a pipeline needs beyond the same one
- * with a funnel in its place. First paced at 2 x 1000 frames per second as a
+ * CPU time per frame in secondbatcher: what a pipeline needs beyond the same
+ * one with a funnel in its place. First paced at 2 x 1000 frames per second as a
  * camera would be, then as fast as it goes with up to 64 pads.
  *
  *     batcher-cpu [seconds]
@@ -176,8 +176,14 @@ main (int argc, char **argv)
   gst_init (&argc, &argv);
   measure ("funnel", 2, FPS, 1, FALSE);
   cost = compare (2, FPS, seconds, TRUE);
-  for (i = 0; i < G_N_ELEMENTS (pads); i++)
-    compare (pads[i], FPS, seconds, FALSE);
+  /* Paced, a funnel pays for two streams that wake up together and wait for
+   * each other at the sink. Its cost at full speed is the harder measure. */
+  for (i = 0; i < G_N_ELEMENTS (pads); i++) {
+    gdouble unpaced = compare (pads[i], FPS, seconds, FALSE);
+
+    if (pads[i] == 2)
+      cost = MAX (cost, unpaced);
+  }
 
   g_print ("%s: %.2f us of CPU per frame in the batcher at 2 x %u fps, at most "
       "%.1f wanted\n", cost <= MAX_MICROSECONDS ? "ok" : "NOT OK", cost, FPS,

@@ -32,6 +32,10 @@ rig_caps (gint fps_n, gint fps_d)
       GST_TYPE_FRACTION, fps_n, fps_d, NULL);
 }
 
+/* What live pads answer from the start: the batcher's thread asks as soon as it
+ * runs, and may store that late */
+static GstClockTime rig_upstream_latency;
+
 /* The pads have no caps yet; nothing flows before rig_set_caps() */
 static inline void
 rig_init (Rig * rig, guint n, gboolean live, const gchar * property, ...)
@@ -52,6 +56,7 @@ rig_init (Rig * rig, guint n, gboolean live, const gchar * property, ...)
     rig->h[i] = gst_harness_new_with_element (rig->batcher, name,
         i == 0 ? "src" : NULL);
     gst_harness_set_live (rig->h[i], live);
+    gst_harness_set_upstream_latency (rig->h[i], rig_upstream_latency);
     g_free (name);
   }
   if (live)

@@ -133,6 +133,28 @@ GST_START_TEST (test_leap)
 
 GST_END_TEST;
 
+/* The stream that comes first begins an hour after the other, which is short */
+GST_START_TEST (test_first_frames_far_apart)
+{
+  Rig rig;
+
+  init_pair (&rig, "push");
+  rig_push (&rig, 0, 3600 * GST_SECOND);
+  rig_wait_stat (&rig, "sink_0-held", 1);
+  rig_push (&rig, 1, 500 * MS);
+  gst_harness_push_event (rig.h[1], gst_event_new_eos ());
+  rig_push (&rig, 0, 3600 * GST_SECOND + 100 * MS);
+  rig_expect (&rig, 0, 0, 1);
+  gst_harness_push_event (rig.h[0], gst_event_new_eos ());
+  rig_wait_eos (&rig);
+  rig_expect (&rig, 3600, 2, 0);
+  fail_unless_equals_uint64 (rig_stat (&rig, "batches"), 2);
+  fail_unless_equals_uint64 (rig_stat (&rig, "sink_1-late"), 0);
+  rig_clear (&rig);
+}
+
+GST_END_TEST;
+
 /* case 5, offline: the second stream starts with windows of gap */
 GST_START_TEST (test_initial_gap)
 {
@@ -325,6 +347,7 @@ add_tests (TCase * tc)
   tcase_add_test (tc, test_hole_in_one_stream);
   tcase_add_test (tc, test_hole_in_all_streams);
   tcase_add_test (tc, test_leap);
+  tcase_add_test (tc, test_first_frames_far_apart);
   tcase_add_test (tc, test_initial_gap);
   tcase_add_test (tc, test_gap);
   tcase_add_test (tc, test_one_eos_early);

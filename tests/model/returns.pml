@@ -6,9 +6,11 @@
  * the sleeper takes it itself; in the library the control thread does, and
  * passes it on under the producer's lock.
  *
+ * Each sleep has a number of its own, and the client kicks once for each number.
+ *
  * Lost wake-up: an invalid end state, the producer sleeps though bits are set.
  *
- * Mutants: NO_CLIENT_FENCE NO_PRODUCER_FENCE NO_RECHECK LATE_DRAIN */
+ * Mutants: NO_CLIENT_FENCE NO_PRODUCER_FENCE NO_RECHECK LATE_DRAIN SAME_NUMBER */
 
 #include "tso.h"
 
@@ -25,7 +27,7 @@ bool kicked;
 
 active proctype client ()
 {
-  int n = 0, want;
+  int n = 0, want, signalled = 0;
 
   do
   :: n < FRAMES ->
@@ -37,7 +39,9 @@ active proctype client ()
 #endif
      load (CLIENT, WANT, want);
      if
-     :: want != 0 -> kicked = true
+     :: want != 0 && want != signalled ->
+        signalled = want;
+        kicked = true
      :: else
      fi;
      want = 0
@@ -60,7 +64,7 @@ inline collect ()
 
 active proctype producer ()
 {
-  int bits, got = 0;
+  int bits, got = 0, number = 1;
 
   do
   :: got != ALL ->
@@ -68,7 +72,10 @@ active proctype producer ()
      if
      :: bits != 0
      :: else ->
-        store (PRODUCER, WANT, 1);
+        store (PRODUCER, WANT, number);
+#ifndef SAME_NUMBER
+        number++;
+#endif
 #ifndef NO_PRODUCER_FENCE
         fence (PRODUCER);
 #endif

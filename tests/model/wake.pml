@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A client sleeps on the announce ring, the producer wakes it: sleep_on_link()
- * in lib/consumer.c against gather_sleepers_locked() and sf_client_wake().
+ * in lib/consumer-wait.c against gather_sleepers_locked() and sf_client_wake().
  *
  * Lost wake-up: the client sleeps for ever though there is something to read.
  * spin reports that as an invalid end state.

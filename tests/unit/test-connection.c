@@ -279,7 +279,7 @@ check_out_of_fds (unsigned sent, int room)
   check_int (getrlimit (RLIMIT_NOFILE, &limit), 0);
   limit.rlim_cur = (rlim_t) (last + 1 + room);
   check_int (setrlimit (RLIMIT_NOFILE, &limit), 0);
-  check_int (sf_receive (p.ours, &got, fds), -EMFILE);
+  check_int (sf_receive (p.ours, &got, fds), sent > 3 ? -EPROTO : -EMFILE);
   check (fds[0] == -7 && fcntl (last + 1, F_GETFD) == -1);
   limit.rlim_cur = limit.rlim_max;
   check_int (setrlimit (RLIMIT_NOFILE, &limit), 0);

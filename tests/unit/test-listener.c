@@ -318,21 +318,30 @@ test_close_leaves_what_is_not_ours (void)
 }
 
 /* Enough fds for the socket, not for what follows: nothing stays. */
+/* With room for the socket alone, it depends on libc: fchmodat() that follows no
+ * symlink takes an fd for a moment, or since glibc 2.39 a system call (of Linux
+ * 6.6). What has failed by then leaves no file. */
 static void
 test_out_of_fds (void)
 {
+  struct sf_listener l;
   struct rlimit limit;
-  int spare;
+  int spare, err;
 
   new_folder ();
   spare = dup (0);
   close (spare);
   check_int (getrlimit (RLIMIT_NOFILE, &limit), 0);
-  for (int room = 0; room < 2; room++) {
-    limit.rlim_cur = (rlim_t) (spare + room);
-    check_int (setrlimit (RLIMIT_NOFILE, &limit), 0);
+  limit.rlim_cur = (rlim_t) spare;
+  check_int (setrlimit (RLIMIT_NOFILE, &limit), 0);
+  check_open_fails (path, -EMFILE);
+  limit.rlim_cur = (rlim_t) (spare + 1);
+  check_int (setrlimit (RLIMIT_NOFILE, &limit), 0);
+  err = sf_listener_open (&l, path, 0600);
+  if (err == 0)
+    sf_listener_close (&l);
+  else
     check_open_fails (path, -EMFILE);
-  }
   limit.rlim_cur = limit.rlim_max;
   check_int (setrlimit (RLIMIT_NOFILE, &limit), 0);
   remove_folder ();

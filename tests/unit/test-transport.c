@@ -233,6 +233,39 @@ test_growth (void)
   place_remove (&place);
 }
 
+/* A larger format and a larger wish at the same time: the ring is right for both
+ * in the end. */
+static void
+test_growth_meets_format (void)
+{
+  struct place place;
+
+  place_make (&place);
+  for (int round = 0; round < 100; round++) {
+    struct sf_producer *p = open_producer (place.path, 0, true);
+    struct sf_consumer *c = open_consumer (place.path, SF_DELIVERY_AUTO, 4);
+    struct sf_producer_stats stats;
+    struct sf_consumer_stats granted;
+    struct sf_incoming in;
+    uint64_t needed;
+
+    next_of (c, &in, SF_INCOMING_CONNECTED);
+    sf_consumer_want (c, 200);
+    usleep ((useconds_t) (round % 20) * 50);
+    check_int (sf_producer_set_format (p, 2 * FRAME_BYTES, 1, &needed), 0);
+    do {
+      usleep (100);
+      sf_consumer_get_stats (c, &granted);
+    } while (granted.max_held < 200);
+    sf_producer_get_stats (p, &stats);
+    check (stats.slots.slot_size >= 2 * FRAME_BYTES);
+    check (stats.slots.n_slots >= 200);
+    sf_consumer_close (c);
+    sf_producer_close (p);
+  }
+  place_remove (&place);
+}
+
 static void
 test_growth_refused (void)
 {
@@ -282,6 +315,38 @@ test_restart (void)
   place_remove (&place);
 }
 
+/* The limit is for a producer that needs its slots: after its end all that it
+ * announced can be had at once, or whoever collects frames would never see the
+ * last ones. */
+static void
+test_no_limit_after_the_end (void)
+{
+  struct place place;
+  struct sf_producer *p;
+  struct sf_consumer *c;
+  struct sf_incoming in;
+  struct sf_lease *leases[8];
+
+  place_make (&place);
+  p = open_producer (place.path, 0, true);
+  c = open_consumer (place.path, SF_DELIVERY_AUTO, 2);
+  next_of (c, &in, SF_INCOMING_CONNECTED);
+  check_int (sf_producer_wait_clients (p, 1), 0);
+  for (uint64_t i = 0; i < 8; i++)
+    check (send_frame (p, i, true));
+  sf_producer_close (p);
+  for (uint64_t i = 0; i < 8; i++) {
+    next_of (c, &in, SF_INCOMING_FRAME);
+    check_int (check_frame (&in), i);
+    leases[i] = in.lease;
+  }
+  for (int i = 0; i < 8; i++)
+    sf_lease_unref (leases[i]);
+  next_of (c, &in, SF_INCOMING_DISCONNECTED);
+  sf_consumer_close (c);
+  place_remove (&place);
+}
+
 static void
 test_late_joiner (void)
 {
@@ -318,7 +383,8 @@ main (void)
     TEST (test_full_client),
     TEST (test_live_slow_client), TEST (test_held_past_close),
     TEST (test_killed_consumer), TEST (test_growth),
-    TEST (test_restart), TEST (test_growth_refused), TEST (test_late_joiner),
+    TEST (test_restart), TEST (test_growth_refused), TEST (test_growth_meets_format), TEST (test_late_joiner),
+    TEST (test_no_limit_after_the_end),
   };
 
   return unit_main (tests);

@@ -17,7 +17,7 @@
 
 #define FRAME_WORDS 2048u
 #define FRAME_BYTES (FRAME_WORDS * 8u)
-#define LONG (60 * SF_NS_PER_SECOND)
+#define LONG (20 * SF_NS_PER_SECOND)
 
 struct place
 {

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A stream's frames as one memory (output=memory); source pad's task */
+#include "gstsecondbatcherpriv.h"
+#include "gstsecondbatchview.h"
+
+/* Frames that were copied begin where vector instructions like it */
+#define FRAME_ALIGN 64
+
+/* A pooled buffer that stays mapped until the last memory in it is gone */
+typedef struct
+{
+  GstBuffer *buffer;
+  GstMapInfo map;
+} Room;
+
+static void
+room_free (gpointer data)
+{
+  Room *room = data;
+
+  gst_buffer_unmap (room->buffer, &room->map);
+  gst_buffer_unref (room->buffer);
+  g_free (room);
+}
+
+void
+second_batcher_pad_clear_span (GstSecondBatcherPad * pad)
+{
+  if (pad->span_pool)
+    gst_buffer_pool_set_active (pad->span_pool, FALSE);
+  gst_clear_object (&pad->span_pool);
+  pad->span_size = 0;
+}
+
+/* A few frames more than now: cameras do not have the same number each second */
+static gboolean
+ensure_pool (GstSecondBatcherPad * pad, gsize stride, guint n)
+{
+  GstAllocationParams params;
+  GstStructure *config;
+
+  if (pad->span_pool && pad->span_size >= n * stride)
+    return TRUE;
+  second_batcher_pad_clear_span (pad);
+  n += n / 8 + 1;
+  if (stride > G_MAXUINT32 / n)
+    return FALSE;
+
+  pad->span_pool = gst_buffer_pool_new ();
+  pad->span_size = n * stride;
+  gst_allocation_params_init (&params);
+  params.align = FRAME_ALIGN - 1;
+  config = gst_buffer_pool_get_config (pad->span_pool);
+  gst_buffer_pool_config_set_params (config, NULL, (guint) pad->span_size, 0,
+      0);
+  gst_buffer_pool_config_set_allocator (config, NULL, &params);
+  return gst_buffer_pool_set_config (pad->span_pool, config)
+      && gst_buffer_pool_set_active (pad->span_pool, TRUE);
+}
+
+static Room *
+room_new (GstSecondBatcherPad * pad, gsize stride, guint n)
+{
+  GstBuffer *buffer;
+  Room *room;
+
+  if (!ensure_pool (pad, stride, n)
+      || gst_buffer_pool_acquire_buffer (pad->span_pool, &buffer,
+          NULL) != GST_FLOW_OK)
+    return NULL;
+  room = g_new (Room, 1);
+  room->buffer = buffer;
+  if (gst_buffer_map (buffer, &room->map, GST_MAP_READWRITE))
+    return room;
+  gst_buffer_unref (buffer);
+  g_free (room);
+  return NULL;
+}
+
+static gsize
+largest_frame (GstBufferList * list)
+{
+  guint i, n = gst_buffer_list_length (list);
+  gsize size = 0;
+
+  for (i = 0; i < n; i++)
+    size = MAX (size, gst_buffer_get_size (gst_buffer_list_get (list, i)));
+  return size;
+}
+
+/* The batch's frames become parts of the copy, so that what upstream gave us
+ * goes back at once and the pixels are in memory once. */
+static gboolean
+gather (SecondShare * share)
+{
+  guint i, n = gst_buffer_list_length (share->list);
+  gsize stride = GST_ROUND_UP_N (MAX (largest_frame (share->list), 1),
+      FRAME_ALIGN);
+  GstBufferList *copies;
+  Room *room = room_new (share->pad, stride, n);
+  guint8 *data;
+
+  if (room == NULL)
+    return FALSE;
+  data = room->map.data;
+  share->memory = gst_memory_new_wrapped (GST_MEMORY_FLAG_READONLY, data,
+      n * stride, 0, n * stride, room, room_free);
+  copies = gst_buffer_list_new_sized (n);
+  for (i = 0; i < n; i++) {
+    GstBuffer *frame = gst_buffer_list_get (share->list, i);
+    gsize size = gst_buffer_get_size (frame);
+    GstBuffer *copy;
+
+    if (gst_buffer_extract (frame, 0, data + i * stride, size) != size) {
+      gst_buffer_list_unref (copies);
+      return FALSE;
+    }
+    copy = gst_buffer_copy (frame);
+    gst_buffer_replace_all_memory (copy, gst_memory_share (share->memory,
+            (gssize) (i * stride), (gssize) size));
+    gst_buffer_list_add (copies, copy);
+  }
+  gst_buffer_list_unref (share->list);
+  share->list = copies;
+  share->gathered = n;
+  return TRUE;
+}
+
+/* The frames where they are; the memory keeps them there */
+static GstMemory *
+span_frames (const SecondShare * share, const guint8 * base)
+{
+  guint n = gst_buffer_list_length (share->list);
+  gsize size = (n - 1) * share->stride
+      + gst_buffer_get_size (gst_buffer_list_get (share->list, 0));
+
+  return gst_memory_new_wrapped (GST_MEMORY_FLAG_READONLY, (gpointer) base,
+      size, 0, size, gst_buffer_list_ref (share->list),
+      (GDestroyNotify) gst_buffer_list_unref);
+}
+
+static gboolean
+span_share (SecondShare * share, SecondOutput output)
+{
+  const guint8 *base;
+
+  share->contiguous = gst_second_batch_find_stride (share->list, &base,
+      &share->stride);
+  if (output == SECOND_OUTPUT_META)
+    return TRUE;
+  if (share->contiguous)
+    share->memory = span_frames (share, base);
+  else if (gst_buffer_list_length (share->list) == 0)
+    share->memory = gst_allocator_alloc (NULL, 0, NULL);
+  else if (!gather (share))
+    return FALSE;
+  else
+    share->contiguous = gst_second_batch_find_stride (share->list, &base,
+        &share->stride);
+  return TRUE;
+}
+
+static void
+count_locked (GstSecondBatcher * self, const SecondBatch * batch)
+{
+  guint i;
+
+  for (i = 0; i < batch->shares->len; i++) {
+    const SecondShare *share = &g_array_index (batch->shares, SecondShare, i);
+
+    share->pad->total_contiguous += share->contiguous;
+    share->pad->total_gathered += share->gathered;
+  }
+}
+
+gboolean
+second_batcher_span (GstSecondBatcher * self, SecondBatch * batch)
+{
+  guint i;
+
+  if (batch->output == SECOND_OUTPUT_MEMORY
+      && batch->shares->len > gst_buffer_get_max_memory ()) {
+    GST_ELEMENT_ERROR (self, RESOURCE, SETTINGS,
+        ("A buffer holds %u memories, and there are %u streams; use "
+            "output=meta, or several batchers.", gst_buffer_get_max_memory (),
+            batch->shares->len), (NULL));
+    return FALSE;
+  }
+  for (i = 0; i < batch->shares->len; i++) {
+    SecondShare *share = &g_array_index (batch->shares, SecondShare, i);
+
+    if (span_share (share, batch->output))
+      continue;
+    GST_ELEMENT_ERROR (self, RESOURCE, FAILED,
+        ("Cannot copy the frames of pad %s into one memory; use output=meta, "
+            "shorter windows, or download the frames before.",
+            GST_PAD_NAME (share->pad)), (NULL));
+    return FALSE;
+  }
+  g_mutex_lock (&self->lock);
+  count_locked (self, batch);
+  g_mutex_unlock (&self->lock);
+  return TRUE;
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The properties of shmframesink. */
+#include "gstshmframesink.h"
+
+enum
+{
+  PROP_0,
+  PROP_SOCKET_PATH,
+  PROP_SOCKET_MODE,
+  PROP_DELIVERY,
+  PROP_MIN_CLIENTS,
+  PROP_CLIENT_TIMEOUT,
+  PROP_MAX_CLIENTS,
+  PROP_SLOTS,
+  PROP_MAX_MEMORY,
+  PROP_NUM_CLIENTS,
+  PROP_STATS,
+};
+
+#define DEFAULT_SOCKET_MODE 0600
+#define DEFAULT_MIN_CLIENTS 1
+#define DEFAULT_CLIENT_TIMEOUT (5 * GST_SECOND)
+#define DEFAULT_MAX_CLIENTS 64
+#define DEFAULT_MAX_MEMORY (G_GUINT64_CONSTANT (1) << 30)
+
+static void
+gst_shm_frame_sink_set_property (GObject * object, guint id,
+    const GValue * value, GParamSpec * pspec)
+{
+  GstShmFrameSink *self = GST_SHM_FRAME_SINK (object);
+
+  GST_OBJECT_LOCK (self);
+  switch (id) {
+    case PROP_SOCKET_PATH:
+      g_free (self->socket_path);
+      self->socket_path = g_value_dup_string (value);
+      break;
+    case PROP_SOCKET_MODE:
+      self->socket_mode = g_value_get_uint (value);
+      break;
+    case PROP_DELIVERY:
+      self->delivery = g_value_get_enum (value);
+      break;
+    case PROP_MIN_CLIENTS:
+      self->min_clients = g_value_get_uint (value);
+      break;
+    case PROP_CLIENT_TIMEOUT:
+      self->client_timeout = g_value_get_uint64 (value);
+      break;
+    case PROP_MAX_CLIENTS:
+      self->max_clients = g_value_get_uint (value);
+      break;
+    case PROP_SLOTS:
+      self->slots = g_value_get_uint (value);
+      break;
+    case PROP_MAX_MEMORY:
+      self->max_memory = g_value_get_uint64 (value);
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+      break;
+  }
+  GST_OBJECT_UNLOCK (self);
+}
+
+static void
+gst_shm_frame_sink_get_property (GObject * object, guint id, GValue * value,
+    GParamSpec * pspec)
+{
+  GstShmFrameSink *self = GST_SHM_FRAME_SINK (object);
+
+  if (id == PROP_NUM_CLIENTS) {
+    g_value_set_uint (value, gst_shm_frame_sink_get_num_clients (self));
+    return;
+  }
+  if (id == PROP_STATS) {
+    g_value_take_boxed (value, gst_shm_frame_sink_get_stats (self));
+    return;
+  }
+  GST_OBJECT_LOCK (self);
+  switch (id) {
+    case PROP_SOCKET_PATH:
+      g_value_set_string (value, self->socket_path);
+      break;
+    case PROP_SOCKET_MODE:
+      g_value_set_uint (value, self->socket_mode);
+      break;
+    case PROP_DELIVERY:
+      g_value_set_enum (value, self->delivery);
+      break;
+    case PROP_MIN_CLIENTS:
+      g_value_set_uint (value, self->min_clients);
+      break;
+    case PROP_CLIENT_TIMEOUT:
+      g_value_set_uint64 (value, self->client_timeout);
+      break;
+    case PROP_MAX_CLIENTS:
+      g_value_set_uint (value, self->max_clients);
+      break;
+    case PROP_SLOTS:
+      g_value_set_uint (value, self->slots);
+      break;
+    case PROP_MAX_MEMORY:
+      g_value_set_uint64 (value, self->max_memory);
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+      break;
+  }
+  GST_OBJECT_UNLOCK (self);
+}
+
+void
+gst_shm_frame_sink_install_properties (GObjectClass * klass)
+{
+  const GParamFlags rw = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS
+      | GST_PARAM_MUTABLE_READY;
+  const GParamFlags ro = G_PARAM_READABLE | G_PARAM_STATIC_STRINGS;
+
+  klass->set_property = gst_shm_frame_sink_set_property;
+  klass->get_property = gst_shm_frame_sink_get_property;
+  g_object_class_install_property (klass, PROP_SOCKET_PATH,
+      g_param_spec_string ("socket-path", "Socket path",
+          "Where consumers connect: a path of at most 107 bytes, or with a "
+          "leading @ a name in the abstract namespace, which serves the same "
+          "user and root only", NULL, rw));
+  g_object_class_install_property (klass, PROP_SOCKET_MODE,
+      g_param_spec_uint ("socket-mode", "Socket mode",
+          "Permission bits of the socket file; who may write to it may "
+          "connect (default 384 = octal 0600: the same user)", 0, 0777,
+          DEFAULT_SOCKET_MODE, rw));
+  g_object_class_install_property (klass, PROP_DELIVERY,
+      g_param_spec_enum ("delivery", "Delivery",
+          "Whether the producer waits for its consumers",
+          GST_TYPE_SHM_FRAME_DELIVERY, GST_SHM_FRAME_DELIVERY_AUTO, rw));
+  g_object_class_install_property (klass, PROP_MIN_CLIENTS,
+      g_param_spec_uint ("min-clients", "Minimum clients",
+          "Lossless delivery: consumers to wait for before the first frame",
+          0, 1024, DEFAULT_MIN_CLIENTS, rw));
+  g_object_class_install_property (klass, PROP_CLIENT_TIMEOUT,
+      g_param_spec_uint64 ("client-timeout", "Client timeout",
+          "Lossless delivery: a consumer that makes no progress for so many "
+          "nanoseconds is disconnected (0 = never)", 0, G_MAXINT64,
+          DEFAULT_CLIENT_TIMEOUT, rw));
+  g_object_class_install_property (klass, PROP_MAX_CLIENTS,
+      g_param_spec_uint ("max-clients", "Maximum clients",
+          "Connections served at a time; more are refused", 1, 1024,
+          DEFAULT_MAX_CLIENTS, rw));
+  g_object_class_install_property (klass, PROP_SLOTS,
+      g_param_spec_uint ("slots", "Slots",
+          "Frames that the shared memory holds (0 = as many as the consumers "
+          "need, growing within max-memory)", 0, 65536, 0, rw));
+  g_object_class_install_property (klass, PROP_MAX_MEMORY,
+      g_param_spec_uint64 ("max-memory", "Maximum memory",
+          "Hard ceiling of the shared memory for frames, in bytes", 1,
+          G_MAXINT64, DEFAULT_MAX_MEMORY, rw));
+  g_object_class_install_property (klass, PROP_NUM_CLIENTS,
+      g_param_spec_uint ("num-clients", "Number of clients",
+          "Consumers connected now", 0, G_MAXUINT, 0, ro));
+  g_object_class_install_property (klass, PROP_STATS,
+      g_param_spec_boxed ("stats", "Statistics",
+          "Counts since the start: frames, bytes, frames-copied, "
+          "bytes-copied, frames-dropped, metas-dropped, frames-revoked, "
+          "clients-seen, clients-evicted, clients-refused, slots, slots-free, segments, "
+          "segment-bytes, growths (uint64), and clients, an array of "
+          "structures with id, pid, uid, name, lossless, held, queued, "
+          "max-held, frames, dropped", GST_TYPE_STRUCTURE, ro));
+}
+
+void
+gst_shm_frame_sink_init_properties (GstShmFrameSink * self)
+{
+  self->socket_mode = DEFAULT_SOCKET_MODE;
+  self->min_clients = DEFAULT_MIN_CLIENTS;
+  self->client_timeout = DEFAULT_CLIENT_TIMEOUT;
+  self->max_clients = DEFAULT_MAX_CLIENTS;
+  self->max_memory = DEFAULT_MAX_MEMORY;
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What downstream asks shmframesrc for: queries, and events to the producer. */
+#include <errno.h>
+
+#include "gstshmframesrc.h"
+#include "gstshmframewire.h"
+
+#define GST_CAT_DEFAULT gst_shm_frame_src_debug
+
+/* What handing a frame over may take on a busy machine; part of the answer to
+ * the LATENCY query. */
+#define HANDOVER_LATENCY (20 * GST_MSECOND)
+
+static gboolean
+answer_latency (GstShmFrameSrc * self, GstQuery * query)
+{
+  gboolean live = gst_base_src_is_live (GST_BASE_SRC (self));
+  guint64 min = 0, max = GST_CLOCK_TIME_NONE;
+
+  if (live) {
+    GST_OBJECT_LOCK (self);
+    min = self->latency.min + HANDOVER_LATENCY;
+    if (self->latency.live && self->latency.max != GST_CLOCK_TIME_NONE)
+      max = self->latency.max + HANDOVER_LATENCY;
+    GST_OBJECT_UNLOCK (self);
+  }
+  gst_query_set_latency (query, live, min, max);
+  return TRUE;
+}
+
+/* In stream time: where kept times are, of the last frame; else, as of a camera,
+ * how long the pipeline runs. */
+static gboolean
+answer_position (GstShmFrameSrc * self, GstQuery * query)
+{
+  guint64 position;
+  GstFormat format;
+
+  gst_query_parse_position (query, &format, NULL);
+  GST_OBJECT_LOCK (self);
+  position = self->position;
+  GST_OBJECT_UNLOCK (self);
+  if (format != GST_FORMAT_TIME || position == GST_CLOCK_TIME_NONE)
+    return FALSE;
+  gst_query_set_position (query, format, (gint64) position);
+  return TRUE;
+}
+
+/* Of a file, if its producer says so in the segment; a camera has none. */
+static gboolean
+answer_duration (GstShmFrameSrc * self, GstQuery * query)
+{
+  guint64 duration;
+  GstFormat format;
+
+  gst_query_parse_duration (query, &format, NULL);
+  GST_OBJECT_LOCK (self);
+  duration = self->keep ? GST_BASE_SRC (self)->segment.duration
+      : GST_CLOCK_TIME_NONE;
+  GST_OBJECT_UNLOCK (self);
+  if (format != GST_FORMAT_TIME || duration == GST_CLOCK_TIME_NONE)
+    return FALSE;
+  gst_query_set_duration (query, format, (gint64) duration);
+  return TRUE;
+}
+
+gboolean
+gst_shm_frame_src_query (GstBaseSrc * src, GstQuery * query)
+{
+  GstShmFrameSrc *self = GST_SHM_FRAME_SRC (src);
+  GstFormat format;
+
+  switch (GST_QUERY_TYPE (query)) {
+    case GST_QUERY_LATENCY:
+      return answer_latency (self, query);
+    case GST_QUERY_POSITION:
+      return answer_position (self, query);
+    case GST_QUERY_DURATION:
+      return answer_duration (self, query);
+    case GST_QUERY_SEEKING:
+      /* One client must not seek for all. */
+      gst_query_parse_seeking (query, &format, NULL, NULL, NULL);
+      gst_query_set_seeking (query, format, FALSE, 0, -1);
+      return TRUE;
+    default:
+      return gst_shm_frame_src_parent_query (src, query);
+  }
+}
+
+/* The timestamp of a QOS event is a running time of this pipeline, which the
+ * producer's does not know. */
+static guint64
+capture_time_of (GstShmFrameSrc * self, GstEvent * event)
+{
+  GstClockTime timestamp;
+  GstShmFrameClock clock = { 0 };
+  gint64 offset;
+
+  if (self->keep || GST_EVENT_TYPE (event) != GST_EVENT_QOS)
+    return GST_CLOCK_TIME_NONE;
+  gst_event_parse_qos (event, NULL, NULL, NULL, &timestamp);
+  /* In a thread of downstream's, so that the streaming thread's is not ours. */
+  if (!gst_shm_frame_clock_get_offset (&clock, GST_ELEMENT (self), &offset))
+    return GST_CLOCK_TIME_NONE;
+  return timestamp + gst_element_get_base_time (GST_ELEMENT (self)) - offset;
+}
+
+static gboolean
+travels (GstEvent * event)
+{
+  return GST_EVENT_TYPE (event) == GST_EVENT_QOS
+      || GST_EVENT_TYPE (event) == GST_EVENT_RECONFIGURE
+      || GST_EVENT_TYPE (event) == GST_EVENT_NAVIGATION
+      || GST_EVENT_TYPE (event) == GST_EVENT_CUSTOM_UPSTREAM;
+}
+
+static gboolean
+send_upstream (GstShmFrameSrc * self, GstEvent * event)
+{
+  guint8 data[SF_UPSTREAM_MAX];
+  GstShmFrameLosses losses;
+  GstByteWriter w;
+  gint r = -EMSGSIZE;
+
+  gst_shm_frame_losses_init (&losses, GST_OBJECT (self));
+  gst_byte_writer_init_with_data (&w, data, sizeof (data), FALSE);
+  if (gst_shm_frame_wire_put_upstream (&w, event,
+          capture_time_of (self, event), &losses)) {
+    r = -ENOTCONN;
+    g_rw_lock_reader_lock (&self->consumer_lock);
+    if (self->consumer != NULL)
+      r = sf_consumer_send_upstream (self->consumer, data,
+          gst_byte_writer_get_pos (&w));
+    g_rw_lock_reader_unlock (&self->consumer_lock);
+  }
+  gst_shm_frame_losses_clear (&losses);
+  if (r < 0)
+    GST_DEBUG_OBJECT (self, "not sent to the producer (%s): %" GST_PTR_FORMAT,
+        g_strerror (-r), event);
+  return r == 0;
+}
+
+gboolean
+gst_shm_frame_src_event (GstBaseSrc * src, GstEvent * event)
+{
+  gboolean sent = travels (event)
+      && send_upstream (GST_SHM_FRAME_SRC (src), event);
+
+  /* The base class has something of its own to do with some of them. */
+  return gst_shm_frame_src_parent_event (src, event) || sent;
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A FRAME record made into memory that its receiver can read. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "consumer-private.h"
+
+/* Finds the segment; its SEGMENT message was sent before the announcement, so
+ * the control thread has it or is about to. 0, -EINTR, or -EPROTO. */
+static int
+await_segment (struct sf_consumer *c, struct sf_link *link, uint32_t id,
+    struct sf_segment **segment)
+{
+  int64_t until = sf_now () + SF_ANSWER_TIMEOUT;
+  int r = 0;
+
+  pthread_mutex_lock (&c->lock);
+  while (r == 0 && (*segment = sf_link_find_segment (link, id)) == NULL) {
+    if (sf_observe_u32 (&link->over) != 0 || sf_now () >= until)
+      r = -EPROTO;
+    else if (sf_load_flag (&c->interrupted))
+      r = -EINTR;
+    else
+      sf_consumer_timed_wait_locked (c, until);
+  }
+  pthread_mutex_unlock (&c->lock);
+  return r;
+}
+
+static bool
+parts_room (struct sf_consumer *c, uint32_t n)
+{
+  struct sf_incoming_part *parts;
+
+  if (n <= c->parts_room)
+    return true;
+  parts = realloc (c->parts, n * sizeof (*parts));
+  if (parts == NULL)
+    return false;
+  c->parts = parts;
+  c->parts_room = n;
+  return true;
+}
+
+static struct sf_lease *
+lease_new (struct sf_link *link, uint32_t index, uint32_t n_parts)
+{
+  struct sf_lease *lease = malloc (sizeof (*lease)
+      + n_parts * sizeof (struct sf_segment *));
+
+  if (lease == NULL)
+    return NULL;
+  lease->refs = 1;
+  lease->abandoned = 0;
+  lease->index = index;
+  lease->link = sf_link_ref (link);
+  lease->n_segments = 0;
+  sf_ref (&link->held);
+  return lease;
+}
+
+/* The segment of one part, held by the lease once, however many parts. As
+ * await_segment(). */
+static int
+lease_segment (struct sf_consumer *c, struct sf_link *link,
+    struct sf_lease *lease, uint32_t id, uint32_t * last_id)
+{
+  int r;
+
+  if (lease->n_segments > 0 && *last_id == id)
+    return 0;
+  r = await_segment (c, link, id, &lease->segments[lease->n_segments]);
+  if (r == 0) {
+    lease->n_segments++;
+    *last_id = id;
+  }
+  return r;
+}
+
+/* Turns a claimed record into parts and a body. 0 or -errno. */
+static int
+resolve (struct sf_consumer *c, struct sf_link *link,
+    const struct sf_record_header *record, struct sf_incoming *in)
+{
+  uint32_t head[2], last_id = 0;
+  uint64_t at = sizeof (head);
+  int r;
+
+  if (record->payload_size < sizeof (head))
+    return -EPROTO;
+  memcpy (head, c->payload, sizeof (head));
+  if (head[0] > SF_MAX_REFS || head[1] != 0
+      || record->payload_size - at < head[0] * sizeof (struct sf_mem_ref))
+    return -EPROTO;
+  if (!parts_room (c, head[0]))
+    return -ENOMEM;
+  in->lease = lease_new (link, record->lease, head[0]);
+  if (in->lease == NULL)
+    return -ENOMEM;
+  for (uint32_t i = 0; i < head[0]; i++) {
+    struct sf_incoming_part *part = &c->parts[i];
+    struct sf_mem_ref ref;
+
+    memcpy (&ref, c->payload + at, sizeof (ref));
+    at += sizeof (ref);
+    r = lease_segment (c, link, in->lease, ref.segment, &last_id);
+    if (r < 0)
+      return r;
+    part->segment = in->lease->segments[in->lease->n_segments - 1];
+    if (sf_segment_check (part->segment, &ref) < 0)
+      return -EPROTO;
+    part->slot = ref.slot;
+    part->offset = ref.offset;
+    part->size = ref.size;
+    part->data = sf_segment_slot (part->segment, ref.slot) + ref.offset;
+  }
+  in->parts = c->parts;
+  in->n_parts = head[0];
+  in->body = c->payload + at;
+  in->body_size = (uint32_t) (record->payload_size - at);
+  return 0;
+}
+
+/* Takes note of the frame. -1: we had it before the connection broke; otherwise
+ * how many frames since the last one were lost to us. */
+static int64_t
+note_seq (struct sf_consumer *c, const struct sf_link *link, uint64_t seq)
+{
+  int64_t lost = 0;
+
+  if (c->have_last && c->last_producer_id == link->producer_id) {
+    if (seq <= c->last_seq)
+      return -1;
+    lost = (int64_t) (seq - c->last_seq - 1);
+  }
+  c->have_last = true;
+  c->last_producer_id = link->producer_id;
+  c->last_seq = seq;
+  return lost;
+}
+
+int
+sf_consumer_take_frame (struct sf_consumer *c, struct sf_link *link,
+    const struct sf_record_header *record, struct sf_incoming *in)
+{
+  uint64_t seen;
+  int64_t lost;
+  int r;
+
+  if (record->lease >= SF_MAX_LEASES)
+    return -EPROTO;
+  if (!link->claimed && !sf_decide_u64 (&link->ring.page->lease[record->lease],
+          SF_LEASE_WORD (record->lease_stamp, SF_LEASE_ANNOUNCED),
+          SF_LEASE_WORD (record->lease_stamp, SF_LEASE_CLAIMED), &seen))
+    return 0;
+  SF_HOOK ("claimed");
+  r = resolve (c, link, record, in);
+  link->claimed = r == -EINTR;
+  if (r == -EINTR && in->lease != NULL)
+    sf_lease_abandon (in->lease);
+  lost = r < 0 ? 0 : note_seq (c, link, record->seq);
+  if (r < 0 || lost < 0) {
+    if (in->lease != NULL)
+      sf_lease_unref (in->lease);
+    in->lease = NULL;
+    return r;
+  }
+  in->kind = SF_INCOMING_FRAME;
+  in->seq = record->seq;
+  in->discont = lost > 0;
+  sf_add_count (&c->lost, (uint64_t) lost);
+  sf_add_count (&c->frames, 1);
+  return 1;
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* How the streaming thread waits for the next record: asleep, or for a moment
+ * awake. */
+#include "consumer-private.h"
+
+/* A record that comes within this many ns is better waited for awake; after
+ * SF_BRISK_ENOUGH of them in a row, or up to BRISK_MOST where that was in vain. */
+#define BRISK 50000
+#define BRISK_MOST 4096
+
+bool
+sf_link_is_full (const struct sf_link *link)
+{
+  if (sf_observe_u32 ((sf_atomic_u32 *) & link->over) != 0)
+    return false;
+  return sf_load_flag ((sf_atomic_u32 *) & link->held)
+      >= sf_load_flag ((sf_atomic_u32 *) & link->max_held);
+}
+
+/* Is there anything to do but sleep? */
+static bool
+has_work (struct sf_consumer *c, struct sf_link *link)
+{
+  return sf_load_flag (&c->interrupted) || sf_load_flag (&c->notices)
+      || sf_observe_u32 (&link->over) != 0
+      || (sf_ring_has_record (&link->ring) && !sf_link_is_full (link));
+}
+
+/* Looks for work again and again, for `ns` at most. */
+static void
+look_out (struct sf_consumer *c, struct sf_link *link, int64_t now, int64_t ns)
+{
+  int64_t until = now + ns;
+
+  while (now < until && !has_work (c, link)) {
+    sf_spin_pause ();
+    now = sf_now ();
+  }
+}
+
+/* Sleeps until there may be work. See atomics.h for why no wake-up is lost. */
+static void
+sleep_on_link (struct sf_consumer *c, struct sf_link *link, int64_t until)
+{
+  struct sf_returns_page *page = link->ring.page;
+  uint32_t seen;
+
+  /* The producer keeps things back until we have read all. */
+  if (sf_observe_u32 (&link->ring.header->overflowed) != 0
+      && !sf_ring_has_record (&link->ring))
+    sf_link_kick (link);
+  seen = sf_observe_u32 (&page->wake);
+  /* What comes back is of interest only where it is what is missing. */
+  sf_store_flag (&link->wants_room, sf_link_is_full (link));
+  sf_store_flag (&page->sleeping, 1);
+  sf_fence_store_load ();
+  if (!has_work (c, link)) {
+    int64_t now = sf_now ();
+
+    if (now < until)
+      sf_futex_wait (&page->wake, seen,
+          until == INT64_MAX ? SF_FOREVER : until - now);
+  }
+  sf_store_flag (&page->sleeping, 0);
+  sf_store_flag (&link->wants_room, 0);
+}
+
+/* Where the last records were not long in coming, the next one probably is not
+ * either, and falling asleep and being woken takes longer: at full speed no time
+ * is lost on that, and at the rate of a camera none on looking. Where looking was
+ * in vain - the producer may be waiting for this very processor - it takes twice
+ * as many brisk records until it is tried again. */
+void
+sf_consumer_wait (struct sf_consumer *c, struct sf_link *link, int64_t until)
+{
+  bool brisk = link->n_brisk >= link->brisk_enough;
+  int64_t began = sf_now ();
+
+  look_out (c, link, began, brisk && c->spin < BRISK ? BRISK : c->spin);
+  if (has_work (c, link)) {
+    link->brisk_enough = SF_BRISK_ENOUGH;
+    return;
+  }
+  if (brisk && link->brisk_enough < BRISK_MOST)
+    link->brisk_enough *= 2;
+  sleep_on_link (c, link, until);
+  link->n_brisk = sf_now () - began < BRISK ? link->n_brisk + 1 : 0;
+}

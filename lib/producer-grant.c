@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* How many frames a client may hold, and the room for them. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "producer-private.h"
+
+int
+sf_client_grant (struct sf_client *c, uint32_t max_held, uint64_t * needed)
+{
+  struct sf_producer *p = c->producer;
+  uint64_t promised;
+  int r;
+
+  pthread_mutex_lock (&p->room_lock);
+  pthread_mutex_lock (&p->lock);
+  promised = sf_producer_promised_locked (p, c) + max_held;
+  pthread_mutex_unlock (&p->lock);
+  r = sf_producer_make_room_locked (p, promised, needed);
+  pthread_mutex_lock (&p->lock);
+  if (r == 0)
+    c->max_held = max_held;
+  pthread_mutex_unlock (&p->room_lock);
+  sf_producer_forget_segments_locked (p);
+  sf_producer_unlock (p);
+  sf_producer_note_progress (p);
+  return r;
+}
+
+static void
+send_grant (struct sf_client *c)
+{
+  struct sf_message msg = {.type = SF_MESSAGE_GRANT,.max_held = c->max_held };
+
+  sf_send (c->fd, &msg, NULL, 0);
+}
+
+/* To make a larger ring takes a while; what the one at hand has to spare is
+ * granted before. */
+static void
+grant_what_is_there (struct sf_client *c, uint32_t max_held)
+{
+  struct sf_producer *p = c->producer;
+  struct sf_slots_state slots;
+  uint64_t spare;
+
+  sf_slots_get_state (p->slots, &slots);
+  pthread_mutex_lock (&p->lock);
+  spare = sf_producer_promised_locked (p, c) + SF_SPARE_SLOTS;
+  spare = slots.n_slots / p->slots_per_record > spare
+      ? slots.n_slots / p->slots_per_record - spare : 0;
+  if (spare > max_held)
+    spare = max_held;
+  if (spare > c->max_held)
+    c->max_held = (uint32_t) spare;
+  pthread_mutex_unlock (&p->lock);
+  send_grant (c);
+}
+
+void
+sf_client_explain_grant (const struct sf_client *c, int error,
+    uint32_t max_held, uint64_t needed, struct sf_reject *reject)
+{
+  const struct sf_producer *p = c->producer;
+
+  reject->needed = needed;
+  if (error == -ENOSPC) {
+    reject->reason = SF_REASON_MEMORY;
+    reject->limit = p->fixed_slots;
+    snprintf (reject->text, sizeof (reject->text),
+        "a client that holds %u frames needs %llu slots; raise slots=%u of "
+        "shmframesink or leave it at 0", max_held,
+        (unsigned long long) needed, p->fixed_slots);
+  } else if (error == -E2BIG) {
+    reject->reason = SF_REASON_MEMORY;
+    reject->limit = p->max_memory;
+    snprintf (reject->text, sizeof (reject->text),
+        "a client that holds %u frames needs %llu bytes; raise max-memory=%llu "
+        "of shmframesink, or hold fewer frames (max-held of shmframesrc, "
+        "batch-duration)", max_held, (unsigned long long) needed,
+        (unsigned long long) p->max_memory);
+  } else {
+    reject->reason = SF_REASON_RESOURCES;
+    snprintf (reject->text, sizeof (reject->text),
+        "the producer cannot make memory for %u frames: %s", max_held,
+        strerror (-error));
+  }
+}
+
+void
+sf_client_want (struct sf_client *c, uint32_t max_held)
+{
+  struct sf_message msg = {.type = SF_MESSAGE_REJECT };
+  uint64_t needed = 0;
+  int r;
+
+  if (max_held > c->max_held)
+    grant_what_is_there (c, max_held);
+  r = max_held <= c->max_held ? 0 : sf_client_grant (c, max_held, &needed);
+  if (r == -ESHUTDOWN)
+    return;                     /* BYE comes next */
+  if (r < 0) {
+    sf_client_explain_grant (c, r, max_held, needed, &msg.reject);
+    sf_send (c->fd, &msg, NULL, 0);
+  } else {
+    send_grant (c);
+  }
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "benchsource.h"
+
+#include <time.h>
+#include <gst/video/video.h>
+#include <gst/video/gstvideopool.h>
+
+#define CAPS "video/x-raw, format=I420, width=1920, height=1080, framerate=60/1"
+#define PERIOD (GST_SECOND / 60)
+
+struct _BenchSource
+{
+  GstPushSrc parent;
+  guint64 frames;
+  guint64 next;
+  GstClockTime start;           /* CLOCK_MONOTONIC */
+};
+
+G_DEFINE_TYPE (BenchSource, bench_source, GST_TYPE_PUSH_SRC)
+
+enum
+{
+  PROP_FRAMES = 1,
+  PROP_PACED,
+};
+
+static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE ("src",
+    GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS (CAPS));
+
+static gboolean
+bench_source_start (GstBaseSrc * src)
+{
+  BENCH_SOURCE (src)->next = 0;
+  return TRUE;
+}
+
+/* The base class puts the allocator that was offered into the pool's config. */
+static gboolean
+bench_source_decide_allocation (GstBaseSrc * src, GstQuery * query)
+{
+  if (gst_query_get_n_allocation_pools (query) == 0) {
+    GstBufferPool *pool = gst_video_buffer_pool_new ();
+    GstVideoInfo info;
+    GstCaps *caps;
+
+    gst_query_parse_allocation (query, &caps, NULL);
+    gst_video_info_from_caps (&info, caps);
+    gst_query_add_allocation_pool (query, pool, info.size, 0, 0);
+    gst_object_unref (pool);
+  }
+  return GST_BASE_SRC_CLASS (bench_source_parent_class)->decide_allocation
+      (src, query);
+}
+
+static void
+sleep_until (GstClockTime due)
+{
+  struct timespec ts;
+
+  GST_TIME_TO_TIMESPEC (due, ts);
+  while (clock_nanosleep (CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL) != 0);
+}
+
+static GstFlowReturn
+bench_source_fill (GstPushSrc * src, GstBuffer * buffer)
+{
+  BenchSource *self = BENCH_SOURCE (src);
+  struct timespec now;
+
+  if (self->next == self->frames)
+    return GST_FLOW_EOS;
+  if (gst_base_src_is_live (GST_BASE_SRC (src))) {
+    if (self->next == 0) {
+      clock_gettime (CLOCK_MONOTONIC, &now);
+      self->start = GST_TIMESPEC_TO_TIME (now);
+    }
+    sleep_until (self->start + self->next * PERIOD);
+  }
+  GST_BUFFER_PTS (buffer) = self->next * PERIOD;
+  GST_BUFFER_DURATION (buffer) = PERIOD;
+  GST_BUFFER_OFFSET (buffer) = self->next++;
+  return GST_FLOW_OK;
+}
+
+static void
+bench_source_set_property (GObject * object, guint id, const GValue * value,
+    GParamSpec * pspec)
+{
+  BenchSource *self = BENCH_SOURCE (object);
+
+  if (id == PROP_FRAMES)
+    self->frames = g_value_get_uint64 (value);
+  else if (id == PROP_PACED)
+    gst_base_src_set_live (GST_BASE_SRC (self), g_value_get_boolean (value));
+  else
+    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+}
+
+static void
+bench_source_class_init (BenchSourceClass * klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+  GstBaseSrcClass *src_class = GST_BASE_SRC_CLASS (klass);
+  const GParamFlags flags = G_PARAM_WRITABLE | G_PARAM_STATIC_STRINGS;
+
+  object_class->set_property = bench_source_set_property;
+  g_object_class_install_property (object_class, PROP_FRAMES,
+      g_param_spec_uint64 ("frames", "Frames", "Frames before the end", 0,
+          G_MAXUINT64, 0, flags));
+  g_object_class_install_property (object_class, PROP_PACED,
+      g_param_spec_boolean ("paced", "Paced", "Live, at 60 frames a second",
+          FALSE, flags));
+  gst_element_class_add_static_pad_template (GST_ELEMENT_CLASS (klass),
+      &src_template);
+  gst_element_class_set_static_metadata (GST_ELEMENT_CLASS (klass),
+      "Benchmark source", "Source/Video", "Frames that nobody painted",
+      "The gst-shmframe authors");
+  src_class->start = bench_source_start;
+  src_class->decide_allocation = bench_source_decide_allocation;
+  GST_PUSH_SRC_CLASS (klass)->fill = bench_source_fill;
+}
+
+static void
+bench_source_init (BenchSource * self)
+{
+  gst_base_src_set_format (GST_BASE_SRC (self), GST_FORMAT_TIME);
+}
+
+void
+bench_source_register (void)
+{
+  gst_element_register (NULL, "benchsource", GST_RANK_NONE, BENCH_TYPE_SOURCE);
+}

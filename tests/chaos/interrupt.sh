@@ -1,0 +1,97 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Ctrl-C on either side: its exit status is 0, the other side has no error, and
+# no socket file is left.
+set -euo pipefail
+
+folder=$(mktemp -d "${TMPDIR:-/tmp}/shmframe-XXXXXX")
+producer='' consumer=''
+end() {
+  # shellcheck disable=SC2086
+  kill -KILL $producer $consumer 2>/dev/null || true
+  rm -rf "$folder"
+}
+trap end EXIT
+
+fail() {
+  echo "$1" >&2
+  cat "$folder"/*.log >&2
+  exit 1
+}
+
+start_producer() {
+  gst-launch-1.0 videotestsrc is-live=true \
+    ! video/x-raw,width=320,height=240,framerate=50/1 \
+    ! shmframesink socket-path="$folder/s" >"$folder/producer.log" 2>&1 &
+  producer=$!
+}
+
+start_consumer() {
+  gst-launch-1.0 -v shmframesrc socket-path="$folder/s" "$@" \
+    ! fakesink silent=false sync=false >"$folder/consumer.log" 2>&1 &
+  consumer=$!
+}
+
+# Until the consumer's log has so many frames (or more) than it has now.
+await_frames() {
+  local before now
+  before=$(grep -c chain "$folder/consumer.log" || true)
+  for ((i = 0; i < 400; i++)); do
+    now=$(grep -c chain "$folder/consumer.log" || true)
+    ((now >= before + $1)) && return
+    sleep 0.05
+  done
+  fail "no frames"
+}
+
+# Ends the process by Ctrl-C: status 0, and within a few seconds.
+interrupt() {
+  local pid=$1 status=0
+  kill -INT "$pid"
+  for ((i = 0; i < 400; i++)); do
+    kill -0 "$pid" 2>/dev/null || break
+    sleep 0.05
+  done
+  kill -KILL "$pid" 2>/dev/null || true
+  wait "$pid" || status=$?
+  ((status == 0)) || fail "exit status $status after Ctrl-C"
+}
+
+no_error() {
+  ! grep -q ERROR "$folder/$1.log" || fail "$1: an error"
+}
+
+# The consumer goes, and comes again: the producer goes on.
+start_producer
+start_consumer
+await_frames 5
+interrupt "$consumer"
+start_consumer
+await_frames 5
+no_error producer
+
+# The producer goes: the consumer waits for the next.
+interrupt "$producer"
+no_error producer
+[[ ! -e $folder/s ]] || fail "a socket file was left behind"
+start_producer
+await_frames 5
+no_error consumer
+interrupt "$consumer"
+no_error consumer
+
+# on-disconnect=eos: the consumer ends by itself, without an error.
+start_consumer on-disconnect=eos
+await_frames 5
+interrupt "$producer"
+status=0
+wait "$consumer" || status=$?
+((status == 0)) || fail "exit status $status after the producer stopped"
+no_error consumer
+[[ ! -e $folder/s ]] || fail "a socket file was left behind"
+
+# The consumer first, alone: Ctrl-C while it waits.
+start_consumer
+sleep 0.5
+interrupt "$consumer"
+no_error consumer

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Consumers, which hold some frames for a while; and relays, which pass frames
+ * on by their origin. */
+#include "peer.h"
+
+#define FIRST_HELD 2u
+#define MAX_HELD 4u
+#define RELAY_HELD 32u
+#define LOOK (50 * MS)
+
+struct consumer
+{
+  struct sf_consumer *c;
+  struct watch watch;
+  struct held held[MAX_HELD];
+  uint32_t n_held, want;
+};
+
+static void
+give_back_first (struct consumer *s)
+{
+  held_check (&s->held[0]);
+  sf_lease_unref (s->held[0].lease);
+  memmove (s->held, s->held + 1, --s->n_held * sizeof s->held[0]);
+}
+
+/* In moods, so that the ring is now empty, now full. */
+static void
+enjoy (struct consumer *s)
+{
+  uint64_t mood = (uint64_t) (sf_now () / (500 * MS) + (me - seats->seat))
+      * 2654435761u >> 8;
+
+  if ((mood & 7) == 0)
+    usleep (4000);
+  else if ((mood & 7) == 1)
+    usleep (random_below (&seed, 1000));
+  s->want = random_below (&seed, MAX_HELD);
+}
+
+/* From when on the source was there, as far as nobody was disturbed. */
+static void
+note_reconnect (const struct watch *w)
+{
+  const struct seat *source = &seats->seat[me->source];
+  int64_t since = w->lost_at;
+
+  if (source->calm != source->disturbed || w->disturbed != me->disturbed)
+    return;
+  if ((int64_t) source->opened > since)
+    since = (int64_t) source->opened;
+  since = sf_now () - since;
+  me->figures.reconnects++;
+  me->figures.late_reconnects += since > 100 * MS;
+  raise_figure (&me->figures.longest_reconnect, (uint64_t) since);
+}
+
+static void
+consume (struct consumer *s)
+{
+  struct sf_incoming in;
+  int r;
+
+  watch_look (&s->watch);
+  r = sf_consumer_next (s->c, &in, LOOK);
+  if (r == 0 || in.kind == SF_INCOMING_HOLDING) {
+    while (s->n_held > 0)
+      give_back_first (s);
+    return;
+  }
+  must_be (r, 1);
+  switch (in.kind) {
+    case SF_INCOMING_CONNECTED:
+      note_reconnect (&s->watch);
+      watch_connected (&s->watch, &in);
+      break;
+    case SF_INCOMING_FRAME:
+      watch_frame (&s->watch, &in, &s->held[s->n_held++]);
+      enjoy (s);
+      while (s->n_held > s->want)
+        give_back_first (s);
+      if (me->order % 64 == 0)
+        sf_consumer_want (s->c, MAX_HELD);
+      break;
+    case SF_INCOMING_DISCONNECTED:
+      watch_disconnected (&s->watch, &in);
+      break;
+    case SF_INCOMING_FAILED:
+      fault ("failed: %s %s", strerror (-in.error), in.reject.text);
+    default:
+      break;
+  }
+}
+
+void
+run_consumer (void)
+{
+  struct census before;
+  struct consumer s = { 0 };
+
+  take_census (&before);
+  watch_begin (&s.watch);
+  s.c = peer_open_consumer (me->source, FIRST_HELD);
+  me->ready = me->life;
+  while (!leave)
+    consume (&s);
+  while (s.n_held > 0)
+    give_back_first (&s);
+  sf_consumer_close (s.c);
+  must_become (&before);
+}
+
+struct relay
+{
+  struct sf_consumer *c;
+  struct sf_producer *p;
+  struct watch watch;
+  uint32_t gap;
+};
+
+/* sf_release */
+static void
+release_relayed (void *held, bool abandoned)
+{
+  struct held *h = held;
+
+  if (abandoned)
+    sf_lease_abandon (h->lease);
+  else
+    held_check (h);
+  sf_lease_unref (h->lease);
+  free (h);
+}
+
+static void
+pass_on (struct relay *r, const struct sf_incoming *in)
+{
+  struct held *h = malloc (sizeof *h);
+  struct stamp stamp;
+  struct sf_part part = {.segment = in->parts[0].segment,.slot =
+        in->parts[0].slot,.offset = in->parts[0].offset,.size =
+        in->parts[0].size
+  };
+  struct sf_publication pub = {.parts = &part,.n_parts = 1,.body =
+        &stamp,.body_size = sizeof stamp,.release = release_relayed,.user = h
+  };
+
+  watch_frame (&r->watch, in, h);
+  stamp = h->stamp;
+  stamp.gap = r->gap;
+  for (;;) {
+    uint64_t token = sf_producer_token (r->p);
+    int result = sf_producer_publish (r->p, &pub);
+
+    if (result == 0)
+      break;
+    must_be (result, -EAGAIN);
+    result = sf_producer_wait (r->p, token);
+    if (result == -ENODATA)
+      usleep (1000);
+    else
+      must_be (result, 0);
+  }
+}
+
+static void
+relay (struct relay *r)
+{
+  struct sf_incoming in;
+  int result;
+
+  watch_look (&r->watch);
+  result = sf_consumer_next (r->c, &in, LOOK);
+  if (result == 0)
+    return;
+  must_be (result, 1);
+  if (in.kind == SF_INCOMING_CONNECTED) {
+    r->gap++;
+    watch_connected (&r->watch, &in);
+  } else if (in.kind == SF_INCOMING_FRAME) {
+    pass_on (r, &in);
+  } else if (in.kind == SF_INCOMING_DISCONNECTED) {
+    watch_disconnected (&r->watch, &in);
+  } else if (in.kind == SF_INCOMING_FAILED) {
+    fault ("failed: %s %s", strerror (-in.error), in.reject.text);
+  }
+}
+
+void
+run_relay (void)
+{
+  struct census before;
+  struct relay r = { 0 };
+
+  take_census (&before);
+  watch_begin (&r.watch);
+  r.p = peer_open_producer ((unsigned) (me - seats->seat),
+      RELAY_TIMEOUT_MS * MS, true);
+  r.c = peer_open_consumer (me->source, RELAY_HELD);
+  me->ready = me->life;
+  while (!leave)
+    relay (&r);
+  sf_producer_close (r.p);
+  sf_consumer_close (r.c);
+  must_become (&before);
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The origin: frames in bursts and with pauses, of growing size. */
+#include "peer.h"
+
+#define FIRST_WORDS 512u
+#define LAST_WORDS 8192u
+#define MAX_STALL ((CLIENT_TIMEOUT_MS + 1000) * MS)
+/* How long all clients may take to be forgotten. */
+#define CENSUS_NS (10 * SF_NS_PER_SECOND)
+
+struct origin
+{
+  struct sf_producer *p;
+  uint64_t index;
+  uint32_t n_words;
+  bool lossless;
+  struct census start;
+};
+
+static void
+set_size (struct origin *o, uint32_t n_words)
+{
+  uint64_t needed;
+
+  o->n_words = n_words;
+  must_be (sf_producer_set_format (o->p, n_words * 8u, 1, &needed), 0);
+}
+
+/* For room, up to the longest stall there may be. -ENODATA is no end: clients
+ * may be on their way. */
+static void
+wait_for_room (struct origin *o, uint64_t token)
+{
+  int r = sf_producer_wait (o->p, token);
+
+  me->heartbeat = (uint64_t) sf_now ();
+  if (r == -ENODATA)
+    usleep (1000);
+  else
+    must_be (r, 0);
+}
+
+/* NULL: live, and there is none. */
+static struct sf_slot *
+take_slot (struct origin *o)
+{
+  struct sf_slot *slot = malloc (sizeof *slot);
+
+  for (;;) {
+    uint64_t token = sf_producer_token (o->p);
+    int r = sf_producer_take_slot (o->p, o->n_words * 8u, 0, slot);
+
+    if (r == 0)
+      return slot;
+    must_be (r, -EAGAIN);
+    if (!o->lossless || leave) {
+      free (slot);
+      return NULL;
+    }
+    wait_for_room (o, token);
+  }
+}
+
+static void
+fill (struct origin *o, const struct sf_slot *slot)
+{
+  uint64_t *words = (uint64_t *) sf_segment_slot (slot->segment, slot->index);
+  uint64_t number = (uint64_t) me->life << 28 | o->index;
+
+  for (uint32_t i = 0; i < o->n_words; i++)
+    words[i] = word_of (number, i);
+}
+
+static void
+publish (struct origin *o, struct sf_slot *slot)
+{
+  struct stamp stamp = {.index = o->index,.life = me->life,.lossless =
+        o->lossless,.n_words = o->n_words
+  };
+  struct sf_part part = {.segment = slot->segment,.slot = slot->index,.size =
+        o->n_words * 8u
+  };
+  struct sf_publication pub = {.parts = &part,.n_parts = 1,.body =
+        &stamp,.body_size = sizeof stamp,.release = give_slot,.user = slot
+  };
+
+  for (;;) {
+    uint64_t token = sf_producer_token (o->p);
+    int r = sf_producer_publish (o->p, &pub);
+
+    if (r == 0)
+      break;
+    must_be (r, -EAGAIN);
+    wait_for_room (o, token);
+  }
+  o->index++;
+  seats->published[me->life % MAX_LIVES] = o->index;
+  me->order = (uint64_t) me->life << 32 | (o->index - 1);
+  me->figures.frames++;
+}
+
+/* One frame, and how long it took. */
+static void
+produce (struct origin *o)
+{
+  uint32_t disturbed = me->disturbed;
+  int64_t began = sf_now (), took;
+  struct sf_slot *slot = take_slot (o);
+
+  if (slot != NULL) {
+    fill (o, slot);
+    publish (o, slot);
+  } else {
+    me->figures.dropped++;
+  }
+  took = sf_now () - began;
+  if (me->disturbed != disturbed)
+    return;
+  raise_figure (&me->figures.longest_stall, (uint64_t) took);
+  if (took > MAX_STALL)
+    fault ("stalled for %lld ms", (long long) (took / MS));
+}
+
+/* All clients are gone: is all else as it was? */
+static void
+answer_census (struct origin *o)
+{
+  int64_t until = sf_now () + CENSUS_NS;
+  struct sf_producer_stats stats;
+  struct census now;
+
+  /* So that the latest frame, which stays for who comes next, is of the segment
+   * in use. */
+  produce (o);
+  for (;;) {
+    me->heartbeat = (uint64_t) sf_now ();
+    sf_producer_get_stats (o->p, &stats);
+    take_census (&now);
+    if (stats.n_clients + stats.n_lingering == 0
+        && stats.slots.n_slots - stats.slots.n_free <= 1
+        && stats.slots.n_segments == 1 && is_same (&now, &o->start))
+      break;
+    if (sf_now () > until)
+      fault ("after all clients: %u clients, %u lingering, %u of %u slots free, "
+          "%u segments, %d fds, %d maps (%d and %d at the start)",
+          stats.n_clients, stats.n_lingering, stats.slots.n_free,
+          stats.slots.n_slots, stats.slots.n_segments, now.fds, now.maps,
+          o->start.fds, o->start.maps);
+    usleep (5000);
+  }
+  me->counted = me->census;
+}
+
+/* Bursts, a steady pace, and pauses longer than client-timeout: who was idle
+ * with us must not be taken for slow. */
+static void
+rest (void)
+{
+  uint32_t dice = random_below (&seed, 1000);
+
+  if (dice < 2)
+    usleep ((CLIENT_TIMEOUT_MS + 50) * 1000);
+  else if (dice < 500)
+    usleep (random_below (&seed, 1500));
+}
+
+void
+run_producer (void)
+{
+  struct origin o = {.lossless = me->lossless };
+  struct census before;
+
+  take_census (&before);
+  /* Without clients: its socket, epoll, eventfd and segment, its thread. */
+  o.start = before;
+  o.start.fds += 4;
+  o.start.threads++;
+  o.start.maps++;
+  o.p = peer_open_producer (ORIGIN, CLIENT_TIMEOUT_MS * MS, o.lossless);
+  set_size (&o, FIRST_WORDS);
+  me->ready = me->life;
+  while (!leave) {
+    me->heartbeat = (uint64_t) sf_now ();
+    if (me->census != me->counted)
+      answer_census (&o);
+    produce (&o);
+    if (o.index % 2000 == 1999)
+      set_size (&o, o.n_words < LAST_WORDS ? o.n_words * 2 : FIRST_WORDS);
+    rest ();
+  }
+  sf_producer_close (o.p);
+  must_become (&before);
+}

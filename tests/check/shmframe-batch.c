@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Batches on their way to another process: by relay, without a copy, and copied
+ * once where their frames were made here. */
+#include "gstsecondbatchmeta.h"
+#include "shmrig.h"
+
+#define FRAMES 75
+#define BATCHES 3
+
+/* Buffers that pass, until somebody compares them. Held for longer, the slots
+ * they lie in would be missed. */
+static GstPadProbeReturn
+keep_buffer (GstPad * pad, GstPadProbeInfo * info, gpointer kept)
+{
+  g_async_queue_push ((GAsyncQueue *) kept,
+      gst_buffer_ref (GST_PAD_PROBE_INFO_BUFFER (info)));
+  return GST_PAD_PROBE_OK;
+}
+
+static GstPadProbeReturn
+keep_copy (GstPad * pad, GstPadProbeInfo * info, gpointer kept)
+{
+  g_async_queue_push ((GAsyncQueue *) kept,
+      gst_buffer_copy_deep (GST_PAD_PROBE_INFO_BUFFER (info)));
+  return GST_PAD_PROBE_OK;
+}
+
+static GAsyncQueue *
+keep_buffers (GstElement * element, GstPadProbeCallback callback)
+{
+  GAsyncQueue *kept = g_async_queue_new_full ((GDestroyNotify)
+      gst_buffer_unref);
+  GstPad *pad = gst_element_get_static_pad (element, "sink");
+
+  gst_pad_add_probe (pad, GST_PAD_PROBE_TYPE_BUFFER, callback, kept, NULL);
+  gst_object_unref (pad);
+  return kept;
+}
+
+static void check_same_frame (GstBuffer * a, GstBuffer * b);
+static void check_same_batch (GstBuffer * a, GstBuffer * b);
+
+/* With the next one kept */
+static void
+check_same (GAsyncQueue * kept, GstBuffer * buffer)
+{
+  GstBuffer *original = g_async_queue_try_pop (kept);
+
+  fail_unless (original != NULL, "more came than was sent");
+  if (gst_second_batch_get_structure (buffer) != NULL)
+    check_same_batch (original, buffer);
+  else
+    check_same_frame (original, buffer);
+  gst_buffer_unref (original);
+}
+
+static void
+check_same_frame (GstBuffer * a, GstBuffer * b)
+{
+  GstVideoMeta *m = gst_buffer_get_video_meta (a);
+  GstVideoMeta *n = gst_buffer_get_video_meta (b);
+  GstMapInfo map;
+
+  fail_unless_equals_uint64 (GST_BUFFER_PTS (a), GST_BUFFER_PTS (b));
+  fail_unless_equals_uint64 (GST_BUFFER_DURATION (a), GST_BUFFER_DURATION (b));
+  fail_unless_equals_uint64 (GST_BUFFER_OFFSET (a), GST_BUFFER_OFFSET (b));
+  fail_unless ((m == NULL) == (n == NULL));
+  fail_unless (m == NULL || memcmp (m->stride, n->stride,
+          sizeof (m->stride)) == 0);
+  fail_unless_equals_uint64 (gst_buffer_get_size (a), gst_buffer_get_size (b));
+  fail_unless (gst_buffer_map (a, &map, GST_MAP_READ));
+  fail_unless (gst_buffer_memcmp (b, 0, map.data, map.size) == 0);
+  gst_buffer_unmap (a, &map);
+}
+
+static void
+check_same_list (GstBufferList * a, GstBufferList * b)
+{
+  guint n = gst_buffer_list_length (a);
+
+  fail_unless_equals_int (n, gst_buffer_list_length (b));
+  for (guint i = 0; i < n; i++)
+    check_same_frame (gst_buffer_list_get (a, i), gst_buffer_list_get (b, i));
+}
+
+static gboolean
+check_same_field (GQuark id, const GValue * a, gpointer structure)
+{
+  const gchar *name = g_quark_to_string (id);
+  const GValue *b = gst_structure_id_get_value (structure, id);
+
+  fail_unless (b != NULL, "the field %s is missing", name);
+  /* where they lie is another matter in another process */
+  if (g_str_has_prefix (name, "contiguous") || g_str_has_prefix (name,
+          "frame-stride"))
+    return TRUE;
+  fail_unless (G_VALUE_TYPE (a) == G_VALUE_TYPE (b), "field %s", name);
+  if (G_VALUE_HOLDS (a, GST_TYPE_BUFFER_LIST))
+    check_same_list (g_value_get_boxed (a), g_value_get_boxed (b));
+  else if (G_VALUE_HOLDS (a, GST_TYPE_SEGMENT))
+    fail_unless (gst_segment_is_equal (g_value_get_boxed (a),
+            g_value_get_boxed (b)), "field %s", name);
+  else
+    fail_unless (gst_value_compare (a, b) == GST_VALUE_EQUAL, "field %s",
+        name);
+  return TRUE;
+}
+
+static void
+check_same_batch (GstBuffer * a, GstBuffer * b)
+{
+  const GstStructure *s = gst_second_batch_get_structure (a);
+  const GstStructure *t = gst_second_batch_get_structure (b);
+
+  fail_unless (s != NULL && t != NULL);
+  fail_unless_equals_uint64 (GST_BUFFER_PTS (a), GST_BUFFER_PTS (b));
+  fail_unless_equals_uint64 (GST_BUFFER_DURATION (a), GST_BUFFER_DURATION (b));
+  fail_unless_equals_uint64 (gst_buffer_get_size (b), 0);
+  fail_unless_equals_int (gst_structure_n_fields (s),
+      gst_structure_n_fields (t));
+  fail_unless (gst_structure_foreach (s, check_same_field, (gpointer) t));
+}
+
+#define FILM "videotestsrc num-buffers=75 pattern=snow ! " RIG_GRAY (64, 48)
+#define BATCHER "secondbatcher name=b ! shmframesink name=relay " \
+    "socket-path=@2 "
+#define READER "shmframesrc name=src socket-path=@2 is-live=false ! " \
+    "appsink name=out sync=false"
+
+/* Reads all batches of the relay, and compares them with what went into it */
+static void
+check_batches (GstElement * relay, GstElement * reader)
+{
+  GAsyncQueue *sent = keep_buffers (rig_child (relay, "relay"), keep_buffer);
+  GstSample *sample;
+  guint n = 0;
+
+  rig_play (reader);
+  rig_play (relay);
+  while ((sample = rig_try_sample (reader, "out")) != NULL) {
+    GstBuffer *batch = gst_sample_get_buffer (sample);
+    GstCaps *caps = gst_pad_get_current_caps (GST_BASE_SINK_PAD (rig_child
+            (relay, "relay")));
+
+    fail_unless (gst_caps_is_equal (gst_sample_get_caps (sample), caps));
+    gst_caps_unref (caps);
+    fail_unless_equals_int (gst_second_batch_get_count (batch, "frames", 0),
+        FRAMES / BATCHES);
+    fail_unless_equals_int (gst_second_batch_get_count (batch, "frames", 1),
+        FRAMES / BATCHES);
+    check_same (sent, batch);
+    gst_sample_unref (sample);
+    n++;
+  }
+  fail_unless_equals_int (n, BATCHES);
+  g_async_queue_unref (sent);
+}
+
+GST_START_TEST (test_relay)
+{
+  GstElement *film[2], *relay, *reader, *sink;
+
+  film[0] = rig_launch (FILM " ! shmframesink socket-path=@0");
+  film[1] = rig_launch (FILM " ! shmframesink socket-path=@1");
+  relay = rig_launch ("shmframesrc socket-path=@0 is-live=false ! b.sink_0 "
+      "shmframesrc socket-path=@1 is-live=false ! b.sink_1 " BATCHER);
+  reader = rig_launch (READER);
+  sink = rig_child (relay, "relay");
+  rig_play (film[0]);
+  rig_play (film[1]);
+  check_batches (relay, reader);
+  fail_unless_equals_uint64 (rig_stat (sink, "frames"), BATCHES);
+  fail_unless_equals_uint64 (rig_stat (sink, "bytes"), FRAMES * 2 * 64 * 48);
+  fail_unless_equals_uint64 (rig_stat (sink, "bytes-copied"), 0);
+  fail_unless_equals_uint64 (rig_stat (sink, "frames-copied"), 0);
+  rig_stop (reader);
+  rig_stop (relay);
+  rig_stop (film[0]);
+  rig_stop (film[1]);
+}
+
+GST_END_TEST;
+
+/* Frames of the fourth process, when all before it are gone */
+GST_START_TEST (test_relay_held)
+{
+  GstElement *film[2], *relay, *reader;
+  GstBuffer *batch;
+  GAsyncQueue *sent[2];
+
+  film[0] = rig_launch (FILM " ! shmframesink name=sink socket-path=@0");
+  film[1] = rig_launch (FILM " ! shmframesink name=sink socket-path=@1");
+  for (guint i = 0; i < 2; i++)
+    sent[i] = keep_buffers (rig_child (film[i], "sink"), keep_copy);
+  relay = rig_launch ("shmframesrc socket-path=@0 is-live=false ! b.sink_0 "
+      "shmframesrc socket-path=@1 is-live=false ! b.sink_1 " BATCHER);
+  reader = rig_launch (READER);
+  rig_play (reader);
+  rig_play (relay);
+  rig_play (film[0]);
+  rig_play (film[1]);
+  batch = rig_pull (reader, "out");
+  rig_stop (relay);
+  rig_stop (film[0]);
+  rig_stop (film[1]);
+  rig_stop (reader);
+  for (guint s = 0; s < 2; s++) {
+    GstBufferList *frames = gst_second_batch_get_buffers (batch, s);
+
+    for (guint i = 0; i < FRAMES / BATCHES; i++)
+      check_same (sent[s], gst_buffer_list_get (frames, i));
+    g_async_queue_unref (sent[s]);
+  }
+  gst_buffer_unref (batch);
+}
+
+GST_END_TEST;
+
+/* Frames of this process, in memory of their own: one copy each */
+GST_START_TEST (test_own_frames)
+{
+  GstElement *relay = rig_launch (FILM " ! identity drop-allocation=true ! "
+      "b.sink_0 " FILM " ! identity drop-allocation=true ! b.sink_1 "
+      BATCHER);
+  GstElement *reader = rig_launch (READER);
+  GstElement *sink = rig_child (relay, "relay");
+
+  check_batches (relay, reader);
+  fail_unless_equals_uint64 (rig_stat (sink, "frames-copied"), FRAMES * 2);
+  fail_unless_equals_uint64 (rig_stat (sink, "bytes-copied"),
+      FRAMES * 2 * 64 * 48);
+  rig_stop (reader);
+  rig_stop (relay);
+}
+
+GST_END_TEST;
+
+/* One stream is relayed, the other is our own */
+GST_START_TEST (test_mixed)
+{
+  GstElement *film = rig_launch (FILM " ! shmframesink socket-path=@0");
+  GstElement *relay = rig_launch ("shmframesrc socket-path=@0 is-live=false ! "
+      "b.sink_0 " FILM " ! identity drop-allocation=true ! b.sink_1 "
+      BATCHER);
+  GstElement *reader = rig_launch (READER);
+  GstElement *sink = rig_child (relay, "relay");
+
+  rig_play (film);
+  check_batches (relay, reader);
+  fail_unless_equals_uint64 (rig_stat (sink, "frames-copied"), FRAMES);
+  rig_stop (reader);
+  rig_stop (relay);
+  rig_stop (film);
+}
+
+GST_END_TEST;
+
+/* A single stream, passed on frame by frame */
+GST_START_TEST (test_relay_of_frames)
+{
+  GstElement *film = rig_launch (FILM " ! shmframesink name=sink socket-path=@0");
+  GstElement *relay = rig_launch ("shmframesrc socket-path=@0 is-live=false ! "
+      "shmframesink name=relay socket-path=@2");
+  GstElement *reader = rig_launch (READER);
+  GAsyncQueue *sent = keep_buffers (rig_child (film, "sink"), keep_buffer);
+  GstElement *sink = rig_child (relay, "relay");
+  GstSample *sample;
+  guint n = 0;
+
+  rig_play (reader);
+  rig_play (relay);
+  rig_play (film);
+  while ((sample = rig_try_sample (reader, "out")) != NULL) {
+    check_same (sent, gst_sample_get_buffer (sample));
+    gst_sample_unref (sample);
+    n++;
+  }
+  fail_unless_equals_int (n, FRAMES);
+  fail_unless_equals_uint64 (rig_stat (sink, "frames-copied"), 0);
+  g_async_queue_unref (sent);
+  rig_stop (reader);
+  rig_stop (relay);
+  rig_stop (film);
+}
+
+GST_END_TEST;
+
+/* Batch after batch without end in sight: nothing is used up on the way */
+GST_START_TEST (test_long_relay)
+{
+  GstElement *film = rig_launch ("videotestsrc num-buffers=5000 ! "
+      RIG_GRAY (64, 48) " ! shmframesink name=sink socket-path=@0");
+  GstElement *relay = rig_launch ("shmframesrc socket-path=@0 is-live=false ! "
+      "b.sink_0 secondbatcher name=b ! shmframesink name=relay "
+      "socket-path=@2");
+  GstElement *reader = rig_launch (READER " max-buffers=1");
+  GstSample *sample;
+  guint64 frames = 0;
+
+  rig_play (reader);
+  rig_play (relay);
+  rig_play (film);
+  while ((sample = rig_try_sample (reader, "out")) != NULL) {
+    frames += gst_second_batch_get_count (gst_sample_get_buffer (sample),
+        "frames", 0);
+    gst_sample_unref (sample);
+  }
+  fail_unless_equals_uint64 (frames, 5000);
+  fail_unless_equals_uint64 (rig_stat (rig_child (relay, "relay"),
+          "bytes-copied"), 0);
+  rig_stop (reader);
+  rig_stop (relay);
+  rig_stop (film);
+}
+
+GST_END_TEST;
+
+static void
+add_tests (TCase * tc)
+{
+  tcase_add_test (tc, test_relay);
+  tcase_add_test (tc, test_relay_held);
+  tcase_add_test (tc, test_own_frames);
+  tcase_add_test (tc, test_mixed);
+  tcase_add_test (tc, test_relay_of_frames);
+  tcase_add_test (tc, test_long_relay);
+}
+
+RIG_SUITE (shmframe_batch)

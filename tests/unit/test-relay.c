@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Four processes in a row: an origin, one that relays its frames without a
+ * copy, and one that holds them, while one of the others dies or stops. Every
+ * word of every held frame is checked all the time. */
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+
+#include "transport.h"
+
+#define HELD 4u
+#define CHURN 1500u
+
+/* A child with one pipe to it and one from it */
+struct role
+{
+  pid_t pid;
+  int to, from;
+};
+
+static void
+role_start (struct role *role, void (*run) (struct place * in,
+        struct place * out, int from, int to), struct place *in,
+    struct place *out)
+{
+  int to[2], from[2];
+
+  check_int (pipe2 (to, O_CLOEXEC), 0);
+  check_int (pipe2 (from, O_CLOEXEC), 0);
+  role->pid = fork ();
+  if (role->pid == 0) {
+    alarm (100);
+    close (to[1]);
+    close (from[0]);
+    run (in, out, to[0], from[1]);
+    _exit (0);
+  }
+  close (to[0]);
+  close (from[1]);
+  role->to = to[1];
+  role->from = from[0];
+}
+
+static void
+role_close (struct role *role)
+{
+  close (role->to);
+  close (role->from);
+}
+
+static void
+role_tell (struct role *role, char what)
+{
+  check_int (write (role->to, &what, 1), 1);
+}
+
+static void
+role_kill (struct role *role)
+{
+  check_int (kill (role->pid, SIGKILL), 0);
+  check_int (waitpid (role->pid, NULL, 0), role->pid);
+  role_close (role);
+}
+
+static void
+role_finish (struct role *role)
+{
+  role_tell (role, 'q');
+  unit_wait_ok (role->pid);
+  role_close (role);
+}
+
+static bool
+readable (int fd)
+{
+  struct pollfd p = {.fd = fd,.events = POLLIN };
+
+  return poll (&p, 1, 0) > 0;
+}
+
+static char
+heard (int fd)
+{
+  char what = 'q';
+
+  check (read (fd, &what, 1) >= 0);
+  return what;
+}
+
+/* --- the roles --- */
+
+static void
+give_lease (void *lease, bool abandoned)
+{
+  if (abandoned)
+    sf_lease_abandon (lease);
+  sf_lease_unref (lease);
+}
+
+static void
+relay_frame (struct sf_producer *p, const struct sf_incoming *in)
+{
+  struct sf_part part = {.segment = in->parts[0].segment,.slot =
+        in->parts[0].slot,.offset = in->parts[0].offset,.size =
+        in->parts[0].size
+  };
+  struct sf_publication pub = {.parts = &part,.n_parts = 1,.body =
+        in->body,.body_size = in->body_size,.release = give_lease,.user =
+        in->lease,.pooled = true
+  };
+
+  check_int (sf_producer_publish (p, &pub), 0);
+}
+
+/* Relays; 'c' closes what it publishes with, and it only receives from then on */
+static void
+run_relay (struct place *in_place, struct place *out_place, int from, int to)
+{
+  struct sf_consumer *c = open_consumer (in_place->path, SF_DELIVERY_AUTO, 16);
+  struct sf_producer *p = open_producer (out_place->path, 0, false);
+  struct sf_incoming in;
+  char what = 0;
+
+  while (what != 'q') {
+    if (sf_consumer_next (c, &in, SF_NS_PER_SECOND / 100) == 1
+        && in.kind == SF_INCOMING_FRAME) {
+      if (p != NULL)
+        relay_frame (p, &in);
+      else
+        sf_lease_unref (in.lease);
+    }
+    if (!readable (from))
+      continue;
+    what = heard (from);
+    if (p != NULL)
+      sf_producer_close (p);
+    p = NULL;
+    check_int (write (to, &what, 1), 1);
+  }
+  sf_consumer_close (c);
+}
+
+static void
+check_words (const uint8_t *data, uint64_t number)
+{
+  for (uint32_t i = 0; i < FRAME_WORDS; i++)
+    check (((const uint64_t *) data)[i] == word_of (number, i));
+}
+
+/* Takes HELD frames, says so, and looks at them until it is told something */
+static void
+run_holder (struct place *in_place, struct place *out_place, int from, int to)
+{
+  struct sf_consumer *c = open_consumer (in_place->path, SF_DELIVERY_LIVE,
+      HELD);
+  struct sf_lease *lease[HELD];
+  const uint8_t *data[HELD];
+  uint64_t number[HELD];
+  struct sf_incoming in;
+
+  for (uint32_t i = 0; i < HELD; i++) {
+    next_of (c, &in, SF_INCOMING_FRAME);
+    number[i] = check_frame (&in);
+    data[i] = in.parts[0].data;
+    lease[i] = in.lease;
+  }
+  check_int (write (to, "r", 1), 1);
+  while (!readable (from))
+    for (uint32_t i = 0; i < HELD; i++)
+      check_words (data[i], number[i]);
+  for (uint32_t i = 0; i < HELD; i++) {
+    check_words (data[i], number[i]);
+    sf_lease_unref (lease[i]);
+  }
+  sf_consumer_close (c);
+}
+
+/* Publishes from a number on that the other side tells first */
+static void
+run_origin (struct place *in_place, struct place *out_place, int from, int to)
+{
+  struct sf_producer *p = open_producer (out_place->path, 0, false);
+  uint64_t number = (uint64_t) heard (from) << 32;
+
+  while (!readable (from)) {
+    send_frame (p, number++, false);
+    usleep (200);
+  }
+  sf_producer_close (p);
+}
+
+/* --- the tests --- */
+
+static void
+churn (struct sf_producer *p, uint64_t *number, uint32_t n)
+{
+  uint32_t sent = 0;
+
+  for (uint32_t i = 0; i < n; i++) {
+    sent += send_frame (p, (*number)++, false);
+    usleep (100);
+  }
+  check (sent > n / 2);
+}
+
+static void
+churn_until_ready (struct sf_producer *p, uint64_t *number,
+    struct role *holder)
+{
+  while (!readable (holder->from)) {
+    send_frame (p, (*number)++, false);
+    usleep (500);
+  }
+  check_int (heard (holder->from), 'r');
+}
+
+static uint32_t
+free_slots (struct sf_producer *p, uint32_t * all)
+{
+  struct sf_producer_stats stats;
+
+  sf_producer_get_stats (p, &stats);
+  *all = stats.slots.n_slots;
+  return stats.slots.n_free;
+}
+
+/* Nobody is connected any more, and only the latest frame is kept */
+static void
+expect_all_back (struct sf_producer *p)
+{
+  struct sf_producer_stats stats;
+
+  do {
+    usleep (1000);
+    sf_producer_get_stats (p, &stats);
+  } while (stats.n_clients + stats.n_lingering > 0
+      || stats.slots.n_free + 1 < stats.slots.n_slots);
+}
+
+struct chain
+{
+  struct place in, out;
+  struct sf_producer *origin;
+  struct role relay, holder;
+  uint64_t number;
+};
+
+static void
+chain_start (struct chain *chain)
+{
+  place_make (&chain->in);
+  place_make (&chain->out);
+  chain->number = 1;
+  role_start (&chain->relay, run_relay, &chain->in, &chain->out);
+  role_start (&chain->holder, run_holder, &chain->out, NULL);
+  chain->origin = open_producer (chain->in.path, 0, false);
+  churn_until_ready (chain->origin, &chain->number, &chain->holder);
+}
+
+static void
+chain_end (struct chain *chain)
+{
+  sf_producer_close (chain->origin);
+  /* a relay that was killed leaves its socket file */
+  unlink (chain->out.path);
+  place_remove (&chain->in);
+  place_remove (&chain->out);
+}
+
+/* Its frames are not taken back before the fourth process has let go, too */
+static void
+test_relay_killed (void)
+{
+  struct sf_producer_stats stats;
+  struct chain chain;
+  uint32_t all;
+
+  chain_start (&chain);
+  role_kill (&chain.relay);
+  churn (chain.origin, &chain.number, CHURN);
+  sf_producer_get_stats (chain.origin, &stats);
+  check_int (stats.n_lingering, 1);
+  check (free_slots (chain.origin, &all) + HELD <= all);
+  role_finish (&chain.holder);
+  expect_all_back (chain.origin);
+  chain_end (&chain);
+}
+
+static void
+test_holder_killed (void)
+{
+  struct chain chain;
+
+  chain_start (&chain);
+  role_kill (&chain.holder);
+  churn (chain.origin, &chain.number, CHURN);
+  role_finish (&chain.relay);
+  expect_all_back (chain.origin);
+  chain_end (&chain);
+}
+
+/* The fourth process stands still; another one beside it does not */
+static void
+test_holder_stopped (void)
+{
+  struct sf_producer_stats before, after;
+  struct sf_consumer *beside;
+  struct sf_incoming in;
+  struct chain chain;
+
+  chain_start (&chain);
+  beside = open_consumer (chain.out.path, SF_DELIVERY_LIVE, 2);
+  do
+    churn (chain.origin, &chain.number, 4);
+  while (sf_consumer_next (beside, &in, 0) == 0);
+  check_int (kill (chain.holder.pid, SIGSTOP), 0);
+  churn (chain.origin, &chain.number, 100);
+  sf_producer_get_stats (chain.origin, &before);
+  for (uint32_t got = 0; got < CHURN;) {
+    send_frame (chain.origin, chain.number++, false);
+    if (sf_consumer_next (beside, &in, SF_NS_PER_SECOND / 100) == 1
+        && in.kind == SF_INCOMING_FRAME) {
+      check_frame (&in);
+      sf_lease_unref (in.lease);
+      got++;
+    }
+  }
+  sf_producer_get_stats (chain.origin, &after);
+  check_int (after.slots.bytes, before.slots.bytes);
+  check_int (kill (chain.holder.pid, SIGCONT), 0);
+  role_finish (&chain.holder);
+  sf_consumer_close (beside);
+  role_finish (&chain.relay);
+  expect_all_back (chain.origin);
+  chain_end (&chain);
+}
+
+/* What the relay cannot take back any more is charged to it alone, and comes
+ * back when it goes */
+static void
+test_relay_stops_publishing (void)
+{
+  struct sf_client_info info;
+  struct chain chain;
+
+  chain_start (&chain);
+  role_tell (&chain.relay, 'c');
+  check_int (heard (chain.relay.from), 'c');
+  churn (chain.origin, &chain.number, CHURN);
+  check_int (sf_producer_get_clients (chain.origin, &info, 1), 1);
+  check_int (info.peer.pid, chain.relay.pid);
+  check (info.held >= HELD);
+  role_finish (&chain.holder);
+  churn (chain.origin, &chain.number, CHURN);
+  role_finish (&chain.relay);
+  expect_all_back (chain.origin);
+  chain_end (&chain);
+}
+
+static void
+next_from (struct sf_consumer *c, struct sf_incoming *in, uint64_t origin)
+{
+  for (;;) {
+    next_of (c, in, SF_INCOMING_FRAME);
+    if (check_frame (in) >> 32 == origin)
+      return;
+    sf_lease_unref (in->lease);
+  }
+}
+
+/* What is held stays as it was, and another origin goes on in its place */
+static void
+test_origin_killed (void)
+{
+  struct role origin, relay;
+  struct place in_place, out_place;
+  struct sf_consumer *c;
+  struct sf_incoming in;
+  struct sf_lease *lease;
+  const uint8_t *data;
+  uint64_t number;
+
+  place_make (&in_place);
+  place_make (&out_place);
+  role_start (&relay, run_relay, &in_place, &out_place);
+  role_start (&origin, run_origin, NULL, &in_place);
+  role_tell (&origin, 1);
+  c = open_consumer (out_place.path, SF_DELIVERY_LIVE, 3);
+  next_from (c, &in, 1);
+  lease = in.lease;
+  data = in.parts[0].data;
+  number = check_frame (&in);
+  role_kill (&origin);
+  role_start (&origin, run_origin, NULL, &in_place);
+  role_tell (&origin, 2);
+  for (uint32_t i = 0; i < 200; i++) {
+    next_from (c, &in, 2);
+    sf_lease_unref (in.lease);
+    check_words (data, number);
+  }
+  sf_lease_unref (lease);
+  sf_consumer_close (c);
+  role_finish (&relay);
+  role_finish (&origin);
+  place_remove (&in_place);
+  place_remove (&out_place);
+}
+
+int
+main (void)
+{
+  static const struct unit_test tests[] = {
+    TEST (test_relay_killed),
+    TEST (test_holder_killed),
+    TEST (test_holder_stopped),
+    TEST (test_relay_stops_publishing),
+    TEST (test_origin_killed),
+  };
+
+  return unit_main (tests);
+}
