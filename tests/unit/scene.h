@@ -220,9 +220,9 @@ scene_check_slots (struct scene *s)
           stats.slots.n_slots, stats.slots.n_segments);
     check (sf_now () < until);
     /* The latest frame is kept for those who join, perhaps in a segment that
-     * has been replaced since. */
-  } while (stats.slots.n_free + 1 < stats.slots.n_slots
-      || stats.slots.n_segments > s->max_segments);
+     * has been replaced since; more than that is a leak. */
+  } while (stats.slots.n_free + s->max_segments < stats.slots.n_slots
+      + stats.slots.n_segments);
 }
 
 static inline void
