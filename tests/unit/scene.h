@@ -26,7 +26,6 @@ struct scene
   pthread_t publisher;
   sf_atomic_u32 stop, pause, paused;
   uint64_t published;
-  uint32_t max_segments;        /* at the end */
   int64_t longest;              /* that one frame took to be published */
   pthread_mutex_t lock;
   uint32_t n_disconnected, n_refused;
@@ -122,7 +121,6 @@ static inline void
 scene_fork (struct scene *s)
 {
   memset (s, 0, sizeof *s);
-  s->max_segments = 2;
   place_make (&s->place);
   check_int (pipe (s->seen), 0);
   s->honest = fork ();
@@ -221,7 +219,7 @@ scene_check_slots (struct scene *s)
     check (sf_now () < until);
     /* The latest frame is kept for those who join, perhaps in a segment that
      * has been replaced since; more than that is a leak. */
-  } while (stats.slots.n_free + s->max_segments < stats.slots.n_slots
+  } while (stats.slots.n_free + 2 < stats.slots.n_slots
       + stats.slots.n_segments);
 }
 

@@ -84,6 +84,53 @@ test_bad_messages (void)
   run_lies (bad_message, 17);
 }
 
+static void
+spoil_info (struct sf_segment_info *info)
+{
+  const struct sf_segment_info good = *info;
+  const struct sf_segment_info lies[] = {
+    {RAW_SEGMENT, good.n_slots, good.pitch, good.data_offset, good.size},
+    {9, good.n_slots + 1, good.pitch, good.data_offset, good.size},
+    {9, SF_MAX_SLOTS, good.pitch, good.data_offset, good.size},
+    {9, good.n_slots, good.pitch * 2, good.data_offset, good.size},
+    {9, good.n_slots, SF_MAX_SLOT_SIZE, good.data_offset, good.size},
+    {9, good.n_slots, good.pitch - 64, good.data_offset, good.size},
+    {9, good.n_slots, good.pitch, good.data_offset + 4096, good.size},
+    {9, good.n_slots, good.pitch, good.data_offset, good.size + 4096},
+    {9, good.n_slots, good.pitch, good.data_offset, UINT64_MAX},
+  };
+
+  check (current < sizeof lies / sizeof lies[0]);
+  *info = lies[current];
+}
+
+static void
+spoil_header (struct sf_segment_header *header)
+{
+  if (current == 9)
+    header->magic = 0;
+  else if (current == 10)
+    header->version++;
+  else if (current == 11)
+    header->n_slots = 1;
+  else
+    header->size = 1;
+}
+
+/* Not the segment at all: another size, another kind of file, no seals. */
+static int
+other_fd (const struct raw_producer *p, uint64_t size)
+{
+  int fd;
+
+  if (current < 16)
+    return dup (current == 13 ? p->announce.fd : current == 14
+        ? p->returns.fd : p->fd);
+  fd = memfd_create ("lie", MFD_CLOEXEC);
+  check_int (ftruncate (fd, (off_t) size), 0);
+  return fd;
+}
+
 /* A second segment that is not what its message says. */
 static void
 bad_segment (struct raw_producer *p)
@@ -94,64 +141,16 @@ bad_segment (struct raw_producer *p)
 
   check_int (sf_segment_create (&s, RAW_SLOTS, FRAME_BYTES), 0);
   sf_segment_describe (s, 9, &msg.segment);
-  fd = dup (s->shm.fd);
-  switch (current) {
-    case 0:
-      msg.segment.id = RAW_SEGMENT;     /* again */
-      break;
-    case 1:
-      msg.segment.n_slots++;
-      break;
-    case 2:
-      msg.segment.n_slots = SF_MAX_SLOTS;
-      break;
-    case 3:
-      msg.segment.pitch *= 2;
-      break;
-    case 4:
-      msg.segment.pitch = SF_MAX_SLOT_SIZE;
-      break;
-    case 5:
-      msg.segment.pitch -= 64;
-      break;
-    case 6:
-      msg.segment.data_offset += 4096;
-      break;
-    case 7:
-      msg.segment.size += 4096;
-      break;
-    case 8:
-      msg.segment.size = UINT64_MAX;
-      break;
-    case 9:
-      sf_segment_header (s)->magic = 0;
-      break;
-    case 10:
-      sf_segment_header (s)->version++;
-      break;
-    case 11:
-      sf_segment_header (s)->n_slots = 1;
-      break;
-    case 12:
-      sf_segment_header (s)->size = 1;
-      break;
-    case 13:
-      check_int (dup2 (p->announce.fd, fd), fd);        /* of another size */
-      break;
-    case 14:
-      check_int (dup2 (p->returns.fd, fd), fd);
-      break;
-    case 15:
-      check_int (dup2 (p->fd, fd), fd);
-      break;
-    default:
-      close (fd);
-      fd = memfd_create ("lie", MFD_CLOEXEC);
-      check_int (ftruncate (fd, (off_t) msg.segment.size), 0);
-      break;
-  }
+  fd = s->shm.fd;
+  if (current < 9)
+    spoil_info (&msg.segment);
+  else if (current < 13)
+    spoil_header (sf_segment_header (s));
+  else
+    fd = other_fd (p, msg.segment.size);
   rp_send (p, &msg, fd);
-  close (fd);
+  if (fd != s->shm.fd)
+    close (fd);
   sf_segment_unref (s);
 }
 
