@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What a hostile producer says in the bodies of its records. First byte: event,
- * buffer or batch; second: how large its two parts are; then the body. What comes
- * out is used as an element downstream would use it: parsed, mapped, every pixel
- * read. A complaint of GLib's is a finding too: it may be fatal to the
- * application. */
+/* What a hostile producer says in the bodies of its records, and a hostile client
+ * in events upstream. First byte: event, buffer, batch or upstream event; second:
+ * how large its two parts are; then the body. What comes out is used as an element
+ * downstream would use it: parsed, printed, mapped, every pixel read. A complaint
+ * of GLib's is a finding too: it may be fatal to the application. */
 #include <sys/mman.h>
 
 #include <gst/video/video.h>
 
 #include "consumer-private.h"
 #include "fuzz.h"
-#include "gstsecondbatchmeta.h"
+#include "gstsecondbatchview.h"
 #include "gstshmframewire.h"
 
 #define N_PARTS 2u
@@ -22,18 +22,12 @@ static struct sf_segment segment;
  * no sanitizer in them. */
 static guint8 *room[N_PARTS];
 
-/* Inside our functions: GStreamer's parser of text complains of some texts, and
- * gets over it. */
-static gboolean reading;
-
 static void
 on_message (const gchar * domain, GLogLevelFlags level, const gchar * message,
     gpointer user)
 {
   if (!(level & (G_LOG_LEVEL_CRITICAL | G_LOG_LEVEL_WARNING
               | G_LOG_LEVEL_ERROR)))
-    return;
-  if (reading && g_strcmp0 (domain, "GStreamer-Video") != 0)
     return;
   fprintf (stderr, "%s: %s\n", domain, message);
   abort ();
@@ -82,11 +76,43 @@ read_frame (GstBuffer * buffer)
   gst_video_frame_unmap (&frame);
 }
 
+static void
+print (const GstStructure * structure)
+{
+  if (structure != NULL)
+    g_free (gst_structure_to_string (structure));
+}
+
+static void
+use_metas (GstBuffer * buffer)
+{
+  gpointer state = NULL;
+  GstMeta *meta;
+
+  while ((meta = gst_buffer_iterate_meta (buffer, &state)) != NULL) {
+    if (gst_meta_info_is_custom (meta->info))
+      print (gst_custom_meta_get_structure ((GstCustomMeta *) meta));
+    if (meta->info->api == GST_VIDEO_REGION_OF_INTEREST_META_API_TYPE)
+      for (GList * l = ((GstVideoRegionOfInterestMeta *) meta)->params;
+          l != NULL; l = l->next)
+        print (l->data);
+    if (meta->info->api == GST_VIDEO_TIME_CODE_META_API_TYPE) {
+      const GstVideoTimeCode *tc = &((GstVideoTimeCodeMeta *) meta)->tc;
+
+      g_free (gst_video_time_code_to_string (tc));
+    }
+  }
+}
+
 static gboolean
 use_buffer (GstBuffer * buffer, gpointer user)
 {
   GstMapInfo map;
   guint64 sum = 0;
+
+  use_metas (buffer);
+  /* Each meta is asked to go with it. */
+  gst_buffer_unref (gst_buffer_copy (buffer));
 
   if (gst_buffer_map (buffer, &map, GST_MAP_READ)) {
     for (gsize i = 0; i < map.size; i++)
@@ -114,6 +140,59 @@ use_segment (const GstSegment * s)
 }
 
 static void
+use_stream (GstStream * stream)
+{
+  GstCaps *caps = gst_stream_get_caps (stream);
+  GstTagList *tags = gst_stream_get_tags (stream);
+
+  require (gst_stream_get_stream_id (stream) != NULL);
+  if (caps != NULL)
+    g_free (gst_caps_to_string (caps));
+  if (tags != NULL)
+    g_free (gst_tag_list_to_string (tags));
+  gst_clear_caps (&caps);
+  gst_clear_tag_list (&tags);
+}
+
+static void
+use_streams (GstEvent * event)
+{
+  GstStreamCollection *streams;
+
+  gst_event_parse_stream_collection (event, &streams);
+  for (guint i = 0; i < gst_stream_collection_get_size (streams); i++)
+    use_stream (gst_stream_collection_get_stream (streams, i));
+  gst_object_unref (streams);
+}
+
+static void
+use_toc (GstEvent * event)
+{
+  GstToc *toc;
+
+  gst_event_parse_toc (event, &toc, NULL);
+  gst_toc_dump (toc);
+  gst_toc_unref (toc);
+}
+
+/* Sticky ones stay at a pad, which compares them with those that are there. The
+ * order of the first three is for the element to see to, and EOS ends all. */
+static void
+keep_event (GstEvent * event)
+{
+  static GstPad *pad;
+
+  if (pad == NULL) {
+    pad = gst_pad_new ("src", GST_PAD_SRC);
+    gst_pad_set_active (pad, TRUE);
+  }
+  if (GST_EVENT_IS_STICKY (event)
+      && GST_EVENT_TYPE (event) > GST_EVENT_SEGMENT
+      && GST_EVENT_TYPE (event) != GST_EVENT_EOS)
+    gst_pad_store_sticky_event (pad, event);
+}
+
+static void
 use_event (GstEvent * event)
 {
   const GstSegment *s;
@@ -124,6 +203,8 @@ use_event (GstEvent * event)
   gchar *string;
 
   gst_shm_frame_wire_event_key (event);
+  print (gst_event_get_structure (event));
+  keep_event (event);
   switch (GST_EVENT_TYPE (event)) {
     case GST_EVENT_TAG:
       gst_event_parse_tag (event, &tags);
@@ -143,6 +224,12 @@ use_event (GstEvent * event)
       gst_event_parse_stream_start (event, &id);
       require (id != NULL);
       break;
+    case GST_EVENT_STREAM_COLLECTION:
+      use_streams (event);
+      break;
+    case GST_EVENT_TOC:
+      use_toc (event);
+      break;
     case GST_EVENT_CAPS:
       gst_event_parse_caps (event, &caps);
       string = gst_caps_to_string (caps);
@@ -152,6 +239,38 @@ use_event (GstEvent * event)
       break;
   }
   gst_event_unref (event);
+}
+
+/* Each stream read as one array, as far as the batch says that it is one. */
+static void
+use_batch (GstBuffer * batch, guint64 * sum)
+{
+  guint n = gst_second_batch_get_n_streams (batch);
+  GstSecondBatchView view;
+
+  for (guint k = 0; k < MIN (n, 64) + 2; k++) {
+    if (!gst_second_batch_view_map (batch, k, &view))
+      continue;
+    for (guint t = 0; t < view.frames; t++)
+      for (gint row = 0; row < view.info.height; row++)
+        *sum += gst_second_batch_view_plane (&view, t, 0)
+            [(gsize) row * view.info.stride[0]];
+    gst_second_batch_view_unmap (&view);
+  }
+  gst_shm_frame_batch_foreach (batch, use_buffer, sum);
+}
+
+static void
+read_event (const guint8 * body, gsize size, gboolean upstream)
+{
+  guint64 time = 0;
+  GstEvent *event = upstream
+      ? gst_shm_frame_wire_get_upstream (body, size, &time)
+      : gst_shm_frame_wire_get_event (body, size);
+
+  gst_shm_frame_wire_get_event_time (body, size);
+  if (event != NULL)
+    use_event (event);
 }
 
 static void
@@ -165,16 +284,14 @@ read_body (const guint8 * body, gsize size, gboolean is_batch,
   guint64 sum = 0;
 
   gst_byte_reader_init (&r, body, size);
-  reading = TRUE;
   buffer = is_batch
       ? gst_shm_frame_wire_get_batch (&r, &lease, &at, parts + n_parts)
       : gst_shm_frame_wire_get_buffer (&r, &lease, &at, parts + n_parts);
-  reading = FALSE;
   require (at >= parts && at <= parts + n_parts);
   if (buffer != NULL) {
     use_buffer (buffer, &sum);
     if (is_batch)
-      gst_shm_frame_batch_foreach (buffer, use_buffer, &sum);
+      use_batch (buffer, &sum);
     gst_buffer_unref (buffer);
   }
   sink = sum;
@@ -193,14 +310,8 @@ LLVMFuzzerTestOneInput (const uint8_t * data, size_t size)
     set_up ();
   if (size < 2)
     return 0;
-  if (data[0] % 3 == 0) {
-    GstEvent *event;
-
-    reading = TRUE;
-    event = gst_shm_frame_wire_get_event (data + 2, size - 2);
-    reading = FALSE;
-    if (event != NULL)
-      use_event (event);
+  if (data[0] % 4 == 0 || data[0] % 4 == 3) {
+    read_event (data + 2, size - 2, data[0] % 4 == 3);
     return 0;
   }
   for (guint i = 0; i < N_PARTS; i++) {
@@ -212,6 +323,6 @@ LLVMFuzzerTestOneInput (const uint8_t * data, size_t size)
   }
   gst_byte_reader_init (&r, data, size);
   gst_shm_frame_wire_get_stamp (&r, &stamp);
-  read_body (data + 2, size - 2, data[0] % 3 == 2, parts, N_PARTS);
+  read_body (data + 2, size - 2, data[0] % 4 == 2, parts, N_PARTS);
   return 0;
 }
