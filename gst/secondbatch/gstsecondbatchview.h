@@ -186,7 +186,7 @@ gst_second_batch_view_map (GstBuffer * batch, guint stream,
   GstVideoMeta *meta;
   guint i;
 
-  if (frames == NULL || caps == NULL
+  if (frames == NULL || caps == NULL || !gst_caps_is_fixed (caps)
       || !gst_second_batch_is_contiguous (batch, stream, &view->frame_stride)
       || !gst_video_info_from_caps (&view->info, caps))
     return FALSE;

@@ -172,7 +172,7 @@ test_read_pos (void)
     stand_at (&e, 1024);
     check_int (put (&e, 10), 0);
     check_int (put (&e, 10), 0);
-    sf_publish_u64 (&e.page->read_pos, (uint64_t) (1024 + lies[i]));
+    sf_publish_u64 (&e.page->read_pos, 1024 + (uint64_t) lies[i]);
     check_int (sf_ring_update_read_pos (&e.writer), -EPROTO);
     check_int (e.writer.read_pos, 1024);
     sf_publish_u64 (&e.page->read_pos, 1024 + 64);
