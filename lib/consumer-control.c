@@ -227,7 +227,9 @@ shake_hands (struct sf_consumer *c, int fd, uint32_t * asked)
   int r = say_hello (c, fd, asked);
 
   SF_HOOK ("hello-sent");
-  if (r >= 0)
+  /* Who refuses everybody closes without having heard us: why is there to be
+   * read. */
+  if (r >= 0 || r == -EPIPE)
     r = await_answer (c, fd, &msg, fds);
   if (r == 1 && msg.type == SF_MESSAGE_WELCOME) {
     SF_HOOK ("welcome");
