@@ -58,6 +58,8 @@ struct _GstShmFrameSink
   guint64 max_memory;
   GstShmFrameSinkCounts counts;
 
+  GstPadChainFunction parent_chain;     /* constant */
+
   GRWLock producer_lock;
   struct sf_producer *producer;
   GstShmFrameAllocator *allocator;
@@ -67,11 +69,13 @@ struct _GstShmFrameSink
   gboolean lossless;
   gboolean started;             /* the first frame went, or was waited for */
   gboolean format_failed;       /* told; upstream may try again */
+  gboolean published;           /* the frame at hand, ahead of render() */
   GstShmFrameClock clock;
   GArray *parts;                /* of struct sf_part, kept for its memory */
   guint8 *body;                 /* SF_MAX_PAYLOAD bytes, likewise */
   GstShmFrameLosses losses;
 
+  gint stepped;                 /* atomic: a STEP event came */
   GstShmFrameUpstream upstream; /* its own lock */
 };
 
@@ -81,6 +85,9 @@ void gst_shm_frame_sink_init_properties (GstShmFrameSink * self);
 
 /* gstshmframesinkpublish.c */
 GstFlowReturn gst_shm_frame_sink_prepare (GstBaseSink * sink,
+    GstBuffer * buffer);
+/* Publishes the frame if nothing is to be waited for; otherwise render() will. */
+void gst_shm_frame_sink_publish_early (GstShmFrameSink * self,
     GstBuffer * buffer);
 GstFlowReturn gst_shm_frame_sink_render (GstBaseSink * sink,
     GstBuffer * buffer);
