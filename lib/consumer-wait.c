@@ -17,13 +17,23 @@ sf_link_is_full (const struct sf_link *link)
       >= sf_load_flag ((sf_atomic_u32 *) & link->max_held);
 }
 
+/* A frame for which there is no room is left where it is; one that came since we
+ * last looked is not yet known to be one, nor has more room been asked for. */
+static bool
+has_record (struct sf_link *link)
+{
+  return sf_ring_has_record (&link->ring) && (!sf_link_is_full (link)
+      || link->left_pos != link->ring.pos
+      || link->full_at != sf_load_flag (&link->max_held));
+}
+
 /* Is there anything to do but sleep? */
 static bool
 has_work (struct sf_consumer *c, struct sf_link *link)
 {
   return sf_load_flag (&c->interrupted) || sf_load_flag (&c->notices)
       || sf_observe_u32 (&link->over) != 0
-      || (sf_ring_has_record (&link->ring) && !sf_link_is_full (link));
+      || has_record (link);
 }
 
 /* Looks for work again and again, for `ns` at most. */

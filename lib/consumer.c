@@ -234,6 +234,8 @@ ask_for_more (struct sf_consumer *c, struct sf_link *link,
   uint32_t max_held = sf_load_flag (&link->max_held);
 
   SF_HOOK ("full");
+  link->left_pos = link->ring.pos;
+  link->full_at = max_held;
   if (grow (c, max_held))
     return 0;
   if (link->told_holding)
@@ -317,6 +319,7 @@ next_on_link (struct sf_consumer *c, struct sf_link *link,
     }
     if (sf_now () >= until)
       return 0;
+    SF_HOOK ("idle");
     sf_consumer_wait (c, link, until);
   }
 }
