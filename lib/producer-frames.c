@@ -83,6 +83,7 @@ sf_frame_unref_locked (struct sf_producer *p, struct sf_frame *frame)
   }
   frame->next_done = p->done;
   p->done = frame;
+  p->n_frames--;
 }
 
 void
@@ -268,6 +269,7 @@ announce_locked (struct sf_producer *p, struct sf_frame *frame)
     if (c->state == SF_CLIENT_ACTIVE && c->doomed == 0)
       sf_client_announce_locked (c, frame);
   p->latest = frame;
+  p->n_frames++;
   p->stats.frames++;
   p->last_publish = sf_now ();
   return gather_sleepers_locked (p);
@@ -416,5 +418,6 @@ sf_producer_end_stream (struct sf_producer *p)
   pthread_mutex_lock (&p->lock);
   forget_locked (p, 0, UINT64_MAX);
   drop_latest_locked (p);
+  p->upstream_slots = 0;
   sf_producer_unlock (p);
 }

@@ -193,12 +193,13 @@ int
 sf_producer_make_room_locked (struct sf_producer *p, uint64_t promised,
     uint64_t * needed)
 {
-  uint64_t slot_size, each;
+  uint64_t slot_size, each, more;
   int r;
 
   pthread_mutex_lock (&p->lock);
   slot_size = p->slot_size;
   each = p->slots_per_record;
+  more = p->upstream_slots;
   pthread_mutex_unlock (&p->lock);
   if (p->fixed_slots != 0 && promised + SF_SPARE_SLOTS > p->fixed_slots) {
     *needed = promised + SF_SPARE_SLOTS;
@@ -208,7 +209,7 @@ sf_producer_make_room_locked (struct sf_producer *p, uint64_t promised,
     return 0;
   if (p->fixed_slots != 0)
     return ensure (p, p->fixed_slots, slot_size, needed);
-  r = ensure (p, (promised + sf_producer_base_slots (slot_size)) * each,
+  r = ensure (p, (promised + sf_producer_base_slots (slot_size)) * each + more,
       slot_size, needed);
   /* Where max-memory is short, it goes on with the least that can work. */
   if (r == -E2BIG)

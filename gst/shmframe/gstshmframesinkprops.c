@@ -167,7 +167,7 @@ gst_shm_frame_sink_install_properties (GObjectClass * klass)
   g_object_class_install_property (klass, PROP_STATS,
       g_param_spec_boxed ("stats", "Statistics",
           "Counts since the start: frames, bytes, frames-copied, "
-          "bytes-copied, frames-dropped, metas-dropped, frames-revoked, "
+          "bytes-copied, frames-copied-upstream, frames-dropped, metas-dropped, frames-revoked, "
           "clients-seen, clients-evicted, clients-refused, slots, slots-free, segments, "
           "segment-bytes, growths (uint64), and clients, an array of "
           "structures with id, pid, uid, name, lossless, held, queued, "

@@ -78,8 +78,26 @@ on_refused (void *user, const struct sf_credentials *peer,
 {
   GstShmFrameSink *self = user;
 
-  GST_WARNING_OBJECT (self, "refused a client of pid %d, uid %u: %s",
+  GST_WARNING_OBJECT (self, "refused what a client of pid %d, uid %u wants: %s",
       (gint) peer->pid, (guint) peer->uid, reject->text);
+}
+
+static void
+on_grown (void *user, const struct sf_slots_state *slots,
+    const struct sf_client_info *client, uint32_t max_held)
+{
+  GstShmFrameSink *self = user;
+  gchar *name = client != NULL ? g_utf8_make_valid (client->name, -1) : NULL;
+
+  if (client != NULL)
+    GST_INFO_OBJECT (self, "grown to %u slots, %" G_GUINT64_FORMAT " bytes, "
+        "since client %" G_GUINT64_FORMAT " (%s of pid %d) wants to hold %u "
+        "frames", slots->n_slots, slots->bytes, client->id, name,
+        (gint) client->peer.pid, max_held);
+  else
+    GST_INFO_OBJECT (self, "grown to %u slots, %" G_GUINT64_FORMAT " bytes, "
+        "since upstream keeps so many", slots->n_slots, slots->bytes);
+  g_free (name);
 }
 
 const struct sf_producer_callbacks gst_shm_frame_sink_callbacks = {
@@ -87,6 +105,7 @@ const struct sf_producer_callbacks gst_shm_frame_sink_callbacks = {
   .disconnected = on_disconnected,
   .refused = on_refused,
   .upstream = gst_shm_frame_sink_on_upstream,
+  .grown = on_grown,
 };
 
 static void
@@ -114,6 +133,7 @@ gst_shm_frame_sink_get_stats (GstShmFrameSink * self)
   struct sf_producer_stats p = { 0 };
   GstShmFrameSinkCounts counts;
   GstStructure *stats;
+  guint64 copies = 0;
   guint max_clients;
 
   GST_OBJECT_LOCK (self);
@@ -132,9 +152,11 @@ gst_shm_frame_sink_get_stats (GstShmFrameSink * self)
   if (self->producer != NULL) {
     sf_producer_get_stats (self->producer, &p);
     set_clients (stats, self->producer, max_clients);
+    copies = gst_shm_frame_allocator_get_copies (self->allocator);
   }
   g_rw_lock_reader_unlock (&self->producer_lock);
   gst_structure_set (stats,
+      "frames-copied-upstream", G_TYPE_UINT64, copies,
       "frames-revoked", G_TYPE_UINT64, p.revoked,
       "clients-seen", G_TYPE_UINT64, p.clients_seen,
       "clients-evicted", G_TYPE_UINT64, p.clients_evicted,
