@@ -265,13 +265,13 @@ static uint32_t
 announce_locked (struct sf_producer *p, struct sf_frame *frame)
 {
   frame->seq = p->seq++;
+  frame->published = p->last_publish = sf_now ();
   for (struct sf_client * c = p->clients; c != NULL; c = c->next)
     if (c->state == SF_CLIENT_ACTIVE && c->doomed == 0)
       sf_client_announce_locked (c, frame);
   p->latest = frame;
   p->n_frames++;
   p->stats.frames++;
-  p->last_publish = sf_now ();
   return gather_sleepers_locked (p);
 }
 

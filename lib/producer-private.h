@@ -39,6 +39,7 @@ struct sf_frame
   struct sf_frame *next_done;
   uint32_t refs;                /* leases, the latest frame, the publisher */
   uint64_t seq;
+  int64_t published;            /* when */
   sf_release release;
   void *user;
   bool foreign;                 /* another producer's memory: do not hoard */
@@ -207,6 +208,7 @@ void sf_client_doom_locked (struct sf_client *c, uint32_t reason);
 
 /* producer.c */
 uint32_t sf_producer_base_slots (uint64_t slot_size);
+void sf_client_info_locked (struct sf_client *c, struct sf_client_info *info);
 /* How many frames all clients (but one) together may hold. */
 uint64_t sf_producer_promised_locked (struct sf_producer *p,
     const struct sf_client *but);
@@ -234,7 +236,6 @@ void sf_client_say_goodbye (struct sf_client *c);
 void sf_client_end (struct sf_client *c, uint32_t reason, const char *text);
 struct sf_client *sf_client_ref (struct sf_client *c);
 void sf_client_unref (struct sf_client *c);
-void sf_client_info_locked (struct sf_client *c, struct sf_client_info *info);
 void sf_client_send_latency (struct sf_client *c);
 
 /* producer-grant.c: the control thread's */

@@ -27,6 +27,7 @@ struct sf_client_info
   bool lingering;               /* evicted or crashed, its frames still out */
   uint32_t held;                /* frames it holds */
   uint32_t queued;              /* frames announced that it has not claimed */
+  int64_t lag;                  /* ns since the oldest of these was published */
   uint32_t max_held;
   uint64_t frames;              /* announced to it */
   uint64_t dropped;             /* meant for it, and lost to it */

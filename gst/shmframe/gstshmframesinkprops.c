@@ -171,7 +171,7 @@ gst_shm_frame_sink_install_properties (GObjectClass * klass)
           "clients-seen, clients-evicted, clients-refused, slots, slots-free, segments, "
           "segment-bytes, growths (uint64), and clients, an array of "
           "structures with id, pid, uid, name, lossless, held, queued, "
-          "max-held, frames, dropped", GST_TYPE_STRUCTURE, ro));
+          "lag (ns that it is behind), max-held, frames, dropped", GST_TYPE_STRUCTURE, ro));
 }
 
 void

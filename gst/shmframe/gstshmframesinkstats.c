@@ -27,6 +27,7 @@ client_structure (const struct sf_client_info *client)
       "lingering", G_TYPE_BOOLEAN, client->lingering,
       "held", G_TYPE_UINT, client->held,
       "queued", G_TYPE_UINT, client->queued,
+      "lag", G_TYPE_UINT64, (guint64) MAX (client->lag, 0),
       "max-held", G_TYPE_UINT, client->max_held,
       "frames", G_TYPE_UINT64, client->frames,
       "dropped", G_TYPE_UINT64, client->dropped, NULL);
@@ -167,6 +168,35 @@ gst_shm_frame_sink_get_stats (GstShmFrameSink * self)
       "segment-bytes", G_TYPE_UINT64, p.slots.bytes,
       "growths", G_TYPE_UINT64, p.slots.growths, NULL);
   return stats;
+}
+
+GstFlowReturn
+gst_shm_frame_sink_drop (GstShmFrameSink * self, GstBuffer * buffer)
+{
+  const GstSegment *segment = &GST_BASE_SINK (self)->segment;
+  GstClockTime running_time = GST_CLOCK_TIME_NONE;
+  GstClockTime stream_time = GST_CLOCK_TIME_NONE;
+  guint64 frames, dropped;
+  GstMessage *message;
+
+  GST_OBJECT_LOCK (self);
+  dropped = ++self->counts.dropped_no_slot;
+  frames = self->counts.frames;
+  GST_OBJECT_UNLOCK (self);
+  GST_DEBUG_OBJECT (self, "all slots are in use, dropping %" GST_PTR_FORMAT,
+      buffer);
+  if (segment->format == GST_FORMAT_TIME) {
+    running_time = gst_segment_to_running_time (segment, GST_FORMAT_TIME,
+        GST_BUFFER_PTS (buffer));
+    stream_time = gst_segment_to_stream_time (segment, GST_FORMAT_TIME,
+        GST_BUFFER_PTS (buffer));
+  }
+  message = gst_message_new_qos (GST_OBJECT (self), !self->lossless,
+      running_time, stream_time, GST_BUFFER_PTS (buffer),
+      GST_BUFFER_DURATION (buffer));
+  gst_message_set_qos_stats (message, GST_FORMAT_BUFFERS, frames, dropped);
+  gst_element_post_message (GST_ELEMENT (self), message);
+  return GST_FLOW_OK;
 }
 
 guint

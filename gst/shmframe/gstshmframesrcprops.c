@@ -20,42 +20,6 @@ enum
 #define DEFAULT_IS_LIVE TRUE
 #define DEFAULT_CONNECT_TIMEOUT (-1)
 
-static GstStructure *
-get_stats (GstShmFrameSrc * self)
-{
-  struct sf_consumer_stats c = { 0 };
-  GstShmFrameSrcCounts *counts;
-  GstStructure *stats;
-
-  g_rw_lock_reader_lock (&self->consumer_lock);
-  if (self->consumer != NULL)
-    sf_consumer_get_stats (self->consumer, &c);
-  g_rw_lock_reader_unlock (&self->consumer_lock);
-  GST_OBJECT_LOCK (self);
-  counts = g_memdup2 (&self->counts, sizeof (self->counts));
-  GST_OBJECT_UNLOCK (self);
-  stats = gst_structure_new ("stats",
-      "connected", G_TYPE_BOOLEAN, c.connected,
-      "connections", G_TYPE_UINT64, counts->connections,
-      "frames", G_TYPE_UINT64, counts->frames,
-      "bytes", G_TYPE_UINT64, counts->bytes,
-      /* Nothing here ever copies; the field says so to whoever checks. */
-      "bytes-copied", G_TYPE_UINT64, G_GUINT64_CONSTANT (0),
-      "frames-lost", G_TYPE_UINT64, c.lost,
-      "disconts", G_TYPE_UINT64, counts->discont,
-      "held", G_TYPE_UINT64, (guint64) c.held,
-      "max-held", G_TYPE_UINT64, (guint64) c.max_held,
-      "segments", G_TYPE_UINT64, (guint64) c.n_segments,
-      "segment-bytes", G_TYPE_UINT64, c.segment_bytes,
-      "handover-p50", G_TYPE_UINT64,
-      gst_shm_frame_src_quantile (counts, 0.5),
-      "handover-p99", G_TYPE_UINT64,
-      gst_shm_frame_src_quantile (counts, 0.99),
-      "handover-max", G_TYPE_UINT64, counts->handover_max, NULL);
-  g_free (counts);
-  return stats;
-}
-
 static void
 gst_shm_frame_src_set_property (GObject * object, guint id,
     const GValue * value, GParamSpec * pspec)
@@ -111,7 +75,7 @@ gst_shm_frame_src_get_property (GObject * object, guint id, GValue * value,
     return;
   }
   if (id == PROP_STATS) {
-    g_value_take_boxed (value, get_stats (self));
+    g_value_take_boxed (value, gst_shm_frame_src_get_stats (self));
     return;
   }
   GST_OBJECT_LOCK (self);
