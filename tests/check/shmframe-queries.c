@@ -152,6 +152,31 @@ GST_START_TEST (test_allocation)
 
 GST_END_TEST;
 
+/* A batcher holds two windows: the ring grows for it before it is full */
+GST_START_TEST (test_batcher)
+{
+  GstElementFactory *factory = gst_element_factory_find ("secondbatcher");
+  GstElement *consumer;
+
+  if (factory == NULL)
+    return;
+  gst_object_unref (factory);
+  in = rig_harness (rig_element ("shmframesink", "delivery", LOSSLESS, NULL));
+  consumer = rig_launch ("shmframesrc name=src socket-path=@ is-live=false ! "
+      "secondbatcher ! fakesink");
+  rig_play (consumer);
+  rig_until (rig_num_clients (in->element) == 1);
+  gst_harness_set_src_caps (in, rig_caps ("GRAY8", 8, 8));
+  gst_harness_push (in, rig_frame (0, FRAME_SIZE));
+  rig_until (rig_stat (rig_child (consumer, "src"), "max-held") >= 50);
+  fail_unless (rig_stat (in->element, "slots") > 50);
+  fail_unless (rig_stat (in->element, "growths") > 0);
+  rig_stop (consumer);
+  gst_harness_teardown (in);
+}
+
+GST_END_TEST;
+
 /* Not without room: the error says which property to raise */
 GST_START_TEST (test_no_room)
 {
@@ -303,6 +328,7 @@ add_tests (TCase * tc)
   tcase_add_test (tc, test_no_latency);
   tcase_add_test (tc, test_convert);
   tcase_add_test (tc, test_allocation);
+  tcase_add_test (tc, test_batcher);
   tcase_add_test (tc, test_no_room);
   tcase_add_test (tc, test_events);
   tcase_add_loop_test (tc, test_writers, 0, G_N_ELEMENTS (writers));
