@@ -84,6 +84,7 @@ sf_frame_unref_locked (struct sf_producer *p, struct sf_frame *frame)
   }
   frame->next_done = p->done;
   p->done = frame;
+  p->n_frames--;
 }
 
 void
@@ -300,12 +301,13 @@ static uint32_t
 announce_locked (struct sf_producer *p, struct sf_frame *frame)
 {
   frame->seq = p->seq++;
+  frame->published = p->last_publish = sf_now ();
   for (struct sf_client * c = p->clients; c != NULL; c = c->next)
     if (c->state == SF_CLIENT_ACTIVE && c->doomed == 0)
       sf_client_announce_locked (c, frame);
   p->latest = frame;
+  p->n_frames++;
   p->stats.frames++;
-  p->last_publish = sf_now ();
   set_coming_locked (p, false);
   return gather_sleepers_locked (p, true);
 }
@@ -453,5 +455,6 @@ sf_producer_end_stream (struct sf_producer *p)
   pthread_mutex_lock (&p->lock);
   forget_locked (p, 0, UINT64_MAX);
   drop_latest_locked (p);
+  p->upstream_slots = 0;
   sf_producer_unlock (p);
 }

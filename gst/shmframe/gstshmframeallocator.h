@@ -17,12 +17,18 @@ G_BEGIN_DECLS
 G_DECLARE_FINAL_TYPE (GstShmFrameAllocator, gst_shm_frame_allocator, GST,
     SHM_FRAME_ALLOCATOR, GstAllocator)
 
-/* Slots that upstream cannot take, so that one is left to copy into. */
+/* Slots that upstream cannot take, so that one is left to copy into: for the
+ * sink, and one more for GStreamer, where a decoder keeps what it gives out. */
 #define GST_SHM_FRAME_KEEP_SLOTS 2
+#define GST_SHM_FRAME_KEEP_SLOTS_OF_COPY 1
 
 /* An allocator that hands out slots of `producer`, and ordinary memory when
  * there is none. It never waits. */
 GstShmFrameAllocator *gst_shm_frame_allocator_new (struct sf_producer *producer);
+
+/* How many frames were copied from slot to slot, because who made them keeps
+ * them mapped. */
+guint64 gst_shm_frame_allocator_get_copies (GstShmFrameAllocator * self);
 
 /* The producer is about to be closed: ordinary memory from now on. */
 void gst_shm_frame_allocator_detach (GstShmFrameAllocator * self);

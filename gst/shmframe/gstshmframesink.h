@@ -108,6 +108,9 @@ void gst_shm_frame_sink_on_upstream (void *user, const uint8_t * data,
 
 /* gstshmframesinkstats.c */
 GstStructure *gst_shm_frame_sink_get_stats (GstShmFrameSink * self);
+/* Counts a buffer that there is no slot for, and tells the application. */
+GstFlowReturn gst_shm_frame_sink_drop (GstShmFrameSink * self,
+    GstBuffer * buffer);
 guint gst_shm_frame_sink_get_num_clients (GstShmFrameSink * self);
 void gst_shm_frame_sink_install_signals (GObjectClass * klass);
 extern const struct sf_producer_callbacks gst_shm_frame_sink_callbacks;

@@ -315,17 +315,6 @@ copy_to_slot (GstShmFrameSink * self, GstBuffer * buffer, GstBuffer ** copy)
   return GST_FLOW_OK;
 }
 
-static GstFlowReturn
-drop (GstShmFrameSink * self, GstBuffer * buffer)
-{
-  GST_OBJECT_LOCK (self);
-  self->counts.dropped_no_slot++;
-  GST_OBJECT_UNLOCK (self);
-  GST_DEBUG_OBJECT (self, "all slots are in use, dropping %" GST_PTR_FORMAT,
-      buffer);
-  return GST_FLOW_OK;
-}
-
 /* Does upstream have to wait, at some point, for what clients return? Then it is
  * taken back at once, not with the next frame. Our own pool does its own
  * waiting; another one, or another producer's leases, may run dry. */
@@ -354,7 +343,7 @@ render_frame (GstShmFrameSink * self, GstBuffer * buffer)
     return publish (self, gst_buffer_ref (buffer), is_awaited (buffer));
   ret = copy_to_slot (self, buffer, &copy);
   if (ret == GST_FLOW_CUSTOM_SUCCESS)
-    return drop (self, buffer);
+    return gst_shm_frame_sink_drop (self, buffer);
   return ret == GST_FLOW_OK ? publish (self, copy, FALSE) : ret;
 }
 
@@ -449,8 +438,8 @@ render_copied_batch (GstShmFrameSink * self, GstBuffer * batch,
   if (copying.ret == GST_FLOW_OK)
     return publish (self, copy, FALSE);
   gst_buffer_unref (copy);
-  return copying.ret == GST_FLOW_CUSTOM_SUCCESS ? drop (self, batch)
-      : copying.ret;
+  return copying.ret == GST_FLOW_CUSTOM_SUCCESS
+      ? gst_shm_frame_sink_drop (self, batch) : copying.ret;
 }
 
 /* The base class is through with the frame before it, plays, and will neither

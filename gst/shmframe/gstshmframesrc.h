@@ -70,8 +70,12 @@ void gst_shm_frame_src_init_properties (GstShmFrameSrc * self);
 
 /* gstshmframesrcreceive.c */
 GstFlowReturn gst_shm_frame_src_create (GstPushSrc * src, GstBuffer ** buffer);
-guint64 gst_shm_frame_src_quantile (const GstShmFrameSrcCounts * counts,
-    gdouble quantile);
+
+/* gstshmframesrcstats.c */
+void gst_shm_frame_src_count_frame (GstShmFrameSrc * self,
+    const GstShmFrameStamp * stamp, const struct sf_incoming *in,
+    GstBuffer * buffer);
+GstStructure *gst_shm_frame_src_get_stats (GstShmFrameSrc * self);
 
 /* gstshmframesrcquery.c */
 gboolean gst_shm_frame_src_query (GstBaseSrc * src, GstQuery * query);
