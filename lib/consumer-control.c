@@ -347,6 +347,9 @@ read_messages (struct sf_consumer *c, struct sf_link *link,
     }
     farewell->reason = r == -EPROTO ? SF_REASON_VIOLATION
         : r == -EMFILE ? SF_REASON_RESOURCES : SF_REASON_HANGUP;
+    if (r == -EMFILE)
+      snprintf (farewell->text, sizeof (farewell->text),
+          "there is no file descriptor left for a segment of the producer");
     return farewell->reason;
   }
 }

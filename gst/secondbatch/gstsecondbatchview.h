@@ -173,8 +173,9 @@ typedef struct
  * The view holds one frame; the others live as long as the batch, which must
  * be kept until gst_second_batch_view_unmap().
  *
- * Returns: %FALSE if the frames do not lie one stride apart; read them one by
- *   one then, or have secondbatcher's output=memory put them so
+ * Returns: %FALSE if the frames do not lie one stride apart, or are not what
+ *   the caps say; read them one by one then, or have secondbatcher's
+ *   output=memory put them so
  */
 static inline gboolean
 gst_second_batch_view_map (GstBuffer * batch, guint stream,
@@ -185,7 +186,7 @@ gst_second_batch_view_map (GstBuffer * batch, guint stream,
   GstVideoMeta *meta;
   guint i;
 
-  if (frames == NULL || caps == NULL
+  if (frames == NULL || caps == NULL || !gst_caps_is_fixed (caps)
       || !gst_second_batch_is_contiguous (batch, stream, &view->frame_stride)
       || !gst_video_info_from_caps (&view->info, caps))
     return FALSE;
@@ -193,7 +194,15 @@ gst_second_batch_view_map (GstBuffer * batch, guint stream,
   if (!gst_buffer_map (view->frame, &view->map, GST_MAP_READ))
     return FALSE;
 
+  /* caps and layout may come from another process, each true or not */
   meta = gst_buffer_get_video_meta (view->frame);
+  if (meta ? meta->format != GST_VIDEO_INFO_FORMAT (&view->info)
+      || meta->width != (guint) GST_VIDEO_INFO_WIDTH (&view->info)
+      || meta->height != (guint) GST_VIDEO_INFO_HEIGHT (&view->info)
+      : view->map.size < GST_VIDEO_INFO_SIZE (&view->info)) {
+    gst_buffer_unmap (view->frame, &view->map);
+    return FALSE;
+  }
   for (i = 0; meta && i < meta->n_planes; i++) {
     view->info.offset[i] = meta->offset[i];
     view->info.stride[i] = meta->stride[i];

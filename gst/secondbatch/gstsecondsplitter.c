@@ -15,6 +15,11 @@
 #include "gstsecondbatchmeta.h"
 #include "splitstream.h"
 
+/* Events that wait for a batch, of all streams together, and the streams they
+ * may be of: who fills that up sends no batches. */
+#define MAX_EVENTS 4096
+#define MAX_EVENT_STREAMS 4096
+
 struct _GstSecondSplitter
 {
   GstElement parent;
@@ -155,11 +160,12 @@ static GstFlowReturn
 gst_second_splitter_chain (GstPad * pad, GstObject * parent, GstBuffer * batch)
 {
   GstSecondSplitter *self = GST_SECOND_SPLITTER (parent);
+  const GstStructure *fields = gst_second_batch_get_structure (batch);
   guint64 start = gst_second_batch_get_window_start (batch);
   GstFlowReturn ret;
   guint k;
 
-  if (gst_second_batch_get_structure (batch) == NULL) {
+  if (fields == NULL) {
     GST_ELEMENT_ERROR (self, STREAM, WRONG_TYPE,
         ("A buffer without %s is not a batch; link secondsplitter after "
             "secondbatcher.", GST_SECOND_BATCH_META_NAME), (NULL));
@@ -167,7 +173,9 @@ gst_second_splitter_chain (GstPad * pad, GstObject * parent, GstBuffer * batch)
     return GST_FLOW_ERROR;
   }
 
-  read_batch (self, batch, gst_second_batch_get_n_streams (batch));
+  /* A stream has fields of its own, whatever the number says. */
+  read_batch (self, batch, MIN (gst_second_batch_get_n_streams (batch),
+          (guint) gst_structure_n_fields (fields)));
   ret = push_frames (self, start < self->window_end);
   self->window_end = start + gst_second_batch_get_window_duration (batch);
   for (k = 0; k < self->streams->len && ret == GST_FLOW_OK; k++) {
@@ -182,6 +190,19 @@ gst_second_splitter_chain (GstPad * pad, GstObject * parent, GstBuffer * batch)
 
 /* --- events and queries --- */
 
+static guint
+count_events (GstSecondSplitter * self)
+{
+  guint k, n = 0;
+
+  for (k = 0; k < self->streams->len; k++) {
+    SplitStream *stream = g_ptr_array_index (self->streams, k);
+
+    n += stream->events.length;
+  }
+  return n;
+}
+
 static gboolean
 keep_stream_event (GstSecondSplitter * self, GstEvent * event)
 {
@@ -189,9 +210,15 @@ keep_stream_event (GstSecondSplitter * self, GstEvent * event)
 
   if (!gst_event_has_name (event, GST_SECOND_BATCH_EVENT_NAME)
       || !gst_structure_get_uint (gst_event_get_structure (event), "stream",
-          &k) || k > G_MAXUINT16)
+          &k))
     return FALSE;
-  g_queue_push_tail (&get_stream (self, k)->events, event);
+  if (k >= MAX_EVENT_STREAMS || count_events (self) >= MAX_EVENTS) {
+    GST_WARNING_OBJECT (self, "too many events of streams without a batch, "
+        "dropping %" GST_PTR_FORMAT, event);
+    gst_event_unref (event);
+  } else {
+    g_queue_push_tail (&get_stream (self, k)->events, event);
+  }
   return TRUE;
 }
 

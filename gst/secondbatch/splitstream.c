@@ -46,10 +46,12 @@ split_stream_read (SplitStream * stream, GstBuffer * batch, guint k)
   const gchar *stream_id = gst_second_batch_get_stream_id (batch, k);
   GstCaps *caps = gst_second_batch_get_caps (batch, k);
 
-  stream->list = gst_second_batch_get_buffers (batch, k);
+  stream->list = NULL;
   stream->next = 0;
-  if (caps == NULL || segment == NULL || segment->format != GST_FORMAT_TIME)
+  if (caps == NULL || !gst_caps_is_fixed (caps) || segment == NULL
+      || segment->format != GST_FORMAT_TIME)
     return FALSE;
+  stream->list = gst_second_batch_get_buffers (batch, k);
 
   if (g_strcmp0 (stream_id, stream->stream_id) != 0) {
     g_free (stream->stream_id);
@@ -115,6 +117,32 @@ split_stream_peek (SplitStream * stream, gboolean skip)
   return GST_CLOCK_TIME_NONE;
 }
 
+/* Whoever reads a TAG or TOC event does not ask whether its fields are there. */
+static GstEvent *
+new_event (GstEventType type, const GstStructure * fields)
+{
+  GstTagList *tags = NULL;
+  GstEvent *event = NULL;
+  GstToc *toc = NULL;
+  gboolean updated = FALSE;
+
+  switch (type) {
+    case GST_EVENT_TAG:
+      gst_structure_get (fields, "taglist", GST_TYPE_TAG_LIST, &tags, NULL);
+      return tags ? gst_event_new_tag (tags) : NULL;
+    case GST_EVENT_TOC:
+      gst_structure_get_boolean (fields, "updated", &updated);
+      gst_structure_get (fields, "toc", GST_TYPE_TOC, &toc, NULL);
+      if (toc) {
+        event = gst_event_new_toc (toc, updated);
+        gst_toc_unref (toc);
+      }
+      return event;
+    default:
+      return gst_event_new_custom (type, gst_structure_copy (fields));
+  }
+}
+
 static GstEvent *
 unwrap (GstEvent * wrapped)
 {
@@ -124,15 +152,16 @@ unwrap (GstEvent * wrapped)
   const GstStructure *s = gst_event_get_structure (wrapped);
   const gchar *name = gst_structure_get_string (s, "type");
   GstStructure *inner = NULL;
+  GstEvent *event = NULL;
   guint i;
 
   gst_structure_get (s, "structure", GST_TYPE_STRUCTURE, &inner, NULL);
-  for (i = 0; i < G_N_ELEMENTS (types) && inner; i++) {
+  for (i = 0; i < G_N_ELEMENTS (types) && inner && event == NULL; i++) {
     if (g_strcmp0 (name, gst_event_type_get_name (types[i])) == 0)
-      return gst_event_new_custom (types[i], inner);
+      event = new_event (types[i], inner);
   }
   g_clear_pointer (&inner, gst_structure_free);
-  return NULL;
+  return event;
 }
 
 static void

@@ -131,6 +131,15 @@ get_frames (Reader * self, GValue * value)
   return TRUE;
 }
 
+/* How the frames lie is a matter of addresses in this process. What the sender
+ * says of its own is no proof, of whatever stream. */
+static gboolean
+is_about_addresses (const gchar * name)
+{
+  return g_str_has_prefix (name, "contiguous-")
+      || g_str_has_prefix (name, "frame-stride-");
+}
+
 static gboolean
 get_field (Reader * self, GstStructure * structure)
 {
@@ -146,19 +155,17 @@ get_field (Reader * self, GstStructure * structure)
     ok = get_frames (self, &value);
   else if (ok)
     ok = gst_shm_frame_wire_get_value (self->r, &value, 0);
-  if (ok)
+  if (ok && is_about_addresses (name))
+    g_value_unset (&value);
+  else if (ok)
     gst_structure_take_value (structure, name, &value);
   g_free (name);
   return ok;
 }
 
-/* How the frames lie is a matter of addresses in this process. What the sender
- * says of its own is no proof. */
 static void
-set_strides (GstBuffer * batch, GstStructure * structure)
+set_strides (GstBuffer * batch, GstStructure * structure, guint n)
 {
-  guint n = MIN (gst_second_batch_get_n_streams (batch), MAX_FIELDS);
-
   for (guint k = 0; k < n; k++) {
     GstBufferList *frames = gst_second_batch_get_buffers (batch, k);
     const guint8 *base;
@@ -183,23 +190,24 @@ gst_shm_frame_wire_get_batch (GstByteReader * r, struct sf_lease * lease,
   GstBuffer *batch = gst_shm_frame_wire_get_buffer (r, lease, parts, end,
       NULL);
   GstCustomMeta *meta;
-  guint32 n;
+  GstStructure *fields;
+  guint32 n = 0;
+  gboolean ok;
 
   if (batch == NULL)
     return NULL;
-  if (!gst_byte_reader_get_uint32_le (r, &n) || n > MAX_FIELDS) {
-    gst_buffer_unref (batch);
-    return NULL;
-  }
   gst_second_batch_meta_register ();
   meta = gst_buffer_add_custom_meta (batch, GST_SECOND_BATCH_META_NAME);
-  while (n-- > 0) {
-    if (!get_field (&self, gst_custom_meta_get_structure (meta))) {
-      gst_buffer_unref (batch);
-      return NULL;
-    }
-  }
-  set_strides (batch, gst_custom_meta_get_structure (meta));
+  fields = gst_custom_meta_get_structure (meta);
+  ok = gst_byte_reader_get_uint32_le (r, &n) && n <= MAX_FIELDS;
+  for (guint32 i = 0; ok && i < n; i++)
+    ok = get_field (&self, fields);
+  /* Each stream has fields of its own. */
+  ok = ok && gst_second_batch_get_n_streams (batch) <= n;
+  if (ok)
+    set_strides (batch, fields, gst_second_batch_get_n_streams (batch));
+  else
+    gst_clear_buffer (&batch);
   return batch;
 }
 

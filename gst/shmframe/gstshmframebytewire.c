@@ -167,6 +167,23 @@ is_rate (gdouble rate)
   return rate != 0.0 && rate > -1e6 && rate < 1e6;
 }
 
+/* As GStreamer's own functions on segments expect it: what has been played of it
+ * (offset) lies in it, and playing backwards begins somewhere. */
+static gboolean
+segment_makes_sense (const GstSegment * s)
+{
+  guint64 stop = s->stop;
+
+  if (s->start == GST_CLOCK_TIME_NONE)
+    return FALSE;
+  if (stop == GST_CLOCK_TIME_NONE && s->rate < 0.0) {
+    if (s->duration >= GST_CLOCK_TIME_NONE - s->start)
+      return FALSE;
+    stop = s->start + s->duration;
+  }
+  return stop >= s->start && s->offset <= stop - s->start;
+}
+
 gboolean
 gst_shm_frame_wire_get_segment (GstByteReader * r, GstSegment * s)
 {
@@ -181,15 +198,15 @@ gst_shm_frame_wire_get_segment (GstByteReader * r, GstSegment * s)
       || !is_rate (applied_rate))
     return FALSE;
   gst_segment_init (s, format);
-  s->flags = flags;
+  s->flags = gst_shm_frame_wire_known_flags (GST_TYPE_SEGMENT_FLAGS, flags);
   s->rate = rate;
   s->applied_rate = applied_rate;
   return gst_byte_reader_get_uint64_le (r, &s->base)
       && gst_byte_reader_get_uint64_le (r, &s->offset)
       && gst_byte_reader_get_uint64_le (r, &s->start)
-      && s->start != GST_CLOCK_TIME_NONE
       && gst_byte_reader_get_uint64_le (r, &s->stop)
       && gst_byte_reader_get_uint64_le (r, &s->time)
       && gst_byte_reader_get_uint64_le (r, &s->position)
-      && gst_byte_reader_get_uint64_le (r, &s->duration);
+      && gst_byte_reader_get_uint64_le (r, &s->duration)
+      && segment_makes_sense (s);
 }

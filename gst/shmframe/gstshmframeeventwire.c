@@ -4,6 +4,8 @@
 #include "gstshmframestreamwire.h"
 #include "gstshmframewire.h"
 
+#include <string.h>
+
 static gboolean
 put_caps (GstByteWriter * w, GstEvent * event, GstShmFrameLosses * losses)
 {
@@ -31,6 +33,7 @@ get_segment (GstByteReader * r)
   GstSegment segment;
 
   return gst_shm_frame_wire_get_segment (r, &segment)
+      && segment.format != GST_FORMAT_UNDEFINED
       ? gst_event_new_segment (&segment) : NULL;
 }
 
@@ -97,7 +100,8 @@ get_gap (GstByteReader * r)
     return NULL;
   event = gst_event_new_gap (timestamp, duration);
   if (flags != 0)
-    gst_event_set_gap_flags (event, flags);
+    gst_event_set_gap_flags (event,
+        gst_shm_frame_wire_known_flags (GST_TYPE_GAP_FLAGS, flags));
   return event;
 }
 
@@ -155,6 +159,16 @@ put_protection (GstByteWriter * w, GstEvent * event)
   return gst_shm_frame_wire_put_buffer_value (w, data);
 }
 
+/* May it become a part of a structure's name? */
+static gboolean
+is_part_of_name (const gchar * part)
+{
+  for (; *part != '\0'; part++)
+    if (!g_ascii_isalnum (*part) && strchr ("/-_.:+", *part) == NULL)
+      return FALSE;
+  return TRUE;
+}
+
 static GstEvent *
 get_protection (GstByteReader * r)
 {
@@ -163,7 +177,9 @@ get_protection (GstByteReader * r)
   gchar *system, *origin = NULL;
 
   if (gst_shm_frame_wire_get_string (r, &system) && system != NULL
+      && is_part_of_name (system)
       && gst_shm_frame_wire_get_string (r, &origin)
+      && (origin == NULL || is_part_of_name (origin))
       && (data = gst_shm_frame_wire_get_buffer_value (r)) != NULL)
     event = gst_event_new_protection (system, data, origin);
   gst_clear_buffer (&data);
@@ -207,7 +223,9 @@ get_custom (GstByteReader * r, GstEventType type)
 
   if (!gst_byte_reader_get_uint8 (r, &has)
       || (has
-          && (structure = gst_shm_frame_wire_get_structure (r, 0)) == NULL))
+          && (structure = gst_shm_frame_wire_get_structure (r, 0)) == NULL)
+      /* kept by its name */
+      || (!has && type == GST_EVENT_CUSTOM_DOWNSTREAM_STICKY))
     return NULL;
   return gst_event_new_custom (type, structure);
 }
@@ -352,7 +370,8 @@ gst_shm_frame_wire_get_event_time (const guint8 * data, gsize size)
   Head head;
 
   gst_byte_reader_init (&r, data, size);
-  return get_head (&r, &head) ? head.capture_time : GST_CLOCK_TIME_NONE;
+  return get_head (&r, &head) && head.capture_time < G_MAXINT64 / 4
+      ? head.capture_time : GST_CLOCK_TIME_NONE;
 }
 
 guint64

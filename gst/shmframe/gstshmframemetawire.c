@@ -87,6 +87,14 @@ get_caption (GstByteReader * r, GstBuffer * buffer)
   return TRUE;
 }
 
+/* GStreamer complains of these. */
+static gboolean
+is_reserved (guint32 spec, guint32 afd)
+{
+  return afd == 1 || (afd >= 5 && afd <= 7) || afd == 12
+      || (afd == 0 && spec == GST_VIDEO_AFD_SPEC_DVB_ETSI);
+}
+
 static gboolean
 get_afd (GstByteReader * r, GstBuffer * buffer)
 {
@@ -96,7 +104,8 @@ get_afd (GstByteReader * r, GstBuffer * buffer)
   if (!gst_byte_reader_get_uint8 (r, &field) || field > 1
       || !gst_byte_reader_get_uint32_le (r, &spec)
       || spec > GST_VIDEO_AFD_SPEC_SMPTE_ST2016_1
-      || !gst_byte_reader_get_uint32_le (r, &afd) || afd > 15)
+      || !gst_byte_reader_get_uint32_le (r, &afd) || afd > 15
+      || is_reserved (spec, afd))
     return FALSE;
   gst_buffer_add_video_afd_meta (buffer, field, spec, afd);
   return TRUE;

@@ -66,8 +66,9 @@ gst_shm_frame_wire_get_range (GstByteReader * r, guint8 kind,
       return FALSE;
     gst_value_set_double_range (value, low, high);
   } else {
+    /* Turned to be positive, denominators would turn the order as well. */
     if (!get_fraction (r, &a, &b) || !get_fraction (r, &c, &d)
-        || gst_util_fraction_compare (a, b, c, d) >= 0)
+        || b < 0 || d < 0 || gst_util_fraction_compare (a, b, c, d) >= 0)
       return FALSE;
     gst_value_set_fraction_range_full (value, a, b, c, d);
   }
@@ -178,7 +179,32 @@ gst_shm_frame_wire_put_named (GstByteWriter * w, const GValue * value,
   }
 }
 
-/* A type that this process does not know becomes the nearest it does. */
+/* Those of a newer release would be out of a property's range here, and cannot
+ * be printed. */
+guint32
+gst_shm_frame_wire_known_flags (GType type, guint32 bits)
+{
+  GFlagsClass *klass = g_type_class_ref (type);
+
+  bits &= klass->mask;
+  g_type_class_unref (klass);
+  return bits;
+}
+
+/* Printing a value that its type does not have is a mistake of the programmer's
+ * to GStreamer. */
+static gboolean
+enum_has (GType type, gint number)
+{
+  GEnumClass *klass = g_type_class_ref (type);
+  gboolean has = g_enum_get_value (klass, number) != NULL;
+
+  g_type_class_unref (klass);
+  return has;
+}
+
+/* A type or a value that this process does not know becomes the nearest it
+ * does. */
 gboolean
 gst_shm_frame_wire_get_named (GstByteReader * r, guint8 kind,
     GValue * value)
@@ -191,6 +217,9 @@ gst_shm_frame_wire_get_named (GstByteReader * r, guint8 kind,
     return FALSE;
   type = g_type_from_name (name);
   g_free (name);
+  /* The names of the abstract types are as good as no name. */
+  if (!G_TYPE_IS_VALUE (type))
+    type = G_TYPE_INVALID;
   if (!gst_byte_reader_get_uint32_le (r, &number)
       || (kind == VALUE_FLAG_SET && !gst_byte_reader_get_uint32_le (r, &mask)))
     return FALSE;
@@ -198,12 +227,13 @@ gst_shm_frame_wire_get_named (GstByteReader * r, guint8 kind,
     g_value_init (value, type != 0 && g_type_is_a (type, GST_TYPE_FLAG_SET)
         ? type : GST_TYPE_FLAG_SET);
     gst_value_set_flagset (value, number & mask, mask);
-  } else if (kind == VALUE_ENUM && G_TYPE_IS_ENUM (type)) {
+  } else if (kind == VALUE_ENUM && G_TYPE_IS_ENUM (type)
+      && enum_has (type, (gint) number)) {
     g_value_init (value, type);
     g_value_set_enum (value, (gint) number);
   } else if (kind == VALUE_FLAGS && G_TYPE_IS_FLAGS (type)) {
     g_value_init (value, type);
-    g_value_set_flags (value, number);
+    g_value_set_flags (value, gst_shm_frame_wire_known_flags (type, number));
   } else {
     g_value_init (value, G_TYPE_UINT);
     g_value_set_uint (value, number);

@@ -82,6 +82,7 @@ open_consumer (GstShmFrameSrc * self)
   GST_OBJECT_UNLOCK (self);
   memset (&self->clock, 0, sizeof (self->clock));
   self->discont = FALSE;
+  self->has_started = self->has_caps = FALSE;
   self->segment_sent = FALSE;
   self->last_pts = 0;
   self->own_group = GST_GROUP_ID_INVALID;

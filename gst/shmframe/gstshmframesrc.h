@@ -58,6 +58,7 @@ struct _GstShmFrameSrc
   guint64 last_pts;             /* clock: PTS never runs backwards */
   GstShmFrameClock clock;
   gboolean pushing_own;         /* an event of ours, not the base class's */
+  gboolean has_started, has_caps;       /* those events have come */
   gboolean segment_sent;        /* before the base class did */
   guint32 eos_seqnum;           /* of the producer's last EOS */
   GstShmFramePrepared prepared;

@@ -11,6 +11,8 @@
 /* What handing a frame over may take on a busy machine; part of the answer to
  * the LATENCY query. */
 #define HANDOVER_LATENCY (20 * GST_MSECOND)
+/* More is no latency of a pipeline, and a sum of more may be no time at all. */
+#define MAX_LATENCY (3600 * GST_SECOND)
 
 static gboolean
 answer_latency (GstShmFrameSrc * self, GstQuery * query)
@@ -20,8 +22,8 @@ answer_latency (GstShmFrameSrc * self, GstQuery * query)
 
   if (live) {
     GST_OBJECT_LOCK (self);
-    min = self->latency.min + HANDOVER_LATENCY;
-    if (self->latency.live && self->latency.max != GST_CLOCK_TIME_NONE)
+    min = MIN (self->latency.min, MAX_LATENCY) + HANDOVER_LATENCY;
+    if (self->latency.live && self->latency.max <= G_MAXINT64)
       max = self->latency.max + HANDOVER_LATENCY;
     GST_OBJECT_UNLOCK (self);
   }

@@ -35,7 +35,8 @@ translate_timestamps (GstShmFrameSrc * self, GstBuffer * buffer,
   self->last_pts = pts;
   GST_BUFFER_PTS (buffer) = pts;
   if (GST_BUFFER_DTS_IS_VALID (buffer))
-    GST_BUFFER_DTS (buffer) = MAX (pts + dts_offset, 0);
+    GST_BUFFER_DTS (buffer) = MAX (pts
+        + CLAMP (dts_offset, -GST_SECOND * 3600, GST_SECOND * 3600), 0);
 }
 
 static GstFlowReturn
@@ -48,7 +49,7 @@ receive_frame (GstShmFrameSrc * self, const struct sf_incoming *in,
 
   *buffer = NULL;
   gst_byte_reader_init (&r, in->body, in->body_size);
-  if (gst_shm_frame_wire_get_stamp (&r, &stamp)) {
+  if (self->has_caps && gst_shm_frame_wire_get_stamp (&r, &stamp)) {
     *buffer = stamp.kind == GST_SHM_FRAME_KIND_BATCH
         ? gst_shm_frame_wire_get_batch (&r, in->lease, &parts,
         in->parts + in->n_parts)
@@ -83,6 +84,7 @@ receive_caps (GstShmFrameSrc * self, GstEvent * event)
   same = current != NULL && gst_caps_is_equal (current, caps);
   gst_clear_caps (&current);
   GST_DEBUG_OBJECT (self, "caps %" GST_PTR_FORMAT, caps);
+  self->has_caps = TRUE;
   if (same)
     return FLOW_NEXT;
   if (!gst_pad_push_event (GST_BASE_SRC_PAD (src), gst_event_ref (event))) {
@@ -136,6 +138,7 @@ push_stream_start (GstShmFrameSrc * self, GstEvent * event)
   gst_event_parse_group_id (event, &group);
   event = gst_event_make_writable (event);
   gst_event_set_group_id (event, own_group (self, group));
+  self->has_started = TRUE;
   push_own (self, event);
 }
 
@@ -239,14 +242,32 @@ receive_segment (GstShmFrameSrc * self, GstEvent * event)
   return FLOW_NEXT;
 }
 
+/* GStreamer takes what comes too early for a mistake of the programmer's. */
+static gboolean
+is_in_place (GstShmFrameSrc * self, GstEvent * event)
+{
+  switch (GST_EVENT_TYPE (event)) {
+    case GST_EVENT_STREAM_START:
+      return TRUE;
+    case GST_EVENT_SEGMENT:
+      return self->has_caps;
+    case GST_EVENT_GAP:
+      return self->has_caps && has_segment (self);
+    default:
+      return self->has_started;
+  }
+}
+
 static GstFlowReturn
 receive_event (GstShmFrameSrc * self, const struct sf_incoming *in)
 {
   GstEvent *event = gst_shm_frame_wire_get_event (in->body, in->body_size);
   GstFlowReturn ret = FLOW_NEXT;
 
-  if (event == NULL) {
-    GST_WARNING_OBJECT (self, "passing over an event that makes no sense");
+  if (event == NULL || !is_in_place (self, event)) {
+    GST_WARNING_OBJECT (self, "passing over an event that makes no sense: %"
+        GST_PTR_FORMAT, event);
+    gst_clear_event (&event);
     return FLOW_NEXT;
   }
   GST_LOG_OBJECT (self, "received %" GST_PTR_FORMAT, event);

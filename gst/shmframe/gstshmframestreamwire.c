@@ -44,7 +44,9 @@ get_stream (GstByteReader * r)
       && (!has || (caps = gst_shm_frame_wire_get_caps (r, 0)) != NULL)
       && gst_byte_reader_get_uint8 (r, &has)
       && (!has || (tags = gst_shm_frame_wire_get_tags (r, 0)) != NULL)) {
-    stream = gst_stream_new (id, caps, type, flags);
+    stream = gst_stream_new (id, caps, gst_shm_frame_wire_known_flags
+        (GST_TYPE_STREAM_TYPE, type), gst_shm_frame_wire_known_flags
+        (GST_TYPE_STREAM_FLAGS, flags));
     if (tags != NULL)
       gst_stream_set_tags (stream, tags);
   }
@@ -91,7 +93,8 @@ gst_shm_frame_wire_get_stream_start (GstByteReader * r)
       && gst_byte_reader_get_uint8 (r, &has)
       && (!has || (stream = get_stream (r)) != NULL)) {
     event = gst_event_new_stream_start (id);
-    gst_event_set_stream_flags (event, flags);
+    gst_event_set_stream_flags (event,
+        gst_shm_frame_wire_known_flags (GST_TYPE_STREAM_FLAGS, flags));
     if (group != GST_GROUP_ID_INVALID)
       gst_event_set_group_id (event, group);
     if (stream != NULL)

@@ -71,6 +71,8 @@ GstStructure *gst_shm_frame_wire_get_structure (GstByteReader * r,
 /* May this be the name of a field? Names stay in memory for good, so that only
  * so many new ones are taken from another process. */
 gboolean gst_shm_frame_wire_is_field_name (const gchar * name);
+/* Those of the bits that have a meaning in this process. */
+guint32 gst_shm_frame_wire_known_flags (GType type, guint32 bits);
 
 /* gstshmframecapswire.c */
 gboolean gst_shm_frame_wire_put_caps (GstByteWriter * w, const GstCaps * caps,

@@ -39,52 +39,102 @@ read_video_fields (GstByteReader * r, VideoFields * f)
   return ok;
 }
 
-/* The rows of a plane, and the bytes its last row has at least. */
-static void
-plane_extent (const GstVideoFormatInfo * info, const VideoFields * f,
-    guint plane, guint64 * rows, guint64 * row_bytes)
+/* The bytes that the last row of a plane has at least: those of the component
+ * that reaches farthest. Formats that pack pixels across bytes say 0 to a pixel;
+ * for these it is all of a row as GStreamer would lay it out. */
+static guint64
+row_bytes_of (const GstVideoInfo * standard, guint plane)
+{
+  const GstVideoFormatInfo *info = standard->finfo;
+  guint64 most = 0;
+
+  for (guint c = 0; c < GST_VIDEO_FORMAT_INFO_N_COMPONENTS (info); c++) {
+    guint64 pixel = GST_VIDEO_FORMAT_INFO_PSTRIDE (info, c);
+    guint64 width = GST_VIDEO_FORMAT_INFO_SCALE_WIDTH (info, c,
+        GST_VIDEO_INFO_WIDTH (standard));
+
+    if (GST_VIDEO_FORMAT_INFO_PLANE (info, c) != plane)
+      continue;
+    if (pixel == 0)
+      return (guint64) GST_VIDEO_INFO_PLANE_STRIDE (standard, plane);
+    most = MAX (most, width * pixel);
+  }
+  return most;
+}
+
+static guint64
+rows_of (const GstVideoInfo * standard, guint plane)
 {
   gint comp[GST_VIDEO_MAX_COMPONENTS];
-  gint c;
 
-  gst_video_format_info_component (info, plane, comp);
-  c = comp[0];
-  *rows = GST_VIDEO_FORMAT_INFO_SCALE_HEIGHT (info, c, f->height);
-  *row_bytes = (guint64) GST_VIDEO_FORMAT_INFO_SCALE_WIDTH (info, c, f->width)
-      * GST_VIDEO_FORMAT_INFO_PSTRIDE (info, c);
+  gst_video_format_info_component (standard->finfo, plane, comp);
+  return GST_VIDEO_FORMAT_INFO_SCALE_HEIGHT (standard->finfo, comp[0],
+      GST_VIDEO_INFO_HEIGHT (standard));
+}
+
+/* The strides of tiled formats count tiles: so many that the picture is covered.
+ * What lies in pairs needs an even number of them. */
+static gboolean
+tiles_cover (const GstVideoInfo * standard, guint plane, gint stride)
+{
+  gint least = GST_VIDEO_INFO_PLANE_STRIDE (standard, plane);
+
+  return GST_VIDEO_TILE_X_TILES (stride) >= GST_VIDEO_TILE_X_TILES (least)
+      && GST_VIDEO_TILE_Y_TILES (stride) >= GST_VIDEO_TILE_Y_TILES (least)
+      && (GST_VIDEO_FORMAT_INFO_TILE_MODE (standard->finfo)
+      != GST_VIDEO_TILE_MODE_ZFLIPZ_2X2
+      || GST_VIDEO_TILE_X_TILES (stride) % 2 == 0);
+}
+
+/* The bytes of a plane from its first row on; G_MAXUINT64 if its stride cannot
+ * be that of such a picture. */
+static guint64
+plane_bytes (const GstVideoInfo * standard, guint plane, gint stride)
+{
+  const GstVideoFormatInfo *info = standard->finfo;
+  guint64 rows;
+
+  if (stride <= 0)
+    return G_MAXUINT64;
+  if (GST_VIDEO_FORMAT_INFO_HAS_PALETTE (info) && plane == 1)
+    return 256 * 4;
+  if (GST_VIDEO_FORMAT_INFO_IS_TILED (info))
+    return tiles_cover (standard, plane, stride)
+        ? (guint64) GST_VIDEO_TILE_X_TILES (stride)
+        * GST_VIDEO_TILE_Y_TILES (stride) * info->tile_info[plane].size
+        : G_MAXUINT64;
+  rows = rows_of (standard, plane);
+  return rows == 0 ? G_MAXUINT64
+      : (rows - 1) * (guint64) stride + row_bytes_of (standard, plane);
+}
+
+/* GStreamer's own functions complain of a number that is none of its formats. */
+static gboolean
+is_format (guint32 number)
+{
+  GEnumClass *formats = g_type_class_ref (GST_TYPE_VIDEO_FORMAT);
+  gboolean known = g_enum_get_value (formats, (gint) number) != NULL;
+
+  g_type_class_unref (formats);
+  return known && number > GST_VIDEO_FORMAT_ENCODED;
 }
 
 /* Every byte that a reader of this meta may touch lies in the buffer: the rows
- * of each plane, at these strides. The strides of tiled formats count tiles. */
+ * of each plane, at these strides. */
 static gboolean
 video_fields_fit (const VideoFields * f, gsize size)
 {
-  const GstVideoFormatInfo *info;
+  GstVideoInfo standard;
 
-  if (f->format <= GST_VIDEO_FORMAT_ENCODED || f->width == 0
-      || f->height == 0 || f->width > G_MAXINT16 || f->height > G_MAXINT16)
+  if (!is_format (f->format) || f->width == 0 || f->height == 0
+      || f->width > G_MAXINT16 || f->height > G_MAXINT16
+      || !gst_video_info_set_format (&standard, f->format, f->width, f->height)
+      || f->n_planes != GST_VIDEO_INFO_N_PLANES (&standard))
     return FALSE;
-  info = gst_video_format_get_info (f->format);
-  if (info == NULL || f->n_planes != GST_VIDEO_FORMAT_INFO_N_PLANES (info))
-    return FALSE;
-  for (guint p = 0; p < f->n_planes; p++) {
-    guint64 rows, row_bytes, stride = f->stride[p];
-
-    if (GST_VIDEO_FORMAT_INFO_HAS_PALETTE (info) && p == 1) {
-      rows = 1;
-      row_bytes = 256 * 4;
-    } else if (GST_VIDEO_FORMAT_INFO_IS_TILED (info)) {
-      rows = GST_VIDEO_TILE_Y_TILES (f->stride[p]);
-      stride = (guint64) GST_VIDEO_TILE_X_TILES (f->stride[p])
-          * info->tile_info[p].size;
-      row_bytes = stride;
-    } else {
-      plane_extent (info, f, p, &rows, &row_bytes);
-    }
-    if (f->stride[p] <= 0 || f->offset[p] > size || rows == 0
-        || (rows - 1) * stride + row_bytes > size - f->offset[p])
+  for (guint p = 0; p < f->n_planes; p++)
+    if (f->offset[p] > size
+        || plane_bytes (&standard, p, f->stride[p]) > size - f->offset[p])
       return FALSE;
-  }
   return TRUE;
 }
 

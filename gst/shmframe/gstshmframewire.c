@@ -5,11 +5,19 @@
 
 #include "gstshmframemetawire.h"
 
+/* Of CLOCK_MONOTONIC: what is added to it overflows nowhere. */
+static gboolean
+is_time (guint64 time)
+{
+  return time < G_MAXINT64 / 4;
+}
+
 void
 gst_shm_frame_wire_put_stamp (GstByteWriter * w, const GstShmFrameStamp * stamp)
 {
   gst_byte_writer_put_uint32_le (w, stamp->kind);
-  gst_byte_writer_put_uint64_le (w, stamp->capture_time);
+  gst_byte_writer_put_uint64_le (w, is_time (stamp->capture_time)
+      ? stamp->capture_time : GST_CLOCK_TIME_NONE);
   gst_byte_writer_put_uint64_le (w, stamp->publish_time);
 }
 
@@ -19,6 +27,9 @@ gst_shm_frame_wire_get_stamp (GstByteReader * r, GstShmFrameStamp * stamp)
   return gst_byte_reader_get_uint32_le (r, &stamp->kind)
       && gst_byte_reader_get_uint64_le (r, &stamp->capture_time)
       && gst_byte_reader_get_uint64_le (r, &stamp->publish_time)
+      && (stamp->capture_time == GST_CLOCK_TIME_NONE
+      || is_time (stamp->capture_time))
+      && is_time (stamp->publish_time)
       && (stamp->kind == GST_SHM_FRAME_KIND_BUFFER
       || stamp->kind == GST_SHM_FRAME_KIND_BATCH);
 }

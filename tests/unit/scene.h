@@ -13,7 +13,9 @@
 #define SCENE_TIMEOUT (3 * SF_NS_PER_SECOND)
 /* client-timeout, and room for a busy machine and sanitizers. */
 #define SCENE_STALL (7 * SF_NS_PER_SECOND)
+#ifndef SCENE_CLIENTS
 #define SCENE_CLIENTS 8u
+#endif
 
 struct scene
 {
@@ -22,7 +24,7 @@ struct scene
   pid_t honest;
   int seen[2];                  /* pipe: how many frames the honest one got */
   pthread_t publisher;
-  sf_atomic_u32 stop, started;
+  sf_atomic_u32 stop, started, pause, paused;
   uint64_t published;
   int64_t longest;              /* that one frame took to be published */
   pthread_mutex_t lock;
@@ -91,6 +93,11 @@ scene_publish (void *user)
   while (sf_observe_u32 (&s->stop) == 0) {
     int64_t start = sf_now (), took;
 
+    sf_publish_u32 (&s->paused, sf_observe_u32 (&s->pause));
+    if (sf_observe_u32 (&s->pause) != 0) {
+      usleep (200);
+      continue;
+    }
     check (send_frame (s->p, s->published, true));
     s->published++;
     sf_publish_u32 (&s->started, 1);
@@ -100,6 +107,14 @@ scene_publish (void *user)
     usleep (200);
   }
   return NULL;
+}
+
+static inline void
+scene_pause (struct scene *s, bool on)
+{
+  sf_publish_u32 (&s->pause, on);
+  while (sf_observe_u32 (&s->paused) != on)
+    usleep (200);
 }
 
 /* Forks the honest client: before anything that has threads. */

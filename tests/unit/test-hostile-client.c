@@ -262,6 +262,7 @@ fork_flood (const char *path, bool hello)
 {
   pid_t child = fork ();
 
+  check (child >= 0);           /* it will be sent signals */
   while (child == 0) {
     struct sf_message msg = raw_hello (SF_DELIVERY_LIVE, 1);
     int fd = sf_connect (path);
@@ -284,8 +285,6 @@ run_flood (bool hello)
   struct scene s;
 
   scene_fork (&s);
-  for (int i = 0; i < 2; i++)
-    flood[i] = -1;
   /* Stopped until the clients that matter are there. */
   for (int i = 0; i < 2; i++) {
     flood[i] = fork_flood (s.place.path, hello);

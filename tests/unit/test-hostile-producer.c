@@ -279,12 +279,6 @@ not_welcome (struct raw_producer *p)
 }
 
 static void
-silence (struct raw_producer *p)
-{
-  (void) p;
-}
-
-static void
 test_not_welcome (void)
 {
   for (current = 0; current < 4; current++)
@@ -292,7 +286,26 @@ test_not_welcome (void)
   for (current = FIRST_TYPE; current <= LAST_TYPE; current++)
     if (current != SF_MESSAGE_WELCOME && current != SF_MESSAGE_REJECT)
       run_lie (not_welcome);
-  run_lie (silence);
+}
+
+/* It may be stopped, so that is not the end; but nobody waits at this
+ * connection for ever. */
+static void
+test_silence (void)
+{
+  struct pollfd end = {.events = POLLIN };
+  struct raw_producer p;
+  struct sf_incoming in;
+  char byte;
+
+  rp_open (&p);
+  rp_accept (&p);
+  end.fd = p.fd;
+  check_int (poll (&end, 1, 20000), 1);
+  check_int (recv (p.fd, &byte, 1, 0), 0);
+  next_of (p.c, &in, SF_INCOMING_WAITING);
+  rp_good_start (&p);
+  rp_close (&p);
 }
 
 static void
@@ -338,8 +351,8 @@ main (void)
   static const struct unit_test tests[] = {
     TEST (test_welcome_fields), TEST (test_welcome_fds),
     TEST (test_announce_memory), TEST (test_returns_memory),
-    TEST (test_ring_header), TEST (test_not_welcome), TEST (test_rejected),
-    TEST (test_hangs_up),
+    TEST (test_ring_header), TEST (test_not_welcome), TEST (test_silence),
+    TEST (test_rejected), TEST (test_hangs_up),
   };
 
   return unit_main (tests);

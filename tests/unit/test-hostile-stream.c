@@ -106,68 +106,34 @@ bad_parts (struct raw_producer *p)
 {
   struct sf_record_header record = {.type = SF_RECORD_FRAME,.seq = 9 };
   struct raw_payload all = rp_payload (p, 1, 9);
-  uint64_t pitch = p->segment->pitch;
-  uint32_t size = sizeof all;
+  const struct sf_mem_ref good = all.ref;
+  const uint64_t pitch = p->segment->pitch;
+  const struct
+  {
+    uint32_t size, n_refs, zero;
+    struct sf_mem_ref ref;
+  } lies[] = {
+    {0, 1, 0, good}, {7, 1, 0, good}, {39, 1, 0, good},
+    {sizeof all, SF_MAX_REFS + 1, 0, good}, {sizeof all, UINT32_MAX, 0, good},
+    {sizeof all, 2, 0, good}, {sizeof all, 1, 1, good},
+    {sizeof all, 1, 0, {8, 1, 2, 0, FRAME_BYTES}},
+    {sizeof all, 1, 0, {UINT32_MAX, 1, 2, 0, FRAME_BYTES}},
+    {sizeof all, 1, 0, {RAW_SEGMENT, RAW_SLOTS, 2, 0, FRAME_BYTES}},
+    {sizeof all, 1, 0, {RAW_SEGMENT, UINT32_MAX, 2, 0, FRAME_BYTES}},
+    {sizeof all, 1, 0, {RAW_SEGMENT, 1, 2, pitch + 1, 0}},
+    {sizeof all, 1, 0, {RAW_SEGMENT, 1, 2, UINT64_MAX, 2}},
+    {sizeof all, 1, 0, {RAW_SEGMENT, 1, 2, 0, pitch + 1}},
+    {sizeof all, 1, 0, {RAW_SEGMENT, 1, 2, 1, pitch}},
+    {sizeof all, 1, 0, {RAW_SEGMENT, 1, 2, 0, UINT64_MAX}},
+    {sizeof all, 1, 0, {RAW_SEGMENT, 1, 2, 64, UINT64_MAX - 63}},
+  };
 
-  switch (current) {
-    case 0:
-      size = 0;
-      break;
-    case 1:
-      size = 7;
-      break;
-    case 2:
-      all.n_refs = SF_MAX_REFS + 1;
-      break;
-    case 3:
-      all.n_refs = UINT32_MAX;
-      break;
-    case 4:
-      all.zero = 1;
-      break;
-    case 5:
-      all.n_refs = 2;
-      break;
-    case 6:
-      size = 39;
-      break;
-    case 7:
-      all.ref.segment = 8;
-      break;
-    case 8:
-      all.ref.segment = UINT32_MAX;
-      break;
-    case 9:
-      all.ref.slot = RAW_SLOTS;
-      break;
-    case 10:
-      all.ref.slot = UINT32_MAX;
-      break;
-    case 11:
-      all.ref.offset = pitch + 1;
-      all.ref.size = 0;
-      break;
-    case 12:
-      all.ref.offset = UINT64_MAX;
-      all.ref.size = 2;
-      break;
-    case 13:
-      all.ref.size = pitch + 1;
-      break;
-    case 14:
-      all.ref.offset = 1;
-      all.ref.size = pitch;
-      break;
-    case 15:
-      all.ref.size = UINT64_MAX;
-      break;
-    default:
-      all.ref.offset = 64;
-      all.ref.size = UINT64_MAX - 63;
-      break;
-  }
+  check (current < sizeof lies / sizeof lies[0]);
+  all.n_refs = lies[current].n_refs;
+  all.zero = lies[current].zero;
+  all.ref = lies[current].ref;
   check_int (sf_leases_give (&p->leases, p, &record), 0);
-  rp_announce (p, &record, &all, size);
+  rp_announce (p, &record, &all, lies[current].size);
 }
 
 static void
