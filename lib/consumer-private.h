@@ -34,6 +34,8 @@ struct sf_link
   /* The streaming thread's. */
   struct sf_ring_reader ring;
   bool told_connected, told_holding;
+  uint32_t asked_at;            /* max_held at which more was asked for, since
+                                   the last frame; 0: it was not */
   bool claimed;                 /* the next record's frame is ours already */
   uint32_t n_brisk;             /* records in a row that were soon there */
   uint32_t brisk_enough;        /* so many, and the next is waited for awake */

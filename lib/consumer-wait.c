@@ -17,13 +17,21 @@ sf_link_is_full (const struct sf_link *link)
       >= sf_load_flag ((sf_atomic_u32 *) & link->max_held);
 }
 
+/* A frame that cannot be taken for want of room is a reason to ask for more, but
+ * only once. */
+static bool
+record_is_work (const struct sf_link *link)
+{
+  return sf_ring_has_record (&link->ring) && (!sf_link_is_full (link)
+      || sf_load_flag ((sf_atomic_u32 *) & link->max_held) != link->asked_at);
+}
+
 /* Is there anything to do but sleep? */
 static bool
 has_work (struct sf_consumer *c, struct sf_link *link)
 {
   return sf_load_flag (&c->interrupted) || sf_load_flag (&c->notices)
-      || sf_observe_u32 (&link->over) != 0
-      || (sf_ring_has_record (&link->ring) && !sf_link_is_full (link));
+      || sf_observe_u32 (&link->over) != 0 || record_is_work (link);
 }
 
 /* Looks for work again and again, for `ns` at most. */

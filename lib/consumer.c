@@ -234,6 +234,7 @@ ask_for_more (struct sf_consumer *c, struct sf_link *link,
   uint32_t max_held = sf_load_flag (&link->max_held);
 
   SF_HOOK ("full");
+  link->asked_at = max_held;
   if (grow (c, max_held))
     return 0;
   if (link->told_holding)
@@ -269,6 +270,7 @@ take_record (struct sf_consumer *c, struct sf_link *link,
     if (sf_link_is_full (link))
       return ask_for_more (c, link, in);
     link->told_holding = false;
+    link->asked_at = 0;
     r = sf_consumer_take_frame (c, link, &record, in);
     if (r == -EINTR)
       return r;
