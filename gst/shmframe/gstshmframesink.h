@@ -80,8 +80,9 @@ void gst_shm_frame_sink_install_properties (GObjectClass * klass);
 void gst_shm_frame_sink_init_properties (GstShmFrameSink * self);
 
 /* gstshmframesinkpublish.c */
-GstFlowReturn gst_shm_frame_sink_prepare (GstBaseSink * sink,
-    GstBuffer * buffer);
+/* Lossless: for min-clients, before the first thing that later ones would not
+ * get. */
+GstFlowReturn gst_shm_frame_sink_wait_for_clients (GstShmFrameSink * self);
 GstFlowReturn gst_shm_frame_sink_render (GstBaseSink * sink,
     GstBuffer * buffer);
 /* Publishes the event, if it is one that crosses. */

@@ -77,9 +77,8 @@ gst_shm_frame_sink_make_slots (GstShmFrameSink * self, gsize size,
 }
 
 GstFlowReturn
-gst_shm_frame_sink_prepare (GstBaseSink * sink, GstBuffer * buffer)
+gst_shm_frame_sink_wait_for_clients (GstShmFrameSink * self)
 {
-  GstShmFrameSink *self = GST_SHM_FRAME_SINK (sink);
   guint min_clients;
 
   if (self->started)
@@ -91,7 +90,7 @@ gst_shm_frame_sink_prepare (GstBaseSink * sink, GstBuffer * buffer)
     GST_INFO_OBJECT (self, "waiting for %u clients before the first frame",
         min_clients);
   while (sf_producer_wait_clients (self->producer, min_clients) < 0) {
-    GstFlowReturn ret = gst_base_sink_wait_preroll (sink);
+    GstFlowReturn ret = gst_base_sink_wait_preroll (GST_BASE_SINK (self));
 
     if (ret != GST_FLOW_OK)
       return ret;
