@@ -34,11 +34,12 @@ struct sf_link
   /* The streaming thread's. */
   struct sf_ring_reader ring;
   bool told_connected, told_holding;
-  uint32_t asked_at;            /* max_held at which more was asked for, since
-                                   the last frame; 0: it was not */
   bool claimed;                 /* the next record's frame is ours already */
+  uint64_t left_pos;            /* the record that met a full link */
+  uint32_t full_at;             /* and how many could be held then */
   uint32_t n_brisk;             /* records in a row that were soon there */
   uint32_t brisk_enough;        /* so many, and the next is waited for awake */
+  uint32_t n_vain, n_ignored;   /* looks for what was coming; how often not */
   /* Any thread's. */
   sf_atomic_u32 held;
   sf_atomic_u32 max_held;

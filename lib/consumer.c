@@ -234,7 +234,8 @@ ask_for_more (struct sf_consumer *c, struct sf_link *link,
   uint32_t max_held = sf_load_flag (&link->max_held);
 
   SF_HOOK ("full");
-  link->asked_at = max_held;
+  link->left_pos = link->ring.pos;
+  link->full_at = max_held;
   if (grow (c, max_held))
     return 0;
   if (link->told_holding)
@@ -270,7 +271,6 @@ take_record (struct sf_consumer *c, struct sf_link *link,
     if (sf_link_is_full (link))
       return ask_for_more (c, link, in);
     link->told_holding = false;
-    link->asked_at = 0;
     r = sf_consumer_take_frame (c, link, &record, in);
     if (r == -EINTR)
       return r;
@@ -319,6 +319,7 @@ next_on_link (struct sf_consumer *c, struct sf_link *link,
     }
     if (sf_now () >= until)
       return 0;
+    SF_HOOK ("idle");
     sf_consumer_wait (c, link, until);
   }
 }

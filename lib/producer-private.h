@@ -143,11 +143,13 @@ struct sf_producer
   sf_atomic_u64 progress;
   sf_atomic_u32 n_releasing;    /* threads between "done" and released */
   uint32_t last_want;           /* number of the last wish for returns */
+  bool coming;                  /* clients were told of a frame to come */
   bool pooled;                  /* upstream may wait for what clients return */
   int64_t last_publish;
   int64_t last_judged;          /* when clients were looked at for progress */
   bool ticking;                 /* the thread looks at returns now and then */
   struct sf_client **to_wake;   /* the publisher's, max_clients of them */
+  bool far;                     /* the publisher's: the last woken were not near */
   struct sf_producer_stats stats;
 };
 
@@ -196,6 +198,11 @@ uint32_t sf_client_lacks_locked (const struct sf_client *c,
 void sf_client_send_segment (struct sf_client *c, uint32_t id);
 /* True if the client sleeps and the caller is the one to wake it. */
 bool sf_client_take_sleep (struct sf_client *c);
+/* Did it fall asleep on the processor that we run on? There it wakes up only when
+ * we let it. */
+bool sf_client_is_near (const struct sf_client *c);
+/* Is it worth waking for a frame that is only about to come? */
+bool sf_client_wakes_early (const struct sf_client *c);
 void sf_client_wake (struct sf_client *c);
 void sf_client_doom_locked (struct sf_client *c, uint32_t reason);
 

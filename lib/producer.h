@@ -138,6 +138,11 @@ struct sf_publication
   bool pooled;
 };
 
+/* A frame will be announced within microseconds, or after all not: clients that
+ * sleep are woken meanwhile, and wait for it awake, for a moment. Announcing it
+ * ends that. */
+void sf_producer_expect (struct sf_producer *producer, bool coming);
+
 /* Announces a frame to every client. 0;
  *  -EAGAIN    a lossless client has no room: wait and try again
  *  -EMSGSIZE  the body and the parts are larger than a record can be

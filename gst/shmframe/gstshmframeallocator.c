@@ -71,18 +71,23 @@ gst_shm_frame_memory_new_slot (const struct sf_slot *slot, gsize size)
 }
 
 GstMemory *
-gst_shm_frame_memory_new_part (const struct sf_incoming_part *part,
-    struct sf_lease *lease)
+gst_shm_frame_memory_new_part (gsize size)
 {
-  GstShmFrameMemory *self = memory_new (default_allocator (),
-      GST_MEMORY_FLAG_READONLY, NULL, part->size, 0, part->size);
+  return GST_MEMORY_CAST (memory_new (default_allocator (),
+          GST_MEMORY_FLAG_READONLY, NULL, size, 0, size));
+}
+
+void
+gst_shm_frame_memory_set_part (GstMemory * memory,
+    const struct sf_incoming_part *part, struct sf_lease *lease)
+{
+  GstShmFrameMemory *self = (GstShmFrameMemory *) memory;
 
   self->lease = sf_lease_ref (lease);
   self->segment = part->segment;
   self->slot_index = part->slot;
   self->slot_offset = part->offset;
   self->data = (guint8 *) part->data;
-  return GST_MEMORY_CAST (self);
 }
 
 static gboolean

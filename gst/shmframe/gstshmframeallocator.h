@@ -45,10 +45,12 @@ void gst_shm_frame_allocator_want_size (GstShmFrameAllocator * self,
 GstMemory *gst_shm_frame_memory_new_slot (const struct sf_slot *slot,
     gsize size);
 
-/* Read-only memory on a part of a received frame; takes a reference on the
+/* Read-only memory for a part of a received frame of this size. */
+GstMemory *gst_shm_frame_memory_new_part (gsize size);
+/* On which part it lies, before anybody else sees it; takes a reference on the
  * lease. */
-GstMemory *gst_shm_frame_memory_new_part (const struct sf_incoming_part *part,
-    struct sf_lease *lease);
+void gst_shm_frame_memory_set_part (GstMemory * memory,
+    const struct sf_incoming_part *part, struct sf_lease *lease);
 
 /* Where it lies, if it is memory of this kind. */
 gboolean gst_shm_frame_memory_get_part (GstMemory * memory,

@@ -58,6 +58,8 @@ struct _GstShmFrameSink
   guint64 max_memory;
   GstShmFrameSinkCounts counts;
 
+  GstPadChainFunction parent_chain;     /* constant */
+
   GRWLock producer_lock;
   struct sf_producer *producer;
   GstShmFrameAllocator *allocator;
@@ -67,11 +69,13 @@ struct _GstShmFrameSink
   gboolean lossless;
   gboolean started;             /* the first frame went, or was waited for */
   gboolean format_failed;       /* told; upstream may try again */
+  gboolean published;           /* the frame at hand, ahead of render() */
   GstShmFrameClock clock;
   GArray *parts;                /* of struct sf_part, kept for its memory */
   guint8 *body;                 /* SF_MAX_PAYLOAD bytes, likewise */
   GstShmFrameLosses losses;
 
+  gint stepped;                 /* atomic: a STEP event came */
   GstShmFrameUpstream upstream; /* its own lock */
 };
 
@@ -83,6 +87,9 @@ void gst_shm_frame_sink_init_properties (GstShmFrameSink * self);
 /* Lossless: for min-clients, before the first thing that later ones would not
  * get. */
 GstFlowReturn gst_shm_frame_sink_wait_for_clients (GstShmFrameSink * self);
+/* Publishes the frame if nothing is to be waited for; otherwise render() will. */
+void gst_shm_frame_sink_publish_early (GstShmFrameSink * self,
+    GstBuffer * buffer);
 GstFlowReturn gst_shm_frame_sink_render (GstBaseSink * sink,
     GstBuffer * buffer);
 /* Publishes the event, if it is one that crosses. */

@@ -175,23 +175,33 @@ count_published (GstShmFrameSink * self)
   self->losses.metas = 0;
 }
 
+/* FALSE if it is larger than a record can be. */
+static gboolean
+make_publication (GstShmFrameSink * self, GstBuffer * buffer, gboolean pooled,
+    struct sf_publication *pub)
+{
+  GstByteWriter w;
+
+  if (!serialize (self, buffer, &w))
+    return FALSE;
+  *pub = (struct sf_publication) {
+  .parts = (struct sf_part *) self->parts->data,.n_parts =
+        self->parts->len,.body = self->body,.body_size =
+        gst_byte_writer_get_pos (&w),.release = release_buffer,.user =
+        buffer,.pooled = pooled};
+  return TRUE;
+}
+
 /* Publishes a buffer whose memory is all on slots. Takes the buffer. */
 static GstFlowReturn
 publish (GstShmFrameSink * self, GstBuffer * buffer, gboolean pooled)
 {
-  struct sf_publication pub = {.release = release_buffer,.user =
-        buffer,.pooled = pooled
-  };
+  struct sf_publication pub;
   GstFlowReturn ret = GST_FLOW_OK;
-  GstByteWriter w;
   gint r = -EMSGSIZE;
   gint waited;
 
-  if (serialize (self, buffer, &w)) {
-    pub.body = self->body;
-    pub.body_size = gst_byte_writer_get_pos (&w);
-    pub.parts = (struct sf_part *) self->parts->data;
-    pub.n_parts = self->parts->len;
+  if (make_publication (self, buffer, pooled, &pub)) {
     do {
       guint64 token = sf_producer_token (self->producer);
 
@@ -271,11 +281,49 @@ render_batch (GstShmFrameSink * self, GstBuffer * batch)
   return ret == GST_FLOW_OK ? publish (self, copy, FALSE) : ret;
 }
 
+/* The base class is through with the frame before it, plays, and will neither
+ * wait for this one's time nor step over it: nothing that it does before
+ * render() is needed. */
+static gboolean
+is_due_at_once (GstShmFrameSink * self, GstBuffer * buffer)
+{
+  GstBaseSink *sink = GST_BASE_SINK (self);
+
+  return self->started && !self->is_batch && !g_atomic_int_get (&self->stepped)
+      && !sink->need_preroll && !gst_base_sink_get_sync (sink)
+      && gst_buffer_get_size (buffer) > 0
+      && gst_shm_frame_wire_is_shared (buffer);
+}
+
+void
+gst_shm_frame_sink_publish_early (GstShmFrameSink * self, GstBuffer * buffer)
+{
+  struct sf_publication pub;
+
+  self->published = FALSE;
+  if (!is_due_at_once (self, buffer))
+    return;
+  sf_producer_expect (self->producer, TRUE);
+  gst_buffer_ref (buffer);
+  self->published = make_publication (self, buffer, is_awaited (buffer), &pub)
+      && sf_producer_publish (self->producer, &pub) == 0;
+  if (self->published) {
+    count_published (self);
+    return;
+  }
+  gst_buffer_unref (buffer);
+  /* render() counts them. */
+  self->losses.metas = 0;
+  sf_producer_expect (self->producer, FALSE);
+}
+
 GstFlowReturn
 gst_shm_frame_sink_render (GstBaseSink * sink, GstBuffer * buffer)
 {
   GstShmFrameSink *self = GST_SHM_FRAME_SINK (sink);
 
+  if (self->published)
+    return GST_FLOW_OK;
   return self->is_batch ? render_batch (self, buffer)
       : render_frame (self, buffer);
 }

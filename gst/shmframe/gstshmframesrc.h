@@ -7,6 +7,7 @@
 #include "consumer.h"
 #include "gstshmframeclock.h"
 #include "gstshmframeenums.h"
+#include "gstshmframewire.h"
 
 G_BEGIN_DECLS
 
@@ -59,6 +60,7 @@ struct _GstShmFrameSrc
   gboolean pushing_own;         /* an event of ours, not the base class's */
   gboolean segment_sent;        /* before the base class did */
   guint32 eos_seqnum;           /* of the producer's last EOS */
+  GstShmFramePrepared prepared;
   guint group, own_group;       /* of streams: the producer's, and ours */
 };
 

@@ -114,7 +114,7 @@ receive_frame (GstShmFrameSrc * self, const struct sf_incoming *in,
         ? gst_shm_frame_wire_get_batch (&r, in->lease, &parts,
         in->parts + in->n_parts)
         : gst_shm_frame_wire_get_buffer (&r, in->lease, &parts,
-        in->parts + in->n_parts);
+        in->parts + in->n_parts, &self->prepared);
   }
   sf_lease_unref (in->lease);
   if (*buffer == NULL) {
@@ -480,7 +480,10 @@ gst_shm_frame_src_create (GstPushSrc * src, GstBuffer ** buffer)
 
   while (ret == FLOW_NEXT) {
     struct sf_incoming in;
-    gint r = sf_consumer_next (self->consumer, &in, SF_FOREVER);
+    gint r;
+
+    gst_shm_frame_prepare (&self->prepared);
+    r = sf_consumer_next (self->consumer, &in, SF_FOREVER);
 
     if (r == -EINTR)
       return GST_FLOW_FLUSHING;

@@ -16,6 +16,8 @@ static _Atomic int64_t hold_up;
 static _Atomic int n_held_up;
 /* What becomes a file of no use there, unless 0. */
 static _Atomic int spoilt_fd;
+/* Who sends a frame there, unless NULL. */
+static struct sf_producer *_Atomic feeder;
 
 static void
 spoil (int fd)
@@ -35,6 +37,8 @@ sf_hook (const char *name)
   n_held_up++;
   if (spoilt_fd)
     spoil (spoilt_fd);
+  if (feeder != NULL)
+    check (send_frame (feeder, 1, false));
   usleep ((unsigned) (hold_up / 1000));
 }
 
@@ -185,6 +189,41 @@ test_absence_does_not_count (void)
   place_remove (&place);
 }
 
+/* A frame that comes when all that may be held are held, just before the client
+ * falls asleep, is not slept over: more room is asked for, or its lack told. */
+static void
+test_full_when_it_comes (void)
+{
+  struct place place;
+  struct sf_producer *p;
+  struct sf_consumer *c;
+  struct sf_incoming in;
+  struct sf_lease *kept;
+  int64_t began;
+
+  place_make (&place);
+  p = open_producer (place.path, 0, true);
+  c = open_consumer (place.path, SF_DELIVERY_AUTO, 1);
+  next_of (c, &in, SF_INCOMING_CONNECTED);
+  check_int (sf_producer_wait_clients (p, 1), 0);
+  check (send_frame (p, 0, true));
+  next_of (c, &in, SF_INCOMING_FRAME);
+  kept = in.lease;
+  feeder = p;
+  at_step = "idle";
+  began = sf_now ();
+  next_of (c, &in, SF_INCOMING_HOLDING);
+  check (sf_now () - began < LONG / 2);
+  check_int (n_held_up, 1);
+  sf_lease_unref (kept);
+  next_of (c, &in, SF_INCOMING_FRAME);
+  check_int (check_frame (&in), 1);
+  sf_lease_unref (in.lease);
+  sf_consumer_close (c);
+  sf_producer_close (p);
+  place_remove (&place);
+}
+
 static void
 release_lease (void *lease, bool abandoned)
 {
@@ -325,7 +364,7 @@ main (void)
   static const struct unit_test tests[] = {
     TEST (test_connects_when_listening),
     TEST (test_failed_listener_leaves_no_file), TEST (test_idle_is_not_slow),
-    TEST (test_absence_does_not_count),
+    TEST (test_absence_does_not_count), TEST (test_full_when_it_comes),
     TEST (test_relay_gives_up_slow_client),
     TEST (test_silent_producer), TEST (test_hello_to_closing_producer),
   };
