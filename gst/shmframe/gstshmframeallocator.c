@@ -245,8 +245,8 @@ mem_is_span (GstMemory * a, GstMemory * b, gsize * offset)
   return first->data + a->offset + a->size == second->data + b->offset;
 }
 
-/* Slots lie in cyclic order, and where they were received the ring is mapped
- * twice: that is how a batcher finds a whole window in one piece. */
+/* Slots lie in cyclic order, and the ring is mapped twice: that is how a batcher
+ * finds a whole window in one piece. */
 static const guint8 *
 locate_in_ring (GstMemory * memory, GstSecondBatchRing * ring)
 {
@@ -254,7 +254,7 @@ locate_in_ring (GstMemory * memory, GstSecondBatchRing * ring)
 
   ring->base = self->segment->slots;
   ring->size = self->segment->n_slots * self->segment->pitch;
-  ring->twice = !self->segment->writable;
+  ring->twice = TRUE;
   return self->data + memory->offset;
 }
 

@@ -320,6 +320,20 @@ forget_stream (GstShmFrameSink * self, GstEventType from)
       ((guint64) GST_EVENT_EOS << 32) | G_MAXUINT32);
 }
 
+static GstFlowReturn
+gst_shm_frame_sink_prepare (GstBaseSink * sink, GstBuffer * buffer)
+{
+  return gst_shm_frame_sink_wait_for_clients (GST_SHM_FRAME_SINK (sink));
+}
+
+/* What a client that comes later is not told, is lost to it like a frame. */
+static gboolean
+is_told_once (GstEvent * event)
+{
+  return GST_EVENT_IS_SERIALIZED (event) && !GST_EVENT_IS_STICKY (event)
+      && GST_EVENT_TYPE (event) != GST_EVENT_FLUSH_STOP;
+}
+
 static gboolean
 gst_shm_frame_sink_event (GstBaseSink * sink, GstEvent * event)
 {
@@ -353,7 +367,9 @@ gst_shm_frame_sink_event (GstBaseSink * sink, GstEvent * event)
     default:
       break;
   }
-  if (GST_EVENT_IS_SERIALIZED (event))
+  if (is_told_once (event))
+    ret = gst_shm_frame_sink_wait_for_clients (self);
+  if (ret == GST_FLOW_OK && GST_EVENT_IS_SERIALIZED (event))
     ret = gst_shm_frame_sink_publish_event (self, event);
   if (ret != GST_FLOW_OK) {
     gst_event_unref (event);
@@ -390,8 +406,13 @@ gst_shm_frame_sink_chain (GstPad * pad, GstObject * parent, GstBuffer * buffer)
 {
   GstShmFrameSink *self = GST_SHM_FRAME_SINK (parent);
 
+  GstFlowReturn ret;
+
   gst_shm_frame_sink_publish_early (self, buffer);
-  return self->parent_chain (pad, parent, buffer);
+  ret = self->parent_chain (pad, parent, buffer);
+  /* Frames that come in a list do not come by here. */
+  self->published = FALSE;
+  return ret;
 }
 
 static void

@@ -84,8 +84,9 @@ void gst_shm_frame_sink_install_properties (GObjectClass * klass);
 void gst_shm_frame_sink_init_properties (GstShmFrameSink * self);
 
 /* gstshmframesinkpublish.c */
-GstFlowReturn gst_shm_frame_sink_prepare (GstBaseSink * sink,
-    GstBuffer * buffer);
+/* Lossless: for min-clients, before the first thing that later ones would not
+ * get. */
+GstFlowReturn gst_shm_frame_sink_wait_for_clients (GstShmFrameSink * self);
 /* Publishes the frame if nothing is to be waited for; otherwise render() will. */
 void gst_shm_frame_sink_publish_early (GstShmFrameSink * self,
     GstBuffer * buffer);
@@ -98,6 +99,18 @@ GstFlowReturn gst_shm_frame_sink_publish_event (GstShmFrameSink * self,
  * error was posted. */
 GstFlowReturn gst_shm_frame_sink_make_slots (GstShmFrameSink * self,
     gsize size, guint per_record);
+/* Waits for clients to make room; `waited` is what sf_producer_wait() said. */
+GstFlowReturn gst_shm_frame_sink_wait_for_room (GstShmFrameSink * self,
+    guint64 token, gint * waited);
+
+/* gstshmframesinkcopy.c */
+/* A copy in slots. GST_FLOW_CUSTOM_SUCCESS: there is no slot, drop it. */
+GstFlowReturn gst_shm_frame_sink_copy_frame (GstShmFrameSink * self,
+    GstBuffer * buffer, GstBuffer ** copy);
+GstFlowReturn gst_shm_frame_sink_copy_batch (GstShmFrameSink * self,
+    GstBuffer * batch, GstBuffer ** copy);
+/* Whether all frames of the batch are in slots, ours or another producer's */
+gboolean gst_shm_frame_sink_batch_is_shared (GstBuffer * batch);
 
 /* gstshmframeupstream.c */
 void gst_shm_frame_upstream_init (GstShmFrameUpstream * self);
