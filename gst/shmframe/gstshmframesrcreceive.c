@@ -44,6 +44,9 @@ receive_frame (GstShmFrameSrc * self, const struct sf_incoming *in,
     GstBuffer ** buffer)
 {
   const struct sf_incoming_part *parts = in->parts;
+  /* nothing is added to the NULL of a frame without any */
+  const struct sf_incoming_part *end = in->n_parts > 0
+      ? parts + in->n_parts : parts;
   GstShmFrameStamp stamp;
   GstByteReader r;
 
@@ -51,10 +54,9 @@ receive_frame (GstShmFrameSrc * self, const struct sf_incoming *in,
   gst_byte_reader_init (&r, in->body, in->body_size);
   if (self->has_caps && gst_shm_frame_wire_get_stamp (&r, &stamp)) {
     *buffer = stamp.kind == GST_SHM_FRAME_KIND_BATCH
-        ? gst_shm_frame_wire_get_batch (&r, in->lease, &parts,
-        in->parts + in->n_parts)
-        : gst_shm_frame_wire_get_buffer (&r, in->lease, &parts,
-        in->parts + in->n_parts, &self->prepared);
+        ? gst_shm_frame_wire_get_batch (&r, in->lease, &parts, end)
+        : gst_shm_frame_wire_get_buffer (&r, in->lease, &parts, end,
+        &self->prepared);
   }
   sf_lease_unref (in->lease);
   if (*buffer == NULL) {
