@@ -44,9 +44,7 @@ receive_frame (GstShmFrameSrc * self, const struct sf_incoming *in,
     GstBuffer ** buffer)
 {
   const struct sf_incoming_part *parts = in->parts;
-  /* nothing is added to the NULL of a frame without any */
-  const struct sf_incoming_part *end = in->n_parts > 0
-      ? parts + in->n_parts : parts;
+  const struct sf_incoming_part *end = parts + in->n_parts;
   GstShmFrameStamp stamp;
   GstByteReader r;
 
