@@ -110,6 +110,20 @@ gst_shm_frame_sink_get_property (GObject * object, guint id, GValue * value,
   GST_OBJECT_UNLOCK (self);
 }
 
+static void
+install_stats (GObjectClass * klass)
+{
+  g_object_class_install_property (klass, PROP_STATS,
+      g_param_spec_boxed ("stats", "Statistics",
+          "Counts since the start: frames, bytes, frames-copied, "
+          "bytes-copied, frames-copied-upstream, frames-dropped, "
+          "metas-dropped, frames-revoked, clients-seen, clients-evicted, "
+          "clients-refused, slots, slots-free, segments, segment-bytes, growths (uint64), and clients, an array of "
+          "structures with id, pid, uid, name, lossless, held, queued, "
+          "lag (ns that it is behind), max-held, frames, dropped", GST_TYPE_STRUCTURE,
+          G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
+}
+
 void
 gst_shm_frame_sink_install_properties (GObjectClass * klass)
 {
@@ -164,14 +178,7 @@ gst_shm_frame_sink_install_properties (GObjectClass * klass)
   g_object_class_install_property (klass, PROP_NUM_CLIENTS,
       g_param_spec_uint ("num-clients", "Number of clients",
           "Consumers connected now (0 to max-clients)", 0, G_MAXUINT, 0, ro));
-  g_object_class_install_property (klass, PROP_STATS,
-      g_param_spec_boxed ("stats", "Statistics",
-          "Counts since the start: frames, bytes, frames-copied, "
-          "bytes-copied, frames-copied-upstream, frames-dropped, metas-dropped, frames-revoked, "
-          "clients-seen, clients-evicted, clients-refused, slots, slots-free, segments, "
-          "segment-bytes, growths (uint64), and clients, an array of "
-          "structures with id, pid, uid, name, lossless, held, queued, "
-          "lag (ns that it is behind), max-held, frames, dropped", GST_TYPE_STRUCTURE, ro));
+  install_stats (klass);
 }
 
 void

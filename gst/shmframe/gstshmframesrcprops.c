@@ -111,6 +111,18 @@ gst_shm_frame_src_get_property (GObject * object, guint id, GValue * value,
   GST_OBJECT_UNLOCK (self);
 }
 
+static void
+install_stats (GObjectClass * klass)
+{
+  g_object_class_install_property (klass, PROP_STATS,
+      g_param_spec_boxed ("stats", "Statistics",
+          "Counts since the start: connected (boolean), connections, frames, "
+          "bytes, bytes-copied (always 0), frames-lost, disconts, held, "
+          "max-held, segments, segment-bytes, and the time from publishing to "
+          "receiving, in ns: handover-p50, handover-p99, handover-max (uint64)",
+          GST_TYPE_STRUCTURE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
+}
+
 void
 gst_shm_frame_src_install_properties (GObjectClass * klass)
 {
@@ -168,13 +180,7 @@ gst_shm_frame_src_install_properties (GObjectClass * klass)
       g_param_spec_uint ("spin", "Spin",
           "Microseconds to look for the next frame without sleeping (at most "
           "1 s, default 0): less latency for one busy CPU", 0, 1000000, 0, rw));
-  g_object_class_install_property (klass, PROP_STATS,
-      g_param_spec_boxed ("stats", "Statistics",
-          "Counts since the start: connected (boolean), connections, frames, "
-          "bytes, bytes-copied (always 0), frames-lost, disconts, held, "
-          "max-held, segments, segment-bytes, and the time from publishing to "
-          "receiving, in ns: handover-p50, handover-p99, handover-max (uint64)",
-          GST_TYPE_STRUCTURE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
+  install_stats (klass);
 }
 
 void
