@@ -224,11 +224,12 @@ shake_hands (struct sf_consumer *c, int fd, uint32_t * asked)
   struct sf_message msg;
   struct sf_link *link = NULL;
   int fds[SF_MESSAGE_MAX_FDS] = { -1, -1, -1 };
-  int r = say_hello (c, fd, asked);
+  int r;
 
+  SF_HOOK ("connected");
+  r = say_hello (c, fd, asked);
   SF_HOOK ("hello-sent");
-  /* Who refuses everybody closes without having heard us: why is there to be
-   * read. */
+  /* One that is full has said so, and closed, perhaps before that. */
   if (r >= 0 || r == -EPIPE)
     r = await_answer (c, fd, &msg, fds);
   if (r == 1 && msg.type == SF_MESSAGE_WELCOME) {

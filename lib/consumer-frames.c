@@ -93,7 +93,8 @@ resolve (struct sf_consumer *c, struct sf_link *link,
   if (head[0] > SF_MAX_REFS || head[1] != 0
       || record->payload_size - at < head[0] * sizeof (struct sf_mem_ref))
     return -EPROTO;
-  if (!parts_room (c, head[0]))
+  /* One at least: users count from where they begin. */
+  if (!parts_room (c, head[0] > 0 ? head[0] : 1))
     return -ENOMEM;
   in->lease = lease_new (link, record->lease, head[0]);
   if (in->lease == NULL)

@@ -39,6 +39,7 @@ struct sf_link
   uint32_t full_at;             /* and how many could be held then */
   uint32_t n_brisk;             /* records in a row that were soon there */
   uint32_t brisk_enough;        /* so many, and the next is waited for awake */
+  uint32_t n_vain, n_ignored;   /* looks for what was coming; how often not */
   /* Any thread's. */
   sf_atomic_u32 held;
   sf_atomic_u32 max_held;

@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* How the streaming thread waits for the next record: asleep, or for a moment
  * awake. */
+#include <sched.h>
+
 #include "consumer-private.h"
 
 /* A record that comes within this many ns is better waited for awake; after
  * SF_BRISK_ENOUGH of them in a row, or up to BRISK_MOST where that was in vain. */
 #define BRISK 50000
 #define BRISK_MOST 4096
+/* So many ns a frame that is said to be coming is waited for awake; and after
+ * that was in vain n times in a row, 2^n, up to 2^VAIN_MOST, are not. */
+#define COMING 100000
+#define VAIN_MOST 12
 
 bool
 sf_link_is_full (const struct sf_link *link)
@@ -48,6 +54,29 @@ look_out (struct sf_consumer *c, struct sf_link *link, int64_t now, int64_t ns)
   }
 }
 
+/* The frame that we were woken for, ahead of it. It takes as long to get here as
+ * we took to wake up, unless the producer waits for this very processor. */
+static void
+look_out_for_coming (struct sf_consumer *c, struct sf_link *link, int64_t now)
+{
+  const sf_atomic_u32 *coming = &link->ring.header->coming;
+  int64_t until = now + COMING;
+
+  if (link->n_ignored > 0 || sf_observe_u32 (coming) == 0)
+    return;
+  for (uint32_t n = 1; sf_observe_u32 (coming) != 0 && !has_work (c, link); n++) {
+    if (n % 32 == 0)
+      sched_yield ();
+    sf_spin_pause ();
+    if (sf_now () >= until) {
+      link->n_vain += link->n_vain < VAIN_MOST;
+      link->n_ignored = 1u << link->n_vain;
+      return;
+    }
+  }
+  link->n_vain = 0;
+}
+
 /* Sleeps until there may be work. See atomics.h for why no wake-up is lost. */
 static void
 sleep_on_link (struct sf_consumer *c, struct sf_link *link, int64_t until)
@@ -62,7 +91,10 @@ sleep_on_link (struct sf_consumer *c, struct sf_link *link, int64_t until)
   seen = sf_observe_u32 (&page->wake);
   /* What comes back is of interest only where it is what is missing. */
   sf_store_flag (&link->wants_room, sf_link_is_full (link));
-  sf_store_flag (&page->sleeping, 1);
+  sf_store_flag (&page->sleeping, link->n_ignored > 0
+      ? SF_ASLEEP_TILL_THERE : SF_ASLEEP_TILL_COMING);
+  link->n_ignored -= link->n_ignored > 0;
+  sf_store_flag (&page->cpu, (uint32_t) sched_getcpu ());
   sf_fence_store_load ();
   if (!has_work (c, link)) {
     int64_t now = sf_now ();
@@ -86,6 +118,7 @@ sf_consumer_wait (struct sf_consumer *c, struct sf_link *link, int64_t until)
   bool brisk = link->n_brisk >= link->brisk_enough;
   int64_t began = sf_now ();
 
+  look_out_for_coming (c, link, began);
   look_out (c, link, began, brisk && c->spin < BRISK ? BRISK : c->spin);
   if (has_work (c, link)) {
     link->brisk_enough = SF_BRISK_ENOUGH;

@@ -64,7 +64,9 @@ struct sf_announce_header
   sf_atomic_u32 want_returns;
   /* 1: the ring was full; the client signals when it has read it empty. */
   sf_atomic_u32 overflowed;
-  uint8_t pad1[SF_CACHE_LINE - 16];
+  /* 1: a frame is about to be announced, it is worth staying awake for it. */
+  sf_atomic_u32 coming;
+  uint8_t pad1[SF_CACHE_LINE - 20];
 };
 _Static_assert (sizeof (struct sf_announce_header) == 128, "layout");
 _Static_assert (offsetof (struct sf_announce_header, head) == 64, "layout");
@@ -118,6 +120,10 @@ _Static_assert (sizeof (struct sf_mem_ref) == 32, "layout");
 #define SF_LEASE_REVOKED 3u
 #define SF_LEASE_WORD(stamp, state) (((uint64_t) (stamp) << 2) | (state))
 
+/* Woken for what is there to read, or already for a frame that is coming. */
+#define SF_ASLEEP_TILL_THERE 1u
+#define SF_ASLEEP_TILL_COMING 2u
+
 /* The only memory a client can write. The producer believes none of it: each
  * word is read once, range-checked, and held against what this client has been
  * given (R3). */
@@ -130,10 +136,11 @@ struct sf_returns_page
   /* Bytes of the ring that the client has done with. */
   sf_atomic_u64 read_pos;
   uint8_t pad2[SF_CACHE_LINE - 8];
-  /* 1: the client sleeps, or is about to, on `wake` (futex). */
+  /* SF_ASLEEP_*: the client sleeps, or is about to, on `wake` (futex). */
   sf_atomic_u32 sleeping;
   sf_atomic_u32 wake;
-  uint8_t pad3[SF_CACHE_LINE - 8];
+  sf_atomic_u32 cpu;            /* the processor it fell asleep on */
+  uint8_t pad3[SF_CACHE_LINE - 12];
   /* One bit a lease: set by the client when it is done with the frame. */
   sf_atomic_u64 returned[SF_LEASE_WORDS];
   /* One word a lease: SF_LEASE_WORD (stamp, state). The producer writes

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What one client is told, and what becomes of a client that does not keep up. */
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -267,6 +268,19 @@ sf_client_take_sleep (struct sf_client *c)
   sf_atomic_u32 *sleeping = &c->ring.page->sleeping;
 
   return sf_load_flag (sleeping) != 0 && sf_take_flag (sleeping) != 0;
+}
+
+bool
+sf_client_is_near (const struct sf_client *c)
+{
+  return sf_load_flag (&c->ring.page->cpu) == (uint32_t) sched_getcpu ();
+}
+
+bool
+sf_client_wakes_early (const struct sf_client *c)
+{
+  return sf_load_flag (&c->ring.page->sleeping) == SF_ASLEEP_TILL_COMING
+      && !sf_client_is_near (c);
 }
 
 void

@@ -42,23 +42,6 @@ sf_client_unref (struct sf_client *c)
   free (c);
 }
 
-void
-sf_client_info_locked (struct sf_client *c, struct sf_client_info *info)
-{
-  *info = (struct sf_client_info) {
-  .id = c->id,.peer = c->peer,.lossless =
-        sf_client_is_lossless_locked (c),.lingering =
-        c->state >= SF_CLIENT_LEAVING,.max_held = c->max_held,.frames =
-        c->frames,.dropped = c->dropped};
-  memcpy (info->name, c->name, sizeof (info->name));
-  if (c->leases != NULL) {
-    int held = sf_leases_count_held (c->leases);
-
-    info->held = held > 0 ? (uint32_t) held : 0;
-    info->queued = c->leases->unclaimed.count;
-  }
-}
-
 static void
 report_refusal (struct sf_producer *p, const struct sf_credentials *peer,
     const struct sf_reject *reject)

@@ -294,6 +294,7 @@ sf_producer_thread (void *producer)
     if (deaf)
       listen_again (p, false);
     collect (p);
+    sf_producer_grow_for_upstream (p);
     recover (p);
     end_doomed (p);
     end_empty (p);

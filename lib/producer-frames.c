@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Frames while clients read them, the segments they lie in, and publishing. */
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -83,6 +84,7 @@ sf_frame_unref_locked (struct sf_producer *p, struct sf_frame *frame)
   }
   frame->next_done = p->done;
   p->done = frame;
+  p->n_frames--;
 }
 
 void
@@ -222,9 +224,10 @@ everybody_has_room_locked (struct sf_producer *p, uint32_t size, bool frame)
   return 0;
 }
 
-/* Notes who sleeps, to be woken without the lock. */
+/* Notes who sleeps, to be woken without the lock: because there is something to
+ * read, or will be at once. */
 static uint32_t
-gather_sleepers_locked (struct sf_producer *p)
+gather_sleepers_locked (struct sf_producer *p, bool there)
 {
   uint32_t n = 0;
 
@@ -233,7 +236,7 @@ gather_sleepers_locked (struct sf_producer *p)
   sf_fence_store_load ();
   for (struct sf_client * c = p->clients; c != NULL; c = c->next)
     if (c->state == SF_CLIENT_ACTIVE && n < p->max_clients
-        && sf_client_take_sleep (c))
+        && (there || sf_client_wakes_early (c)) && sf_client_take_sleep (c))
       p->to_wake[n++] = sf_client_ref (c);
   return n;
 }
@@ -241,10 +244,44 @@ gather_sleepers_locked (struct sf_producer *p)
 static void
 wake_gathered (struct sf_producer *p, uint32_t n)
 {
+  uint32_t n_near = 0;
+
   for (uint32_t i = 0; i < n; i++) {
+    n_near += sf_client_is_near (p->to_wake[i]);
     sf_client_wake (p->to_wake[i]);
     sf_client_unref (p->to_wake[i]);
   }
+  if (n > 0)
+    p->far = n_near < n;
+  /* It has what it waited for, and waits for our processor now. */
+  if (n_near > 0)
+    sched_yield ();
+}
+
+static void
+set_coming_locked (struct sf_producer *p, bool coming)
+{
+  if (p->coming == coming)
+    return;
+  p->coming = coming;
+  for (struct sf_client * c = p->clients; c != NULL; c = c->next)
+    if (c->ring.header != NULL)
+      sf_publish_u32 (&c->ring.header->coming, coming);
+}
+
+void
+sf_producer_expect (struct sf_producer *p, bool coming)
+{
+  uint32_t n;
+
+  /* Those that the last frame woke were all near. */
+  if (!p->far)
+    return;
+  pthread_mutex_lock (&p->lock);
+  set_coming_locked (p, coming);
+  n = coming ? gather_sleepers_locked (p, false) : 0;
+  pthread_mutex_unlock (&p->lock);
+  wake_gathered (p, n);
 }
 
 /* What was returned is taken after the clients were woken, unless it is what is
@@ -264,13 +301,15 @@ static uint32_t
 announce_locked (struct sf_producer *p, struct sf_frame *frame)
 {
   frame->seq = p->seq++;
+  frame->published = p->last_publish = sf_now ();
   for (struct sf_client * c = p->clients; c != NULL; c = c->next)
     if (c->state == SF_CLIENT_ACTIVE && c->doomed == 0)
       sf_client_announce_locked (c, frame);
   p->latest = frame;
+  p->n_frames++;
   p->stats.frames++;
-  p->last_publish = sf_now ();
-  return gather_sleepers_locked (p);
+  set_coming_locked (p, false);
+  return gather_sleepers_locked (p, true);
 }
 
 /* What clients need not wait for: giving slots back takes longer than it takes
@@ -377,7 +416,7 @@ sf_producer_event (struct sf_producer *p, uint64_t key, const void *body,
     for (struct sf_client * c = p->clients; c != NULL; c = c->next)
       if (c->state == SF_CLIENT_ACTIVE && c->doomed == 0)
         sf_client_event_locked (c, body, size, 0);
-    n = gather_sleepers_locked (p);
+    n = gather_sleepers_locked (p, true);
     p->stats.events++;
   }
   sf_producer_unlock (p);
@@ -416,5 +455,6 @@ sf_producer_end_stream (struct sf_producer *p)
   pthread_mutex_lock (&p->lock);
   forget_locked (p, 0, UINT64_MAX);
   drop_latest_locked (p);
+  p->upstream_slots = 0;
   sf_producer_unlock (p);
 }

@@ -6,13 +6,34 @@
 
 #include "producer-private.h"
 
+/* `before`: how often it had grown until then. */
+static void
+tell_growth (struct sf_producer *p, uint64_t before, struct sf_client *c,
+    uint32_t max_held)
+{
+  struct sf_slots_state slots;
+  struct sf_client_info info;
+
+  sf_slots_get_state (p->slots, &slots);
+  if (slots.growths == before || p->callbacks.grown == NULL)
+    return;
+  if (c != NULL) {
+    pthread_mutex_lock (&p->lock);
+    sf_client_info_locked (c, &info);
+    pthread_mutex_unlock (&p->lock);
+  }
+  p->callbacks.grown (p->user, &slots, c != NULL ? &info : NULL, max_held);
+}
+
 int
 sf_client_grant (struct sf_client *c, uint32_t max_held, uint64_t * needed)
 {
   struct sf_producer *p = c->producer;
+  struct sf_slots_state slots;
   uint64_t promised;
   int r;
 
+  sf_slots_get_state (p->slots, &slots);
   pthread_mutex_lock (&p->room_lock);
   pthread_mutex_lock (&p->lock);
   promised = sf_producer_promised_locked (p, c) + max_held;
@@ -24,8 +45,59 @@ sf_client_grant (struct sf_client *c, uint32_t max_held, uint64_t * needed)
   pthread_mutex_unlock (&p->room_lock);
   sf_producer_forget_segments_locked (p);
   sf_producer_unlock (p);
+  tell_growth (p, slots.growths, c, max_held);
   sf_producer_note_progress (p);
   return r;
+}
+
+void
+sf_producer_miss_slot (struct sf_producer *p)
+{
+  struct sf_slots_state slots;
+  uint32_t used, share;
+
+  sf_slots_get_state (p->slots, &slots);
+  used = slots.n_slots - slots.n_free;
+  pthread_mutex_lock (&p->lock);
+  share = sf_producer_base_slots (p->slot_size) + p->upstream_slots;
+  /* Upstream has its share; it is not the clients who are slow. One more is the
+   * latest, and some are kept to copy into. */
+  if (p->fixed_slots == 0 && p->slots_per_record == 1 && !p->slot_missed
+      && p->upstream_slots < SF_MAX_UPSTREAM_SLOTS
+      && used + 1 + SF_SPARE_SLOTS >= p->n_frames + share) {
+    p->slot_missed = true;
+    p->need_kick = true;
+  }
+  sf_producer_unlock (p);
+}
+
+void
+sf_producer_grow_for_upstream (struct sf_producer *p)
+{
+  struct sf_slots_state slots;
+  uint64_t promised, needed;
+  bool missed;
+
+  pthread_mutex_lock (&p->lock);
+  missed = p->slot_missed;
+  pthread_mutex_unlock (&p->lock);
+  if (!missed)
+    return;
+  sf_slots_get_state (p->slots, &slots);
+  pthread_mutex_lock (&p->room_lock);
+  pthread_mutex_lock (&p->lock);
+  p->upstream_slots += sf_producer_base_slots (p->slot_size);
+  promised = sf_producer_promised_locked (p, NULL);
+  pthread_mutex_unlock (&p->lock);
+  /* Without room for more, upstream goes on with ordinary memory. */
+  sf_producer_make_room_locked (p, promised, &needed);
+  pthread_mutex_lock (&p->lock);
+  p->slot_missed = false;
+  pthread_mutex_unlock (&p->room_lock);
+  sf_producer_forget_segments_locked (p);
+  sf_producer_unlock (p);
+  tell_growth (p, slots.growths, NULL, 0);
+  sf_producer_note_progress (p);
 }
 
 static void
@@ -103,6 +175,9 @@ sf_client_want (struct sf_client *c, uint32_t max_held)
   if (r < 0) {
     sf_client_explain_grant (c, r, max_held, needed, &msg.reject);
     sf_send (c->fd, &msg, NULL, 0);
+    if (c->producer->callbacks.refused != NULL)
+      c->producer->callbacks.refused (c->producer->user, &c->peer,
+          &msg.reject);
   } else {
     send_grant (c);
   }

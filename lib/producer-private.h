@@ -39,6 +39,7 @@ struct sf_frame
   struct sf_frame *next_done;
   uint32_t refs;                /* leases, the latest frame, the publisher */
   uint64_t seq;
+  int64_t published;            /* when */
   sf_release release;
   void *user;
   bool foreign;                 /* another producer's memory: do not hoard */
@@ -129,6 +130,9 @@ struct sf_producer
   struct sf_frame *done;        /* refs 0: released when the lock is dropped */
   uint64_t seq;
   uint64_t slot_size;           /* 0: no format yet */
+  uint32_t n_frames;            /* published, and still somebody's */
+  uint32_t upstream_slots;      /* more than base slots, for upstream to keep */
+  bool slot_missed;             /* it wants still more */
   uint32_t slots_per_record;
   bool live, lossless, delivery_known;
   uint64_t latency_min, latency_max;
@@ -143,11 +147,13 @@ struct sf_producer
   sf_atomic_u64 progress;
   sf_atomic_u32 n_releasing;    /* threads between "done" and released */
   uint32_t last_want;           /* number of the last wish for returns */
+  bool coming;                  /* clients were told of a frame to come */
   bool pooled;                  /* upstream may wait for what clients return */
   int64_t last_publish;
   int64_t last_judged;          /* when clients were looked at for progress */
   bool ticking;                 /* the thread looks at returns now and then */
   struct sf_client **to_wake;   /* the publisher's, max_clients of them */
+  bool far;                     /* the publisher's: the last woken were not near */
   struct sf_producer_stats stats;
 };
 
@@ -163,6 +169,9 @@ struct sf_producer
 #define SF_MAX_BASE_SLOTS 16u
 /* Of these, what is needed to keep a stream going at all. */
 #define SF_SPARE_SLOTS 2u
+/* What upstream may keep beyond the base slots: the references of a decoder, and
+ * the frames that its threads work on. */
+#define SF_MAX_UPSTREAM_SLOTS 64u
 /* Frames of another producer that a live client may leave unclaimed. */
 #define SF_MAX_FOREIGN_QUEUED 2u
 
@@ -196,11 +205,17 @@ uint32_t sf_client_lacks_locked (const struct sf_client *c,
 void sf_client_send_segment (struct sf_client *c, uint32_t id);
 /* True if the client sleeps and the caller is the one to wake it. */
 bool sf_client_take_sleep (struct sf_client *c);
+/* Did it fall asleep on the processor that we run on? There it wakes up only when
+ * we let it. */
+bool sf_client_is_near (const struct sf_client *c);
+/* Is it worth waking for a frame that is only about to come? */
+bool sf_client_wakes_early (const struct sf_client *c);
 void sf_client_wake (struct sf_client *c);
 void sf_client_doom_locked (struct sf_client *c, uint32_t reason);
 
 /* producer.c */
 uint32_t sf_producer_base_slots (uint64_t slot_size);
+void sf_client_info_locked (struct sf_client *c, struct sf_client_info *info);
 /* How many frames all clients (but one) together may hold. */
 uint64_t sf_producer_promised_locked (struct sf_producer *p,
     const struct sf_client *but);
@@ -228,7 +243,6 @@ void sf_client_say_goodbye (struct sf_client *c);
 void sf_client_end (struct sf_client *c, uint32_t reason, const char *text);
 struct sf_client *sf_client_ref (struct sf_client *c);
 void sf_client_unref (struct sf_client *c);
-void sf_client_info_locked (struct sf_client *c, struct sf_client_info *info);
 void sf_client_send_latency (struct sf_client *c);
 
 /* producer-grant.c: the control thread's */
@@ -240,6 +254,8 @@ void sf_client_explain_grant (const struct sf_client *c, int error,
     uint32_t max_held, uint64_t needed, struct sf_reject *reject);
 /* It asks for more than it has. */
 void sf_client_want (struct sf_client *c, uint32_t max_held);
+/* More slots for upstream, if it missed some. */
+void sf_producer_grow_for_upstream (struct sf_producer *p);
 
 /* producer-control.c */
 void *sf_producer_thread (void *producer);

@@ -168,6 +168,26 @@ sf_producer_base_slots (uint64_t slot_size)
       : n > SF_MAX_BASE_SLOTS ? SF_MAX_BASE_SLOTS : (uint32_t) n;
 }
 
+void
+sf_client_info_locked (struct sf_client *c, struct sf_client_info *info)
+{
+  *info = (struct sf_client_info) {
+  .id = c->id,.peer = c->peer,.lossless =
+        sf_client_is_lossless_locked (c),.lingering =
+        c->state >= SF_CLIENT_LEAVING,.max_held = c->max_held,.frames =
+        c->frames,.dropped = c->dropped};
+  memcpy (info->name, c->name, sizeof (info->name));
+  if (c->leases != NULL) {
+    int held = sf_leases_count_held (c->leases);
+
+    info->held = held > 0 ? (uint32_t) held : 0;
+    info->queued = c->leases->unclaimed.count;
+    if (info->queued > 0)
+      info->lag = sf_now () - ((const struct sf_frame *)
+          c->leases->entry[c->leases->unclaimed.first].frame)->published;
+  }
+}
+
 uint64_t
 sf_producer_promised_locked (struct sf_producer *p,
     const struct sf_client *but)
@@ -193,12 +213,13 @@ int
 sf_producer_make_room_locked (struct sf_producer *p, uint64_t promised,
     uint64_t * needed)
 {
-  uint64_t slot_size, each;
+  uint64_t slot_size, each, more;
   int r;
 
   pthread_mutex_lock (&p->lock);
   slot_size = p->slot_size;
   each = p->slots_per_record;
+  more = p->upstream_slots;
   pthread_mutex_unlock (&p->lock);
   if (p->fixed_slots != 0 && promised + SF_SPARE_SLOTS > p->fixed_slots) {
     *needed = promised + SF_SPARE_SLOTS;
@@ -208,7 +229,7 @@ sf_producer_make_room_locked (struct sf_producer *p, uint64_t promised,
     return 0;
   if (p->fixed_slots != 0)
     return ensure (p, p->fixed_slots, slot_size, needed);
-  r = ensure (p, (promised + sf_producer_base_slots (slot_size)) * each,
+  r = ensure (p, (promised + sf_producer_base_slots (slot_size)) * each + more,
       slot_size, needed);
   /* Where max-memory is short, it goes on with the least that can work. */
   if (r == -E2BIG)

@@ -27,6 +27,7 @@ struct sf_client_info
   bool lingering;               /* evicted or crashed, its frames still out */
   uint32_t held;                /* frames it holds */
   uint32_t queued;              /* frames announced that it has not claimed */
+  int64_t lag;                  /* ns since the oldest of these was published */
   uint32_t max_held;
   uint64_t frames;              /* announced to it */
   uint64_t dropped;             /* meant for it, and lost to it */
@@ -40,11 +41,15 @@ struct sf_producer_callbacks
    * sf_reason, `text` says more, or is "". */
   void (*disconnected) (void *user, const struct sf_client_info *client,
       uint32_t reason, const char *text);
-  /* A client was refused before it was welcomed. */
+  /* A client was refused before it was welcomed, or what it asked for since. */
   void (*refused) (void *user, const struct sf_credentials *peer,
       const struct sf_reject *reject);
   /* An upstream event arrived from a client. */
   void (*upstream) (void *user, const uint8_t *data, uint32_t size);
+  /* The ring was made larger: for this client, which wants to hold `max_held`
+   * frames, or, `client` being NULL, because upstream keeps so many slots. */
+  void (*grown) (void *user, const struct sf_slots_state *slots,
+      const struct sf_client_info *client, uint32_t max_held);
 };
 
 struct sf_producer_config
@@ -90,6 +95,10 @@ void sf_producer_set_delivery (struct sf_producer *producer, bool live,
  * 0, -EAGAIN, -EMSGSIZE. Never waits. */
 int sf_producer_take_slot (struct sf_producer *producer, uint64_t size,
     uint32_t keep, struct sf_slot *slot);
+
+/* Upstream had to do without a slot. If that is because it keeps so many itself,
+ * a decoder for instance, the control thread makes some more. */
+void sf_producer_miss_slot (struct sf_producer *producer);
 
 /* Would sf_producer_take_slot() give one now? 0, -EAGAIN, -EMSGSIZE. */
 int sf_producer_poll_slot (struct sf_producer *producer, uint64_t size,
@@ -137,6 +146,11 @@ struct sf_publication
   /* The memory comes out of a pool that may be waiting for it. */
   bool pooled;
 };
+
+/* A frame will be announced within microseconds, or after all not: clients that
+ * sleep are woken meanwhile, and wait for it awake, for a moment. Announcing it
+ * ends that. */
+void sf_producer_expect (struct sf_producer *producer, bool coming);
 
 /* Announces a frame to every client. 0;
  *  -EAGAIN    a lossless client has no room: wait and try again

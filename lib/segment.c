@@ -219,6 +219,36 @@ write_header (struct sf_segment *segment)
   h->size = segment->shm.size;
 }
 
+/* header | slots | slots again, for windows that wrap. What is mapped already is
+ * moved to where there is room behind it. */
+static int
+map_slots_again (struct sf_segment *s)
+{
+  uint64_t total = s->shm.size + slots_size (s);
+  uint8_t *base = mmap (NULL, total, PROT_NONE,
+      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+  if (base == MAP_FAILED)
+    return -errno;
+  if (mremap (s->shm.map, s->shm.size, s->shm.size,
+          MREMAP_MAYMOVE | MREMAP_FIXED, base) == MAP_FAILED) {
+    int err = -errno;
+
+    munmap (base, total);
+    return err;
+  }
+  s->shm.map = base;
+  if (mmap (base + s->shm.size, slots_size (s), PROT_READ,
+          MAP_SHARED | MAP_FIXED, s->shm.fd, (off_t) s->data_offset)
+      == MAP_FAILED) {
+    int err = -errno;
+
+    munmap (base + s->shm.size, slots_size (s));
+    return err;
+  }
+  return 0;
+}
+
 int
 sf_segment_create (struct sf_segment **segment, uint32_t n_slots,
     uint64_t slot_size)
@@ -243,6 +273,12 @@ sf_segment_create (struct sf_segment **segment, uint32_t n_slots,
   s->data_offset = data_offset_of (n_slots);
   s->writable = true;
   s->guard_fd = -1;
+  err = map_slots_again (s);
+  if (err < 0) {
+    sf_shm_close (&s->shm);
+    free (s);
+    return err;
+  }
   s->slots = (uint8_t *) s->shm.map + s->data_offset;
   write_header (s);
   *segment = s;
@@ -371,9 +407,8 @@ sf_segment_unref (struct sf_segment *segment)
 {
   if (!segment || !sf_unref_is_last (&segment->refs))
     return;
-  if (!segment->writable)
-    munmap ((uint8_t *) segment->shm.map + segment->shm.size,
-        slots_size (segment));
+  munmap ((uint8_t *) segment->shm.map + segment->shm.size,
+      slots_size (segment));
   sf_shm_close (&segment->shm);
   if (segment->guard_fd >= 0)
     close (segment->guard_fd);

@@ -51,9 +51,9 @@ struct sf_segment
   uint64_t pitch;
   uint64_t data_offset;
   bool writable;
-  /* Where it was opened, slots are mapped a second time behind the last one, so
-   * that a run of slots that wraps is still one range of addresses: slot
-   * n_slots + i is slot i. Its maker has the first view only. */
+  /* Slots are mapped a second time behind the last one, for reading, so that a run
+   * of slots that wraps is still one range of addresses: slot n_slots + i is
+   * slot i. */
   uint8_t *slots;
   /* A client's: proof to the producer that somebody may still read (-1: none).
    * It passes on with the segment when frames are relayed; the producer takes

@@ -24,6 +24,7 @@ struct sf_slots
   uint64_t max_memory;
   pthread_mutex_t lock;         /* the fields below; a leaf */
   struct sf_own_segment *first; /* newest first; those not retired are taken from */
+  struct sf_own_segment *last;  /* what the last slot was taken from */
   uint32_t n_active, n_free;
   uint64_t bytes;
   uint64_t n_made;
@@ -92,6 +93,8 @@ unlink_idle_locked (struct sf_slots *slots)
     struct sf_own_segment *own = *link;
 
     if (own->retired && own->n_used == 0) {
+      if (slots->last == own)
+        slots->last = NULL;
       *link = own->next;
       own->next = idle;
       idle = own;
@@ -253,6 +256,46 @@ next_free_locked (struct sf_own_segment *own)
   return own->cursor;
 }
 
+/* Where to take from: where the last one was taken, as long as the next one there
+ * is free, so that frames that follow each other lie one after the other; then
+ * where most are free. NULL: nowhere. */
+static struct sf_own_segment *
+choose_locked (struct sf_slots *slots, uint64_t size, bool *large_enough)
+{
+  struct sf_own_segment *best = NULL;
+  uint32_t most = 0;
+
+  for (struct sf_own_segment * own = slots->first; own; own = own->next) {
+    uint32_t n_free = own->segment->n_slots - own->n_used;
+
+    if (own->retired || own->segment->pitch < size)
+      continue;
+    *large_enough = true;
+    if (own == slots->last && !own->used[own->cursor])
+      return own;
+    if (n_free > most) {
+      most = n_free;
+      best = own;
+    }
+  }
+  return best;
+}
+
+static void
+take_from_locked (struct sf_slots *slots, struct sf_own_segment *own,
+    struct sf_slot *slot)
+{
+  slot->owner = own;
+  slot->segment = own->segment;
+  slot->index = next_free_locked (own);
+  own->used[slot->index] = 1;
+  own->cursor = (slot->index + 1) % own->segment->n_slots;
+  own->n_used++;
+  slots->n_free--;
+  slots->last = own;
+  sf_slots_ref (slots);
+}
+
 int
 sf_slots_take (struct sf_slots *slots, uint64_t size, uint32_t keep,
     struct sf_slot *slot)
@@ -262,24 +305,11 @@ sf_slots_take (struct sf_slots *slots, uint64_t size, uint32_t keep,
   int r = -EAGAIN;
 
   pthread_mutex_lock (&slots->lock);
-  for (own = slots->first; own != NULL; own = own->next) {
-    if (own->retired || own->segment->pitch < size)
-      continue;
-    large_enough = true;
-    if (slots->n_free > keep && own->n_used < own->segment->n_slots) {
-      r = 0;
-      if (slot == NULL)
-        break;
-      slot->owner = own;
-      slot->segment = own->segment;
-      slot->index = next_free_locked (own);
-      own->used[slot->index] = 1;
-      own->cursor = (slot->index + 1) % own->segment->n_slots;
-      own->n_used++;
-      slots->n_free--;
-      sf_slots_ref (slots);
-      break;
-    }
+  own = choose_locked (slots, size, &large_enough);
+  if (own != NULL && slots->n_free > keep) {
+    r = 0;
+    if (slot != NULL)
+      take_from_locked (slots, own, slot);
   }
   pthread_mutex_unlock (&slots->lock);
   if (r == 0 && slot != NULL) {

@@ -262,19 +262,22 @@ install_window_properties (GObjectClass * klass)
 {
   g_object_class_install_property (klass, PROP_BATCH_DURATION,
       g_param_spec_uint64 ("batch-duration", "Batch duration",
-          "Nanoseconds of material in each batch (1 ms to a day, default 1 s)",
+          "Nanoseconds of material in each batch (1 ms to a day, default 1 s); "
+          "cannot change while windows are cut, which is a warning",
           GST_MSECOND, MAX_BATCH_DURATION, DEFAULT_BATCH_DURATION,
           READY_FLAGS));
   g_object_class_install_property (klass, PROP_ALIGN,
       g_param_spec_enum ("align", "Alignment",
           "The time whose multiples of the hop the windows start at, and which "
-          "numbers them (default running-time)",
+          "numbers them (default running-time); cannot change while windows "
+          "are cut, which is a warning",
           second_align_get_type (), DEFAULT_ALIGN, READY_FLAGS));
   g_object_class_install_property (klass, PROP_HOP,
       g_param_spec_uint64 ("hop", "Hop",
           "Nanoseconds from the start of one window to that of the next; less "
-          "than batch-duration makes windows overlap (0 = batch-duration, the "
-          "default; at most batch-duration)", 0, MAX_BATCH_DURATION, 0,
+          "than batch-duration makes windows overlap, more is an error (default "
+          "0 = batch-duration); cannot change while windows are cut, which is "
+          "a warning", 0, MAX_BATCH_DURATION, 0,
           READY_FLAGS));
   g_object_class_install_property (klass, PROP_BOUNDARY_TOLERANCE,
       g_param_spec_uint64 ("boundary-tolerance", "Boundary tolerance",
@@ -298,8 +301,8 @@ install_policy_properties (GObjectClass * klass)
           second_late_get_type (), DEFAULT_LATE, PLAYING_FLAGS));
   g_object_class_install_property (klass, PROP_FRAMES,
       g_param_spec_uint ("frames", "Frames",
-          "Frames per stream and batch, made so as `fill` says (0 = as they "
-          "come, the default)", 0, MAX_FRAMES, 0, PLAYING_FLAGS));
+          "Frames per stream and batch, made so as `fill` says (at most 10^6; "
+          "default 0 = as they come)", 0, MAX_FRAMES, 0, PLAYING_FLAGS));
   g_object_class_install_property (klass, PROP_FILL,
       g_param_spec_enum ("fill", "Fill",
           "How to reach the number of `frames` (default repeat-last)",
@@ -307,7 +310,7 @@ install_policy_properties (GObjectClass * klass)
   g_object_class_install_property (klass, PROP_LATENCY,
       g_param_spec_uint64 ("latency", "Latency",
           "Nanoseconds that a live window waits for frames after its end, on "
-          "top of upstream's latency (default 0)", 0, MAX_BATCH_DURATION, 0,
+          "top of upstream's latency (at most a day, default 0)", 0, MAX_BATCH_DURATION, 0,
           PLAYING_FLAGS));
 }
 

@@ -25,6 +25,7 @@ struct _GstShmFrameAllocator
   GRWLock lock;
   struct sf_producer *producer;
   gint off;                     /* atomic */
+  guint64 copies;               /* object lock */
 };
 
 G_DEFINE_TYPE (GstShmFrameAllocator, gst_shm_frame_allocator,
@@ -71,18 +72,23 @@ gst_shm_frame_memory_new_slot (const struct sf_slot *slot, gsize size)
 }
 
 GstMemory *
-gst_shm_frame_memory_new_part (const struct sf_incoming_part *part,
-    struct sf_lease *lease)
+gst_shm_frame_memory_new_part (gsize size)
 {
-  GstShmFrameMemory *self = memory_new (default_allocator (),
-      GST_MEMORY_FLAG_READONLY, NULL, part->size, 0, part->size);
+  return GST_MEMORY_CAST (memory_new (default_allocator (),
+          GST_MEMORY_FLAG_READONLY, NULL, size, 0, size));
+}
+
+void
+gst_shm_frame_memory_set_part (GstMemory * memory,
+    const struct sf_incoming_part *part, struct sf_lease *lease)
+{
+  GstShmFrameMemory *self = (GstShmFrameMemory *) memory;
 
   self->lease = sf_lease_ref (lease);
   self->segment = part->segment;
   self->slot_index = part->slot;
   self->slot_offset = part->offset;
   self->data = (guint8 *) part->data;
-  return GST_MEMORY_CAST (self);
 }
 
 static gboolean
@@ -117,6 +123,51 @@ gst_shm_frame_memory_abandon (GstMemory * memory)
     self = (GstShmFrameMemory *) self->mem.parent;
   if (self->lease != NULL)
     sf_lease_abandon (self->lease);
+}
+
+/* A slot for `total` bytes, growing the slots once if they turn out too small. */
+static gboolean
+take_slot_unlocked (GstShmFrameAllocator * self, gsize total, guint keep,
+    struct sf_slot *slot)
+{
+  guint64 needed;
+  gint r = sf_producer_take_slot (self->producer, total, keep, slot);
+
+  if (r == -EMSGSIZE
+      && sf_producer_want_slot_size (self->producer, total, &needed) == 0)
+    r = sf_producer_take_slot (self->producer, total, keep, slot);
+  if (r == -EAGAIN)
+    sf_producer_miss_slot (self->producer);
+  return r == 0;
+}
+
+/* NULL: there is none. */
+static GstMemory *
+alloc_slot (GstShmFrameAllocator * self, gsize size,
+    const GstAllocationParams * params, guint keep)
+{
+  gsize total = size + params->prefix + params->padding;
+  GstShmFrameMemory *memory;
+  struct sf_slot slot;
+  gboolean taken;
+
+  g_rw_lock_reader_lock (&self->lock);
+  taken = self->producer != NULL && total >= size
+      && take_slot_unlocked (self, total, keep, &slot);
+  g_rw_lock_reader_unlock (&self->lock);
+  if (!taken)
+    return NULL;
+  memory = memory_new (GST_ALLOCATOR_CAST (self), params->flags, NULL,
+      slot.segment->pitch, params->prefix, size);
+  memory->slot = slot;
+  memory->segment = slot.segment;
+  memory->slot_index = slot.index;
+  memory->data = sf_segment_slot (slot.segment, slot.index);
+  if (params->flags & GST_MEMORY_FLAG_ZERO_PREFIXED)
+    memset (memory->data, 0, params->prefix);
+  if (params->flags & GST_MEMORY_FLAG_ZERO_PADDED)
+    memset (memory->data + params->prefix + size, 0, params->padding);
+  return GST_MEMORY_CAST (memory);
 }
 
 static gpointer
@@ -158,12 +209,23 @@ static GstMemory *
 mem_copy (GstMemory * memory, gssize offset, gssize size)
 {
   GstShmFrameMemory *self = (GstShmFrameMemory *) memory;
+  GstShmFrameAllocator *allocator = GST_SHM_FRAME_ALLOCATOR (memory->allocator);
+  GstAllocationParams params;
   GstMemory *copy;
   GstMapInfo map;
 
   if (size == -1)
     size = (gssize) memory->size > offset ? memory->size - offset : 0;
-  copy = gst_allocator_alloc (memory->allocator, size, NULL);
+  gst_allocation_params_init (&params);
+  copy = alloc_slot (allocator, size, &params,
+      GST_SHM_FRAME_KEEP_SLOTS_OF_COPY);
+  if (copy != NULL) {
+    GST_OBJECT_LOCK (allocator);
+    allocator->copies++;
+    GST_OBJECT_UNLOCK (allocator);
+  } else {
+    copy = gst_allocator_alloc (NULL, size, &params);
+  }
   if (copy == NULL || !gst_memory_map (copy, &map, GST_MAP_WRITE))
     return copy;
   memcpy (map.data, self->data + memory->offset + offset, size);
@@ -183,8 +245,8 @@ mem_is_span (GstMemory * a, GstMemory * b, gsize * offset)
   return first->data + a->offset + a->size == second->data + b->offset;
 }
 
-/* Slots lie in cyclic order, and where they were received the ring is mapped
- * twice: that is how a batcher finds a whole window in one piece. */
+/* Slots lie in cyclic order, and the ring is mapped twice: that is how a batcher
+ * finds a whole window in one piece. */
 static const guint8 *
 locate_in_ring (GstMemory * memory, GstSecondBatchRing * ring)
 {
@@ -192,7 +254,7 @@ locate_in_ring (GstMemory * memory, GstSecondBatchRing * ring)
 
   ring->base = self->segment->slots;
   ring->size = self->segment->n_slots * self->segment->pitch;
-  ring->twice = !self->segment->writable;
+  ring->twice = TRUE;
   return self->data + memory->offset;
 }
 
@@ -208,49 +270,25 @@ alloc_free (GstAllocator * allocator, GstMemory * memory)
   g_free (self);
 }
 
-/* A slot for `total` bytes, growing the slots once if they turn out too small. */
-static gboolean
-take_slot_unlocked (GstShmFrameAllocator * self, gsize total,
-    struct sf_slot *slot)
-{
-  guint64 needed;
-  gint r = sf_producer_take_slot (self->producer, total,
-      GST_SHM_FRAME_KEEP_SLOTS, slot);
-
-  if (r == -EMSGSIZE
-      && sf_producer_want_slot_size (self->producer, total, &needed) == 0)
-    r = sf_producer_take_slot (self->producer, total,
-        GST_SHM_FRAME_KEEP_SLOTS, slot);
-  return r == 0;
-}
-
 static GstMemory *
 alloc_alloc (GstAllocator * allocator, gsize size,
     GstAllocationParams * params)
 {
-  GstShmFrameAllocator *self = GST_SHM_FRAME_ALLOCATOR (allocator);
-  gsize total = size + params->prefix + params->padding;
-  GstShmFrameMemory *memory;
-  struct sf_slot slot;
-  gboolean taken;
+  GstMemory *memory = alloc_slot (GST_SHM_FRAME_ALLOCATOR (allocator), size,
+      params, GST_SHM_FRAME_KEEP_SLOTS);
 
-  g_rw_lock_reader_lock (&self->lock);
-  taken = self->producer != NULL && total >= size
-      && take_slot_unlocked (self, total, &slot);
-  g_rw_lock_reader_unlock (&self->lock);
-  if (!taken)
-    return gst_allocator_alloc (NULL, size, params);
-  memory = memory_new (allocator, params->flags, NULL, slot.segment->pitch,
-      params->prefix, size);
-  memory->slot = slot;
-  memory->segment = slot.segment;
-  memory->slot_index = slot.index;
-  memory->data = sf_segment_slot (slot.segment, slot.index);
-  if (params->flags & GST_MEMORY_FLAG_ZERO_PREFIXED)
-    memset (memory->data, 0, params->prefix);
-  if (params->flags & GST_MEMORY_FLAG_ZERO_PADDED)
-    memset (memory->data + params->prefix + size, 0, params->padding);
-  return GST_MEMORY_CAST (memory);
+  return memory != NULL ? memory : gst_allocator_alloc (NULL, size, params);
+}
+
+guint64
+gst_shm_frame_allocator_get_copies (GstShmFrameAllocator * self)
+{
+  guint64 copies;
+
+  GST_OBJECT_LOCK (self);
+  copies = self->copies;
+  GST_OBJECT_UNLOCK (self);
+  return copies;
 }
 
 void

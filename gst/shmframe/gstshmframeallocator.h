@@ -17,12 +17,18 @@ G_BEGIN_DECLS
 G_DECLARE_FINAL_TYPE (GstShmFrameAllocator, gst_shm_frame_allocator, GST,
     SHM_FRAME_ALLOCATOR, GstAllocator)
 
-/* Slots that upstream cannot take, so that one is left to copy into. */
+/* Slots that upstream cannot take, so that one is left to copy into: for the
+ * sink, and one more for GStreamer, where a decoder keeps what it gives out. */
 #define GST_SHM_FRAME_KEEP_SLOTS 2
+#define GST_SHM_FRAME_KEEP_SLOTS_OF_COPY 1
 
 /* An allocator that hands out slots of `producer`, and ordinary memory when
  * there is none. It never waits. */
 GstShmFrameAllocator *gst_shm_frame_allocator_new (struct sf_producer *producer);
+
+/* How many frames were copied from slot to slot, because who made them keeps
+ * them mapped. */
+guint64 gst_shm_frame_allocator_get_copies (GstShmFrameAllocator * self);
 
 /* The producer is about to be closed: ordinary memory from now on. */
 void gst_shm_frame_allocator_detach (GstShmFrameAllocator * self);
@@ -45,10 +51,12 @@ void gst_shm_frame_allocator_want_size (GstShmFrameAllocator * self,
 GstMemory *gst_shm_frame_memory_new_slot (const struct sf_slot *slot,
     gsize size);
 
-/* Read-only memory on a part of a received frame; takes a reference on the
+/* Read-only memory for a part of a received frame of this size. */
+GstMemory *gst_shm_frame_memory_new_part (gsize size);
+/* On which part it lies, before anybody else sees it; takes a reference on the
  * lease. */
-GstMemory *gst_shm_frame_memory_new_part (const struct sf_incoming_part *part,
-    struct sf_lease *lease);
+void gst_shm_frame_memory_set_part (GstMemory * memory,
+    const struct sf_incoming_part *part, struct sf_lease *lease);
 
 /* Where it lies, if it is memory of this kind. */
 gboolean gst_shm_frame_memory_get_part (GstMemory * memory,

@@ -118,7 +118,7 @@ get_frames (Reader * self, GValue * value)
   list = gst_buffer_list_new_sized (n > 0 ? n : 1);
   while (n-- > 0) {
     GstBuffer *frame = gst_shm_frame_wire_get_buffer (self->r, self->lease,
-        self->parts, self->end);
+        self->parts, self->end, NULL);
 
     if (frame == NULL) {
       gst_buffer_list_unref (list);
@@ -187,7 +187,8 @@ gst_shm_frame_wire_get_batch (GstByteReader * r, struct sf_lease * lease,
     const struct sf_incoming_part ** parts, const struct sf_incoming_part * end)
 {
   Reader self = {.r = r,.lease = lease,.parts = parts,.end = end };
-  GstBuffer *batch = gst_shm_frame_wire_get_buffer (r, lease, parts, end);
+  GstBuffer *batch = gst_shm_frame_wire_get_buffer (r, lease, parts, end,
+      NULL);
   GstCustomMeta *meta;
   GstStructure *fields;
   guint32 n = 0;

@@ -268,7 +268,12 @@ put_fields (GstByteWriter * w, GstBuffer * buffer, GstMeta * meta,
 static gboolean
 is_local (const GstMeta * meta)
 {
-  return meta->info->api == GST_PARENT_BUFFER_META_API_TYPE
+  GType api = meta->info->api;
+
+  /* The one that nearly every frame has, without a look at names. */
+  if (api == GST_VIDEO_META_API_TYPE)
+    return FALSE;
+  return api == GST_PARENT_BUFFER_META_API_TYPE
       || strcmp (g_type_name (meta->info->type),
       GST_SECOND_BATCH_META_NAME) == 0;
 }

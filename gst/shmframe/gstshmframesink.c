@@ -158,6 +158,8 @@ begin_stream (GstShmFrameSink * self)
   self->lossless = FALSE;
   self->is_batch = FALSE;
   self->format_failed = FALSE;
+  self->published = FALSE;
+  g_atomic_int_set (&self->stepped, FALSE);
   memset (&self->clock, 0, sizeof (self->clock));
   release_upstream (self, FALSE);
 }
@@ -318,6 +320,20 @@ forget_stream (GstShmFrameSink * self, GstEventType from)
       ((guint64) GST_EVENT_EOS << 32) | G_MAXUINT32);
 }
 
+static GstFlowReturn
+gst_shm_frame_sink_prepare (GstBaseSink * sink, GstBuffer * buffer)
+{
+  return gst_shm_frame_sink_wait_for_clients (GST_SHM_FRAME_SINK (sink));
+}
+
+/* What a client that comes later is not told, is lost to it like a frame. */
+static gboolean
+is_told_once (GstEvent * event)
+{
+  return GST_EVENT_IS_SERIALIZED (event) && !GST_EVENT_IS_STICKY (event)
+      && GST_EVENT_TYPE (event) != GST_EVENT_FLUSH_STOP;
+}
+
 static gboolean
 gst_shm_frame_sink_event (GstBaseSink * sink, GstEvent * event)
 {
@@ -351,7 +367,9 @@ gst_shm_frame_sink_event (GstBaseSink * sink, GstEvent * event)
     default:
       break;
   }
-  if (GST_EVENT_IS_SERIALIZED (event))
+  if (is_told_once (event))
+    ret = gst_shm_frame_sink_wait_for_clients (self);
+  if (ret == GST_FLOW_OK && GST_EVENT_IS_SERIALIZED (event))
     ret = gst_shm_frame_sink_publish_event (self, event);
   if (ret != GST_FLOW_OK) {
     gst_event_unref (event);
@@ -366,8 +384,11 @@ gst_shm_frame_sink_send_event (GstElement * element, GstEvent * event)
 {
   GstShmFrameSink *self = GST_SHM_FRAME_SINK (element);
   gboolean is_latency = GST_EVENT_TYPE (event) == GST_EVENT_LATENCY;
-  gboolean ret = GST_ELEMENT_CLASS (parent_class)->send_event (element, event);
+  gboolean ret;
 
+  if (GST_EVENT_TYPE (event) == GST_EVENT_STEP)
+    g_atomic_int_set (&self->stepped, TRUE);
+  ret = GST_ELEMENT_CLASS (parent_class)->send_event (element, event);
   if (is_latency) {
     g_rw_lock_reader_lock (&self->producer_lock);
     if (self->producer != NULL && gst_pad_has_current_caps
@@ -375,6 +396,22 @@ gst_shm_frame_sink_send_event (GstElement * element, GstEvent * event)
       update_delivery (self);
     g_rw_lock_reader_unlock (&self->producer_lock);
   }
+  return ret;
+}
+
+/* What can be published at once is, and the base class does what it has to do
+ * about a frame while clients wake up. */
+static GstFlowReturn
+gst_shm_frame_sink_chain (GstPad * pad, GstObject * parent, GstBuffer * buffer)
+{
+  GstShmFrameSink *self = GST_SHM_FRAME_SINK (parent);
+
+  GstFlowReturn ret;
+
+  gst_shm_frame_sink_publish_early (self, buffer);
+  ret = self->parent_chain (pad, parent, buffer);
+  /* Frames that come in a list do not come by here. */
+  self->published = FALSE;
   return ret;
 }
 
@@ -434,6 +471,9 @@ gst_shm_frame_sink_init (GstShmFrameSink * self)
   gst_pad_add_probe (GST_BASE_SINK_PAD (self),
       GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, gst_shm_frame_caps_check, NULL,
       NULL);
+  self->parent_chain = GST_PAD_CHAINFUNC (GST_BASE_SINK_PAD (self));
+  gst_pad_set_chain_function (GST_BASE_SINK_PAD (self),
+      gst_shm_frame_sink_chain);
   /* What is outside of the segment is the consumers' to judge. */
   gst_base_sink_set_drop_out_of_segment (GST_BASE_SINK (self), FALSE);
   /* A live frame is handed over when it arrives, not when it is due. */

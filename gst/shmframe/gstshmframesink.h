@@ -58,6 +58,8 @@ struct _GstShmFrameSink
   guint64 max_memory;
   GstShmFrameSinkCounts counts;
 
+  GstPadChainFunction parent_chain;     /* constant */
+
   GRWLock producer_lock;
   struct sf_producer *producer;
   GstShmFrameAllocator *allocator;
@@ -67,11 +69,13 @@ struct _GstShmFrameSink
   gboolean lossless;
   gboolean started;             /* the first frame went, or was waited for */
   gboolean format_failed;       /* told; upstream may try again */
+  gboolean published;           /* the frame at hand, ahead of render() */
   GstShmFrameClock clock;
   GArray *parts;                /* of struct sf_part, kept for its memory */
   guint8 *body;                 /* SF_MAX_PAYLOAD bytes, likewise */
   GstShmFrameLosses losses;
 
+  gint stepped;                 /* atomic: a STEP event came */
   GstShmFrameUpstream upstream; /* its own lock */
 };
 
@@ -80,7 +84,11 @@ void gst_shm_frame_sink_install_properties (GObjectClass * klass);
 void gst_shm_frame_sink_init_properties (GstShmFrameSink * self);
 
 /* gstshmframesinkpublish.c */
-GstFlowReturn gst_shm_frame_sink_prepare (GstBaseSink * sink,
+/* Lossless: for min-clients, before the first thing that later ones would not
+ * get. */
+GstFlowReturn gst_shm_frame_sink_wait_for_clients (GstShmFrameSink * self);
+/* Publishes the frame if nothing is to be waited for; otherwise render() will. */
+void gst_shm_frame_sink_publish_early (GstShmFrameSink * self,
     GstBuffer * buffer);
 GstFlowReturn gst_shm_frame_sink_render (GstBaseSink * sink,
     GstBuffer * buffer);
@@ -91,6 +99,18 @@ GstFlowReturn gst_shm_frame_sink_publish_event (GstShmFrameSink * self,
  * error was posted. */
 GstFlowReturn gst_shm_frame_sink_make_slots (GstShmFrameSink * self,
     gsize size, guint per_record);
+/* Waits for clients to make room; `waited` is what sf_producer_wait() said. */
+GstFlowReturn gst_shm_frame_sink_wait_for_room (GstShmFrameSink * self,
+    guint64 token, gint * waited);
+
+/* gstshmframesinkcopy.c */
+/* A copy in slots. GST_FLOW_CUSTOM_SUCCESS: there is no slot, drop it. */
+GstFlowReturn gst_shm_frame_sink_copy_frame (GstShmFrameSink * self,
+    GstBuffer * buffer, GstBuffer ** copy);
+GstFlowReturn gst_shm_frame_sink_copy_batch (GstShmFrameSink * self,
+    GstBuffer * batch, GstBuffer ** copy);
+/* Whether all frames of the batch are in slots, ours or another producer's */
+gboolean gst_shm_frame_sink_batch_is_shared (GstBuffer * batch);
 
 /* gstshmframeupstream.c */
 void gst_shm_frame_upstream_init (GstShmFrameUpstream * self);
@@ -101,6 +121,9 @@ void gst_shm_frame_sink_on_upstream (void *user, const uint8_t * data,
 
 /* gstshmframesinkstats.c */
 GstStructure *gst_shm_frame_sink_get_stats (GstShmFrameSink * self);
+/* Counts a buffer that there is no slot for, and tells the application. */
+GstFlowReturn gst_shm_frame_sink_drop (GstShmFrameSink * self,
+    GstBuffer * buffer);
 guint gst_shm_frame_sink_get_num_clients (GstShmFrameSink * self);
 void gst_shm_frame_sink_install_signals (GObjectClass * klass);
 extern const struct sf_producer_callbacks gst_shm_frame_sink_callbacks;

@@ -110,6 +110,20 @@ gst_shm_frame_sink_get_property (GObject * object, guint id, GValue * value,
   GST_OBJECT_UNLOCK (self);
 }
 
+static void
+install_stats (GObjectClass * klass)
+{
+  g_object_class_install_property (klass, PROP_STATS,
+      g_param_spec_boxed ("stats", "Statistics",
+          "Counts since the start: frames, bytes, frames-copied, "
+          "bytes-copied, frames-copied-upstream, frames-dropped, "
+          "metas-dropped, frames-revoked, clients-seen, clients-evicted, "
+          "clients-refused, slots, slots-free, segments, segment-bytes, growths (uint64), and clients, an array of "
+          "structures with id, pid, uid, name, lossless, held, queued, "
+          "lag (ns that it is behind), max-held, frames, dropped", GST_TYPE_STRUCTURE,
+          G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
+}
+
 void
 gst_shm_frame_sink_install_properties (GObjectClass * klass)
 {
@@ -123,48 +137,48 @@ gst_shm_frame_sink_install_properties (GObjectClass * klass)
       g_param_spec_string ("socket-path", "Socket path",
           "Where consumers connect: a path of at most 107 bytes, or with a "
           "leading @ a name in the abstract namespace, which serves the same "
-          "user and root only", NULL, rw));
+          "user and root only. No default: READY is an error without it, and "
+          "where another producer serves it", NULL, rw));
   g_object_class_install_property (klass, PROP_SOCKET_MODE,
       g_param_spec_uint ("socket-mode", "Socket mode",
-          "Permission bits of the socket file; who may write to it may "
-          "connect (default 384 = octal 0600: the same user)", 0, 0777,
-          DEFAULT_SOCKET_MODE, rw));
+          "Permission bits of the socket file (octal 0 to 0777, default 384 "
+          "= octal 0600: the same user); who may not write to it gets an "
+          "error instead of a connection", 0, 0777, DEFAULT_SOCKET_MODE, rw));
   g_object_class_install_property (klass, PROP_DELIVERY,
       g_param_spec_enum ("delivery", "Delivery",
-          "Whether the producer waits for its consumers",
+          "Whether the producer waits for its consumers (default auto); where "
+          "it does not, a consumer with delivery=lossless gets an error",
           GST_TYPE_SHM_FRAME_DELIVERY, GST_SHM_FRAME_DELIVERY_AUTO, rw));
   g_object_class_install_property (klass, PROP_MIN_CLIENTS,
       g_param_spec_uint ("min-clients", "Minimum clients",
-          "Lossless delivery: consumers to wait for before the first frame",
-          0, 1024, DEFAULT_MIN_CLIENTS, rw));
+          "Lossless delivery: consumers to wait for, for as long as it takes, "
+          "before the first frame (0 to 1024, default 1)", 0, 1024, DEFAULT_MIN_CLIENTS, rw));
   g_object_class_install_property (klass, PROP_CLIENT_TIMEOUT,
       g_param_spec_uint64 ("client-timeout", "Client timeout",
-          "Lossless delivery: a consumer that makes no progress for so many "
-          "nanoseconds is disconnected (0 = never)", 0, G_MAXINT64,
+          "Lossless delivery: nanoseconds without progress after which a "
+          "consumer that is waited for is disconnected, with a warning "
+          "(default 5 s, 0 = never)", 0, G_MAXINT64,
           DEFAULT_CLIENT_TIMEOUT, rw));
   g_object_class_install_property (klass, PROP_MAX_CLIENTS,
       g_param_spec_uint ("max-clients", "Maximum clients",
-          "Connections served at a time; more are refused", 1, 1024,
+          "Connections served at a time (1 to 1024, default 64); further "
+          "consumers are refused, which is an error there", 1, 1024,
           DEFAULT_MAX_CLIENTS, rw));
   g_object_class_install_property (klass, PROP_SLOTS,
       g_param_spec_uint ("slots", "Slots",
-          "Frames that the shared memory holds (0 = as many as the consumers "
-          "need, growing within max-memory)", 0, 65536, 0, rw));
+          "Frames that the shared memory holds (at most 65536; default 0 = as "
+          "many as the consumers need, growing within max-memory). A consumer "
+          "that needs more gets an error that says how many", 0, 65536, 0,
+          rw));
   g_object_class_install_property (klass, PROP_MAX_MEMORY,
       g_param_spec_uint64 ("max-memory", "Maximum memory",
-          "Hard ceiling of the shared memory for frames, in bytes", 1,
-          G_MAXINT64, DEFAULT_MAX_MEMORY, rw));
+          "Hard ceiling, in bytes, of the shared memory for frames (default 1 "
+          "GiB). Caps, or a consumer, that need more get an error that says "
+          "how much", 1, G_MAXINT64, DEFAULT_MAX_MEMORY, rw));
   g_object_class_install_property (klass, PROP_NUM_CLIENTS,
       g_param_spec_uint ("num-clients", "Number of clients",
-          "Consumers connected now", 0, G_MAXUINT, 0, ro));
-  g_object_class_install_property (klass, PROP_STATS,
-      g_param_spec_boxed ("stats", "Statistics",
-          "Counts since the start: frames, bytes, frames-copied, "
-          "bytes-copied, frames-dropped, metas-dropped, frames-revoked, "
-          "clients-seen, clients-evicted, clients-refused, slots, slots-free, segments, "
-          "segment-bytes, growths (uint64), and clients, an array of "
-          "structures with id, pid, uid, name, lossless, held, queued, "
-          "max-held, frames, dropped", GST_TYPE_STRUCTURE, ro));
+          "Consumers connected now (0 to max-clients)", 0, G_MAXUINT, 0, ro));
+  install_stats (klass);
 }
 
 void

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Frames, batches and events on their way to the clients. */
 #include <errno.h>
-#include <gst/video/video.h>
 
 #include "clock.h"
 #include "gstsecondbatchmeta.h"
@@ -14,10 +13,11 @@
 /* How long the slots of an earlier format may be waited for. */
 #define DRAIN_TIMEOUT (5 * GST_SECOND)
 
-/* Waits for clients to make room; `waited` is what sf_producer_wait() said. The
- * base class holds the preroll lock, over frames and over serialized events. */
-static GstFlowReturn
-wait_for_room (GstShmFrameSink * self, guint64 token, gint * waited)
+/* The base class holds the preroll lock, over frames and over serialized
+ * events. */
+GstFlowReturn
+gst_shm_frame_sink_wait_for_room (GstShmFrameSink * self, guint64 token,
+    gint * waited)
 {
   *waited = sf_producer_wait (self->producer, token);
   if (*waited != -EINTR)
@@ -45,7 +45,7 @@ gst_shm_frame_sink_make_slots (GstShmFrameSink * self, gsize size,
     if (r != -E2BIG || state.n_segments == 0
         || sf_now () > until)
       break;
-    ret = wait_for_room (self, token, &waited);
+    ret = gst_shm_frame_sink_wait_for_room (self, token, &waited);
     if (ret != GST_FLOW_OK)
       return ret;
     if (waited == -ENODATA)
@@ -77,9 +77,8 @@ gst_shm_frame_sink_make_slots (GstShmFrameSink * self, gsize size,
 }
 
 GstFlowReturn
-gst_shm_frame_sink_prepare (GstBaseSink * sink, GstBuffer * buffer)
+gst_shm_frame_sink_wait_for_clients (GstShmFrameSink * self)
 {
-  GstShmFrameSink *self = GST_SHM_FRAME_SINK (sink);
   guint min_clients;
 
   if (self->started)
@@ -91,7 +90,7 @@ gst_shm_frame_sink_prepare (GstBaseSink * sink, GstBuffer * buffer)
     GST_INFO_OBJECT (self, "waiting for %u clients before the first frame",
         min_clients);
   while (sf_producer_wait_clients (self->producer, min_clients) < 0) {
-    GstFlowReturn ret = gst_base_sink_wait_preroll (sink);
+    GstFlowReturn ret = gst_base_sink_wait_preroll (GST_BASE_SINK (self));
 
     if (ret != GST_FLOW_OK)
       return ret;
@@ -176,29 +175,39 @@ count_published (GstShmFrameSink * self)
   self->losses.metas = 0;
 }
 
+/* FALSE if it is larger than a record can be. */
+static gboolean
+make_publication (GstShmFrameSink * self, GstBuffer * buffer, gboolean pooled,
+    struct sf_publication *pub)
+{
+  GstByteWriter w;
+
+  if (!serialize (self, buffer, &w))
+    return FALSE;
+  *pub = (struct sf_publication) {
+  .parts = (struct sf_part *) self->parts->data,.n_parts =
+        self->parts->len,.body = self->body,.body_size =
+        gst_byte_writer_get_pos (&w),.release = release_buffer,.user =
+        buffer,.pooled = pooled};
+  return TRUE;
+}
+
 /* Publishes a buffer whose memory is all on slots. Takes the buffer. */
 static GstFlowReturn
 publish (GstShmFrameSink * self, GstBuffer * buffer, gboolean pooled)
 {
-  struct sf_publication pub = {.release = release_buffer,.user =
-        buffer,.pooled = pooled
-  };
+  struct sf_publication pub;
   GstFlowReturn ret = GST_FLOW_OK;
-  GstByteWriter w;
   gint r = -EMSGSIZE;
   gint waited;
 
-  if (serialize (self, buffer, &w)) {
-    pub.body = self->body;
-    pub.body_size = gst_byte_writer_get_pos (&w);
-    pub.parts = (struct sf_part *) self->parts->data;
-    pub.n_parts = self->parts->len;
+  if (make_publication (self, buffer, pooled, &pub)) {
     do {
       guint64 token = sf_producer_token (self->producer);
 
       r = sf_producer_publish (self->producer, &pub);
       if (r == -EAGAIN)
-        ret = wait_for_room (self, token, &waited);
+        ret = gst_shm_frame_sink_wait_for_room (self, token, &waited);
     } while (r == -EAGAIN && ret == GST_FLOW_OK);
   }
   if (r == 0) {
@@ -212,108 +221,6 @@ publish (GstShmFrameSink * self, GstBuffer * buffer, gboolean pooled)
       ("Cannot announce this buffer: %s; batch fewer frames or shorter "
           "windows.", g_strerror (-r)), (NULL));
   return GST_FLOW_ERROR;
-}
-
-/* A slot to copy into. GST_FLOW_CUSTOM_SUCCESS: there is none, drop it. */
-static GstFlowReturn
-take_slot (GstShmFrameSink * self, gsize size, struct sf_slot *slot)
-{
-  GstFlowReturn ret = GST_FLOW_OK;
-  gint waited;
-
-  while (ret == GST_FLOW_OK) {
-    guint64 token = sf_producer_token (self->producer);
-    gint r = sf_producer_take_slot (self->producer, size, 0, slot);
-
-    if (r == 0)
-      return GST_FLOW_OK;
-    if (r == -EMSGSIZE) {
-      ret = gst_shm_frame_sink_make_slots (self, size, 1);
-    } else if (!self->lossless) {
-      return GST_FLOW_CUSTOM_SUCCESS;
-    } else {
-      ret = wait_for_room (self, token, &waited);
-    }
-  }
-  return ret;
-}
-
-static void
-copy_video_meta (GstBuffer * to, GstVideoMeta * old)
-{
-  GstVideoMeta *new = gst_buffer_add_video_meta_full (to, old->flags,
-      old->format, old->width, old->height, old->n_planes, old->offset,
-      old->stride);
-
-  new->id = old->id;
-  new->alignment = old->alignment;
-}
-
-typedef struct
-{
-  GstShmFrameSink *self;
-  GstBuffer *to;
-} Copy;
-
-/* gst_buffer_copy_into() leaves metas about memory behind where it does not copy
- * the memory itself; but the bytes lie in the slot as they lay before. And their
- * order is kept. */
-static gboolean
-copy_meta (GstBuffer * from, GstMeta ** meta, gpointer user)
-{
-  GstMetaTransformCopy whole = {.region = FALSE,.offset = 0,.size = -1 };
-  const GstMetaInfo *info = (*meta)->info;
-  Copy *copy = user;
-
-  if (info->api == GST_VIDEO_META_API_TYPE)
-    copy_video_meta (copy->to, (GstVideoMeta *) * meta);
-  else if (info->transform_func != NULL
-      && !gst_meta_api_type_has_tag (info->api,
-          g_quark_from_static_string (GST_META_TAG_MEMORY_STR)))
-    info->transform_func (copy->to, *meta, from, _gst_meta_transform_copy,
-        &whole);
-  else if (info->api != GST_PARENT_BUFFER_META_API_TYPE)
-    gst_shm_frame_losses_note_meta (&copy->self->losses, *meta);
-  return TRUE;
-}
-
-/* The one copy of a frame that did not come in a slot: a buffer like it, whose
- * memory is. */
-static GstFlowReturn
-copy_to_slot (GstShmFrameSink * self, GstBuffer * buffer, GstBuffer ** copy)
-{
-  gsize size = gst_buffer_get_size (buffer);
-  Copy copying = {.self = self };
-  struct sf_slot slot;
-  GstFlowReturn ret = take_slot (self, size, &slot);
-
-  if (ret != GST_FLOW_OK)
-    return ret;
-  gst_buffer_extract (buffer, 0, sf_segment_slot (slot.segment, slot.index),
-      size);
-  *copy = gst_buffer_new ();
-  gst_buffer_copy_into (*copy, buffer, GST_BUFFER_COPY_FLAGS
-      | GST_BUFFER_COPY_TIMESTAMPS, 0, -1);
-  gst_buffer_append_memory (*copy, gst_shm_frame_memory_new_slot (&slot,
-          size));
-  copying.to = *copy;
-  gst_buffer_foreach_meta (buffer, copy_meta, &copying);
-  GST_OBJECT_LOCK (self);
-  self->counts.copied++;
-  self->counts.bytes_copied += size;
-  GST_OBJECT_UNLOCK (self);
-  return GST_FLOW_OK;
-}
-
-static GstFlowReturn
-drop (GstShmFrameSink * self, GstBuffer * buffer)
-{
-  GST_OBJECT_LOCK (self);
-  self->counts.dropped_no_slot++;
-  GST_OBJECT_UNLOCK (self);
-  GST_DEBUG_OBJECT (self, "all slots are in use, dropping %" GST_PTR_FORMAT,
-      buffer);
-  return GST_FLOW_OK;
 }
 
 /* Does upstream have to wait, at some point, for what clients return? Then it is
@@ -342,105 +249,60 @@ render_frame (GstShmFrameSink * self, GstBuffer * buffer)
   }
   if (gst_shm_frame_wire_is_shared (buffer))
     return publish (self, gst_buffer_ref (buffer), is_awaited (buffer));
-  ret = copy_to_slot (self, buffer, &copy);
+  ret = gst_shm_frame_sink_copy_frame (self, buffer, &copy);
   if (ret == GST_FLOW_CUSTOM_SUCCESS)
-    return drop (self, buffer);
+    return gst_shm_frame_sink_drop (self, buffer);
   return ret == GST_FLOW_OK ? publish (self, copy, FALSE) : ret;
-}
-
-typedef struct
-{
-  guint n_frames;               /* that need a slot */
-  gsize size;                   /* of the largest */
-} Needs;
-
-static gboolean
-add_needs (GstBuffer * frame, gpointer user)
-{
-  Needs *needs = user;
-
-  if (!gst_shm_frame_wire_is_shared (frame)) {
-    needs->n_frames++;
-    needs->size = MAX (needs->size, gst_buffer_get_size (frame));
-  }
-  return TRUE;
-}
-
-static GstFlowReturn render_copied_batch (GstShmFrameSink * self,
-    GstBuffer * batch, const Needs * needs);
-
-static GstFlowReturn
-render_batch (GstShmFrameSink * self, GstBuffer * batch)
-{
-  Needs needs = { 0, 0 };
-
-  gst_shm_frame_batch_foreach (batch, add_needs, &needs);
-  if (needs.n_frames > 0)
-    return render_copied_batch (self, batch, &needs);
-  return publish (self, gst_buffer_ref (batch), TRUE);
-}
-
-typedef struct
-{
-  GstShmFrameSink *self;
-  GstStructure *structure;
-  GstFlowReturn ret;
-} CopyBatch;
-
-/* Puts copies in place of the frames of one list that are not in slots. */
-static gboolean
-copy_list (GQuark id, GValue * value, gpointer user)
-{
-  CopyBatch *copying = user;
-  GstBufferList *from, *to;
-  guint n;
-
-  if (!G_VALUE_HOLDS (value, GST_TYPE_BUFFER_LIST))
-    return TRUE;
-  from = g_value_get_boxed (value);
-  n = from != NULL ? gst_buffer_list_length (from) : 0;
-  to = gst_buffer_list_new_sized (MAX (n, 1));
-  for (guint i = 0; i < n && copying->ret == GST_FLOW_OK; i++) {
-    GstBuffer *frame = gst_buffer_list_get (from, i);
-    GstBuffer *copy = NULL;
-
-    if (gst_shm_frame_wire_is_shared (frame))
-      copy = gst_buffer_ref (frame);
-    else
-      copying->ret = copy_to_slot (copying->self, frame, &copy);
-    if (copy != NULL)
-      gst_buffer_list_add (to, copy);
-  }
-  g_value_take_boxed (value, to);
-  return copying->ret == GST_FLOW_OK;
 }
 
 /* A batch of frames made in this process: each is copied once. */
 static GstFlowReturn
-render_copied_batch (GstShmFrameSink * self, GstBuffer * batch,
-    const Needs * needs)
+render_batch (GstShmFrameSink * self, GstBuffer * batch)
 {
-  GstBuffer *copy = gst_buffer_copy (batch);
-  CopyBatch copying = {.self = self,.ret = GST_FLOW_OK };
-  struct sf_slots_state state;
-  GstCustomMeta *meta;
+  GstBuffer *copy;
+  GstFlowReturn ret;
 
-  sf_slots_get_state (sf_producer_slots (self->producer), &state);
-  meta = gst_buffer_get_custom_meta (copy, GST_SECOND_BATCH_META_NAME);
-  if (state.n_slots < 2 * needs->n_frames || state.slot_size < needs->size)
-    copying.ret = gst_shm_frame_sink_make_slots (self, needs->size,
-        needs->n_frames);
-  if (copying.ret != GST_FLOW_OK) {
-    gst_buffer_unref (copy);
-    return copying.ret;
+  if (gst_shm_frame_sink_batch_is_shared (batch))
+    return publish (self, gst_buffer_ref (batch), TRUE);
+  ret = gst_shm_frame_sink_copy_batch (self, batch, &copy);
+  if (ret == GST_FLOW_CUSTOM_SUCCESS)
+    return gst_shm_frame_sink_drop (self, batch);
+  return ret == GST_FLOW_OK ? publish (self, copy, FALSE) : ret;
+}
+
+/* The base class is through with the frame before it, plays, and will neither
+ * wait for this one's time nor step over it: nothing that it does before
+ * render() is needed. */
+static gboolean
+is_due_at_once (GstShmFrameSink * self, GstBuffer * buffer)
+{
+  GstBaseSink *sink = GST_BASE_SINK (self);
+
+  return self->started && !self->is_batch && !g_atomic_int_get (&self->stepped)
+      && !sink->need_preroll && !gst_base_sink_get_sync (sink)
+      && gst_buffer_get_size (buffer) > 0
+      && gst_shm_frame_wire_is_shared (buffer);
+}
+
+void
+gst_shm_frame_sink_publish_early (GstShmFrameSink * self, GstBuffer * buffer)
+{
+  struct sf_publication pub;
+
+  if (!is_due_at_once (self, buffer))
+    return;
+  sf_producer_expect (self->producer, TRUE);
+  gst_buffer_ref (buffer);
+  self->published = make_publication (self, buffer, is_awaited (buffer), &pub)
+      && sf_producer_publish (self->producer, &pub) == 0;
+  if (self->published) {
+    count_published (self);
+    return;
   }
-  gst_structure_map_in_place (gst_custom_meta_get_structure (meta), copy_list,
-      &copying);
-  if (copying.ret == GST_FLOW_OK)
-    return publish (self, copy, FALSE);
-  gst_buffer_unref (copy);
-  return copying.ret == GST_FLOW_CUSTOM_SUCCESS ? drop (self, batch)
-      : copying.ret;
+  gst_buffer_unref (buffer);
+  /* render() counts them. */
+  self->losses.metas = 0;
+  sf_producer_expect (self->producer, FALSE);
 }
 
 GstFlowReturn
@@ -448,6 +310,8 @@ gst_shm_frame_sink_render (GstBaseSink * sink, GstBuffer * buffer)
 {
   GstShmFrameSink *self = GST_SHM_FRAME_SINK (sink);
 
+  if (self->published)
+    return GST_FLOW_OK;
   return self->is_batch ? render_batch (self, buffer)
       : render_frame (self, buffer);
 }
@@ -482,7 +346,7 @@ gst_shm_frame_sink_publish_event (GstShmFrameSink * self, GstEvent * event)
     r = sf_producer_event (self->producer, key, self->body,
         gst_byte_writer_get_pos (&w), flags);
     if (r == -EAGAIN)
-      ret = wait_for_room (self, token, &waited);
+      ret = gst_shm_frame_sink_wait_for_room (self, token, &waited);
   } while (r == -EAGAIN && ret == GST_FLOW_OK);
   if (r < 0 && r != -EAGAIN)
     GST_WARNING_OBJECT (self, "a %s event is lost: %s",

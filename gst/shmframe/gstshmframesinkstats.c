@@ -27,6 +27,7 @@ client_structure (const struct sf_client_info *client)
       "lingering", G_TYPE_BOOLEAN, client->lingering,
       "held", G_TYPE_UINT, client->held,
       "queued", G_TYPE_UINT, client->queued,
+      "lag", G_TYPE_UINT64, (guint64) MAX (client->lag, 0),
       "max-held", G_TYPE_UINT, client->max_held,
       "frames", G_TYPE_UINT64, client->frames,
       "dropped", G_TYPE_UINT64, client->dropped, NULL);
@@ -78,8 +79,26 @@ on_refused (void *user, const struct sf_credentials *peer,
 {
   GstShmFrameSink *self = user;
 
-  GST_WARNING_OBJECT (self, "refused a client of pid %d, uid %u: %s",
+  GST_WARNING_OBJECT (self, "refused what a client of pid %d, uid %u wants: %s",
       (gint) peer->pid, (guint) peer->uid, reject->text);
+}
+
+static void
+on_grown (void *user, const struct sf_slots_state *slots,
+    const struct sf_client_info *client, uint32_t max_held)
+{
+  GstShmFrameSink *self = user;
+  gchar *name = client != NULL ? g_utf8_make_valid (client->name, -1) : NULL;
+
+  if (client != NULL)
+    GST_INFO_OBJECT (self, "grown to %u slots, %" G_GUINT64_FORMAT " bytes, "
+        "since client %" G_GUINT64_FORMAT " (%s of pid %d) wants to hold %u "
+        "frames", slots->n_slots, slots->bytes, client->id, name,
+        (gint) client->peer.pid, max_held);
+  else
+    GST_INFO_OBJECT (self, "grown to %u slots, %" G_GUINT64_FORMAT " bytes, "
+        "since upstream keeps so many", slots->n_slots, slots->bytes);
+  g_free (name);
 }
 
 const struct sf_producer_callbacks gst_shm_frame_sink_callbacks = {
@@ -87,6 +106,7 @@ const struct sf_producer_callbacks gst_shm_frame_sink_callbacks = {
   .disconnected = on_disconnected,
   .refused = on_refused,
   .upstream = gst_shm_frame_sink_on_upstream,
+  .grown = on_grown,
 };
 
 static void
@@ -114,6 +134,7 @@ gst_shm_frame_sink_get_stats (GstShmFrameSink * self)
   struct sf_producer_stats p = { 0 };
   GstShmFrameSinkCounts counts;
   GstStructure *stats;
+  guint64 copies = 0;
   guint max_clients;
 
   GST_OBJECT_LOCK (self);
@@ -132,9 +153,11 @@ gst_shm_frame_sink_get_stats (GstShmFrameSink * self)
   if (self->producer != NULL) {
     sf_producer_get_stats (self->producer, &p);
     set_clients (stats, self->producer, max_clients);
+    copies = gst_shm_frame_allocator_get_copies (self->allocator);
   }
   g_rw_lock_reader_unlock (&self->producer_lock);
   gst_structure_set (stats,
+      "frames-copied-upstream", G_TYPE_UINT64, copies,
       "frames-revoked", G_TYPE_UINT64, p.revoked,
       "clients-seen", G_TYPE_UINT64, p.clients_seen,
       "clients-evicted", G_TYPE_UINT64, p.clients_evicted,
@@ -145,6 +168,35 @@ gst_shm_frame_sink_get_stats (GstShmFrameSink * self)
       "segment-bytes", G_TYPE_UINT64, p.slots.bytes,
       "growths", G_TYPE_UINT64, p.slots.growths, NULL);
   return stats;
+}
+
+GstFlowReturn
+gst_shm_frame_sink_drop (GstShmFrameSink * self, GstBuffer * buffer)
+{
+  const GstSegment *segment = &GST_BASE_SINK (self)->segment;
+  GstClockTime running_time = GST_CLOCK_TIME_NONE;
+  GstClockTime stream_time = GST_CLOCK_TIME_NONE;
+  guint64 frames, dropped;
+  GstMessage *message;
+
+  GST_OBJECT_LOCK (self);
+  dropped = ++self->counts.dropped_no_slot;
+  frames = self->counts.frames;
+  GST_OBJECT_UNLOCK (self);
+  GST_DEBUG_OBJECT (self, "all slots are in use, dropping %" GST_PTR_FORMAT,
+      buffer);
+  if (segment->format == GST_FORMAT_TIME) {
+    running_time = gst_segment_to_running_time (segment, GST_FORMAT_TIME,
+        GST_BUFFER_PTS (buffer));
+    stream_time = gst_segment_to_stream_time (segment, GST_FORMAT_TIME,
+        GST_BUFFER_PTS (buffer));
+  }
+  message = gst_message_new_qos (GST_OBJECT (self), !self->lossless,
+      running_time, stream_time, GST_BUFFER_PTS (buffer),
+      GST_BUFFER_DURATION (buffer));
+  gst_message_set_qos_stats (message, GST_FORMAT_BUFFERS, frames, dropped);
+  gst_element_post_message (GST_ELEMENT (self), message);
+  return GST_FLOW_OK;
 }
 
 guint

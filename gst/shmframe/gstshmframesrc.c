@@ -112,6 +112,7 @@ close_consumer (GstShmFrameSrc * self)
   self->consumer = NULL;
   g_rw_lock_writer_unlock (&self->consumer_lock);
   sf_consumer_close (consumer);
+  gst_shm_frame_prepared_clear (&self->prepared);
 }
 
 /* Not in start(), on whose failure the base class posts a second error that says

@@ -7,6 +7,7 @@
 #include "consumer.h"
 #include "gstshmframeclock.h"
 #include "gstshmframeenums.h"
+#include "gstshmframewire.h"
 
 G_BEGIN_DECLS
 
@@ -60,6 +61,7 @@ struct _GstShmFrameSrc
   gboolean has_started, has_caps;       /* those events have come */
   gboolean segment_sent;        /* before the base class did */
   guint32 eos_seqnum;           /* of the producer's last EOS */
+  GstShmFramePrepared prepared;
   guint group, own_group;       /* of streams: the producer's, and ours */
 };
 
@@ -69,8 +71,12 @@ void gst_shm_frame_src_init_properties (GstShmFrameSrc * self);
 
 /* gstshmframesrcreceive.c */
 GstFlowReturn gst_shm_frame_src_create (GstPushSrc * src, GstBuffer ** buffer);
-guint64 gst_shm_frame_src_quantile (const GstShmFrameSrcCounts * counts,
-    gdouble quantile);
+
+/* gstshmframesrcstats.c */
+void gst_shm_frame_src_count_frame (GstShmFrameSrc * self,
+    const GstShmFrameStamp * stamp, const struct sf_incoming *in,
+    GstBuffer * buffer);
+GstStructure *gst_shm_frame_src_get_stats (GstShmFrameSrc * self);
 
 /* gstshmframesrcquery.c */
 gboolean gst_shm_frame_src_query (GstBaseSrc * src, GstQuery * query);

@@ -20,42 +20,6 @@ enum
 #define DEFAULT_IS_LIVE TRUE
 #define DEFAULT_CONNECT_TIMEOUT (-1)
 
-static GstStructure *
-get_stats (GstShmFrameSrc * self)
-{
-  struct sf_consumer_stats c = { 0 };
-  GstShmFrameSrcCounts *counts;
-  GstStructure *stats;
-
-  g_rw_lock_reader_lock (&self->consumer_lock);
-  if (self->consumer != NULL)
-    sf_consumer_get_stats (self->consumer, &c);
-  g_rw_lock_reader_unlock (&self->consumer_lock);
-  GST_OBJECT_LOCK (self);
-  counts = g_memdup2 (&self->counts, sizeof (self->counts));
-  GST_OBJECT_UNLOCK (self);
-  stats = gst_structure_new ("stats",
-      "connected", G_TYPE_BOOLEAN, c.connected,
-      "connections", G_TYPE_UINT64, counts->connections,
-      "frames", G_TYPE_UINT64, counts->frames,
-      "bytes", G_TYPE_UINT64, counts->bytes,
-      /* Nothing here ever copies; the field says so to whoever checks. */
-      "bytes-copied", G_TYPE_UINT64, G_GUINT64_CONSTANT (0),
-      "frames-lost", G_TYPE_UINT64, c.lost,
-      "disconts", G_TYPE_UINT64, counts->discont,
-      "held", G_TYPE_UINT64, (guint64) c.held,
-      "max-held", G_TYPE_UINT64, (guint64) c.max_held,
-      "segments", G_TYPE_UINT64, (guint64) c.n_segments,
-      "segment-bytes", G_TYPE_UINT64, c.segment_bytes,
-      "handover-p50", G_TYPE_UINT64,
-      gst_shm_frame_src_quantile (counts, 0.5),
-      "handover-p99", G_TYPE_UINT64,
-      gst_shm_frame_src_quantile (counts, 0.99),
-      "handover-max", G_TYPE_UINT64, counts->handover_max, NULL);
-  g_free (counts);
-  return stats;
-}
-
 static void
 gst_shm_frame_src_set_property (GObject * object, guint id,
     const GValue * value, GParamSpec * pspec)
@@ -111,7 +75,7 @@ gst_shm_frame_src_get_property (GObject * object, guint id, GValue * value,
     return;
   }
   if (id == PROP_STATS) {
-    g_value_take_boxed (value, get_stats (self));
+    g_value_take_boxed (value, gst_shm_frame_src_get_stats (self));
     return;
   }
   GST_OBJECT_LOCK (self);
@@ -147,6 +111,18 @@ gst_shm_frame_src_get_property (GObject * object, guint id, GValue * value,
   GST_OBJECT_UNLOCK (self);
 }
 
+static void
+install_stats (GObjectClass * klass)
+{
+  g_object_class_install_property (klass, PROP_STATS,
+      g_param_spec_boxed ("stats", "Statistics",
+          "Counts since the start: connected (boolean), connections, frames, "
+          "bytes, bytes-copied (always 0), frames-lost, disconts, held, "
+          "max-held, segments, segment-bytes, and the time from publishing to "
+          "receiving, in ns: handover-p50, handover-p99, handover-max (uint64)",
+          GST_TYPE_STRUCTURE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
+}
+
 void
 gst_shm_frame_src_install_properties (GObjectClass * klass)
 {
@@ -159,54 +135,52 @@ gst_shm_frame_src_install_properties (GObjectClass * klass)
   klass->get_property = gst_shm_frame_src_get_property;
   g_object_class_install_property (klass, PROP_SOCKET_PATH,
       g_param_spec_string ("socket-path", "Socket path",
-          "The socket-path of the shmframesink to receive from (a leading @ "
-          "means the abstract namespace)", NULL, rw));
+          "The socket-path of the shmframesink to receive from: at most 107 "
+          "bytes; a leading @ means the abstract namespace. No default: PAUSED "
+          "is an error without it", NULL, rw));
   g_object_class_install_property (klass, PROP_IS_LIVE,
       g_param_spec_boolean ("is-live", "Is live",
-          "Act as a live source; FALSE for work on files: the pipeline "
-          "prerolls, and nothing downstream times out", DEFAULT_IS_LIVE, rw));
+          "Act as a live source (default true); false for work on files: the "
+          "pipeline prerolls, and nothing downstream times out",
+          DEFAULT_IS_LIVE, rw));
   g_object_class_install_property (klass, PROP_DELIVERY,
       g_param_spec_enum ("delivery", "Delivery",
-          "How to be served: auto follows the producer, live lets it drop our "
-          "oldest frames rather than wait for us, lossless is an error where "
-          "the producer is live", GST_TYPE_SHM_FRAME_DELIVERY,
+          "How to be served: auto, the default, follows the producer; live "
+          "lets it drop our oldest frames rather than wait for us; lossless is "
+          "an error where the producer is live", GST_TYPE_SHM_FRAME_DELIVERY,
           GST_SHM_FRAME_DELIVERY_AUTO, rw));
   g_object_class_install_property (klass, PROP_TIMESTAMPS,
       g_param_spec_enum ("timestamps", "Timestamps",
           "clock: this pipeline's running time when the frame was due at its "
           "producer, so that streams of several producers line up; keep: PTS "
-          "and segment of the producer", GST_TYPE_SHM_FRAME_TIMESTAMPS,
+          "and segment of the producer; auto, the default: by is-live", GST_TYPE_SHM_FRAME_TIMESTAMPS,
           GST_SHM_FRAME_TIMESTAMPS_AUTO, rw));
   g_object_class_install_property (klass, PROP_CONNECT_TIMEOUT,
       g_param_spec_int64 ("connect-timeout", "Connect timeout",
-          "How long to wait for the producer, in nanoseconds (-1 = for good, "
-          "with an INFO message; 0 = fail at once)", -1, G_MAXINT64,
+          "Nanoseconds to wait for the producer before it is an error (default "
+          "-1 = for good, with an INFO message; 0 = not at all)", -1, G_MAXINT64,
           DEFAULT_CONNECT_TIMEOUT, rw));
   g_object_class_install_property (klass, PROP_ON_DISCONNECT,
       g_param_spec_enum ("on-disconnect", "On disconnect",
           "What to do when the producer is gone, after all that it announced "
-          "was delivered", GST_TYPE_SHM_FRAME_DISCONNECT,
+          "was delivered (default reconnect)", GST_TYPE_SHM_FRAME_DISCONNECT,
           GST_SHM_FRAME_DISCONNECT_RECONNECT, any));
   g_object_class_install_property (klass, PROP_ON_EOS,
       g_param_spec_enum ("on-eos", "On EOS",
-          "What to do when the producer's stream ends",
+          "What to do when the producer's stream ends (default eos)",
           GST_TYPE_SHM_FRAME_EOS, GST_SHM_FRAME_EOS_EOS, any));
   g_object_class_install_property (klass, PROP_MAX_HELD,
       g_param_spec_uint ("max-held", "Maximum held",
-          "Frames that may be held at once (0 = what downstream's ALLOCATION "
-          "query asks for plus 2, growing when downstream holds more)", 0,
+          "Frames that may be held at once (at most 4096; default 0 = what "
+          "downstream's ALLOCATION query asks for plus 2, growing when "
+          "downstream holds more). More than the producer has room for is an "
+          "error", 0,
           SF_MAX_LEASES, 0, rw));
   g_object_class_install_property (klass, PROP_SPIN,
       g_param_spec_uint ("spin", "Spin",
-          "Microseconds to look for the next frame without sleeping: less "
-          "latency for one busy CPU", 0, 1000000, 0, rw));
-  g_object_class_install_property (klass, PROP_STATS,
-      g_param_spec_boxed ("stats", "Statistics",
-          "Counts since the start: connected (boolean), connections, frames, "
-          "bytes, bytes-copied (always 0), frames-lost, disconts, held, "
-          "max-held, segments, segment-bytes, and the time from publishing to "
-          "receiving, in ns: handover-p50, handover-p99, handover-max (uint64)",
-          GST_TYPE_STRUCTURE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
+          "Microseconds to look for the next frame without sleeping (at most "
+          "1 s, default 0): less latency for one busy CPU", 0, 1000000, 0, rw));
+  install_stats (klass);
 }
 
 void

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What downstream asks shmframesrc for: queries, and events to the producer. */
 #include <errno.h>
+#include <gst/video/video.h>
 
 #include "gstshmframesrc.h"
 #include "gstshmframewire.h"
@@ -66,6 +67,26 @@ answer_duration (GstShmFrameSrc * self, GstQuery * query)
   return TRUE;
 }
 
+/* Frames, bytes and time, by what the caps say of the stream. */
+static gboolean
+answer_convert (GstShmFrameSrc * self, GstQuery * query)
+{
+  GstCaps *caps = gst_pad_get_current_caps (GST_BASE_SRC_PAD (self));
+  GstFormat from, to;
+  gint64 value, result;
+  GstVideoInfo info;
+  gboolean ok;
+
+  gst_query_parse_convert (query, &from, &value, &to, NULL);
+  ok = caps != NULL && gst_structure_has_name (gst_caps_get_structure (caps,
+          0), "video/x-raw") && gst_video_info_from_caps (&info, caps)
+      && gst_video_info_convert (&info, from, value, to, &result);
+  if (ok)
+    gst_query_set_convert (query, from, value, to, result);
+  gst_clear_caps (&caps);
+  return ok;
+}
+
 gboolean
 gst_shm_frame_src_query (GstBaseSrc * src, GstQuery * query)
 {
@@ -79,6 +100,9 @@ gst_shm_frame_src_query (GstBaseSrc * src, GstQuery * query)
       return answer_position (self, query);
     case GST_QUERY_DURATION:
       return answer_duration (self, query);
+    case GST_QUERY_CONVERT:
+      return answer_convert (self, query)
+          || gst_shm_frame_src_parent_query (src, query);
     case GST_QUERY_SEEKING:
       /* One client must not seek for all. */
       gst_query_parse_seeking (query, &format, NULL, NULL, NULL);

@@ -10,67 +10,6 @@
 /* create() goes on with the next record. */
 #define FLOW_NEXT GST_FLOW_CUSTOM_SUCCESS
 
-/* Four to an octave, from 1 us on, by the highest bits: the frame waits. */
-static guint
-bucket_of (guint64 ns)
-{
-  guint64 us = MAX (ns / 1000, 1);
-  guint octave = 63 - (guint) __builtin_clzll (us);
-  guint quarter = (guint) ((us << 2) >> octave) & 3;
-
-  return MIN (octave * 4 + quarter, GST_SHM_FRAME_N_BUCKETS - 1);
-}
-
-/* In ns. */
-static guint64
-middle_of_bucket (guint i)
-{
-  return (((guint64) 8 + 2 * (i % 4) + 1) * 1000 << (i / 4)) / 8;
-}
-
-guint64
-gst_shm_frame_src_quantile (const GstShmFrameSrcCounts * counts,
-    gdouble quantile)
-{
-  guint64 sum = 0, total = 0;
-  guint i;
-
-  for (i = 0; i < GST_SHM_FRAME_N_BUCKETS; i++)
-    total += counts->buckets[i];
-  if (total == 0)
-    return 0;
-  for (i = 0; i < GST_SHM_FRAME_N_BUCKETS; i++) {
-    sum += counts->buckets[i];
-    if (sum >= quantile * total)
-      break;
-  }
-  return MIN (middle_of_bucket (i), counts->handover_max);
-}
-
-static void
-count_frame (GstShmFrameSrc * self, const GstShmFrameStamp * stamp,
-    const struct sf_incoming *in, GstClockTime pts)
-{
-  gint64 ns = sf_now () - (gint64) stamp->publish_time;
-  guint64 bytes = 0;
-
-  for (guint i = 0; i < in->n_parts; i++)
-    bytes += in->parts[i].size;
-  /* A frame that a late joiner found there was not being handed over. */
-  GST_OBJECT_LOCK (self);
-  self->position = gst_segment_to_stream_time (&GST_BASE_SRC (self)->segment,
-      GST_FORMAT_TIME, pts);
-  self->counts.frames++;
-  self->counts.bytes += bytes;
-  if (in->discont)
-    self->counts.discont++;
-  if (ns >= 0 && self->counts.frames > 1) {
-    self->counts.buckets[bucket_of (ns)]++;
-    self->counts.handover_max = MAX (self->counts.handover_max, (guint64) ns);
-  }
-  GST_OBJECT_UNLOCK (self);
-}
-
 /* The running time of this pipeline at which the frame was due there. A frame
  * from before our own start is of time 0, since a PTS cannot be negative. */
 static void
@@ -105,9 +44,7 @@ receive_frame (GstShmFrameSrc * self, const struct sf_incoming *in,
     GstBuffer ** buffer)
 {
   const struct sf_incoming_part *parts = in->parts;
-  /* nothing is added to the NULL of a frame without any */
-  const struct sf_incoming_part *end = in->n_parts > 0
-      ? parts + in->n_parts : parts;
+  const struct sf_incoming_part *end = parts + in->n_parts;
   GstShmFrameStamp stamp;
   GstByteReader r;
 
@@ -116,7 +53,8 @@ receive_frame (GstShmFrameSrc * self, const struct sf_incoming *in,
   if (self->has_caps && gst_shm_frame_wire_get_stamp (&r, &stamp)) {
     *buffer = stamp.kind == GST_SHM_FRAME_KIND_BATCH
         ? gst_shm_frame_wire_get_batch (&r, in->lease, &parts, end)
-        : gst_shm_frame_wire_get_buffer (&r, in->lease, &parts, end);
+        : gst_shm_frame_wire_get_buffer (&r, in->lease, &parts, end,
+        &self->prepared);
   }
   sf_lease_unref (in->lease);
   if (*buffer == NULL) {
@@ -130,7 +68,7 @@ receive_frame (GstShmFrameSrc * self, const struct sf_incoming *in,
   if (in->discont || self->discont)
     GST_BUFFER_FLAG_SET (*buffer, GST_BUFFER_FLAG_DISCONT);
   self->discont = FALSE;
-  count_frame (self, &stamp, in, GST_BUFFER_PTS (*buffer));
+  gst_shm_frame_src_count_frame (self, &stamp, in, *buffer);
   return GST_FLOW_OK;
 }
 
@@ -502,7 +440,10 @@ gst_shm_frame_src_create (GstPushSrc * src, GstBuffer ** buffer)
 
   while (ret == FLOW_NEXT) {
     struct sf_incoming in;
-    gint r = sf_consumer_next (self->consumer, &in, SF_FOREVER);
+    gint r;
+
+    gst_shm_frame_prepare (&self->prepared);
+    r = sf_consumer_next (self->consumer, &in, SF_FOREVER);
 
     if (r == -EINTR)
       return GST_FLOW_FLUSHING;

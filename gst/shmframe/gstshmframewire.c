@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "gstshmframewire.h"
 
+#include <string.h>
+
 #include "gstshmframemetawire.h"
 
 /* Of CLOCK_MONOTONIC: what is added to it overflows nowhere. */
@@ -60,34 +62,118 @@ gst_shm_frame_wire_put_buffer (GstByteWriter * w, GArray * parts,
   return gst_shm_frame_wire_is_complete (w);
 }
 
-GstBuffer *
-gst_shm_frame_wire_get_buffer (GstByteReader * r, struct sf_lease * lease,
-    const struct sf_incoming_part ** parts, const struct sf_incoming_part * end)
+void
+gst_shm_frame_prepare (GstShmFramePrepared * self)
 {
-  GstBuffer *buffer;
-  guint32 n, flags = 0;
+  GstByteReader r;
 
-  if (!gst_byte_reader_get_uint32_le (r, &n)
-      || n > gst_buffer_get_max_memory () || n > (gsize) (end - *parts))
+  if (self->buffer != NULL || !self->alike)
+    return;
+  self->buffer = gst_buffer_new ();
+  gst_buffer_append_memory (self->buffer,
+      gst_shm_frame_memory_new_part (self->size));
+  gst_byte_reader_init (&r, self->metas, self->metas_size);
+  if (!gst_shm_frame_wire_get_metas (&r, self->buffer))
+    gst_shm_frame_prepared_clear (self);
+}
+
+void
+gst_shm_frame_prepared_clear (GstShmFramePrepared * self)
+{
+  gst_clear_buffer (&self->buffer);
+  self->alike = FALSE;
+}
+
+/* NULL: there is none, or the frame is not like the last one. */
+static GstBuffer *
+take_prepared (GstShmFramePrepared * self, const GstByteReader * r,
+    const struct sf_incoming_part *part, struct sf_lease *lease)
+{
+  const guint8 *metas = r->data + gst_byte_reader_get_pos (r);
+  guint size = gst_byte_reader_get_remaining (r);
+
+  if (size == 0)
     return NULL;
-  buffer = gst_buffer_new ();
-  for (guint i = 0; i < n; i++)
-    gst_buffer_append_memory (buffer,
-        gst_shm_frame_memory_new_part ((*parts)++, lease));
-  if (!gst_byte_reader_get_uint32_le (r, &flags)
-      || !gst_byte_reader_get_uint64_le (r, &GST_BUFFER_PTS (buffer))
-      || !gst_byte_reader_get_uint64_le (r, &GST_BUFFER_DTS (buffer))
-      || !gst_byte_reader_get_uint64_le (r, &GST_BUFFER_DURATION (buffer))
-      || !gst_byte_reader_get_uint64_le (r, &GST_BUFFER_OFFSET (buffer))
-      || !gst_byte_reader_get_uint64_le (r, &GST_BUFFER_OFFSET_END (buffer))
-      || !gst_shm_frame_wire_get_metas (r, buffer)) {
-    gst_buffer_unref (buffer);
+  if (part->size != self->size || size != self->metas_size
+      || memcmp (metas, self->metas, size) != 0) {
+    gst_shm_frame_prepared_clear (self);
+    self->size = part->size;
+    /* Too long is like nothing. */
+    self->metas_size = size <= sizeof (self->metas) ? size : 0;
+    memcpy (self->metas, metas, self->metas_size);
     return NULL;
   }
+  self->alike = TRUE;
+  if (self->buffer != NULL)
+    gst_shm_frame_memory_set_part (gst_buffer_peek_memory (self->buffer, 0),
+        part, lease);
+  return g_steal_pointer (&self->buffer);
+}
+
+/* What stands before the metas. */
+typedef struct
+{
+  guint32 n_parts, flags;
+  guint64 pts, dts, duration, offset, offset_end;
+} Head;
+
+static gboolean
+get_head (GstByteReader * r, Head * head)
+{
+  return gst_byte_reader_get_uint32_le (r, &head->n_parts)
+      && gst_byte_reader_get_uint32_le (r, &head->flags)
+      && gst_byte_reader_get_uint64_le (r, &head->pts)
+      && gst_byte_reader_get_uint64_le (r, &head->dts)
+      && gst_byte_reader_get_uint64_le (r, &head->duration)
+      && gst_byte_reader_get_uint64_le (r, &head->offset)
+      && gst_byte_reader_get_uint64_le (r, &head->offset_end);
+}
+
+/* With memories and metas. */
+static GstBuffer *
+make_buffer (GstByteReader * r, struct sf_lease *lease,
+    const struct sf_incoming_part *parts, guint n)
+{
+  GstBuffer *buffer = gst_buffer_new ();
+
+  for (guint i = 0; i < n; i++) {
+    GstMemory *memory = gst_shm_frame_memory_new_part (parts[i].size);
+
+    gst_shm_frame_memory_set_part (memory, &parts[i], lease);
+    gst_buffer_append_memory (buffer, memory);
+  }
+  if (!gst_shm_frame_wire_get_metas (r, buffer))
+    gst_clear_buffer (&buffer);
+  return buffer;
+}
+
+GstBuffer *
+gst_shm_frame_wire_get_buffer (GstByteReader * r, struct sf_lease * lease,
+    const struct sf_incoming_part ** parts, const struct sf_incoming_part * end,
+    GstShmFramePrepared * prepared)
+{
+  GstBuffer *buffer = NULL;
+  Head head;
+
+  if (!get_head (r, &head) || head.n_parts > gst_buffer_get_max_memory ()
+      || head.n_parts > (gsize) (end - *parts))
+    return NULL;
+  if (prepared != NULL && head.n_parts == 1)
+    buffer = take_prepared (prepared, r, *parts, lease);
+  if (buffer == NULL)
+    buffer = make_buffer (r, lease, *parts, head.n_parts);
+  if (buffer == NULL)
+    return NULL;
+  *parts += head.n_parts;
+  GST_BUFFER_PTS (buffer) = head.pts;
+  GST_BUFFER_DTS (buffer) = head.dts;
+  GST_BUFFER_DURATION (buffer) = head.duration;
+  GST_BUFFER_OFFSET (buffer) = head.offset;
+  GST_BUFFER_OFFSET_END (buffer) = head.offset_end;
   /* Set by adding the memories, which is not tampering. */
   GST_BUFFER_FLAG_UNSET (buffer, LOCAL_FLAGS);
   /* The low bits are the mini object's own. */
-  GST_BUFFER_FLAGS (buffer) |= flags & ~((GST_MINI_OBJECT_FLAG_LAST - 1)
+  GST_BUFFER_FLAGS (buffer) |= head.flags & ~((GST_MINI_OBJECT_FLAG_LAST - 1)
       | LOCAL_FLAGS);
   return buffer;
 }

@@ -35,11 +35,29 @@ gboolean gst_shm_frame_wire_get_stamp (GstByteReader * r,
 gboolean gst_shm_frame_wire_put_buffer (GstByteWriter * w, GArray * parts,
     GstBuffer * buffer, GstShmFrameLosses * losses);
 
+#define GST_SHM_FRAME_PREPARED_SIZE 512
+
+/* The next buffer but for its place and its times, made before it is needed:
+ * size and metas seldom change from one frame to the next, and to make them when
+ * the frame is there would make it late. */
+typedef struct
+{
+  GstBuffer *buffer;            /* NULL: to be made */
+  gsize size;
+  guint8 metas[GST_SHM_FRAME_PREPARED_SIZE];
+  guint metas_size;
+  gboolean alike;               /* the last two were */
+} GstShmFramePrepared;
+
+/* Before the wait for a frame. */
+void gst_shm_frame_prepare (GstShmFramePrepared * self);
+void gst_shm_frame_prepared_clear (GstShmFramePrepared * self);
+
 /* The other way round; takes the parts from `*parts` on and moves it. NULL if
  * the bytes make no sense. */
 GstBuffer *gst_shm_frame_wire_get_buffer (GstByteReader * r,
     struct sf_lease *lease, const struct sf_incoming_part **parts,
-    const struct sf_incoming_part *end);
+    const struct sf_incoming_part *end, GstShmFramePrepared * prepared);
 
 /* All memories of the buffer lie on slots, so that it can go without a copy. */
 gboolean gst_shm_frame_wire_is_shared (GstBuffer * buffer);

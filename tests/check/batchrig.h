@@ -17,6 +17,9 @@
 #define RIG_MAX_PADS 64
 #define FRAME_BYTES 16
 
+/* How long anything may take before it counts as not happening */
+#define RIG_DEADLINE (30 * GST_SECOND)
+
 typedef struct
 {
   GstElement *batcher;
@@ -32,9 +35,28 @@ rig_caps (gint fps_n, gint fps_d)
       GST_TYPE_FRACTION, fps_n, fps_d, NULL);
 }
 
-/* What live pads answer from the start: the batcher's thread asks as soon as it
- * runs, and may store that late */
+/* What live pads answer */
 static GstClockTime rig_upstream_latency;
+
+static GstStaticPadTemplate rig_src_template = GST_STATIC_PAD_TEMPLATE ("src",
+    GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS_ANY);
+static GstStaticPadTemplate rig_sink_template = GST_STATIC_PAD_TEMPLATE ("sink",
+    GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS_ANY);
+
+/* The harness knows what to answer before it has the batcher, whose thread asks
+ * once, as soon as it runs, and goes on as if live where the answer came late */
+static inline GstHarness *
+rig_harness (GstElement * batcher, const gchar * name, gboolean has_src,
+    gboolean live)
+{
+  GstHarness *h = gst_harness_new_empty ();
+
+  gst_harness_set_live (h, live);
+  gst_harness_set_upstream_latency (h, rig_upstream_latency);
+  gst_harness_add_element_full (h, batcher, &rig_src_template, name,
+      &rig_sink_template, has_src ? "src" : NULL);
+  return h;
+}
 
 /* The pads have no caps yet; nothing flows before rig_set_caps() */
 static inline void
@@ -53,10 +75,7 @@ rig_init (Rig * rig, guint n, gboolean live, const gchar * property, ...)
   for (i = 0; i < n; i++) {
     gchar *name = g_strdup_printf ("sink_%u", i);
 
-    rig->h[i] = gst_harness_new_with_element (rig->batcher, name,
-        i == 0 ? "src" : NULL);
-    gst_harness_set_live (rig->h[i], live);
-    gst_harness_set_upstream_latency (rig->h[i], rig_upstream_latency);
+    rig->h[i] = rig_harness (rig->batcher, name, i == 0, live);
     g_free (name);
   }
   if (live)
@@ -175,7 +194,7 @@ rig_stat (Rig * rig, const gchar * field)
 static inline void
 rig_wait_stat (Rig * rig, const gchar * field, guint64 expected)
 {
-  gint64 end = g_get_monotonic_time () + 10 * G_USEC_PER_SEC;
+  gint64 end = g_get_monotonic_time () + RIG_DEADLINE / 1000;
 
   while (rig_stat (rig, field) != expected && g_get_monotonic_time () < end)
     g_thread_yield ();

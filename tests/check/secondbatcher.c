@@ -311,7 +311,7 @@ GST_END_TEST;
 static gchar *
 pop_error (GstBus * bus)
 {
-  GstMessage *message = gst_bus_timed_pop_filtered (bus, 10 * GST_SECOND,
+  GstMessage *message = gst_bus_timed_pop_filtered (bus, RIG_DEADLINE,
       GST_MESSAGE_ERROR);
   GError *error = NULL;
   gchar *text;
@@ -414,9 +414,7 @@ GST_START_TEST (test_pad_order)
   guint i;
 
   for (i = 0; i < 2; i++) {
-    h[i] = gst_harness_new_with_element (batcher, names[i],
-        i == 0 ? "src" : NULL);
-    gst_harness_set_live (h[i], FALSE);
+    h[i] = rig_harness (batcher, names[i], i == 0, FALSE);
     gst_harness_set_src_caps (h[i], rig_caps (i == 0 ? 10 : 2, 1));
   }
   for (i = 0; i < 2; i++) {
@@ -452,7 +450,7 @@ GST_START_TEST (test_messages_and_stats)
   rig_push (&rig, 1, 0);
   rig_push (&rig, 1, 40 * MS);
   rig_eos (&rig);
-  message = gst_bus_timed_pop_filtered (bus, 10 * GST_SECOND,
+  message = gst_bus_timed_pop_filtered (bus, RIG_DEADLINE,
       GST_MESSAGE_ELEMENT);
   fail_unless (message != NULL);
   s = gst_message_get_structure (message);

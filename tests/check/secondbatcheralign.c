@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Alignments, offsets, and properties that change or must not */
+/* Alignments, and offsets */
 #include "batchrig.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define MS GST_MSECOND
 
@@ -10,25 +13,33 @@
 #define TAI_OFFSET (37 * GST_SECOND)
 
 static void
-rig_init_at (Rig * rig, guint n, const gchar * align, GstClockTime base_time)
+rig_init_on (Rig * rig, guint n, const gchar * align, GstClock * clock,
+    GstClockTime base_time)
 {
-  GstClock *clock = g_object_new (GST_TYPE_SYSTEM_CLOCK, "clock-type",
-      GST_CLOCK_TYPE_REALTIME, NULL);
   guint i;
 
-  gst_object_ref_sink (clock);
   rig_init (rig, n, FALSE, NULL);
   gst_element_set_state (rig->batcher, GST_STATE_READY);
   gst_util_set_object_arg (G_OBJECT (rig->batcher), "align", align);
   gst_element_set_clock (rig->batcher, clock);
   gst_element_set_base_time (rig->batcher, base_time);
   gst_element_set_state (rig->batcher, GST_STATE_PLAYING);
-  gst_object_unref (clock);
 
   for (i = 0; i < n; i++) {
     gst_harness_push_event (rig->h[i], gst_event_new_stream_start ("s"));
     rig_set_caps (rig, i, 10, 1);
   }
+}
+
+static void
+rig_init_at (Rig * rig, guint n, const gchar * align, GstClockTime base_time)
+{
+  GstClock *clock = g_object_new (GST_TYPE_SYSTEM_CLOCK, "clock-type",
+      GST_CLOCK_TYPE_REALTIME, NULL);
+
+  gst_object_ref_sink (clock);
+  rig_init_on (rig, n, align, clock, base_time);
+  gst_object_unref (clock);
 }
 
 static void
@@ -91,6 +102,120 @@ GST_START_TEST (test_utc_is_the_same_everywhere)
     expect_window (&rig, SOME_UTC + 1600 * MS, 4);
     rig_clear (&rig);
   }
+}
+
+GST_END_TEST;
+
+#define PROCESSES 2
+#define FRAMES 40
+/* Frame n is this much of a second plus n / 10 s, far from any boundary */
+#define PHASE (37 * MS)
+
+typedef struct
+{
+  guint64 index, start, first, last;
+  guint frames;
+} Window;
+
+/* Each process has a clock and a base time of its own, and joins at frame
+ * `from`. Tells its windows to `fd`. */
+static void
+cut_by_utc (GstClockTime epoch, guint from, int fd)
+{
+  GstClock *clock = gst_system_clock_obtain ();
+  GstClockTime now = gst_clock_get_time (clock);
+  GstClockTime utc = (GstClockTime) g_get_real_time () * GST_USECOND;
+  GstClockTime base_time = now - (10 + from) * GST_SECOND / 10;
+  GstClockTime running_zero = utc - (now - base_time);
+  Window window = { 0 };
+  Rig rig;
+
+  rig_init_on (&rig, 1, "utc", clock, base_time);
+  for (guint n = from; n < from + FRAMES; n++) {
+    GstBuffer *frame = rig_frame (epoch + PHASE + n * 100 * MS - running_zero,
+        GST_CLOCK_TIME_NONE);
+
+    GST_BUFFER_OFFSET (frame) = n;
+    fail_unless_equals_int (gst_harness_push (rig.h[0], frame), GST_FLOW_OK);
+  }
+  rig_eos (&rig);
+  for (guint seen = 0; seen < FRAMES; seen += window.frames) {
+    GstBuffer *batch = rig_pull (&rig);
+
+    window.index = gst_second_batch_get_index (batch);
+    window.start = gst_second_batch_get_window_start (batch);
+    window.frames = batch_count (batch, 0);
+    window.first = GST_BUFFER_OFFSET (batch_frame (batch, 0, 0));
+    window.last = GST_BUFFER_OFFSET (batch_frame (batch, 0,
+            window.frames - 1));
+    fail_unless (write (fd, &window, sizeof (window)) == sizeof (window));
+    gst_buffer_unref (batch);
+  }
+  rig_clear (&rig);
+  gst_object_unref (clock);
+}
+
+static void
+read_windows (GArray * windows, int fd)
+{
+  Window window;
+
+  while (read (fd, &window, sizeof (window)) == sizeof (window))
+    g_array_append_val (windows, window);
+}
+
+/* How many full windows both have; they have to be the same */
+static guint
+count_common (const GArray * a, const GArray * b)
+{
+  guint common = 0;
+
+  for (guint i = 0; i < a->len; i++) {
+    for (guint j = 0; j < b->len; j++) {
+      const Window *v = &g_array_index (a, Window, i);
+      const Window *w = &g_array_index (b, Window, j);
+
+      if (v->frames != 10 || w->frames != 10 || v->index != w->index)
+        continue;
+      fail_unless_equals_uint64 (v->start, w->start);
+      fail_unless_equals_uint64 (v->first, w->first);
+      fail_unless_equals_uint64 (v->last, w->last);
+      common++;
+    }
+  }
+  return common;
+}
+
+/* Two processes that never spoke to each other cut the same windows */
+GST_START_TEST (test_utc_in_two_processes)
+{
+  static const guint from[PROCESSES] = { 0, 13 };
+  GstClockTime epoch = (GstClockTime) g_get_real_time () / G_USEC_PER_SEC
+      * GST_SECOND;
+  GArray *windows[PROCESSES];
+  guint k;
+
+  for (k = 0; k < PROCESSES; k++) {
+    int ends[2], status;
+    pid_t pid;
+
+    fail_unless (pipe (ends) == 0);
+    pid = fork ();
+    if (pid == 0) {
+      cut_by_utc (epoch, from[k], ends[1]);
+      _exit (0);
+    }
+    close (ends[1]);
+    windows[k] = g_array_new (FALSE, FALSE, sizeof (Window));
+    read_windows (windows[k], ends[0]);
+    close (ends[0]);
+    fail_unless (waitpid (pid, &status, 0) == pid && status == 0);
+  }
+  fail_unless_equals_uint64 (g_array_index (windows[0], Window, 0).start,
+      epoch);
+  fail_unless_equals_int (count_common (windows[0], windows[1]), 2);
+  for (k = 0; k < PROCESSES; k++)
+    g_array_unref (windows[k]);
 }
 
 GST_END_TEST;
@@ -257,94 +382,17 @@ GST_START_TEST (test_ts_offset)
 
 GST_END_TEST;
 
-/* --- properties --- */
-
-GST_START_TEST (test_fixed_while_playing)
-{
-  static const gchar *names[] = { "batch-duration", "hop" };
-  GstBus *bus = gst_bus_new ();
-  GstMessage *message;
-  guint64 before, after;
-  guint i;
-  Rig rig;
-
-  rig_init (&rig, 1, FALSE, NULL);
-  gst_element_set_bus (rig.batcher, bus);
-  for (i = 0; i < G_N_ELEMENTS (names); i++) {
-    g_object_get (rig.batcher, names[i], &before, NULL);
-    g_object_set (rig.batcher, names[i], (guint64) (500 * MS), NULL);
-    g_object_get (rig.batcher, names[i], &after, NULL);
-    fail_unless_equals_uint64 (before, after);
-    message = gst_bus_pop_filtered (bus, GST_MESSAGE_WARNING);
-    fail_unless (message != NULL, "%s was not refused", names[i]);
-    gst_message_unref (message);
-  }
-  /* but not for ever */
-  gst_element_set_state (rig.batcher, GST_STATE_READY);
-  g_object_set (rig.batcher, "batch-duration", (guint64) (500 * MS), NULL);
-  g_object_get (rig.batcher, "batch-duration", &after, NULL);
-  fail_unless_equals_uint64 (after, 500 * MS);
-  gst_element_set_bus (rig.batcher, NULL);
-  gst_object_unref (bus);
-  rig_clear (&rig);
-}
-
-GST_END_TEST;
-
-GST_START_TEST (test_long_hop)
-{
-  GstElement *batcher = gst_element_factory_make ("secondbatcher", NULL);
-  GstBus *bus = gst_bus_new ();
-  GstMessage *message;
-
-  gst_element_set_bus (batcher, bus);
-  g_object_set (batcher, "hop", (guint64) (2 * GST_SECOND), NULL);
-  fail_unless_equals_int (gst_element_set_state (batcher, GST_STATE_PAUSED),
-      GST_STATE_CHANGE_FAILURE);
-  message = gst_bus_pop_filtered (bus, GST_MESSAGE_ERROR);
-  fail_unless (message != NULL);
-  gst_message_unref (message);
-  gst_element_set_state (batcher, GST_STATE_NULL);
-  gst_element_set_bus (batcher, NULL);
-  gst_object_unref (bus);
-  gst_object_unref (batcher);
-}
-
-GST_END_TEST;
-
-GST_START_TEST (test_changes_while_playing)
-{
-  Rig rig;
-
-  rig_init (&rig, 1, FALSE, NULL);
-  rig_set_caps (&rig, 0, 10, 1);
-  rig_push_n (&rig, 0, 0, 100 * MS, 11);
-  rig_expect (&rig, 0, 10, 0);
-  g_object_set (rig.batcher, "frames", 4, NULL);
-  rig_push_n (&rig, 0, 1100 * MS, 100 * MS, 10);
-  rig_expect (&rig, 1, 4, 0);
-  g_object_set (rig.batcher, "frames", 0, "boundary-tolerance", 100 * MS,
-      NULL);
-  rig_push_n (&rig, 0, 2100 * MS, 100 * MS, 9);
-  rig_expect (&rig, 2, 9, 0);
-  rig_clear (&rig);
-}
-
-GST_END_TEST;
-
 static void
 add_tests (TCase * tc)
 {
   tcase_add_test (tc, test_clock);
   tcase_add_test (tc, test_utc_is_the_same_everywhere);
+  tcase_add_test (tc, test_utc_in_two_processes);
   tcase_add_test (tc, test_utc_of_monotonic_clock);
   tcase_add_test (tc, test_reference_timestamps);
   tcase_add_test (tc, test_reference_fallback);
   tcase_add_test (tc, test_first_frame);
   tcase_add_test (tc, test_ts_offset);
-  tcase_add_test (tc, test_fixed_while_playing);
-  tcase_add_test (tc, test_long_hop);
-  tcase_add_test (tc, test_changes_while_playing);
 }
 
 BATCH_SUITE (secondbatcheralign)

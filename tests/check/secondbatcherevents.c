@@ -259,7 +259,7 @@ GST_START_TEST (test_no_pts)
   gst_harness_push (rig.h[1], rig_frame (GST_CLOCK_TIME_NONE,
           GST_CLOCK_TIME_NONE));
   rig_push (&rig, 0, 0);
-  message = gst_bus_timed_pop_filtered (bus, 10 * GST_SECOND,
+  message = gst_bus_timed_pop_filtered (bus, RIG_DEADLINE,
       GST_MESSAGE_ERROR);
   fail_unless (message != NULL, "no error");
   gst_message_parse_error (message, &error, NULL);

@@ -428,7 +428,7 @@ GST_START_TEST (test_too_many_streams)
     rig_push (&rig, i, 0);
   }
   rig_eos (&rig);
-  m = gst_bus_timed_pop_filtered (bus, 10 * GST_SECOND, GST_MESSAGE_ERROR);
+  m = gst_bus_timed_pop_filtered (bus, RIG_DEADLINE, GST_MESSAGE_ERROR);
   fail_unless (m != NULL, "no error");
   gst_message_unref (m);
   gst_element_set_bus (rig.batcher, NULL);

@@ -365,6 +365,50 @@ GST_START_TEST (test_socket_mode)
 
 GST_END_TEST;
 
+/* One frame from the sink's own pool, with this number */
+static GstBuffer *
+pooled_frame (GstBufferPool * pool, guint number)
+{
+  GstBuffer *buffer = rig_acquire (pool);
+
+  rig_fill (buffer, number);
+  return buffer;
+}
+
+/* A frame in a slot is published ahead of the base class, once; one in a list
+ * after it, or after a step, is not taken for it. */
+GST_START_TEST (test_published_once)
+{
+  GstBufferList *list = gst_buffer_list_new ();
+  GstBufferPool *pool;
+
+  open_pair ();
+  gst_harness_set_src_caps (in, rig_caps ("GRAY8", 64, 48));
+  pool = rig_pool (in);
+  for (guint i = 0; i < 6; i++) {
+    if (i == 4)
+      gst_element_send_event (in->element, gst_event_new_step
+          (GST_FORMAT_BUFFERS, 0, 1.0, TRUE, FALSE));
+    fail_unless_equals_int (gst_harness_push (in, pooled_frame (pool, i)),
+        GST_FLOW_OK);
+  }
+  for (guint i = 6; i < 8; i++)
+    gst_buffer_list_add (list, pooled_frame (pool, i));
+  fail_unless_equals_int (gst_pad_push_list (in->srcpad, list), GST_FLOW_OK);
+  for (guint i = 0; i < 8; i++) {
+    GstBuffer *received = gst_harness_pull (out);
+
+    fail_unless (received != NULL && rig_is_frame (received, i), "frame %u",
+        i);
+    gst_buffer_unref (received);
+  }
+  fail_unless_equals_uint64 (rig_stat (in->element, "frames"), 8);
+  rig_drop_pool (pool);
+  close_pair ();
+}
+
+GST_END_TEST;
+
 static void
 add_tests (TCase * tc)
 {
@@ -378,6 +422,7 @@ add_tests (TCase * tc)
   tcase_add_test (tc, test_two_pairs);
   tcase_add_test (tc, test_abstract);
   tcase_add_test (tc, test_socket_mode);
+  tcase_add_test (tc, test_published_once);
 }
 
 RIG_SUITE (shmframe_basic)

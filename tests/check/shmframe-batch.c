@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Batches on their way to another process: by relay, without a copy, and copied
  * once where their frames were made here. */
-#include "gstsecondbatchmeta.h"
-#include "shmrig.h"
+#include "samebatch.h"
 
 #define FRAMES 75
 #define BATCHES 3
@@ -37,9 +36,6 @@ keep_buffers (GstElement * element, GstPadProbeCallback callback)
   return kept;
 }
 
-static void check_same_frame (GstBuffer * a, GstBuffer * b);
-static void check_same_batch (GstBuffer * a, GstBuffer * b);
-
 /* With the next one kept */
 static void
 check_same (GAsyncQueue * kept, GstBuffer * buffer)
@@ -54,76 +50,11 @@ check_same (GAsyncQueue * kept, GstBuffer * buffer)
   gst_buffer_unref (original);
 }
 
-static void
-check_same_frame (GstBuffer * a, GstBuffer * b)
-{
-  GstVideoMeta *m = gst_buffer_get_video_meta (a);
-  GstVideoMeta *n = gst_buffer_get_video_meta (b);
-  GstMapInfo map;
-
-  fail_unless_equals_uint64 (GST_BUFFER_PTS (a), GST_BUFFER_PTS (b));
-  fail_unless_equals_uint64 (GST_BUFFER_DURATION (a), GST_BUFFER_DURATION (b));
-  fail_unless_equals_uint64 (GST_BUFFER_OFFSET (a), GST_BUFFER_OFFSET (b));
-  fail_unless ((m == NULL) == (n == NULL));
-  fail_unless (m == NULL || memcmp (m->stride, n->stride,
-          sizeof (m->stride)) == 0);
-  fail_unless_equals_uint64 (gst_buffer_get_size (a), gst_buffer_get_size (b));
-  fail_unless (gst_buffer_map (a, &map, GST_MAP_READ));
-  fail_unless (gst_buffer_memcmp (b, 0, map.data, map.size) == 0);
-  gst_buffer_unmap (a, &map);
-}
-
-static void
-check_same_list (GstBufferList * a, GstBufferList * b)
-{
-  guint n = gst_buffer_list_length (a);
-
-  fail_unless_equals_int (n, gst_buffer_list_length (b));
-  for (guint i = 0; i < n; i++)
-    check_same_frame (gst_buffer_list_get (a, i), gst_buffer_list_get (b, i));
-}
-
-static gboolean
-check_same_field (GQuark id, const GValue * a, gpointer structure)
-{
-  const gchar *name = g_quark_to_string (id);
-  const GValue *b = gst_structure_id_get_value (structure, id);
-
-  fail_unless (b != NULL, "the field %s is missing", name);
-  /* where they lie is another matter in another process */
-  if (g_str_has_prefix (name, "contiguous") || g_str_has_prefix (name,
-          "frame-stride"))
-    return TRUE;
-  fail_unless (G_VALUE_TYPE (a) == G_VALUE_TYPE (b), "field %s", name);
-  if (G_VALUE_HOLDS (a, GST_TYPE_BUFFER_LIST))
-    check_same_list (g_value_get_boxed (a), g_value_get_boxed (b));
-  else if (G_VALUE_HOLDS (a, GST_TYPE_SEGMENT))
-    fail_unless (gst_segment_is_equal (g_value_get_boxed (a),
-            g_value_get_boxed (b)), "field %s", name);
-  else
-    fail_unless (gst_value_compare (a, b) == GST_VALUE_EQUAL, "field %s",
-        name);
-  return TRUE;
-}
-
-static void
-check_same_batch (GstBuffer * a, GstBuffer * b)
-{
-  const GstStructure *s = gst_second_batch_get_structure (a);
-  const GstStructure *t = gst_second_batch_get_structure (b);
-
-  fail_unless (s != NULL && t != NULL);
-  fail_unless_equals_uint64 (GST_BUFFER_PTS (a), GST_BUFFER_PTS (b));
-  fail_unless_equals_uint64 (GST_BUFFER_DURATION (a), GST_BUFFER_DURATION (b));
-  fail_unless_equals_uint64 (gst_buffer_get_size (b), 0);
-  fail_unless_equals_int (gst_structure_n_fields (s),
-      gst_structure_n_fields (t));
-  fail_unless (gst_structure_foreach (s, check_same_field, (gpointer) t));
-}
-
 #define FILM "videotestsrc num-buffers=75 pattern=snow ! " RIG_GRAY (64, 48)
 #define BATCHER "secondbatcher name=b ! shmframesink name=relay " \
     "socket-path=@2 "
+#define ENDLESS_QUEUE \
+    "queue max-size-buffers=0 max-size-bytes=0 max-size-time=0"
 #define READER "shmframesrc name=src socket-path=@2 is-live=false ! " \
     "appsink name=out sync=false"
 
@@ -144,10 +75,9 @@ check_batches (GstElement * relay, GstElement * reader)
 
     fail_unless (gst_caps_is_equal (gst_sample_get_caps (sample), caps));
     gst_caps_unref (caps);
-    fail_unless_equals_int (gst_second_batch_get_count (batch, "frames", 0),
-        FRAMES / BATCHES);
-    fail_unless_equals_int (gst_second_batch_get_count (batch, "frames", 1),
-        FRAMES / BATCHES);
+    for (guint k = 0; k < gst_second_batch_get_n_streams (batch); k++)
+      fail_unless_equals_int (gst_second_batch_get_count (batch, "frames", k),
+          FRAMES / BATCHES);
     check_same (sent, batch);
     gst_sample_unref (sample);
     n++;
@@ -231,6 +161,31 @@ GST_START_TEST (test_own_frames)
       FRAMES * 2 * 64 * 48);
   rig_stop (reader);
   rig_stop (relay);
+}
+
+GST_END_TEST;
+
+static void
+check_own_pool (const gchar * line, guint n_streams)
+{
+  GstElement *relay = rig_launch (line);
+  GstElement *reader = rig_launch (READER);
+  GstElement *sink = rig_child (relay, "relay");
+
+  check_batches (relay, reader);
+  fail_unless (rig_stat (sink, "frames-copied") < FRAMES * n_streams,
+      "none was made in a slot");
+  rig_stop (reader);
+  rig_stop (relay);
+}
+
+/* Frames of this process, made in the relay's slots, of which there are fewer
+ * than a batch has frames at first; and if a queue, too, keeps as many as it gets */
+GST_START_TEST (test_own_pool)
+{
+  check_own_pool (FILM " ! b.sink_0 " BATCHER, 1);
+  check_own_pool (FILM " ! b.sink_0 " FILM " ! b.sink_1 " BATCHER, 2);
+  check_own_pool (FILM " ! " ENDLESS_QUEUE " ! b.sink_0 " BATCHER, 1);
 }
 
 GST_END_TEST;
@@ -321,6 +276,7 @@ add_tests (TCase * tc)
   tcase_add_test (tc, test_relay);
   tcase_add_test (tc, test_relay_held);
   tcase_add_test (tc, test_own_frames);
+  tcase_add_test (tc, test_own_pool);
   tcase_add_test (tc, test_mixed);
   tcase_add_test (tc, test_relay_of_frames);
   tcase_add_test (tc, test_long_relay);

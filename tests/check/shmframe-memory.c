@@ -296,6 +296,48 @@ GST_START_TEST (test_growing_to_the_limit)
 
 GST_END_TEST;
 
+static gboolean
+is_slot (GstBuffer * buffer)
+{
+  return gst_memory_is_type (gst_buffer_peek_memory (buffer, 0), "ShmFrame");
+}
+
+/* 64 slots more than 16, 16 at a time */
+#define MAX_GROWTHS 4
+
+/* A decoder that keeps many frames gets ordinary memory meanwhile, and then more
+ * slots; but not without end */
+GST_START_TEST (test_growing_for_upstream)
+{
+  GstHarness *h = rig_harness (rig_element ("shmframesink", NULL));
+  GPtrArray *kept = g_ptr_array_new_with_free_func ((GDestroyNotify)
+      gst_buffer_unref);
+  GstBufferPool *pool;
+  guint growths = 0;
+
+  gst_harness_set_src_caps (h, rig_caps ("GRAY8", 64, 48));
+  pool = rig_pool (h);
+  do {
+    g_ptr_array_add (kept, rig_acquire (pool));
+    if (is_slot (g_ptr_array_index (kept, kept->len - 1)))
+      continue;
+    if (growths == MAX_GROWTHS)
+      break;
+    growths++;
+    rig_until (rig_stat (h->element, "growths") == growths);
+  } while (kept->len < 400);
+  fail_unless (kept->len < 400, "grown %u times", growths);
+  for (guint i = 0; i < 10; i++)
+    g_ptr_array_add (kept, rig_acquire (pool));
+  fail_if (is_slot (g_ptr_array_index (kept, kept->len - 1)));
+  fail_unless_equals_uint64 (rig_stat (h->element, "growths"), growths);
+  g_ptr_array_unref (kept);
+  rig_drop_pool (pool);
+  gst_harness_teardown (h);
+}
+
+GST_END_TEST;
+
 static void
 check_refused (const gchar * producer_line, const gchar * consumer_line,
     const gchar * word)
@@ -392,6 +434,7 @@ add_tests (TCase * tc)
   tcase_add_test (tc, test_upstream_holds);
   tcase_add_test (tc, test_growing);
   tcase_add_test (tc, test_growing_to_the_limit);
+  tcase_add_test (tc, test_growing_for_upstream);
   tcase_add_test (tc, test_too_few_slots);
   tcase_add_test (tc, test_too_little_memory);
   tcase_add_test (tc, test_bounded_pool);

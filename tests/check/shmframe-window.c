@@ -128,6 +128,47 @@ GST_START_TEST (test_after_relay)
 
 GST_END_TEST;
 
+typedef struct
+{
+  gint seen, wrapped;           /* atomic */
+} Own;
+
+static GstPadProbeReturn
+check_own (GstPad * pad, GstPadProbeInfo * info, gpointer user)
+{
+  Own *own = user;
+
+  if (g_atomic_int_add (&own->seen, 1) >= CALM
+      && check_view (GST_PAD_PROBE_INFO_BUFFER (info)))
+    g_atomic_int_inc (&own->wrapped);
+  return GST_PAD_PROBE_OK;
+}
+
+/* In the process that makes the frames, too, in the slots of the sink behind the
+ * batcher */
+GST_START_TEST (test_where_they_are_made)
+{
+  GstElement *producer = rig_launch ("videotestsrc pattern=snow ! " SMALL
+      " ! secondbatcher ! shmframesink name=origin slots=160 socket-path=@");
+  GstElement *consumer = rig_launch ("shmframesrc socket-path=@ is-live=false"
+      " ! appsink name=out sync=false max-buffers=1");
+  GstPad *pad = gst_element_get_static_pad (rig_child (producer, "origin"),
+      "sink");
+  Own own = { 0, 0 };
+
+  gst_pad_add_probe (pad, GST_PAD_PROBE_TYPE_BUFFER, check_own, &own, NULL);
+  gst_object_unref (pad);
+  rig_play (producer);
+  rig_play (consumer);
+  for (guint n = 0; n < 40; n++)
+    gst_buffer_unref (rig_pull (consumer, "out"));
+  rig_stop (consumer);
+  rig_stop (producer);
+  fail_unless (own.wrapped > 0, "none wrapped");
+}
+
+GST_END_TEST;
+
 /* What the sender says of its own addresses is not believed */
 GST_START_TEST (test_sender_is_wrong)
 {
@@ -168,6 +209,7 @@ add_tests (TCase * tc)
 {
   tcase_add_test (tc, test_every_window);
   tcase_add_loop_test (tc, test_after_relay, 0, 2);
+  tcase_add_test (tc, test_where_they_are_made);
   tcase_add_test (tc, test_sender_is_wrong);
 }
 

@@ -277,6 +277,7 @@ static void
 read_body (const guint8 * body, gsize size, gboolean is_batch,
     const struct sf_incoming_part *parts, guint n_parts)
 {
+  static GstShmFramePrepared prepared;
   static volatile guint64 sink;
   const struct sf_incoming_part *at = parts;
   GstByteReader r;
@@ -286,7 +287,10 @@ read_body (const guint8 * body, gsize size, gboolean is_batch,
   gst_byte_reader_init (&r, body, size);
   buffer = is_batch
       ? gst_shm_frame_wire_get_batch (&r, &lease, &at, parts + n_parts)
-      : gst_shm_frame_wire_get_buffer (&r, &lease, &at, parts + n_parts);
+      : gst_shm_frame_wire_get_buffer (&r, &lease, &at, parts + n_parts,
+      &prepared);
+  /* The next input may be like this one. */
+  gst_shm_frame_prepare (&prepared);
   require (at >= parts && at <= parts + n_parts);
   if (buffer != NULL) {
     use_buffer (buffer, &sum);

@@ -168,55 +168,12 @@ test_socket_full (void)
   rp_close (&p);
 }
 
-static void
-count_refused (void *user, const struct sf_credentials *peer,
-    const struct sf_reject *reject)
-{
-  (void) peer;
-  check_int (reject->reason, SF_REASON_FULL);
-  sf_bump_u32 (user);
-}
-
-/* Who is refused before it could say HELLO hears of it all the same, and does not
- * come back: often enough for both orders to be among them. */
-static void
-test_refused_once (void)
-{
-  sf_atomic_u32 n = 0;
-  struct place place;
-  struct sf_producer_config config = {.path = place.path,.mode =
-        0600,.max_clients = 1,.max_memory = 1 << 24,.user = &n,
-    .callbacks = {.refused = count_refused}
-  };
-  struct sf_consumer *first;
-  struct sf_producer *p;
-  struct sf_incoming in;
-
-  place_make (&place);
-  check_int (sf_producer_open (&p, &config), 0);
-  first = open_consumer (place.path, SF_DELIVERY_LIVE, 1);
-  check_int (sf_producer_wait_clients (p, 1), 0);
-  for (int i = 0; i < 300; i++) {
-    struct sf_consumer *c = open_consumer (place.path, SF_DELIVERY_LIVE, 1);
-
-    check_int (sf_consumer_next (c, &in, LONG), 1);
-    check_int (in.kind, SF_INCOMING_FAILED);
-    check_int (in.reject.reason, SF_REASON_FULL);
-    sf_consumer_close (c);
-  }
-  sf_consumer_close (first);
-  sf_producer_close (p);
-  check_int (sf_observe_u32 (&n), 300);
-  place_remove (&place);
-}
-
 int
 main (void)
 {
   static const struct unit_test tests[] = {
     TEST (test_no_threads), TEST (test_thousand_threads),
     TEST (test_disk_full), TEST (test_socket_full),
-    TEST (test_refused_once),
   };
 
   return unit_main (tests);

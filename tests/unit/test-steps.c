@@ -358,6 +358,39 @@ test_hello_to_closing_producer (void)
   place_remove (&place);
 }
 
+/* A producer that is full says so without waiting for HELLO. The reason is heard
+ * all the same, at once. */
+static void
+test_refused_before_hello (void)
+{
+  struct sf_producer_config config = {.mode = 0600,.max_clients =
+        1,.max_memory = UINT64_C (1) << 28
+  };
+  struct sf_producer_stats stats;
+  struct place place;
+  struct sf_producer *p;
+  struct sf_consumer *first, *second;
+  struct sf_incoming in;
+
+  place_make (&place);
+  config.path = place.path;
+  check_int (sf_producer_open (&p, &config), 0);
+  first = open_consumer (place.path, SF_DELIVERY_AUTO, 4);
+  next_of (first, &in, SF_INCOMING_CONNECTED);
+  at_step = "connected";
+  hold_up = 100 * MS;
+  second = open_consumer (place.path, SF_DELIVERY_AUTO, 4);
+  next_of (second, &in, SF_INCOMING_FAILED);
+  check_int (in.reject.reason, SF_REASON_FULL);
+  check_int (n_held_up, 1);
+  sf_producer_get_stats (p, &stats);
+  check_int (stats.clients_refused, 1);
+  sf_consumer_close (second);
+  sf_consumer_close (first);
+  sf_producer_close (p);
+  place_remove (&place);
+}
+
 int
 main (void)
 {
@@ -367,6 +400,7 @@ main (void)
     TEST (test_absence_does_not_count), TEST (test_full_when_it_comes),
     TEST (test_relay_gives_up_slow_client),
     TEST (test_silent_producer), TEST (test_hello_to_closing_producer),
+    TEST (test_refused_before_hello),
   };
 
   return unit_main (tests);

@@ -2,6 +2,7 @@
 /* Producer and consumer through real sockets and real processes. */
 #include "transport.h"
 
+#include <pthread.h>
 #include <signal.h>
 
 #define MANY 10000u
@@ -347,6 +348,52 @@ test_no_limit_after_the_end (void)
   place_remove (&place);
 }
 
+static void *
+send_soon (void *producer)
+{
+  usleep (20000);
+  check (send_frame (producer, 1, false));
+  return NULL;
+}
+
+/* The frame that there is no room for comes while the consumer, having seen
+ * none, still looks out for it: it has to say so all the same */
+static void
+test_full_while_looking_out (void)
+{
+  struct place place;
+  struct sf_consumer_config config = {.path = place.path,.name = "test",
+    .max_held = 1,.connect_timeout = SF_FOREVER,.spin = SF_NS_PER_SECOND
+  };
+  struct sf_producer *p;
+  struct sf_consumer *c;
+  struct sf_incoming in;
+  struct sf_lease *lease;
+  pthread_t thread;
+  int64_t start;
+
+  place_make (&place);
+  p = open_producer (place.path, 0, false);
+  check_int (sf_consumer_open (&c, &config), 0);
+  next_of (c, &in, SF_INCOMING_CONNECTED);
+  check (send_frame (p, 0, false));
+  next_of (c, &in, SF_INCOMING_FRAME);
+  lease = in.lease;
+  check_int (pthread_create (&thread, NULL, send_soon, p), 0);
+  start = sf_now ();
+  next_of (c, &in, SF_INCOMING_HOLDING);
+  /* not only when its time was up */
+  check (sf_now () - start < LONG / 2);
+  check_int (pthread_join (thread, NULL), 0);
+  sf_lease_unref (lease);
+  next_of (c, &in, SF_INCOMING_FRAME);
+  check_int (check_frame (&in), 1);
+  sf_lease_unref (in.lease);
+  sf_consumer_close (c);
+  sf_producer_close (p);
+  place_remove (&place);
+}
+
 static void
 test_late_joiner (void)
 {
@@ -380,7 +427,7 @@ main (void)
 {
   static const struct unit_test tests[] = {
     TEST (test_lossless), TEST (test_lossless_to_three),
-    TEST (test_full_client),
+    TEST (test_full_client), TEST (test_full_while_looking_out),
     TEST (test_live_slow_client), TEST (test_held_past_close),
     TEST (test_killed_consumer), TEST (test_growth),
     TEST (test_restart), TEST (test_growth_refused), TEST (test_growth_meets_format), TEST (test_late_joiner),

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What a frame costs in front of shmframesink, by the element that makes it: no
+ * copy, where it writes into the slot, or one. And the same bytes arrive. */
+#include "shmrig.h"
+
+/* What sharing costs of each frame */
+typedef enum
+{
+  NONE,                         /* written into the slot */
+  ONE,                          /* copied into it by the sink */
+  LATE,                         /* none; or one where clients are slow, since
+                                 * it has a pool of its own, which must not
+                                 * wait for slots */
+  KEPT,                         /* copied from slot to slot, if the decoder
+                                 * keeps it as a reference */
+} Copies;
+
+/* Before the decoder knows the sink, or before the ring has grown for it */
+#define MAX_FIRST_FRAMES 8
+
+typedef struct
+{
+  const gchar *name;
+  const gchar *needs;           /* elements that a machine may lack */
+  Copies copies;
+  const gchar *line;            /* up to the sink */
+} Case;
+
+#define FRAMES 30
+#define FILM(format, w, h) "videotestsrc pattern=ball num-buffers=30 ! " \
+    "video/x-raw,format=" format ",width=" #w ",height=" #h \
+    ",framerate=25/1 ! "
+#define I420(w, h) FILM ("I420", w, h)
+#define RAW_FILE "filesrc location=@.raw blocksize=10000 ! rawvideoparse "
+#define H264(w, h) I420 (w, h) "openh264enc bitrate=500000 ! h264parse ! "
+#define H265(w, h) I420 (w, h) "x265enc speed-preset=ultrafast " \
+    "option-string=bframes=3 ! h265parse ! "
+#define MPEG4(w, h) I420 (w, h) "avenc_mpeg4 max-bframes=2 ! mpeg4videoparse ! "
+#define FOR_H264 "openh264enc h264parse "
+#define FOR_MPEG4 "avenc_mpeg4 mpeg4videoparse avdec_mpeg4"
+
+static const Case cases[] = {
+  {"videotestsrc", "", NONE, I420 (320, 240)},
+  {"videotestsrc, odd size", "", NONE, I420 (321, 243)},
+  {"queue", "", NONE, I420 (320, 240) "queue max-size-buffers=3 ! "},
+  {"videoconvert", "", NONE, I420 (321, 243) "videoconvert ! "
+        "video/x-raw,format=BGR ! "},
+  {"videoscale", "", NONE, I420 (320, 240) "videoscale ! "
+        "video/x-raw,width=203,height=101 ! "},
+  {"videocrop", "videocrop", NONE, I420 (320, 240)
+        "videocrop left=3 top=5 right=20 bottom=7 ! "},
+  {"videoflip", "videoflip", NONE, I420 (320, 240)
+        "videoflip method=clockwise ! "},
+  {"videorate", "", LATE, I420 (320, 240) "videorate ! "
+        "video/x-raw,framerate=50/1 ! "},
+  {"videobalance", "videobalance", NONE, I420 (320, 240)
+        "videobalance brightness=0.2 ! "},
+  {"compositor", "compositor", NONE, I420 (320, 240)
+        "compositor ! video/x-raw,format=I420 ! "},
+  {"jpegdec", "jpegenc jpegdec", NONE, I420 (320, 240)
+        "jpegenc ! jpegdec ! "},
+  {"jpegdec, odd size", "jpegenc jpegdec", NONE, I420 (321, 243)
+        "jpegenc ! jpegdec ! "},
+  {"theoradec", "theoraenc theoradec", NONE, I420 (320, 240)
+        "theoraenc ! theoradec ! "},
+  {"theoradec, odd size", "theoraenc theoradec", NONE, I420 (321, 243)
+        "theoraenc ! theoradec ! "},
+  {"vp8dec", "vp8enc vp8dec", NONE, I420 (320, 240)
+        "vp8enc deadline=1 ! vp8dec ! "},
+  {"vp8dec, odd size", "vp8enc vp8dec", NONE, I420 (321, 243)
+        "vp8enc deadline=1 ! vp8dec ! "},
+  /* takes its memory before it asks the sink for any */
+  {"vp9dec", "vp9enc vp9dec", ONE, I420 (320, 240)
+        "vp9enc deadline=1 cpu-used=8 ! vp9dec ! "},
+  {"openh264dec", FOR_H264 "openh264dec", NONE, H264 (320, 240)
+        "openh264dec ! "},
+  {"openh264dec, odd size", FOR_H264 "openh264dec", NONE, H264 (322, 242)
+        "openh264dec ! "},
+  {"avdec_h264", FOR_H264 "avdec_h264", KEPT, H264 (320, 240)
+        "avdec_h264 max-threads=1 ! "},
+  {"avdec_h264, odd size", FOR_H264 "avdec_h264", KEPT, H264 (322, 242)
+        "avdec_h264 max-threads=1 ! "},
+  {"avdec_h264, frame threads", FOR_H264 "avdec_h264", KEPT, H264 (320, 240)
+        "avdec_h264 max-threads=4 thread-type=frame ! "},
+  {"avdec_h264, frame threads, odd size", FOR_H264 "avdec_h264", KEPT,
+        H264 (322, 242) "avdec_h264 max-threads=4 thread-type=frame ! "},
+  {"avdec_h264, slice threads", FOR_H264 "avdec_h264", KEPT, H264 (320, 240)
+        "avdec_h264 max-threads=4 thread-type=slice ! "},
+  {"avdec_h265, B-frames", "x265enc h265parse avdec_h265", KEPT,
+        H265 (320, 240) "avdec_h265 max-threads=4 ! "},
+  {"avdec_mpeg4, B-frames", FOR_MPEG4, KEPT, MPEG4 (324, 244)
+        "avdec_mpeg4 max-threads=1 ! "},
+  {"avdec_mpeg4, B-frames, frame threads", FOR_MPEG4, KEPT, MPEG4 (320, 240)
+        "avdec_mpeg4 max-threads=4 thread-type=frame ! "},
+  {"decodebin", FOR_H264 "matroskamux decodebin", KEPT, H264 (320, 240)
+        "matroskamux ! decodebin ! "},
+  {"rawvideoparse", "rawvideoparse", ONE, RAW_FILE "format=i420 width=320 "
+        "height=240 framerate=25/1 ! "},
+  {"tee", "", ONE, I420 (320, 240) "tee ! "},
+  {"tee, two branches", "", ONE, I420 (320, 240) "tee name=t ! queue ! "
+        "fakesink t. ! queue ! "},
+};
+
+typedef struct
+{
+  GMutex lock;
+  GArray *sums;                 /* of all bytes of each frame */
+} Sums;
+
+static guint64
+sum_buffer (GstBuffer * buffer)
+{
+  guint64 sum = 14695981039346656037u;
+  GstMapInfo map;
+
+  fail_unless (gst_buffer_map (buffer, &map, GST_MAP_READ));
+  for (gsize i = 0; i < map.size; i++)
+    sum = (sum ^ map.data[i]) * 1099511628211u;
+  gst_buffer_unmap (buffer, &map);
+  return sum;
+}
+
+static GstPadProbeReturn
+add_sum (GstPad * pad, GstPadProbeInfo * info, gpointer user)
+{
+  guint64 sum = sum_buffer (GST_PAD_PROBE_INFO_BUFFER (info));
+  Sums *sums = user;
+
+  g_mutex_lock (&sums->lock);
+  g_array_append_val (sums->sums, sum);
+  g_mutex_unlock (&sums->lock);
+  return GST_PAD_PROBE_OK;
+}
+
+static void
+sums_start (Sums * sums, GstElement * element)
+{
+  GstPad *pad = gst_element_get_static_pad (element, "sink");
+
+  g_mutex_init (&sums->lock);
+  sums->sums = g_array_new (FALSE, FALSE, sizeof (guint64));
+  gst_pad_add_probe (pad, GST_PAD_PROBE_TYPE_BUFFER, add_sum, sums, NULL);
+  gst_object_unref (pad);
+}
+
+static void
+sums_stop (Sums * sums)
+{
+  g_array_unref (sums->sums);
+  g_mutex_clear (&sums->lock);
+}
+
+static gboolean
+is_there (const Case * c)
+{
+  gchar **needs = g_strsplit (c->needs, " ", -1);
+  gboolean there = TRUE;
+
+  for (guint i = 0; needs[i] != NULL && needs[i][0] != '\0'; i++) {
+    GstElementFactory *factory = gst_element_factory_find (needs[i]);
+
+    if (factory == NULL) {
+      g_print ("%s is left out: this machine has no %s\n", c->name, needs[i]);
+      there = FALSE;
+    }
+    gst_clear_object (&factory);
+  }
+  g_strfreev (needs);
+  return there;
+}
+
+static void
+check_copies (const Case * c, GstElement * sink)
+{
+  guint frames = rig_stat (sink, "frames");
+  guint copied = rig_stat (sink, "frames-copied");
+  guint upstream = rig_stat (sink, "frames-copied-upstream");
+
+  fail_unless (frames >= FRAMES, "%s: %u frames", c->name, frames);
+  if (c->copies == KEPT)
+    fail_unless (copied <= MAX_FIRST_FRAMES && upstream <= frames,
+        "%s: %u and %u copies of %u frames", c->name, copied, upstream,
+        frames);
+  else if (c->copies == LATE)
+    fail_unless (copied <= frames && upstream == 0, "%s: %u and %u copies of "
+        "%u frames", c->name, copied, upstream, frames);
+  else
+    fail_unless (copied == (c->copies == ONE ? frames : 0) && upstream == 0,
+        "%s: %u and %u copies of %u frames", c->name, copied, upstream,
+        frames);
+}
+
+static void
+check_same (const Sums * sent, const Sums * received, const gchar * name)
+{
+  fail_unless_equals_int (received->sums->len, sent->sums->len);
+  fail_unless (memcmp (sent->sums->data, received->sums->data,
+          sent->sums->len * sizeof (guint64)) == 0, "%s: other bytes arrived",
+      name);
+}
+
+static GstElement *
+launch_producer (const gchar * upstream)
+{
+  gchar *line = g_strconcat (upstream, "shmframesink name=sink socket-path=@",
+      NULL);
+  GstElement *producer = rig_launch (line);
+
+  g_free (line);
+  return producer;
+}
+
+/* What rawvideoparse reads */
+static gchar *
+write_raw_file (void)
+{
+  gsize size = FRAMES * 320 * 240 * 3 / 2;
+  gchar *file = g_strconcat (rig_path, ".raw", NULL);
+  gchar *bytes = g_malloc (size);
+
+  for (gsize i = 0; i < size; i++)
+    bytes[i] = (gchar) rig_byte (3, i);
+  fail_unless (g_file_set_contents (file, bytes, size, NULL));
+  g_free (bytes);
+  return file;
+}
+
+GST_START_TEST (test_case)
+{
+  const Case *c = &cases[__i__];
+  GstElement *producer, *consumer, *sink;
+  Sums sent, received;
+  gchar *file;
+
+  if (!is_there (c))
+    return;
+  file = write_raw_file ();
+  producer = launch_producer (c->line);
+  sink = rig_child (producer, "sink");
+  consumer = rig_launch ("shmframesrc socket-path=@ is-live=false ! "
+      "fakesink name=out");
+  sums_start (&sent, sink);
+  sums_start (&received, rig_child (consumer, "out"));
+  rig_play (consumer);
+  rig_play (producer);
+  rig_await_eos (consumer);
+  check_copies (c, sink);
+  check_same (&sent, &received, c->name);
+  rig_stop (consumer);
+  rig_stop (producer);
+  sums_stop (&sent);
+  sums_stop (&received);
+  g_unlink (file);
+  g_free (file);
+}
+
+GST_END_TEST;
+
+static void
+add_tests (TCase * tc)
+{
+  tcase_add_loop_test (tc, test_case, 0, G_N_ELEMENTS (cases));
+}
+
+RIG_SUITE (shmframe_upstreams)

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* In what order slots are handed out. */
+#include "slots.h"
+
+#include <errno.h>
+
+#include "unit.h"
+
+#define SIZE 4096u
+#define WINDOW 8u
+#define TAKES 800u
+
+/* Slots that are held, the oldest first */
+struct held
+{
+  struct sf_slot slot[64];
+  uint32_t n;
+};
+
+static void
+take (struct sf_slots *slots, struct held *held)
+{
+  check_int (sf_slots_take (slots, SIZE, 0, &held->slot[held->n]), 0);
+  held->n++;
+}
+
+static void
+give_first (struct held *held, uint32_t n)
+{
+  for (uint32_t i = 0; i < n; i++)
+    sf_slots_give (&held->slot[i]);
+  held->n -= n;
+  memmove (held->slot, held->slot + n, held->n * sizeof (held->slot[0]));
+}
+
+/* Do the last slots follow each other in one segment? */
+static bool
+is_window (const struct held *held)
+{
+  const struct sf_slot *first = &held->slot[held->n - WINDOW];
+
+  for (uint32_t i = 1; i < WINDOW; i++)
+    if (first[i].segment != first->segment
+        || first[i].index != (first->index + i) % first->segment->n_slots)
+      return false;
+  return true;
+}
+
+/* Windows in one piece, of TAKES / WINDOW, while up to `most` slots are held and
+ * given back by windows */
+static uint32_t
+run_windows (struct sf_slots *slots, uint32_t most)
+{
+  struct held held = { .n = 0 };
+  uint32_t whole = 0;
+
+  for (uint32_t i = 1; i <= TAKES; i++) {
+    if (held.n == most)
+      give_first (&held, WINDOW);
+    take (slots, &held);
+    if (i % WINDOW == 0)
+      whole += is_window (&held);
+  }
+  give_first (&held, held.n);
+  return whole;
+}
+
+static void
+test_one_segment (void)
+{
+  struct sf_slots *slots = sf_slots_new (UINT64_C (1) << 30);
+  uint64_t needed;
+
+  check_int (sf_slots_ensure (slots, 30, SIZE, &needed), 0);
+  check_int (run_windows (slots, 3 * WINDOW), TAKES / WINDOW);
+  sf_slots_unref (slots);
+}
+
+/* max-memory holds the missing slots only. A window in two pieces is one at a
+ * change of segments, of which there are two in a round of all slots. */
+static void
+test_two_segments (void)
+{
+  struct sf_slots *slots = sf_slots_new (sf_segment_bytes (20, SIZE)
+      + sf_segment_bytes (24, SIZE));
+  struct sf_slots_state state;
+  uint64_t needed;
+  uint32_t whole;
+
+  check_int (sf_slots_ensure (slots, 20, SIZE, &needed), 0);
+  check_int (sf_slots_ensure (slots, 44, SIZE, &needed), 0);
+  sf_slots_get_state (slots, &state);
+  check_int (state.n_segments, 2);
+  check_int (state.n_slots, 44);
+  whole = run_windows (slots, 36);
+  printf ("# %u of %u windows in one piece\n", whole, TAKES / WINDOW);
+  check (whole >= TAKES / WINDOW * 3 / 4);
+  sf_slots_unref (slots);
+}
+
+int
+main (void)
+{
+  static const struct unit_test tests[] = {
+    TEST (test_one_segment), TEST (test_two_segments),
+  };
+
+  return unit_main (tests);
+}
