@@ -160,8 +160,7 @@ GST_START_TEST (test_max_clients)
   rig_expect_error (consumer[2], "e", &text);
   fail_unless (strstr (text, "max-clients") != NULL, "%s", text);
   g_free (text);
-  /* It may be told before it is counted. */
-  rig_until (rig_stat (sink, "clients-refused") == 1);
+  fail_unless_equals_uint64 (rig_stat (sink, "clients-refused"), 1);
   fail_unless_equals_int (rig_num_clients (sink), 2);
   rig_feed (producer, "in", rig_frame (1, FRAME_SIZE));
   gst_buffer_unref (rig_pull (consumer[0], "out"));
