@@ -66,7 +66,6 @@ struct _GstShmFrameSink
 
   /* Streaming thread. */
   gboolean is_batch;
-  gboolean lossless;
   gboolean started;             /* the first frame went, or was waited for */
   gboolean format_failed;       /* told; upstream may try again */
   gboolean published;           /* the frame at hand, ahead of render() */
@@ -75,6 +74,7 @@ struct _GstShmFrameSink
   guint8 *body;                 /* SF_MAX_PAYLOAD bytes, likewise */
   GstShmFrameLosses losses;
 
+  gint lossless;                /* atomic: a LATENCY event may change it */
   gint stepped;                 /* atomic: a STEP event came */
   GstShmFrameUpstream upstream; /* its own lock */
 };

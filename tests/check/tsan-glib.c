@@ -120,18 +120,33 @@ g_async_queue_timeout_pop (GAsyncQueue * queue, guint64 timeout)
   return data;
 }
 
-/* The last one to let go frees what the others used. */
-#define UNREF(name, type) \
-SEEN void \
-name (type object) \
-{ \
+/* The last one to let go frees what the others used; it is the last one that has
+ * seen all of them go. */
+#define LET_GO(name, object, refs, shared) \
+  __typeof__ (refs) left; \
   REAL (name); \
+  left = __atomic_load_n (&(refs), __ATOMIC_RELAXED); \
+  while (left > 1 && (shared)) { \
+    __tsan_release (object); \
+    if (__atomic_compare_exchange_n (&(refs), &left, left - 1, FALSE, \
+            __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) \
+      return; \
+  } \
   __tsan_release (object); \
   __tsan_acquire (object); \
-  real (object); \
+  real (object)
+
+SEEN void
+gst_mini_object_unref (GstMiniObject * object)
+{
+  LET_GO (gst_mini_object_unref, object, object->refcount, TRUE);
 }
 
-/* *INDENT-OFF* */
-UNREF (gst_mini_object_unref, GstMiniObject *)
-UNREF (g_object_unref, gpointer)
-/* *INDENT-ON* */
+/* Not where one of them wants to be told that it is the last. */
+SEEN void
+g_object_unref (gpointer pointer)
+{
+  GObject *object = pointer;
+  LET_GO (g_object_unref, object, *(guint *) & object->ref_count,
+      g_datalist_get_flags (&object->qdata) == 0);
+}
