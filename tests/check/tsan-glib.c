@@ -150,3 +150,24 @@ g_object_unref (gpointer pointer)
   LET_GO (g_object_unref, object, *(guint *) & object->ref_count,
       g_datalist_get_flags (&object->qdata) == 0);
 }
+
+/* Iterators let go of what they show in this way. */
+#define UNSET(name, type, result) \
+SEEN type \
+name (GValue * value) \
+{ \
+  GObject *object = NULL; \
+  REAL (name); \
+  if (G_VALUE_HOLDS_OBJECT (value)) { \
+    object = value->data[0].v_pointer; \
+    value->data[0].v_pointer = NULL; \
+  } \
+  if (object != NULL) \
+    g_object_unref (object); \
+  result real (value); \
+}
+
+/* *INDENT-OFF* */
+UNSET (g_value_unset, void, )
+UNSET (g_value_reset, GValue *, return)
+/* *INDENT-ON* */
