@@ -24,7 +24,7 @@
 #define TILL_THERE 1
 #define TILL_COMING 2
 
-#define RECORDS 2
+#define RECORDS 3
 #define VAIN 1
 
 bool in_futex;
