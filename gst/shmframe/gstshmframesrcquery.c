@@ -120,15 +120,17 @@ capture_time_of (GstShmFrameSrc * self, GstEvent * event)
 {
   GstClockTime timestamp;
   GstShmFrameClock clock = { 0 };
+  gboolean known;
   gint64 offset;
 
   if (self->keep || GST_EVENT_TYPE (event) != GST_EVENT_QOS)
     return GST_CLOCK_TIME_NONE;
   gst_event_parse_qos (event, NULL, NULL, NULL, &timestamp);
   /* In a thread of downstream's, so that the streaming thread's is not ours. */
-  if (!gst_shm_frame_clock_get_offset (&clock, GST_ELEMENT (self), &offset))
-    return GST_CLOCK_TIME_NONE;
-  return timestamp + gst_element_get_base_time (GST_ELEMENT (self)) - offset;
+  known = gst_shm_frame_clock_get_offset (&clock, GST_ELEMENT (self), &offset);
+  gst_shm_frame_clock_clear (&clock);
+  return known ? timestamp + gst_element_get_base_time (GST_ELEMENT (self))
+      - offset : GST_CLOCK_TIME_NONE;
 }
 
 static gboolean
