@@ -127,7 +127,8 @@ static gboolean
 consume (gpointer shared)
 {
   return bench_pair_play (shared, "shmframesrc socket-path=@ ! "
-      "fakesink name=out sync=true qos=true max-lateness=0", NULL,
+      "fakesink name=out sync=true qos=true max-lateness=0 "
+      "processing-deadline=0", NULL,
       prepare_consumer);
 }
 

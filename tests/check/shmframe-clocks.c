@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Two pipelines with a clock each. The truth is when, of CLOCK_MONOTONIC, a frame
  * was made: how old it is by the consumer's clock has to be how old it is. */
+#include <gst/base/gstbasesink.h>
 #include <gst/net/net.h>
 
 #include "shmrig.h"
@@ -301,6 +302,99 @@ GST_START_TEST (test_made_in_pause)
 
 GST_END_TEST;
 
+/* A source that is live and late by this */
+#define LATENCY (40 * GST_MSECOND)
+#define N_SHOWN 50
+
+typedef struct
+{
+  gint counting;                /* atomic */
+  gint n, n_late;               /* atomic */
+} Shown;
+
+static GstPadProbeReturn
+on_made (GstPad * pad, GstPadProbeInfo * info, gpointer unused)
+{
+  GstElement *source = gst_pad_get_parent_element (pad);
+  GstClockTime now = gst_element_get_current_running_time (source);
+
+  gst_object_unref (source);
+  if (now < LATENCY)
+    return GST_PAD_PROBE_DROP;
+  GST_BUFFER_PTS (GST_PAD_PROBE_INFO_BUFFER (info)) = now - LATENCY;
+  return GST_PAD_PROBE_OK;
+}
+
+static GstPadProbeReturn
+on_query (GstPad * pad, GstPadProbeInfo * info, gpointer unused)
+{
+  GstQuery *query = GST_PAD_PROBE_INFO_QUERY (info);
+
+  if (GST_QUERY_TYPE (query) != GST_QUERY_LATENCY)
+    return GST_PAD_PROBE_OK;
+  gst_query_set_latency (query, TRUE, LATENCY, GST_CLOCK_TIME_NONE);
+  return GST_PAD_PROBE_HANDLED;
+}
+
+static GstPadProbeReturn
+on_shown (GstPad * pad, GstPadProbeInfo * info, gpointer user)
+{
+  GstElement *sink = gst_pad_get_parent_element (pad);
+  Shown *shown = user;
+
+  if (g_atomic_int_get (&shown->counting)) {
+    if (GST_BUFFER_PTS (GST_PAD_PROBE_INFO_BUFFER (info))
+        + gst_base_sink_get_latency (GST_BASE_SINK (sink))
+        < gst_element_get_current_running_time (sink))
+      g_atomic_int_inc (&shown->n_late);
+    g_atomic_int_inc (&shown->n);
+  }
+  gst_object_unref (sink);
+  return GST_PAD_PROBE_OK;
+}
+
+static void
+probe (GstElement * pipeline, const gchar * element, const gchar * of,
+    GstPadProbeType type, GstPadProbeCallback callback, gpointer user)
+{
+  GstPad *pad = gst_element_get_static_pad (rig_child (pipeline, element), of);
+
+  gst_pad_add_probe (pad, type, callback, user, NULL);
+  gst_object_unref (pad);
+}
+
+/* What the source is late by is in the latency of the consumer's pipeline, so that
+ * a sink that shows frames at their time gets them in time. */
+GST_START_TEST (test_in_time)
+{
+  GstElement *producer = rig_launch ("videotestsrc name=source is-live=true ! "
+      "video/x-raw,format=GRAY8,width=16,height=8,framerate=50/1 ! "
+      "shmframesink socket-path=@");
+  GstElement *consumer = rig_launch ("shmframesrc socket-path=@ ! "
+      "fakesink name=out sync=true processing-deadline=0");
+  GstBaseSink *sink = GST_BASE_SINK (rig_child (consumer, "out"));
+  Shown shown = { 0 };
+
+  probe (producer, "source", "src", GST_PAD_PROBE_TYPE_BUFFER, on_made, NULL);
+  probe (producer, "source", "src", GST_PAD_PROBE_TYPE_QUERY_UPSTREAM
+      | GST_PAD_PROBE_TYPE_PUSH, on_query, NULL);
+  probe (consumer, "out", "sink", GST_PAD_PROBE_TYPE_BUFFER, on_shown, &shown);
+  rig_play (consumer);
+  rig_play (producer);
+  while (gst_base_sink_get_latency (sink) < LATENCY) {
+    rig_await (consumer, GST_MESSAGE_LATENCY);
+    gst_bin_recalculate_latency (GST_BIN (consumer));
+  }
+  g_atomic_int_set (&shown.counting, TRUE);
+  rig_until (g_atomic_int_get (&shown.n) >= N_SHOWN);
+  fail_unless (g_atomic_int_get (&shown.n_late) <= N_SHOWN / 10,
+      "%d of %d frames came too late", shown.n_late, shown.n);
+  rig_stop (consumer);
+  rig_stop (producer);
+}
+
+GST_END_TEST;
+
 static void
 add_tests (TCase * tc)
 {
@@ -312,6 +406,7 @@ add_tests (TCase * tc)
   tcase_add_test (tc, test_other_clock);
   tcase_add_test (tc, test_pause);
   tcase_add_test (tc, test_made_in_pause);
+  tcase_add_test (tc, test_in_time);
 }
 
 RIG_SUITE (shmframe_clocks)
