@@ -2,6 +2,7 @@
 #include "gstshmframeclock.h"
 
 #include "clock.h"
+#include "hot.h"
 
 /* A reading that took less than this says enough; else it is tried again. */
 #define CLOSE (5 * GST_USECOND)
@@ -41,12 +42,14 @@ measure (GstClock * clock, gint64 * least, gint64 * most)
   }
 }
 
+/* Takes the reference. */
 static void
-set_clock (GstShmFrameClock * self, GstClock * clock)
+take_clock (GstShmFrameClock * self, GstClock * clock)
 {
   GstClockType type = GST_CLOCK_TYPE_OTHER;
 
-  gst_object_replace ((GstObject **) & self->clock, GST_OBJECT (clock));
+  gst_clear_object (&self->clock);
+  self->clock = clock;
   if (G_OBJECT_TYPE (clock) == GST_TYPE_SYSTEM_CLOCK)
     g_object_get (clock, "clock-type", &type, NULL);
   self->is_system = type == GST_CLOCK_TYPE_MONOTONIC;
@@ -68,23 +71,32 @@ update (GstShmFrameClock * self)
   self->measured = TRUE;
 }
 
-gboolean
-gst_shm_frame_clock_get_offset (GstShmFrameClock * self,
-    GstElement * element, gint64 * offset)
+SF_HOT gboolean
+gst_shm_frame_clock_get_base (GstShmFrameClock * self, GstElement * element,
+    gint64 * base)
 {
-  GstClock *clock = gst_element_get_clock (element);
+  GstClock *clock;
+  GstClockTime base_time;
+  gboolean known;
+
+  /* Both under one lock: this is done for every frame. */
+  GST_OBJECT_LOCK (element);
+  clock = GST_ELEMENT_CLOCK (element);
+  base_time = element->base_time;
+  known = clock == self->clock;
+  if (clock != NULL && !known)
+    gst_object_ref (clock);
+  GST_OBJECT_UNLOCK (element);
 
   if (clock == NULL)
     return FALSE;
-  if (clock != self->clock)
-    set_clock (self, clock);
-  gst_object_unref (clock);
-  if (is_monotonic (self)) {
-    *offset = 0;
-    return TRUE;
+  if (!known)
+    take_clock (self, clock);
+  *base = (gint64) base_time;
+  if (!is_monotonic (self)) {
+    update (self);
+    *base -= self->offset;
   }
-  update (self);
-  *offset = self->offset;
   return TRUE;
 }
 

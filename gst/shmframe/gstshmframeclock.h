@@ -17,10 +17,10 @@ typedef struct
   gint64 offset;                /* clock time - monotonic time, ns */
 } GstShmFrameClock;
 
-/* What has to be added to monotonic time to get the element's clock time, as of
- * now. FALSE while it has no clock. */
-gboolean gst_shm_frame_clock_get_offset (GstShmFrameClock * self,
-    GstElement * element, gint64 * offset);
+/* The monotonic time at which the element's running time was 0. FALSE while it has
+ * no clock. */
+gboolean gst_shm_frame_clock_get_base (GstShmFrameClock * self,
+    GstElement * element, gint64 * base);
 /* Lets go of the clock. */
 void gst_shm_frame_clock_clear (GstShmFrameClock * self);
 
