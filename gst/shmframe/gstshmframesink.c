@@ -161,7 +161,6 @@ begin_stream (GstShmFrameSink * self)
   self->published = FALSE;
   g_atomic_int_set (&self->lossless, FALSE);
   g_atomic_int_set (&self->stepped, FALSE);
-  memset (&self->clock, 0, sizeof (self->clock));
   release_upstream (self, FALSE);
 }
 
@@ -178,6 +177,8 @@ close_producer (GstShmFrameSink * self)
   self->producer = NULL;
   g_rw_lock_writer_unlock (&self->producer_lock);
   sf_producer_close (producer);
+  gst_shm_frame_clock_clear (&self->clock);
+  gst_shm_frame_clock_clear (&self->upstream.clock);
 }
 
 /* Not in start(), on whose failure the base class posts a second error that says
