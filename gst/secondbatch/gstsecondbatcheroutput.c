@@ -119,12 +119,14 @@ make_caps (GstSecondBatcher * self, const SecondBatch * batch)
   for (i = 0; i < batch->shares->len; i++) {
     GstCaps *stream = share_at (batch, i)->format->caps;
 
-    /* EMPTY says that the stream has not said what it is */
+    /* what analyticscombiner says of a stream that has not said what it is;
+     * with EMPTY caps the array is not fixed, since 1.28 */
     g_value_init (&value, GST_TYPE_CAPS);
     if (stream)
       gst_value_set_caps (&value, stream);
     else
-      g_value_take_boxed (&value, gst_caps_new_empty ());
+      g_value_take_boxed (&value,
+          gst_caps_new_empty_simple ("application/unknown"));
     gst_value_array_append_and_take_value (&streams, &value);
   }
   gst_caps_set_value (caps, "streams", &streams);
