@@ -109,21 +109,18 @@ belongs_to_stream (GstEvent * event)
   }
 }
 
-/* An event in the middle of a stream goes downstream wrapped, with the number
- * of the frame that it stood before, so that secondsplitter puts it back. */
+/* An event in the middle of a stream waits for the batch of its frames. Takes
+ * the event. */
 static void
 keep_event (GstSecondBatcher * self, GstSecondBatcherPad * pad,
     GstEvent * event)
 {
-  const GstStructure *inner = gst_event_get_structure (event);
-  GstStructure *s = gst_structure_new (GST_SECOND_BATCH_EVENT_NAME,
-      "type", G_TYPE_STRING, GST_EVENT_TYPE_NAME (event),
-      "structure", GST_TYPE_STRUCTURE, inner, NULL);
-  GstEvent *wrapped = gst_event_new_custom (GST_EVENT_CUSTOM_DOWNSTREAM, s);
+  SecondEvent *kept = g_new (SecondEvent, 1);
 
+  kept->event = event;
   g_mutex_lock (&self->lock);
-  gst_structure_set (s, "position", G_TYPE_UINT, pad->held->len, NULL);
-  g_queue_push_tail (&pad->events, wrapped);
+  kept->position = pad->held->len;
+  g_queue_push_tail (&pad->events, kept);
   g_mutex_unlock (&self->lock);
 }
 
@@ -143,7 +140,6 @@ second_batcher_sink_event (GstAggregator * agg, GstAggregatorPad * aggpad,
 
   if (belongs_to_stream (event)) {
     keep_event (self, pad, event);
-    gst_event_unref (event);
   } else if (type == GST_EVENT_CAPS) {
     /* a stream's caps are not those of the batches */
     gst_event_unref (event);

@@ -45,6 +45,13 @@ format_clear (gpointer data)
 }
 
 void
+second_event_free (SecondEvent * event)
+{
+  gst_event_unref (event->event);
+  g_free (event);
+}
+
+void
 second_format_unref (SecondFormat * format)
 {
   g_atomic_rc_box_release_full (format, format_clear);
@@ -104,6 +111,7 @@ void
 second_batcher_pad_discard_locked (GstSecondBatcherPad * pad, guint n,
     GPtrArray * trash)
 {
+  GList *l;
   guint i;
 
   for (i = 0; i < n; i++) {
@@ -121,12 +129,16 @@ second_batcher_pad_discard_locked (GstSecondBatcherPad * pad, guint n,
     g_ptr_array_add (trash, frame->buffer);
   }
   g_array_remove_range (pad->held, 0, n);
+  for (l = pad->events.head; l; l = l->next) {
+    SecondEvent *event = l->data;
+
+    event->position -= MIN (event->position, n);
+  }
 }
 
 void
 second_batcher_pad_clear_locked (GstSecondBatcherPad * pad, GPtrArray * trash)
 {
-  GstEvent *event;
   guint i;
 
   /* Flushing and stopping throw away; that is no loss to be counted */
@@ -137,8 +149,7 @@ second_batcher_pad_clear_locked (GstSecondBatcherPad * pad, GPtrArray * trash)
   if (pad->last)
     g_ptr_array_add (trash, pad->last);
   pad->last = NULL;
-  while ((event = g_queue_pop_head (&pad->events)))
-    gst_event_unref (event);
+  g_queue_clear_full (&pad->events, (GDestroyNotify) second_event_free);
   g_clear_pointer (&pad->guard, second_pool_guard_unref);
   pad->pool = NULL;
   pad->queued = 0;

@@ -33,6 +33,15 @@ typedef struct
   gboolean delivered;           /* has been in a batch */
 } SecondFrame;
 
+/* An event in the middle of a stream */
+typedef struct
+{
+  GstEvent *event;
+  guint position;               /* among the held frames: before this one */
+} SecondEvent;
+
+void second_event_free (SecondEvent * event);
+
 #define GST_TYPE_SECOND_BATCHER_PAD (gst_second_batcher_pad_get_type ())
 G_DECLARE_FINAL_TYPE (GstSecondBatcherPad, gst_second_batcher_pad, GST,
     SECOND_BATCHER_PAD, GstAggregatorPad)
@@ -49,7 +58,7 @@ struct _GstSecondBatcherPad
   SecondFormat *format;
   GArray *held;                 /* of SecondFrame, sorted by time */
   GstBuffer *last;              /* for fill=repeat-last only */
-  GQueue events;                /* of GstEvent, to go before the next batch */
+  GQueue events;                /* of SecondEvent */
 
   /* Events, queries and buffers inside the base class's queue. A frame may
    * overtake the queue only when there are none. */
