@@ -14,7 +14,7 @@
 #define COMING 100000
 #define VAIN_MOST 12
 
-bool
+SF_HOT bool
 sf_link_is_full (const struct sf_link *link)
 {
   if (sf_observe_u32 ((sf_atomic_u32 *) & link->over) != 0)
@@ -25,7 +25,7 @@ sf_link_is_full (const struct sf_link *link)
 
 /* A frame for which there is no room is left where it is; one that came since we
  * last looked is not yet known to be one, nor has more room been asked for. */
-static bool
+SF_HOT static bool
 has_record (struct sf_link *link)
 {
   return sf_ring_has_record (&link->ring) && (!sf_link_is_full (link)
@@ -34,7 +34,7 @@ has_record (struct sf_link *link)
 }
 
 /* Is there anything to do but sleep? */
-static bool
+SF_HOT static bool
 has_work (struct sf_consumer *c, struct sf_link *link)
 {
   return sf_load_flag (&c->interrupted) || sf_load_flag (&c->notices)
@@ -78,7 +78,7 @@ look_out_for_coming (struct sf_consumer *c, struct sf_link *link, int64_t now)
 }
 
 /* Sleeps until there may be work. See atomics.h for why no wake-up is lost. */
-static void
+SF_HOT static void
 sleep_on_link (struct sf_consumer *c, struct sf_link *link, int64_t until)
 {
   struct sf_returns_page *page = link->ring.page;
@@ -112,7 +112,7 @@ sleep_on_link (struct sf_consumer *c, struct sf_link *link, int64_t until)
  * is lost on that, and at the rate of a camera none on looking. Where looking was
  * in vain - the producer may be waiting for this very processor - it takes twice
  * as many brisk records until it is tried again. */
-void
+SF_HOT void
 sf_consumer_wait (struct sf_consumer *c, struct sf_link *link, int64_t until)
 {
   bool brisk = link->n_brisk >= link->brisk_enough;

@@ -22,6 +22,7 @@
 
 #include "futex.h"
 #include "hooks.h"
+#include "hot.h"
 #include "leases.h"
 #include "producer.h"
 #include "ring.h"

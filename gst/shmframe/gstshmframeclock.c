@@ -2,6 +2,7 @@
 #include "gstshmframeclock.h"
 
 #include "clock.h"
+#include "hot.h"
 
 /* How often the offset of another clock is measured. */
 #define MEASURE_INTERVAL (100 * GST_MSECOND)
@@ -66,11 +67,22 @@ update (GstShmFrameClock * self, GstClock * clock)
   self->measured_at = now;
 }
 
-gboolean
-gst_shm_frame_clock_get_offset (GstShmFrameClock * self,
-    GstElement * element, gint64 * offset)
+SF_HOT gboolean
+gst_shm_frame_clock_get_base (GstShmFrameClock * self, GstElement * element,
+    gint64 * base)
 {
-  GstClock *clock = gst_element_get_clock (element);
+  GstClock *clock;
+  GstClockTime base_time;
+  gboolean known;
+
+  /* Both under one lock: this is done for every frame. */
+  GST_OBJECT_LOCK (element);
+  clock = GST_ELEMENT_CLOCK (element);
+  base_time = element->base_time;
+  known = clock == self->clock && self->monotonic;
+  if (clock != NULL && !known)
+    gst_object_ref (clock);
+  GST_OBJECT_UNLOCK (element);
 
   if (clock == NULL)
     return FALSE;
@@ -82,7 +94,8 @@ gst_shm_frame_clock_get_offset (GstShmFrameClock * self,
   }
   if (!self->monotonic)
     update (self, clock);
-  *offset = self->offset;
-  gst_object_unref (clock);
+  if (!known)
+    gst_object_unref (clock);
+  *base = (gint64) base_time - self->offset;
   return TRUE;
 }

@@ -16,10 +16,10 @@ typedef struct
   gint64 measured_at;           /* monotonic ns; 0: not yet */
 } GstShmFrameClock;
 
-/* What has to be added to monotonic time to get the element's clock time.
- * FALSE while it has no clock. */
-gboolean gst_shm_frame_clock_get_offset (GstShmFrameClock * self,
-    GstElement * element, gint64 * offset);
+/* The monotonic time at which the element's running time was 0. FALSE while it has
+ * no clock. */
+gboolean gst_shm_frame_clock_get_base (GstShmFrameClock * self,
+    GstElement * element, gint64 * base);
 
 G_END_DECLS
 

@@ -23,6 +23,7 @@
 #include "gstsecondbatchmeta.h"
 #include "gstshmframecaps.h"
 #include "gstshmframepool.h"
+#include "hot.h"
 
 GST_DEBUG_CATEGORY (gst_shm_frame_sink_debug);
 #define GST_CAT_DEFAULT gst_shm_frame_sink_debug
@@ -401,7 +402,7 @@ gst_shm_frame_sink_send_event (GstElement * element, GstEvent * event)
 
 /* What can be published at once is, and the base class does what it has to do
  * about a frame while clients wake up. */
-static GstFlowReturn
+SF_HOT static GstFlowReturn
 gst_shm_frame_sink_chain (GstPad * pad, GstObject * parent, GstBuffer * buffer)
 {
   GstShmFrameSink *self = GST_SHM_FRAME_SINK (parent);
