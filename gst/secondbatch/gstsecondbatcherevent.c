@@ -50,34 +50,46 @@ set_caps (SecondFormat * format, GstCaps * caps)
   gst_structure_get_fraction (s, "framerate", &format->fps_n, &format->fps_d);
 }
 
-/* Frames that are held keep the format they came with */
 static void
-change_format (GstSecondBatcher * self, GstSecondBatcherPad * pad,
-    GstEvent * event)
+read_format (SecondFormat * format, GstEvent * event)
 {
-  SecondFormat *format, *old = NULL;
   const gchar *stream_id;
   GstCaps *caps;
-
-  /* the source pad's task is the only one to replace it while data flows */
-  g_mutex_lock (&self->lock);
-  format = second_format_new (pad->format);
-  g_mutex_unlock (&self->lock);
+  guint told;
 
   switch (GST_EVENT_TYPE (event)) {
     case GST_EVENT_STREAM_START:
       gst_event_parse_stream_start (event, &stream_id);
       g_free (format->stream_id);
       format->stream_id = g_strdup (stream_id);
+      told = SECOND_TOLD_STREAM_START;
       break;
     case GST_EVENT_CAPS:
       gst_event_parse_caps (event, &caps);
       set_caps (format, caps);
+      told = SECOND_TOLD_CAPS;
       break;
     default:
       gst_event_copy_segment (event, &format->segment);
+      told = SECOND_TOLD_SEGMENT;
       break;
   }
+  gst_event_replace (&format->told[told], event);
+}
+
+/* Frames that are held keep the format they came with */
+static void
+change_format (GstSecondBatcher * self, GstSecondBatcherPad * pad,
+    GstEvent * event)
+{
+  SecondFormat *format, *old = NULL;
+
+  /* the source pad's task is the only one to replace it while data flows */
+  g_mutex_lock (&self->lock);
+  format = second_format_new (pad->format);
+  g_mutex_unlock (&self->lock);
+
+  read_format (format, event);
 
   g_mutex_lock (&self->lock);
   if (!second_format_equal (format, pad->format)) {

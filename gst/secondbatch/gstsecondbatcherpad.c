@@ -16,12 +16,16 @@ SecondFormat *
 second_format_new (const SecondFormat * base)
 {
   SecondFormat *format = g_atomic_rc_box_new0 (SecondFormat);
+  guint i;
 
   if (base) {
     *format = *base;
     if (format->caps)
       gst_caps_ref (format->caps);
     format->stream_id = g_strdup (base->stream_id);
+    for (i = 0; i < SECOND_TOLD_LAST; i++)
+      if (format->told[i])
+        gst_event_ref (format->told[i]);
   } else {
     gst_segment_init (&format->segment, GST_FORMAT_UNDEFINED);
     format->fps_d = 1;
@@ -39,7 +43,10 @@ static void
 format_clear (gpointer data)
 {
   SecondFormat *format = data;
+  guint i;
 
+  for (i = 0; i < SECOND_TOLD_LAST; i++)
+    gst_event_replace (&format->told[i], NULL);
   gst_clear_caps (&format->caps);
   g_free (format->stream_id);
 }
@@ -206,6 +213,7 @@ gst_second_batcher_pad_flush (GstAggregatorPad * aggpad, GstAggregator * agg)
   second_batcher_pad_clear_locked (pad, trash);
   format = second_format_new (pad->format);
   gst_segment_init (&format->segment, GST_FORMAT_UNDEFINED);
+  gst_event_replace (&format->told[SECOND_TOLD_SEGMENT], NULL);
   second_format_unref (pad->format);
   pad->format = format;
   g_mutex_unlock (&self->lock);

@@ -7,6 +7,15 @@
 
 G_BEGIN_DECLS
 
+/* What of a stream's format an event tells, in the order in which they come */
+enum
+{
+  SECOND_TOLD_STREAM_START,
+  SECOND_TOLD_CAPS,
+  SECOND_TOLD_SEGMENT,
+  SECOND_TOLD_LAST
+};
+
 /* How to read a frame; shared by the frames of a stream, never changed */
 typedef struct
 {
@@ -14,6 +23,7 @@ typedef struct
   GstSegment segment;
   gchar *stream_id;             /* NULL before STREAM_START */
   gint fps_n, fps_d;            /* 0/1: variable or unknown */
+  GstEvent *told[SECOND_TOLD_LAST];     /* for analytics elements */
 } SecondFormat;
 
 SecondFormat *second_format_new (const SecondFormat * base);
