@@ -284,11 +284,12 @@ GST_START_TEST (test_debug)
   const gchar *names[] = { "shmframesink", "shmframesrc" };
 
   for (guint i = 0; i < G_N_ELEMENTS (names); i++) {
-    GstElement *bin = gst_bin_new (NULL);
+    GstElement *bin = gst_bin_new (NULL), *element = rig_element (names[i], NULL);
     gchar *dot;
 
     gst_object_ref_sink (bin);
-    gst_bin_add (GST_BIN (bin), rig_element (names[i], NULL));
+    gst_bin_add (GST_BIN (bin), element);
+    gst_object_unref (element);
     fail_unless (has_category (names[i]), "no category %s", names[i]);
     dot = gst_debug_bin_to_dot_data (GST_BIN (bin),
         GST_DEBUG_GRAPH_SHOW_ALL);
