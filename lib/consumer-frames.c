@@ -8,13 +8,18 @@
 
 /* Finds the segment; its SEGMENT message was sent before the announcement, so
  * the control thread has it or is about to. 0, -EINTR, or -EPROTO. */
-static int
+SF_HOT static int
 await_segment (struct sf_consumer *c, struct sf_link *link, uint32_t id,
     struct sf_segment **segment)
 {
-  int64_t until = sf_now () + SF_ANSWER_TIMEOUT;
+  int64_t until;
   int r = 0;
 
+  /* Mostly it has come long ago. */
+  *segment = sf_link_find_segment (link, id);
+  if (*segment != NULL)
+    return 0;
+  until = sf_now () + SF_ANSWER_TIMEOUT;
   pthread_mutex_lock (&c->lock);
   while (r == 0 && (*segment = sf_link_find_segment (link, id)) == NULL) {
     if (sf_observe_u32 (&link->over) != 0 || sf_now () >= until)
@@ -28,7 +33,7 @@ await_segment (struct sf_consumer *c, struct sf_link *link, uint32_t id,
   return r;
 }
 
-static bool
+SF_HOT static bool
 parts_room (struct sf_consumer *c, uint32_t n)
 {
   struct sf_incoming_part *parts;
@@ -43,7 +48,7 @@ parts_room (struct sf_consumer *c, uint32_t n)
   return true;
 }
 
-static struct sf_lease *
+SF_HOT static struct sf_lease *
 lease_new (struct sf_link *link, uint32_t index, uint32_t n_parts)
 {
   struct sf_lease *lease = malloc (sizeof (*lease)
@@ -62,7 +67,7 @@ lease_new (struct sf_link *link, uint32_t index, uint32_t n_parts)
 
 /* The segment of one part, held by the lease once, however many parts. As
  * await_segment(). */
-static int
+SF_HOT static int
 lease_segment (struct sf_consumer *c, struct sf_link *link,
     struct sf_lease *lease, uint32_t id, uint32_t * last_id)
 {
@@ -79,7 +84,7 @@ lease_segment (struct sf_consumer *c, struct sf_link *link,
 }
 
 /* Turns a claimed record into parts and a body. 0 or -errno. */
-static int
+SF_HOT static int
 resolve (struct sf_consumer *c, struct sf_link *link,
     const struct sf_record_header *record, struct sf_incoming *in)
 {
@@ -125,7 +130,7 @@ resolve (struct sf_consumer *c, struct sf_link *link,
 
 /* Takes note of the frame. -1: we had it before the connection broke; otherwise
  * how many frames since the last one were lost to us. */
-static int64_t
+SF_HOT static int64_t
 note_seq (struct sf_consumer *c, const struct sf_link *link, uint64_t seq)
 {
   int64_t lost = 0;
@@ -141,7 +146,7 @@ note_seq (struct sf_consumer *c, const struct sf_link *link, uint64_t seq)
   return lost;
 }
 
-int
+SF_HOT int
 sf_consumer_take_frame (struct sf_consumer *c, struct sf_link *link,
     const struct sf_record_header *record, struct sf_incoming *in)
 {

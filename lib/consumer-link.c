@@ -14,14 +14,14 @@ close_fd (int fd)
     close (fd);
 }
 
-struct sf_link *
+SF_HOT struct sf_link *
 sf_link_ref (struct sf_link *link)
 {
   sf_ref (&link->refs);
   return link;
 }
 
-void
+SF_HOT void
 sf_link_unref (struct sf_link *link)
 {
   if (link == NULL || !sf_unref_is_last (&link->refs))
@@ -161,7 +161,7 @@ sf_link_remove_segment (struct sf_link *link, uint32_t id)
   }
 }
 
-struct sf_segment *
+SF_HOT struct sf_segment *
 sf_link_find_segment (struct sf_link *link, uint32_t id)
 {
   struct sf_segment *found = NULL;
@@ -196,7 +196,7 @@ sf_link_end (struct sf_link *link, const struct sf_reject *farewell)
   sf_link_wake (link);
 }
 
-struct sf_lease *
+SF_HOT struct sf_lease *
 sf_lease_ref (struct sf_lease *lease)
 {
   sf_ref (&lease->refs);
@@ -229,7 +229,7 @@ signal_return (struct sf_link *link)
     sf_link_kick (link);
 }
 
-void
+SF_HOT void
 sf_lease_unref (struct sf_lease *lease)
 {
   struct sf_link *link = lease->link;

@@ -16,6 +16,7 @@
 #include "consumer.h"
 #include "futex.h"
 #include "hooks.h"
+#include "hot.h"
 #include "ring.h"
 
 struct sf_link_segment

@@ -5,16 +5,15 @@
 
 #include "consumer-private.h"
 
-/* A record that comes within this many ns is better waited for awake; after
+/* A record that comes within SF_BRISK is better waited for awake; after
  * SF_BRISK_ENOUGH of them in a row, or up to BRISK_MOST where that was in vain. */
-#define BRISK 50000
 #define BRISK_MOST 4096
 /* So many ns a frame that is said to be coming is waited for awake; and after
  * that was in vain n times in a row, 2^n, up to 2^VAIN_MOST, are not. */
 #define COMING 100000
 #define VAIN_MOST 12
 
-bool
+SF_HOT bool
 sf_link_is_full (const struct sf_link *link)
 {
   if (sf_observe_u32 ((sf_atomic_u32 *) & link->over) != 0)
@@ -25,7 +24,7 @@ sf_link_is_full (const struct sf_link *link)
 
 /* A frame for which there is no room is left where it is; one that came since we
  * last looked is not yet known to be one, nor has more room been asked for. */
-static bool
+SF_HOT static bool
 has_record (struct sf_link *link)
 {
   return sf_ring_has_record (&link->ring) && (!sf_link_is_full (link)
@@ -34,7 +33,7 @@ has_record (struct sf_link *link)
 }
 
 /* Is there anything to do but sleep? */
-static bool
+SF_HOT static bool
 has_work (struct sf_consumer *c, struct sf_link *link)
 {
   return sf_load_flag (&c->interrupted) || sf_load_flag (&c->notices)
@@ -42,14 +41,16 @@ has_work (struct sf_consumer *c, struct sf_link *link)
       || has_record (link);
 }
 
-/* Looks for work again and again, for `ns` at most. */
+/* Looks for work again and again, for `ns` at most. Where the producer was last
+ * seen on our own processor, it needs that to make some. */
 static void
 look_out (struct sf_consumer *c, struct sf_link *link, int64_t now, int64_t ns)
 {
   int64_t until = now + ns;
 
   while (now < until && !has_work (c, link)) {
-    sf_spin_pause ();
+    sf_wait_awake (sf_load_flag (&link->ring.header->cpu)
+        == (uint32_t) sched_getcpu ());
     now = sf_now ();
   }
 }
@@ -78,7 +79,7 @@ look_out_for_coming (struct sf_consumer *c, struct sf_link *link, int64_t now)
 }
 
 /* Sleeps until there may be work. See atomics.h for why no wake-up is lost. */
-static void
+SF_HOT static void
 sleep_on_link (struct sf_consumer *c, struct sf_link *link, int64_t until)
 {
   struct sf_returns_page *page = link->ring.page;
@@ -94,7 +95,6 @@ sleep_on_link (struct sf_consumer *c, struct sf_link *link, int64_t until)
   sf_store_flag (&page->sleeping, link->n_ignored > 0
       ? SF_ASLEEP_TILL_THERE : SF_ASLEEP_TILL_COMING);
   link->n_ignored -= link->n_ignored > 0;
-  sf_store_flag (&page->cpu, (uint32_t) sched_getcpu ());
   sf_fence_store_load ();
   if (!has_work (c, link)) {
     int64_t now = sf_now ();
@@ -112,14 +112,15 @@ sleep_on_link (struct sf_consumer *c, struct sf_link *link, int64_t until)
  * is lost on that, and at the rate of a camera none on looking. Where looking was
  * in vain - the producer may be waiting for this very processor - it takes twice
  * as many brisk records until it is tried again. */
-void
+SF_HOT void
 sf_consumer_wait (struct sf_consumer *c, struct sf_link *link, int64_t until)
 {
   bool brisk = link->n_brisk >= link->brisk_enough;
   int64_t began = sf_now ();
 
+  sf_store_flag (&link->ring.page->cpu, (uint32_t) sched_getcpu ());
   look_out_for_coming (c, link, began);
-  look_out (c, link, began, brisk && c->spin < BRISK ? BRISK : c->spin);
+  look_out (c, link, began, brisk && c->spin < SF_BRISK ? SF_BRISK : c->spin);
   if (has_work (c, link)) {
     link->brisk_enough = SF_BRISK_ENOUGH;
     return;
@@ -127,5 +128,5 @@ sf_consumer_wait (struct sf_consumer *c, struct sf_link *link, int64_t until)
   if (brisk && link->brisk_enough < BRISK_MOST)
     link->brisk_enough *= 2;
   sleep_on_link (c, link, until);
-  link->n_brisk = sf_now () - began < BRISK ? link->n_brisk + 1 : 0;
+  link->n_brisk = sf_now () - began < SF_BRISK ? link->n_brisk + 1 : 0;
 }

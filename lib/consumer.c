@@ -143,7 +143,7 @@ take_notice_locked (struct sf_consumer *c, struct sf_incoming *in)
 
 /* Waits for a link. 1: `in` is filled; 0: `link` is (referenced), or time is up
  * and it is NULL; -EINTR. */
-static int
+SF_HOT static int
 await_link (struct sf_consumer *c, struct sf_incoming *in,
     struct sf_link **link, int64_t until)
 {
@@ -247,7 +247,7 @@ ask_for_more (struct sf_consumer *c, struct sf_link *link,
 
 /* The next record. 1: `in` is filled; 0: none now (or no room to take it);
  * -errno. */
-static int
+SF_HOT static int
 take_record (struct sf_consumer *c, struct sf_link *link,
     struct sf_incoming *in)
 {
@@ -282,7 +282,7 @@ take_record (struct sf_consumer *c, struct sf_link *link,
 }
 
 /* 1, 0 (time is up) or -EINTR. */
-static int
+SF_HOT static int
 next_on_link (struct sf_consumer *c, struct sf_link *link,
     struct sf_incoming *in, int64_t until)
 {
@@ -324,7 +324,7 @@ next_on_link (struct sf_consumer *c, struct sf_link *link,
   }
 }
 
-int
+SF_HOT int
 sf_consumer_next (struct sf_consumer *c, struct sf_incoming *in,
     int64_t timeout)
 {

@@ -3,7 +3,9 @@
 
 #include <errno.h>
 
-static void
+#include "hot.h"
+
+SF_HOT static void
 list_append (struct sf_leases *leases, struct sf_lease_list *list, uint32_t i)
 {
   struct sf_lease_entry *e = &leases->entry[i];
@@ -49,7 +51,7 @@ sf_leases_init (struct sf_leases *leases, struct sf_returns_page *page)
   }
 }
 
-int
+SF_HOT int
 sf_leases_give (struct sf_leases *leases, void *frame,
     struct sf_record_header *record)
 {

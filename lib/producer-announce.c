@@ -6,7 +6,7 @@
 
 #include "producer-private.h"
 
-bool
+SF_HOT bool
 sf_client_is_lossless_locked (const struct sf_client *c)
 {
   return c->producer->lossless && c->wish != SF_DELIVERY_LIVE;
@@ -64,7 +64,7 @@ has_read_all_locked (struct sf_client *c)
   return c->ring.read_pos == c->ring.head;
 }
 
-int
+SF_HOT int
 sf_client_room_locked (struct sf_client *c, uint32_t payload_size, bool frame)
 {
   int r = sf_ring_room (&c->ring, payload_size);
@@ -82,7 +82,7 @@ sf_client_room_locked (struct sf_client *c, uint32_t payload_size, bool frame)
 }
 
 /* Writes one record, or overflows. */
-static int
+SF_HOT static int
 write_locked (struct sf_client *c, struct sf_record_header *record,
     const void *payload, uint32_t size)
 {
@@ -115,7 +115,7 @@ events_again_locked (struct sf_client *c)
 
 /* Over with the overflow? Then the sticky events come again, in case one was
  * among what the client missed. */
-static bool
+SF_HOT static bool
 recovered_locked (struct sf_client *c)
 {
   if (!c->overflowed)
@@ -128,7 +128,7 @@ recovered_locked (struct sf_client *c)
   return !c->overflowed;
 }
 
-void
+SF_HOT void
 sf_client_announce_locked (struct sf_client *c, struct sf_frame *frame)
 {
   struct sf_record_header record = {.type = SF_RECORD_FRAME,.seq = frame->seq };
@@ -190,13 +190,13 @@ sf_client_catch_up_locked (struct sf_client *c)
     sf_client_announce_locked (c, c->producer->latest);
 }
 
-static bool
+SF_HOT static bool
 was_sent (const struct sf_client *c, uint32_t id)
 {
   return id < c->sent_size && (c->sent_segments[id / 64] >> (id % 64) & 1);
 }
 
-uint32_t
+SF_HOT uint32_t
 sf_client_lacks_locked (const struct sf_client *c,
     const struct sf_frame *frame)
 {
@@ -262,7 +262,7 @@ sf_client_send_segment (struct sf_client *c, uint32_t id)
   pthread_mutex_lock (&p->lock);
 }
 
-bool
+SF_HOT bool
 sf_client_take_sleep (struct sf_client *c)
 {
   sf_atomic_u32 *sleeping = &c->ring.page->sleeping;
@@ -270,20 +270,20 @@ sf_client_take_sleep (struct sf_client *c)
   return sf_load_flag (sleeping) != 0 && sf_take_flag (sleeping) != 0;
 }
 
-bool
+SF_HOT bool
 sf_client_is_near (const struct sf_client *c)
 {
   return sf_load_flag (&c->ring.page->cpu) == (uint32_t) sched_getcpu ();
 }
 
-bool
+SF_HOT bool
 sf_client_wakes_early (const struct sf_client *c)
 {
   return sf_load_flag (&c->ring.page->sleeping) == SF_ASLEEP_TILL_COMING
       && !sf_client_is_near (c);
 }
 
-void
+SF_HOT void
 sf_client_wake (struct sf_client *c)
 {
   sf_bump_u32 (&c->ring.page->wake);

@@ -14,7 +14,7 @@
 /* Messages of one client handled before the others get their turn. */
 #define MESSAGES_PER_TURN 16
 
-struct sf_client *
+SF_HOT struct sf_client *
 sf_client_ref (struct sf_client *c)
 {
   sf_ref (&c->refs);
@@ -28,7 +28,7 @@ close_fd (int fd)
     close (fd);
 }
 
-void
+SF_HOT void
 sf_client_unref (struct sf_client *c)
 {
   if (!sf_unref_is_last (&c->refs))

@@ -6,7 +6,7 @@
 
 #include "producer-private.h"
 
-struct sf_known_segment *
+SF_HOT struct sf_known_segment *
 sf_known_find_locked (struct sf_producer *p, uint32_t id)
 {
   for (uint32_t i = 0; i < p->n_known; i++)
@@ -121,7 +121,7 @@ sf_producer_unlock (struct sf_producer *p)
 }
 
 /* Fills the ids and the payload. 0 or -ENOMEM. */
-static int
+SF_HOT static int
 fill_locked (struct sf_producer *p, struct sf_frame *frame,
     const struct sf_publication *pub)
 {
@@ -169,7 +169,7 @@ frame_discard_locked (struct sf_producer *p, struct sf_frame *frame)
 }
 
 /* A frame with one reference, and not yet anybody's. */
-static int
+SF_HOT static int
 frame_new_locked (struct sf_producer *p, const struct sf_publication *pub,
     struct sf_frame **out)
 {
@@ -196,7 +196,7 @@ frame_new_locked (struct sf_producer *p, const struct sf_publication *pub,
 
 /* Sends every active client the segments that the frame needs. The lock is
  * dropped meanwhile, so it starts over until nobody lacks any. */
-static void
+SF_HOT static void
 send_segments (struct sf_producer *p, const struct sf_frame *frame)
 {
   struct sf_client *c = p->clients;
@@ -214,7 +214,7 @@ send_segments (struct sf_producer *p, const struct sf_frame *frame)
   }
 }
 
-static int
+SF_HOT static int
 everybody_has_room_locked (struct sf_producer *p, uint32_t size, bool frame)
 {
   for (struct sf_client * c = p->clients; c != NULL; c = c->next)
@@ -226,7 +226,7 @@ everybody_has_room_locked (struct sf_producer *p, uint32_t size, bool frame)
 
 /* Notes who sleeps, to be woken without the lock: because there is something to
  * read, or will be at once. */
-static uint32_t
+SF_HOT static uint32_t
 gather_sleepers_locked (struct sf_producer *p, bool there)
 {
   uint32_t n = 0;
@@ -241,7 +241,7 @@ gather_sleepers_locked (struct sf_producer *p, bool there)
   return n;
 }
 
-static void
+SF_HOT static void
 wake_gathered (struct sf_producer *p, uint32_t n)
 {
   uint32_t n_near = 0;
@@ -253,12 +253,13 @@ wake_gathered (struct sf_producer *p, uint32_t n)
   }
   if (n > 0)
     p->far = n_near < n;
-  /* It has what it waited for, and waits for our processor now. */
-  if (n_near > 0)
+  /* It has what it waited for, and waits for our processor now. Where frames come
+   * as fast as they can be made, it gets it when we are out of slots. */
+  if (n_near > 0 && !p->brisk)
     sched_yield ();
 }
 
-static void
+SF_HOT static void
 set_coming_locked (struct sf_producer *p, bool coming)
 {
   if (p->coming == coming)
@@ -269,7 +270,7 @@ set_coming_locked (struct sf_producer *p, bool coming)
       sf_publish_u32 (&c->ring.header->coming, coming);
 }
 
-void
+SF_HOT void
 sf_producer_expect (struct sf_producer *p, bool coming)
 {
   uint32_t n;
@@ -286,7 +287,7 @@ sf_producer_expect (struct sf_producer *p, bool coming)
 
 /* What was returned is taken after the clients were woken, unless it is what is
  * missing. */
-static int
+SF_HOT static int
 make_room_locked (struct sf_producer *p, uint32_t size)
 {
   int r = everybody_has_room_locked (p, size, true);
@@ -297,14 +298,21 @@ make_room_locked (struct sf_producer *p, uint32_t size)
 }
 
 /* Tells everybody, and makes it the latest. How many there are to wake. */
-static uint32_t
+SF_HOT static uint32_t
 announce_locked (struct sf_producer *p, struct sf_frame *frame)
 {
+  uint32_t cpu = (uint32_t) sched_getcpu ();
+
   frame->seq = p->seq++;
-  frame->published = p->last_publish = sf_now ();
-  for (struct sf_client * c = p->clients; c != NULL; c = c->next)
-    if (c->state == SF_CLIENT_ACTIVE && c->doomed == 0)
-      sf_client_announce_locked (c, frame);
+  frame->published = sf_now ();
+  p->brisk = frame->published - p->last_publish < SF_BRISK;
+  p->last_publish = frame->published;
+  for (struct sf_client * c = p->clients; c != NULL; c = c->next) {
+    if (c->state != SF_CLIENT_ACTIVE || c->doomed != 0)
+      continue;
+    sf_store_flag (&c->ring.header->cpu, cpu);
+    sf_client_announce_locked (c, frame);
+  }
   p->latest = frame;
   p->n_frames++;
   p->stats.frames++;
@@ -333,7 +341,7 @@ tidy_up (struct sf_producer *p, struct sf_frame *before, bool pooled)
   sf_producer_unlock (p);
 }
 
-int
+SF_HOT int
 sf_producer_publish (struct sf_producer *p, const struct sf_publication *pub)
 {
   struct sf_frame *frame, *before;

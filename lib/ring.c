@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "hooks.h"
+#include "hot.h"
 
 #define ALIGN_UP(n) (((n) + 63u) & ~UINT64_C (63))
 
@@ -49,7 +50,7 @@ sf_ring_update_read_pos (struct sf_ring_writer *writer)
 }
 
 /* Bytes a record of `size` takes at the head, the padding before it included. */
-static uint64_t
+SF_HOT static uint64_t
 space_needed (const struct sf_ring_writer *writer, uint64_t size)
 {
   uint64_t to_end = writer->size - (writer->head & (writer->size - 1));
@@ -57,7 +58,7 @@ space_needed (const struct sf_ring_writer *writer, uint64_t size)
   return size <= to_end ? size : to_end + size;
 }
 
-int
+SF_HOT int
 sf_ring_room (struct sf_ring_writer *writer, uint32_t payload_size)
 {
   uint64_t size = ALIGN_UP (sizeof (struct sf_record_header)
@@ -77,7 +78,7 @@ sf_ring_room (struct sf_ring_writer *writer, uint32_t payload_size)
   return writer->head + need - writer->read_pos <= writer->size ? 0 : -ENOBUFS;
 }
 
-int
+SF_HOT int
 sf_ring_write (struct sf_ring_writer *writer, struct sf_record_header *record,
     const void *payload, uint32_t payload_size)
 {
@@ -129,7 +130,7 @@ sf_ring_reader_init (struct sf_ring_reader *reader, const void *announce,
   return 0;
 }
 
-int
+SF_HOT int
 sf_ring_peek (struct sf_ring_reader *reader, struct sf_record_header *record,
     void *payload)
 {
@@ -162,7 +163,7 @@ sf_ring_peek (struct sf_ring_reader *reader, struct sf_record_header *record,
   }
 }
 
-void
+SF_HOT void
 sf_ring_consume (struct sf_ring_reader *reader,
     const struct sf_record_header *record)
 {

@@ -10,6 +10,8 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
+#include "hot.h"
+
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008U
 #endif
@@ -395,14 +397,14 @@ sf_segment_open (struct sf_segment **segment, int fd, int guard_fd,
   return 0;
 }
 
-struct sf_segment *
+SF_HOT struct sf_segment *
 sf_segment_ref (struct sf_segment *segment)
 {
   sf_ref (&segment->refs);
   return segment;
 }
 
-void
+SF_HOT void
 sf_segment_unref (struct sf_segment *segment)
 {
   if (!segment || !sf_unref_is_last (&segment->refs))
@@ -428,7 +430,7 @@ sf_segment_describe (const struct sf_segment *segment, uint32_t id,
   };
 }
 
-int
+SF_HOT int
 sf_segment_check (const struct sf_segment *segment,
     const struct sf_mem_ref *ref)
 {

@@ -69,34 +69,46 @@ set_caps (SecondFormat * format, GstCaps * caps)
   gst_structure_get_fraction (s, "framerate", &format->fps_n, &format->fps_d);
 }
 
-/* Frames that are held keep the format they came with */
 static void
-change_format (GstSecondBatcher * self, GstSecondBatcherPad * pad,
-    GstEvent * event)
+read_format (SecondFormat * format, GstEvent * event)
 {
-  SecondFormat *format, *old = NULL;
   const gchar *stream_id;
   GstCaps *caps;
-
-  /* the source pad's task is the only one to replace it while data flows */
-  g_mutex_lock (&self->lock);
-  format = second_format_new (pad->format);
-  g_mutex_unlock (&self->lock);
+  guint told;
 
   switch (GST_EVENT_TYPE (event)) {
     case GST_EVENT_STREAM_START:
       gst_event_parse_stream_start (event, &stream_id);
       g_free (format->stream_id);
       format->stream_id = g_strdup (stream_id);
+      told = SECOND_TOLD_STREAM_START;
       break;
     case GST_EVENT_CAPS:
       gst_event_parse_caps (event, &caps);
       set_caps (format, caps);
+      told = SECOND_TOLD_CAPS;
       break;
     default:
       gst_event_copy_segment (event, &format->segment);
+      told = SECOND_TOLD_SEGMENT;
       break;
   }
+  gst_event_replace (&format->told[told], event);
+}
+
+/* Frames that are held keep the format they came with */
+static void
+change_format (GstSecondBatcher * self, GstSecondBatcherPad * pad,
+    GstEvent * event)
+{
+  SecondFormat *format, *old = NULL;
+
+  /* the source pad's task is the only one to replace it while data flows */
+  g_mutex_lock (&self->lock);
+  format = second_format_new (pad->format);
+  g_mutex_unlock (&self->lock);
+
+  read_format (format, event);
 
   g_mutex_lock (&self->lock);
   if (!second_format_equal (format, pad->format)) {
@@ -128,21 +140,18 @@ belongs_to_stream (GstEvent * event)
   }
 }
 
-/* An event in the middle of a stream goes downstream wrapped, with the number
- * of the frame that it stood before, so that secondsplitter puts it back. */
+/* An event in the middle of a stream waits for the batch of its frames. Takes
+ * the event. */
 static void
 keep_event (GstSecondBatcher * self, GstSecondBatcherPad * pad,
     GstEvent * event)
 {
-  const GstStructure *inner = gst_event_get_structure (event);
-  GstStructure *s = gst_structure_new (GST_SECOND_BATCH_EVENT_NAME,
-      "type", G_TYPE_STRING, GST_EVENT_TYPE_NAME (event),
-      "structure", GST_TYPE_STRUCTURE, inner, NULL);
-  GstEvent *wrapped = gst_event_new_custom (GST_EVENT_CUSTOM_DOWNSTREAM, s);
+  SecondEvent *kept = g_new (SecondEvent, 1);
 
+  kept->event = event;
   g_mutex_lock (&self->lock);
-  gst_structure_set (s, "position", G_TYPE_UINT, pad->held->len, NULL);
-  g_queue_push_tail (&pad->events, wrapped);
+  kept->position = pad->held->len;
+  g_queue_push_tail (&pad->events, kept);
   g_mutex_unlock (&self->lock);
 }
 
@@ -164,7 +173,6 @@ second_batcher_sink_event (GstAggregator * agg, GstAggregatorPad * aggpad,
     gst_event_unref (event);
   } else if (belongs_to_stream (event)) {
     keep_event (self, pad, event);
-    gst_event_unref (event);
   } else if (type == GST_EVENT_CAPS) {
     /* a stream's caps are not those of the batches */
     gst_event_unref (event);

@@ -113,7 +113,7 @@ typedef struct
   GstSecondBatcherPad *pad;
   GstBufferList *list;
   SecondFormat *format;         /* NULL: nothing known of the stream yet */
-  GQueue events;
+  GQueue events;                /* of SecondEvent; positions in the list */
   guint frames, expected, late, dropped;
 
   /* Set by second_batcher_span() */

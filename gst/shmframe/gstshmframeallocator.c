@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "gstsecondbatchview.h"
+#include "hot.h"
 
 typedef struct
 {
@@ -78,7 +79,7 @@ gst_shm_frame_memory_new_part (gsize size)
           GST_MEMORY_FLAG_READONLY, NULL, size, 0, size));
 }
 
-void
+SF_HOT void
 gst_shm_frame_memory_set_part (GstMemory * memory,
     const struct sf_incoming_part *part, struct sf_lease *lease)
 {
@@ -91,14 +92,14 @@ gst_shm_frame_memory_set_part (GstMemory * memory,
   self->data = (guint8 *) part->data;
 }
 
-static gboolean
+SF_HOT static gboolean
 is_shm_frame_memory (GstMemory * memory)
 {
   return memory->allocator != NULL
       && GST_IS_SHM_FRAME_ALLOCATOR (memory->allocator);
 }
 
-gboolean
+SF_HOT gboolean
 gst_shm_frame_memory_get_part (GstMemory * memory, struct sf_part *part)
 {
   GstShmFrameMemory *self = (GstShmFrameMemory *) memory;

@@ -23,6 +23,7 @@
 #include "gstsecondbatchmeta.h"
 #include "gstshmframecaps.h"
 #include "gstshmframepool.h"
+#include "hot.h"
 
 GST_DEBUG_CATEGORY (gst_shm_frame_sink_debug);
 #define GST_CAT_DEFAULT gst_shm_frame_sink_debug
@@ -160,7 +161,6 @@ begin_stream (GstShmFrameSink * self)
   self->published = FALSE;
   g_atomic_int_set (&self->lossless, FALSE);
   g_atomic_int_set (&self->stepped, FALSE);
-  memset (&self->clock, 0, sizeof (self->clock));
   release_upstream (self, FALSE);
 }
 
@@ -177,6 +177,8 @@ close_producer (GstShmFrameSink * self)
   self->producer = NULL;
   g_rw_lock_writer_unlock (&self->producer_lock);
   sf_producer_close (producer);
+  gst_shm_frame_clock_clear (&self->clock);
+  gst_shm_frame_clock_clear (&self->upstream.clock);
 }
 
 /* Not in start(), on whose failure the base class posts a second error that says
@@ -403,7 +405,7 @@ gst_shm_frame_sink_send_event (GstElement * element, GstEvent * event)
 
 /* What can be published at once is, and the base class does what it has to do
  * about a frame while clients wake up. */
-static GstFlowReturn
+SF_HOT static GstFlowReturn
 gst_shm_frame_sink_chain (GstPad * pad, GstObject * parent, GstBuffer * buffer)
 {
   GstShmFrameSink *self = GST_SHM_FRAME_SINK (parent);

@@ -8,6 +8,7 @@
 #include "gstshmframeclock.h"
 #include "gstshmframeenums.h"
 #include "gstshmframevaluewire.h"
+#include "gstshmframewire.h"
 
 G_BEGIN_DECLS
 
@@ -72,6 +73,7 @@ struct _GstShmFrameSink
   GstShmFrameClock clock;
   GArray *parts;                /* of struct sf_part, kept for its memory */
   guint8 *body;                 /* SF_MAX_PAYLOAD bytes, likewise */
+  GstShmFrameStencil stencil;
   GstShmFrameLosses losses;
 
   gint lossless;                /* atomic: a LATENCY event may change it */

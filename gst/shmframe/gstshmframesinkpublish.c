@@ -7,6 +7,7 @@
 #include "gstshmframepool.h"
 #include "gstshmframesink.h"
 #include "gstshmframewire.h"
+#include "hot.h"
 
 #define GST_CAT_DEFAULT gst_shm_frame_sink_debug
 
@@ -101,25 +102,24 @@ gst_shm_frame_sink_wait_for_clients (GstShmFrameSink * self)
 
 /* When what has this PTS is, or was, due, in terms of the clock all processes
  * share. */
-static guint64
+SF_HOT static guint64
 capture_time (GstShmFrameSink * self, GstClockTime pts)
 {
   GstBaseSink *sink = GST_BASE_SINK (self);
-  GstClockTime base_time = gst_element_get_base_time (GST_ELEMENT (self));
   guint64 running_time;
-  gint64 offset;
+  gint64 base;
   gint sign;
 
   if (sink->segment.format != GST_FORMAT_TIME
       || !GST_CLOCK_TIME_IS_VALID (pts)
-      || !gst_shm_frame_clock_get_offset (&self->clock, GST_ELEMENT (self),
-          &offset))
+      || !gst_shm_frame_clock_get_base (&self->clock, GST_ELEMENT (self),
+          &base))
     return GST_CLOCK_TIME_NONE;
   sign = gst_segment_to_running_time_full (&sink->segment, GST_FORMAT_TIME,
       pts, &running_time);
   if (sign == 0)
     return GST_CLOCK_TIME_NONE;
-  return base_time + sign * (gint64) running_time - offset;
+  return base + sign * (gint64) running_time;
 }
 
 static gboolean
@@ -143,30 +143,39 @@ release_buffer (void *user, bool abandoned)
   gst_buffer_unref (buffer);
 }
 
-/* Writes the record's body. */
+/* Writes the record's body; FALSE if it is larger than one can be. */
 static gboolean
-serialize (GstShmFrameSink * self, GstBuffer * buffer, GstByteWriter * w)
+serialize (GstShmFrameSink * self, GstBuffer * buffer,
+    const GstShmFrameStamp * stamp, struct sf_publication *pub)
 {
-  GstShmFrameStamp stamp = {.kind = self->is_batch
-        ? GST_SHM_FRAME_KIND_BATCH : GST_SHM_FRAME_KIND_BUFFER,.capture_time =
-        capture_time (self, GST_BUFFER_PTS (buffer)),.publish_time = sf_now ()
-  };
+  GstByteWriter w;
+  gboolean ok;
 
-  gst_byte_writer_init_with_data (w, self->body, SF_MAX_PAYLOAD, FALSE);
+  gst_byte_writer_init_with_data (&w, self->body, SF_MAX_PAYLOAD, FALSE);
   g_array_set_size (self->parts, 0);
-  gst_shm_frame_wire_put_stamp (w, &stamp);
-  return self->is_batch
-      ? gst_shm_frame_wire_put_batch (w, self->parts, buffer, &self->losses)
-      : gst_shm_frame_wire_put_buffer (w, self->parts, buffer, &self->losses);
+  gst_shm_frame_wire_put_stamp (&w, stamp);
+  ok = self->is_batch
+      ? gst_shm_frame_wire_put_batch (&w, self->parts, buffer, &self->losses)
+      : gst_shm_frame_wire_put_buffer (&w, self->parts, buffer, &self->losses);
+  if (!ok)
+    return FALSE;
+  pub->parts = (struct sf_part *) self->parts->data;
+  pub->n_parts = self->parts->len;
+  pub->body = self->body;
+  pub->body_size = gst_byte_writer_get_pos (&w);
+  if (!self->is_batch && self->losses.metas == 0)
+    gst_shm_frame_stencil_cut (&self->stencil, buffer, pub->body,
+        pub->body_size);
+  return TRUE;
 }
 
 static void
-count_published (GstShmFrameSink * self)
+count_published (GstShmFrameSink * self, const struct sf_publication *pub)
 {
   guint64 bytes = 0;
 
-  for (guint i = 0; i < self->parts->len; i++)
-    bytes += g_array_index (self->parts, struct sf_part, i).size;
+  for (guint i = 0; i < pub->n_parts; i++)
+    bytes += pub->parts[i].size;
   GST_OBJECT_LOCK (self);
   self->counts.frames++;
   self->counts.bytes += bytes;
@@ -175,21 +184,23 @@ count_published (GstShmFrameSink * self)
   self->losses.metas = 0;
 }
 
-/* FALSE if it is larger than a record can be. */
-static gboolean
-make_publication (GstShmFrameSink * self, GstBuffer * buffer, gboolean pooled,
-    struct sf_publication *pub)
+/* `only` is the buffer's memory if it has one, else NULL. FALSE if it is larger
+ * than a record can be. */
+SF_HOT static gboolean
+make_publication (GstShmFrameSink * self, GstBuffer * buffer,
+    const struct sf_part *only, gboolean pooled, struct sf_publication *pub)
 {
-  GstByteWriter w;
+  GstShmFrameStamp stamp = {.kind = self->is_batch
+        ? GST_SHM_FRAME_KIND_BATCH : GST_SHM_FRAME_KIND_BUFFER,.capture_time =
+        capture_time (self, GST_BUFFER_PTS (buffer)),.publish_time = sf_now ()
+  };
 
-  if (!serialize (self, buffer, &w))
-    return FALSE;
   *pub = (struct sf_publication) {
-  .parts = (struct sf_part *) self->parts->data,.n_parts =
-        self->parts->len,.body = self->body,.body_size =
-        gst_byte_writer_get_pos (&w),.release = release_buffer,.user =
+  .parts = only,.n_parts = 1,.body = self->stencil.body,.body_size =
+        self->stencil.body_size,.release = release_buffer,.user =
         buffer,.pooled = pooled};
-  return TRUE;
+  return (only != NULL && gst_shm_frame_stencil_fill (&self->stencil, buffer,
+          only->size, &stamp)) || serialize (self, buffer, &stamp, pub);
 }
 
 /* Publishes a buffer whose memory is all on slots. Takes the buffer. */
@@ -201,7 +212,7 @@ publish (GstShmFrameSink * self, GstBuffer * buffer, gboolean pooled)
   gint r = -EMSGSIZE;
   gint waited;
 
-  if (make_publication (self, buffer, pooled, &pub)) {
+  if (make_publication (self, buffer, NULL, pooled, &pub)) {
     do {
       guint64 token = sf_producer_token (self->producer);
 
@@ -211,7 +222,7 @@ publish (GstShmFrameSink * self, GstBuffer * buffer, gboolean pooled)
     } while (r == -EAGAIN && ret == GST_FLOW_OK);
   }
   if (r == 0) {
-    count_published (self);
+    count_published (self, &pub);
     return GST_FLOW_OK;
   }
   gst_buffer_unref (buffer);
@@ -226,29 +237,42 @@ publish (GstShmFrameSink * self, GstBuffer * buffer, gboolean pooled)
 /* Does upstream have to wait, at some point, for what clients return? Then it is
  * taken back at once, not with the next frame. Our own pool does its own
  * waiting; another one, or another producer's leases, may run dry. */
-static gboolean
-is_awaited (GstBuffer * buffer)
+SF_HOT static gboolean
+is_awaited (GstBuffer * buffer, const struct sf_part *first)
 {
-  struct sf_part part;
+  return buffer->pool != NULL ? !GST_IS_SHM_FRAME_POOL (buffer->pool)
+      : !first->segment->writable;
+}
 
-  if (buffer->pool != NULL)
-    return !GST_IS_SHM_FRAME_POOL (buffer->pool);
-  return gst_shm_frame_memory_get_part (gst_buffer_peek_memory (buffer, 0),
-      &part) && !part.segment->writable;
+/* Whether all of the buffer, which is not empty, lies in slots; then `first` is
+ * its first memory, and `n` how many it has. */
+SF_HOT static gboolean
+is_in_slots (GstBuffer * buffer, struct sf_part *first, guint * n)
+{
+  *n = gst_buffer_n_memory (buffer);
+  if (*n == 0
+      || !gst_shm_frame_memory_get_part (gst_buffer_peek_memory (buffer, 0),
+          first))
+    return FALSE;
+  return *n == 1 ? first->size > 0 : gst_shm_frame_wire_is_shared (buffer)
+      && gst_buffer_get_size (buffer) > 0;
 }
 
 static GstFlowReturn
 render_frame (GstShmFrameSink * self, GstBuffer * buffer)
 {
+  struct sf_part first;
   GstBuffer *copy;
   GstFlowReturn ret;
+  guint n;
 
   if (gst_buffer_get_size (buffer) == 0) {
     GST_DEBUG_OBJECT (self, "nothing in %" GST_PTR_FORMAT, buffer);
     return GST_FLOW_OK;
   }
-  if (gst_shm_frame_wire_is_shared (buffer))
-    return publish (self, gst_buffer_ref (buffer), is_awaited (buffer));
+  if (is_in_slots (buffer, &first, &n))
+    return publish (self, gst_buffer_ref (buffer), is_awaited (buffer,
+            &first));
   ret = gst_shm_frame_sink_copy_frame (self, buffer, &copy);
   if (ret == GST_FLOW_CUSTOM_SUCCESS)
     return gst_shm_frame_sink_drop (self, buffer);
@@ -273,30 +297,31 @@ render_batch (GstShmFrameSink * self, GstBuffer * batch)
 /* The base class is through with the frame before it, plays, and will neither
  * wait for this one's time nor step over it: nothing that it does before
  * render() is needed. */
-static gboolean
-is_due_at_once (GstShmFrameSink * self, GstBuffer * buffer)
+SF_HOT static gboolean
+is_due_at_once (GstShmFrameSink * self)
 {
   GstBaseSink *sink = GST_BASE_SINK (self);
 
   return self->started && !self->is_batch && !g_atomic_int_get (&self->stepped)
-      && !sink->need_preroll && !gst_base_sink_get_sync (sink)
-      && gst_buffer_get_size (buffer) > 0
-      && gst_shm_frame_wire_is_shared (buffer);
+      && !sink->need_preroll && !gst_base_sink_get_sync (sink);
 }
 
-void
+SF_HOT void
 gst_shm_frame_sink_publish_early (GstShmFrameSink * self, GstBuffer * buffer)
 {
   struct sf_publication pub;
+  struct sf_part first;
+  guint n;
 
-  if (!is_due_at_once (self, buffer))
+  if (!is_due_at_once (self) || !is_in_slots (buffer, &first, &n))
     return;
   sf_producer_expect (self->producer, TRUE);
   gst_buffer_ref (buffer);
-  self->published = make_publication (self, buffer, is_awaited (buffer), &pub)
+  self->published = make_publication (self, buffer, n == 1 ? &first : NULL,
+      is_awaited (buffer, &first), &pub)
       && sf_producer_publish (self->producer, &pub) == 0;
   if (self->published) {
-    count_published (self);
+    count_published (self, &pub);
     return;
   }
   gst_buffer_unref (buffer);

@@ -47,7 +47,7 @@ struct _GstShmFrameSrc
   guint spin;
   GstShmFrameSrcCounts counts;
   struct sf_latency latency;
-  guint64 position;             /* stream time of the last frame */
+  guint64 position;             /* PTS of the last frame */
 
   GRWLock consumer_lock;
   struct sf_consumer *consumer;

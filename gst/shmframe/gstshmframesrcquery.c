@@ -41,7 +41,8 @@ answer_position (GstShmFrameSrc * self, GstQuery * query)
 
   gst_query_parse_position (query, &format, NULL);
   GST_OBJECT_LOCK (self);
-  position = self->position;
+  position = gst_segment_to_stream_time (&GST_BASE_SRC (self)->segment,
+      GST_FORMAT_TIME, self->position);
   GST_OBJECT_UNLOCK (self);
   if (format != GST_FORMAT_TIME || position == GST_CLOCK_TIME_NONE)
     return FALSE;
@@ -120,15 +121,16 @@ capture_time_of (GstShmFrameSrc * self, GstEvent * event)
 {
   GstClockTime timestamp;
   GstShmFrameClock clock = { 0 };
-  gint64 offset;
+  gboolean known;
+  gint64 base;
 
   if (self->keep || GST_EVENT_TYPE (event) != GST_EVENT_QOS)
     return GST_CLOCK_TIME_NONE;
   gst_event_parse_qos (event, NULL, NULL, NULL, &timestamp);
   /* In a thread of downstream's, so that the streaming thread's is not ours. */
-  if (!gst_shm_frame_clock_get_offset (&clock, GST_ELEMENT (self), &offset))
-    return GST_CLOCK_TIME_NONE;
-  return timestamp + gst_element_get_base_time (GST_ELEMENT (self)) - offset;
+  known = gst_shm_frame_clock_get_base (&clock, GST_ELEMENT (self), &base);
+  gst_shm_frame_clock_clear (&clock);
+  return known ? timestamp + base : GST_CLOCK_TIME_NONE;
 }
 
 static gboolean

@@ -4,6 +4,7 @@
 
 #include "gstshmframesrc.h"
 #include "gstshmframewire.h"
+#include "hot.h"
 
 #define GST_CAT_DEFAULT gst_shm_frame_src_debug
 
@@ -12,25 +13,24 @@
 
 /* The running time of this pipeline at which the frame was due there. A frame
  * from before our own start is of time 0, since a PTS cannot be negative. */
-static void
+SF_HOT static void
 translate_timestamps (GstShmFrameSrc * self, GstBuffer * buffer,
     const GstShmFrameStamp * stamp)
 {
   guint64 capture = stamp->capture_time != GST_CLOCK_TIME_NONE
       ? stamp->capture_time : stamp->publish_time;
-  GstClockTime base_time = gst_element_get_base_time (GST_ELEMENT (self));
   GstClockTimeDiff dts_offset = 0;
-  gint64 offset, pts;
+  gint64 base, pts;
 
   if (GST_BUFFER_PTS_IS_VALID (buffer) && GST_BUFFER_DTS_IS_VALID (buffer))
     dts_offset = GST_CLOCK_DIFF (GST_BUFFER_PTS (buffer),
         GST_BUFFER_DTS (buffer));
-  if (!gst_shm_frame_clock_get_offset (&self->clock, GST_ELEMENT (self),
-          &offset)) {
+  if (!gst_shm_frame_clock_get_base (&self->clock, GST_ELEMENT (self),
+          &base)) {
     GST_BUFFER_PTS (buffer) = GST_BUFFER_DTS (buffer) = GST_CLOCK_TIME_NONE;
     return;
   }
-  pts = (gint64) capture + offset - (gint64) base_time;
+  pts = (gint64) capture - base;
   pts = MAX (pts, (gint64) self->last_pts);
   self->last_pts = pts;
   GST_BUFFER_PTS (buffer) = pts;
@@ -39,7 +39,7 @@ translate_timestamps (GstShmFrameSrc * self, GstBuffer * buffer,
         + CLAMP (dts_offset, -GST_SECOND * 3600, GST_SECOND * 3600), 0);
 }
 
-static GstFlowReturn
+SF_HOT static GstFlowReturn
 receive_frame (GstShmFrameSrc * self, const struct sf_incoming *in,
     GstBuffer ** buffer)
 {
@@ -398,7 +398,7 @@ connected (GstShmFrameSrc * self)
     self->discont = TRUE;
 }
 
-static GstFlowReturn
+SF_HOT static GstFlowReturn
 handle (GstShmFrameSrc * self, const struct sf_incoming *in,
     GstBuffer ** buffer)
 {
@@ -432,7 +432,7 @@ handle (GstShmFrameSrc * self, const struct sf_incoming *in,
   return GST_FLOW_ERROR;
 }
 
-GstFlowReturn
+SF_HOT GstFlowReturn
 gst_shm_frame_src_create (GstPushSrc * src, GstBuffer ** buffer)
 {
   GstShmFrameSrc *self = GST_SHM_FRAME_SRC (src);

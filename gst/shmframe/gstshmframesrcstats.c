@@ -2,9 +2,10 @@
 /* What shmframesrc counts, and tells of it. */
 #include "clock.h"
 #include "gstshmframesrc.h"
+#include "hot.h"
 
 /* Four to an octave, from 1 us on, by the highest bits: the frame waits. */
-static guint
+SF_HOT static guint
 bucket_of (guint64 ns)
 {
   guint64 us = MAX (ns / 1000, 1);
@@ -58,7 +59,7 @@ post_lost (GstShmFrameSrc * self, GstBuffer * buffer, guint64 frames)
   gst_element_post_message (GST_ELEMENT (self), message);
 }
 
-void
+SF_HOT void
 gst_shm_frame_src_count_frame (GstShmFrameSrc * self,
     const GstShmFrameStamp * stamp, const struct sf_incoming *in,
     GstBuffer * buffer)
@@ -70,8 +71,7 @@ gst_shm_frame_src_count_frame (GstShmFrameSrc * self,
     bytes += in->parts[i].size;
   /* A frame that a late joiner found there was not being handed over. */
   GST_OBJECT_LOCK (self);
-  self->position = gst_segment_to_stream_time (&GST_BASE_SRC (self)->segment,
-      GST_FORMAT_TIME, GST_BUFFER_PTS (buffer));
+  self->position = GST_BUFFER_PTS (buffer);
   frames = ++self->counts.frames;
   self->counts.bytes += bytes;
   if (in->discont)

@@ -84,17 +84,16 @@ queue_event (GstShmFrameSink * self, GstEvent * event)
 static GstEvent *
 translate_qos (GstShmFrameSink * self, GstEvent * event, guint64 capture_time)
 {
-  GstClockTime base_time = gst_element_get_base_time (GST_ELEMENT (self));
   GstEvent *own = NULL;
   GstQOSType type;
   gdouble proportion;
   GstClockTimeDiff diff;
-  gint64 offset, running_time;
+  gint64 base, running_time;
 
   gst_event_parse_qos (event, &type, &proportion, &diff, NULL);
-  if (gst_shm_frame_clock_get_offset (&self->upstream.clock,
-          GST_ELEMENT (self), &offset)) {
-    running_time = (gint64) (capture_time + offset - base_time);
+  if (gst_shm_frame_clock_get_base (&self->upstream.clock, GST_ELEMENT (self),
+          &base)) {
+    running_time = (gint64) (capture_time - base);
     if (running_time >= 0 && diff >= -running_time)
       own = gst_event_new_qos (type, proportion, diff, running_time);
   }

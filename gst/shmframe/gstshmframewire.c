@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "gstshmframemetawire.h"
+#include "hot.h"
 
 /* Of CLOCK_MONOTONIC: what is added to it overflows nowhere. */
 static gboolean
@@ -12,16 +13,30 @@ is_time (guint64 time)
   return time < G_MAXINT64 / 4;
 }
 
+#define STAMP_SIZE 20
+/* What stands before the metas: of it only the number of memories is sure to be
+ * the same for the next frame. */
+#define HEAD_SIZE 48
+
+SF_HOT static void
+write_stamp (guint8 * at, const GstShmFrameStamp * stamp)
+{
+  GST_WRITE_UINT32_LE (at, stamp->kind);
+  GST_WRITE_UINT64_LE (at + 4, is_time (stamp->capture_time)
+      ? stamp->capture_time : GST_CLOCK_TIME_NONE);
+  GST_WRITE_UINT64_LE (at + 12, stamp->publish_time);
+}
+
 void
 gst_shm_frame_wire_put_stamp (GstByteWriter * w, const GstShmFrameStamp * stamp)
 {
-  gst_byte_writer_put_uint32_le (w, stamp->kind);
-  gst_byte_writer_put_uint64_le (w, is_time (stamp->capture_time)
-      ? stamp->capture_time : GST_CLOCK_TIME_NONE);
-  gst_byte_writer_put_uint64_le (w, stamp->publish_time);
+  guint8 bytes[STAMP_SIZE];
+
+  write_stamp (bytes, stamp);
+  gst_byte_writer_put_data (w, bytes, sizeof (bytes));
 }
 
-gboolean
+SF_HOT gboolean
 gst_shm_frame_wire_get_stamp (GstByteReader * r, GstShmFrameStamp * stamp)
 {
   return gst_byte_reader_get_uint32_le (r, &stamp->kind)
@@ -37,13 +52,25 @@ gst_shm_frame_wire_get_stamp (GstByteReader * r, GstShmFrameStamp * stamp)
 /* Flags that say something of this process's memory, not of the frame. */
 #define LOCAL_FLAGS GST_BUFFER_FLAG_TAG_MEMORY
 
+SF_HOT static void
+write_head (guint8 * at, GstBuffer * buffer, guint n)
+{
+  GST_WRITE_UINT32_LE (at, n);
+  GST_WRITE_UINT32_LE (at + 4, GST_BUFFER_FLAGS (buffer) & ~LOCAL_FLAGS);
+  GST_WRITE_UINT64_LE (at + 8, GST_BUFFER_PTS (buffer));
+  GST_WRITE_UINT64_LE (at + 16, GST_BUFFER_DTS (buffer));
+  GST_WRITE_UINT64_LE (at + 24, GST_BUFFER_DURATION (buffer));
+  GST_WRITE_UINT64_LE (at + 32, GST_BUFFER_OFFSET (buffer));
+  GST_WRITE_UINT64_LE (at + 40, GST_BUFFER_OFFSET_END (buffer));
+}
+
 gboolean
 gst_shm_frame_wire_put_buffer (GstByteWriter * w, GArray * parts,
     GstBuffer * buffer, GstShmFrameLosses * losses)
 {
   guint n = gst_buffer_n_memory (buffer);
+  guint8 head[HEAD_SIZE];
 
-  gst_byte_writer_put_uint32_le (w, n);
   for (guint i = 0; i < n; i++) {
     struct sf_part part;
 
@@ -52,14 +79,68 @@ gst_shm_frame_wire_put_buffer (GstByteWriter * w, GArray * parts,
       return FALSE;
     g_array_append_val (parts, part);
   }
-  gst_byte_writer_put_uint32_le (w, GST_BUFFER_FLAGS (buffer) & ~LOCAL_FLAGS);
-  gst_byte_writer_put_uint64_le (w, GST_BUFFER_PTS (buffer));
-  gst_byte_writer_put_uint64_le (w, GST_BUFFER_DTS (buffer));
-  gst_byte_writer_put_uint64_le (w, GST_BUFFER_DURATION (buffer));
-  gst_byte_writer_put_uint64_le (w, GST_BUFFER_OFFSET (buffer));
-  gst_byte_writer_put_uint64_le (w, GST_BUFFER_OFFSET_END (buffer));
+  write_head (head, buffer, n);
+  gst_byte_writer_put_data (w, head, sizeof (head));
   gst_shm_frame_wire_put_metas (w, buffer, losses);
   return gst_shm_frame_wire_is_complete (w);
+}
+
+/* Its first meta if it has none besides; `n` is how many it has, counted to
+ * two. */
+SF_HOT static const GstMeta *
+only_meta (GstBuffer * buffer, guint * n)
+{
+  gpointer state = NULL;
+  const GstMeta *meta = gst_buffer_iterate_meta (buffer, &state);
+
+  *n = meta == NULL ? 0 : gst_buffer_iterate_meta (buffer, &state) == NULL
+      ? 1 : 2;
+  return meta;
+}
+
+#define VIDEO_FIELDS G_STRUCT_OFFSET (GstVideoMeta, flags)
+
+/* Are the metas those that the stencil was cut from? */
+SF_HOT static gboolean
+has_metas_of (GstBuffer * buffer, const GstShmFrameStencil * self)
+{
+  guint n;
+  const GstMeta *meta = only_meta (buffer, &n);
+
+  return n == self->n_metas && (n == 0 || (meta->info == self->meta.meta.info
+          && memcmp ((const guint8 *) meta + VIDEO_FIELDS,
+              (const guint8 *) &self->meta + VIDEO_FIELDS,
+              sizeof (self->meta) - VIDEO_FIELDS) == 0));
+}
+
+void
+gst_shm_frame_stencil_cut (GstShmFrameStencil * self, GstBuffer * buffer,
+    const guint8 * body, guint body_size)
+{
+  const GstMeta *meta = only_meta (buffer, &self->n_metas);
+
+  self->body_size = 0;
+  if (gst_buffer_n_memory (buffer) != 1 || body_size > sizeof (self->body)
+      || self->n_metas > 1
+      || (meta != NULL && meta->info != gst_video_meta_get_info ()))
+    return;
+  if (meta != NULL)
+    self->meta = *(const GstVideoMeta *) meta;
+  self->size = gst_buffer_get_size (buffer);
+  memcpy (self->body, body, body_size);
+  self->body_size = body_size;
+}
+
+SF_HOT gboolean
+gst_shm_frame_stencil_fill (GstShmFrameStencil * self, GstBuffer * buffer,
+    gsize size, const GstShmFrameStamp * stamp)
+{
+  if (self->body_size == 0 || size != self->size
+      || !has_metas_of (buffer, self))
+    return FALSE;
+  write_stamp (self->body, stamp);
+  write_head (self->body + STAMP_SIZE, buffer, 1);
+  return TRUE;
 }
 
 void
@@ -85,7 +166,7 @@ gst_shm_frame_prepared_clear (GstShmFramePrepared * self)
 }
 
 /* NULL: there is none, or the frame is not like the last one. */
-static GstBuffer *
+SF_HOT static GstBuffer *
 take_prepared (GstShmFramePrepared * self, const GstByteReader * r,
     const struct sf_incoming_part *part, struct sf_lease *lease)
 {
@@ -117,7 +198,7 @@ typedef struct
   guint64 pts, dts, duration, offset, offset_end;
 } Head;
 
-static gboolean
+SF_HOT static gboolean
 get_head (GstByteReader * r, Head * head)
 {
   return gst_byte_reader_get_uint32_le (r, &head->n_parts)
@@ -147,7 +228,7 @@ make_buffer (GstByteReader * r, struct sf_lease *lease,
   return buffer;
 }
 
-GstBuffer *
+SF_HOT GstBuffer *
 gst_shm_frame_wire_get_buffer (GstByteReader * r, struct sf_lease * lease,
     const struct sf_incoming_part ** parts, const struct sf_incoming_part * end,
     GstShmFramePrepared * prepared)

@@ -5,6 +5,8 @@
 #ifndef GST_SHM_FRAME_WIRE_H
 #define GST_SHM_FRAME_WIRE_H
 
+#include <gst/video/video.h>
+
 #include "gstshmframeallocator.h"
 #include "gstshmframevaluewire.h"
 
@@ -36,6 +38,26 @@ gboolean gst_shm_frame_wire_put_buffer (GstByteWriter * w, GArray * parts,
     GstBuffer * buffer, GstShmFrameLosses * losses);
 
 #define GST_SHM_FRAME_PREPARED_SIZE 512
+
+/* The body of a FRAME record whose buffer had one memory, and no meta but a video
+ * meta: the next one mostly differs in what is written into it here. */
+typedef struct
+{
+  guint body_size;              /* 0: there is none */
+  gsize size;                   /* of the memory */
+  guint n_metas;                /* 0 or 1 */
+  GstVideoMeta meta;            /* if 1; only to compare with */
+  guint8 body[GST_SHM_FRAME_PREPARED_SIZE];
+} GstShmFrameStencil;
+
+/* From a body that says all of `buffer`; remains empty where it could not be used
+ * for another one. */
+void gst_shm_frame_stencil_cut (GstShmFrameStencil * self, GstBuffer * buffer,
+    const guint8 * body, guint body_size);
+/* `buffer` has one memory, of `size` bytes. FALSE if it differs in something
+ * else. */
+gboolean gst_shm_frame_stencil_fill (GstShmFrameStencil * self,
+    GstBuffer * buffer, gsize size, const GstShmFrameStamp * stamp);
 
 /* The next buffer but for its place and its times, made before it is needed:
  * size and metas seldom change from one frame to the next, and to make them when

@@ -94,6 +94,127 @@ GST_START_TEST (test_dropped)
 
 GST_END_TEST;
 
+/* How a frame differs from the one that all of them would be like */
+enum
+{
+  UNLIKE_ROI = 1 << 0,
+  UNLIKE_STRIDE = 1 << 1,
+  UNLIKE_BARE = 1 << 2,
+  UNLIKE_SIZE = 1 << 3,
+  UNLIKE_TWO = 1 << 4,
+  UNLIKE_FLAGS = 1 << 5,
+  UNLIKE_CUT = 1 << 6,          /* less of it than its meta says */
+};
+
+static void
+make_unlike (GstBuffer * buffer, guint how)
+{
+  GstVideoMeta *meta = how & UNLIKE_BARE ? NULL
+      : gst_buffer_add_video_meta (buffer, GST_VIDEO_FRAME_FLAG_NONE,
+      GST_VIDEO_FORMAT_GRAY8, 64, 32);
+
+  if (how & UNLIKE_ROI)
+    gst_buffer_add_video_region_of_interest_meta (buffer, "box", 1, 2, 3, 4);
+  if (how & UNLIKE_STRIDE) {
+    meta->stride[0] = 48;
+    meta->width = 40;
+  }
+  if (how & UNLIKE_SIZE)
+    gst_buffer_resize (buffer, 0, 64 * 32);
+  if (how & UNLIKE_CUT)
+    gst_buffer_resize (buffer, 0, 64 * 16);
+  if (how & UNLIKE_TWO) {
+    GstMemory *half = gst_memory_share (gst_buffer_peek_memory (buffer, 0),
+        64 * 16, 64 * 16);
+
+    gst_buffer_resize (buffer, 0, 64 * 16);
+    gst_buffer_append_memory (buffer, half);
+  }
+  if (how & UNLIKE_FLAGS)
+    GST_BUFFER_FLAG_SET (buffer, GST_BUFFER_FLAG_CORRUPTED
+        | GST_BUFFER_FLAG_DELTA_UNIT);
+}
+
+/* The pool's own buffers could not do without their video meta */
+static GstBuffer *
+new_unlike (GstBufferPool * pool, guint i, guint how)
+{
+  GstStructure *config = gst_buffer_pool_get_config (pool);
+  GstAllocator *allocator;
+  GstBuffer *buffer;
+
+  fail_unless (gst_buffer_pool_config_get_allocator (config, &allocator,
+          NULL));
+  buffer = gst_buffer_new_allocate (allocator, 64 * 48, NULL);
+  gst_structure_free (config);
+  make_unlike (buffer, how);
+  GST_BUFFER_PTS (buffer) = i * 10 + 1;
+  GST_BUFFER_DTS (buffer) = i * 10 + 2;
+  GST_BUFFER_DURATION (buffer) = i * 10 + 3;
+  GST_BUFFER_OFFSET (buffer) = i * 10 + 4;
+  GST_BUFFER_OFFSET_END (buffer) = i * 10 + 5;
+  return buffer;
+}
+
+static void
+check_unlike (GstBuffer * buffer, guint i, guint how)
+{
+  const GstVideoMeta *meta = gst_buffer_get_video_meta (buffer);
+  const guint size = 64 * (how & UNLIKE_CUT ? 16
+      : how & (UNLIKE_SIZE | UNLIKE_TWO) ? 32 : 48);
+  const guint flags = GST_BUFFER_FLAG_CORRUPTED | GST_BUFFER_FLAG_DELTA_UNIT;
+
+  fail_unless_equals_uint64 (GST_BUFFER_PTS (buffer), i * 10 + 1);
+  fail_unless_equals_uint64 (GST_BUFFER_DTS (buffer), i * 10 + 2);
+  fail_unless_equals_uint64 (GST_BUFFER_DURATION (buffer), i * 10 + 3);
+  fail_unless_equals_uint64 (GST_BUFFER_OFFSET (buffer), i * 10 + 4);
+  fail_unless_equals_uint64 (GST_BUFFER_OFFSET_END (buffer), i * 10 + 5);
+  fail_unless_equals_int (GST_BUFFER_FLAGS (buffer) & flags,
+      how & UNLIKE_FLAGS ? flags : 0);
+  fail_unless_equals_uint64 (gst_buffer_get_size (buffer), size);
+  fail_unless_equals_int (gst_buffer_n_memory (buffer),
+      how & UNLIKE_TWO ? 2 : 1);
+  fail_unless_equals_int (gst_buffer_get_n_meta (buffer,
+          GST_VIDEO_REGION_OF_INTEREST_META_API_TYPE),
+      how & UNLIKE_ROI ? 1 : 0);
+  fail_unless ((meta == NULL) == ((how & (UNLIKE_BARE | UNLIKE_CUT)) != 0));
+  if (meta != NULL) {
+    fail_unless_equals_int (meta->stride[0], how & UNLIKE_STRIDE ? 48 : 64);
+    fail_unless_equals_int (meta->width, how & UNLIKE_STRIDE ? 40 : 64);
+  }
+}
+
+/* What is like the frame before is not said again; what is not, is */
+GST_START_TEST (test_unlike)
+{
+  static const guint cases[] = { 0, 0, UNLIKE_FLAGS, 0, UNLIKE_ROI, UNLIKE_ROI,
+    0, UNLIKE_STRIDE, UNLIKE_STRIDE, 0, UNLIKE_BARE, UNLIKE_BARE, 0, UNLIKE_SIZE,
+    UNLIKE_SIZE, 0, UNLIKE_TWO, UNLIKE_TWO, 0, UNLIKE_ROI | UNLIKE_BARE,
+    UNLIKE_BARE, UNLIKE_STRIDE | UNLIKE_SIZE, 0, 0,
+    UNLIKE_CUT, UNLIKE_CUT, 0
+  };
+  GstBufferPool *pool;
+
+  open_pair (TRUE);
+  push_head ("video/x-raw, format=GRAY8, width=64, height=48, framerate=25/1");
+  pool = rig_pool (in);
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
+    GstBuffer *buffer = new_unlike (pool, i, cases[i]);
+
+    fail_unless_equals_int (gst_harness_push (in, buffer), GST_FLOW_OK);
+    buffer = gst_harness_pull (out);
+    fail_unless (buffer != NULL);
+    check_unlike (buffer, i, cases[i]);
+    gst_buffer_unref (buffer);
+  }
+  fail_unless_equals_uint64 (rig_stat (in->element, "frames-copied"), 0);
+  fail_unless_equals_uint64 (rig_stat (in->element, "metas-dropped"), 2);
+  rig_drop_pool (pool);
+  close_pair ();
+}
+
+GST_END_TEST;
+
 /* A batch of two streams; each frame has a region of its own */
 static GstBuffer *
 new_batch (void)
@@ -338,6 +459,7 @@ static void
 add_tests (TCase * tc)
 {
   tcase_add_test (tc, test_dropped);
+  tcase_add_test (tc, test_unlike);
   tcase_add_test (tc, test_batch);
   tcase_add_test (tc, test_memory);
   tcase_add_test (tc, test_upstream);
