@@ -5,9 +5,8 @@
 
 #include "consumer-private.h"
 
-/* A record that comes within this many ns is better waited for awake; after
+/* A record that comes within SF_BRISK is better waited for awake; after
  * SF_BRISK_ENOUGH of them in a row, or up to BRISK_MOST where that was in vain. */
-#define BRISK 50000
 #define BRISK_MOST 4096
 /* So many ns a frame that is said to be coming is waited for awake; and after
  * that was in vain n times in a row, 2^n, up to 2^VAIN_MOST, are not. */
@@ -42,14 +41,16 @@ has_work (struct sf_consumer *c, struct sf_link *link)
       || has_record (link);
 }
 
-/* Looks for work again and again, for `ns` at most. */
+/* Looks for work again and again, for `ns` at most. Where the producer was last
+ * seen on our own processor, it needs that to make some. */
 static void
 look_out (struct sf_consumer *c, struct sf_link *link, int64_t now, int64_t ns)
 {
   int64_t until = now + ns;
 
   while (now < until && !has_work (c, link)) {
-    sf_spin_pause ();
+    sf_wait_awake (sf_load_flag (&link->ring.header->cpu)
+        == (uint32_t) sched_getcpu ());
     now = sf_now ();
   }
 }
@@ -94,7 +95,6 @@ sleep_on_link (struct sf_consumer *c, struct sf_link *link, int64_t until)
   sf_store_flag (&page->sleeping, link->n_ignored > 0
       ? SF_ASLEEP_TILL_THERE : SF_ASLEEP_TILL_COMING);
   link->n_ignored -= link->n_ignored > 0;
-  sf_store_flag (&page->cpu, (uint32_t) sched_getcpu ());
   sf_fence_store_load ();
   if (!has_work (c, link)) {
     int64_t now = sf_now ();
@@ -118,8 +118,9 @@ sf_consumer_wait (struct sf_consumer *c, struct sf_link *link, int64_t until)
   bool brisk = link->n_brisk >= link->brisk_enough;
   int64_t began = sf_now ();
 
+  sf_store_flag (&link->ring.page->cpu, (uint32_t) sched_getcpu ());
   look_out_for_coming (c, link, began);
-  look_out (c, link, began, brisk && c->spin < BRISK ? BRISK : c->spin);
+  look_out (c, link, began, brisk && c->spin < SF_BRISK ? SF_BRISK : c->spin);
   if (has_work (c, link)) {
     link->brisk_enough = SF_BRISK_ENOUGH;
     return;
@@ -127,5 +128,5 @@ sf_consumer_wait (struct sf_consumer *c, struct sf_link *link, int64_t until)
   if (brisk && link->brisk_enough < BRISK_MOST)
     link->brisk_enough *= 2;
   sleep_on_link (c, link, until);
-  link->n_brisk = sf_now () - began < BRISK ? link->n_brisk + 1 : 0;
+  link->n_brisk = sf_now () - began < SF_BRISK ? link->n_brisk + 1 : 0;
 }

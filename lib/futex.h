@@ -10,6 +10,8 @@
 
 #include <errno.h>
 #include <linux/futex.h>
+#include <sched.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -38,6 +40,20 @@ static inline void
 sf_futex_wake (sf_atomic_u32 * word)
 {
   syscall (SYS_futex, (uint32_t *) word, FUTEX_WAKE, 1, NULL, NULL, 0);
+}
+
+/* What comes within this many ns is waited for awake. */
+#define SF_BRISK 50000
+
+/* A moment of that. `yielding`: what is waited for may be waiting for our
+ * processor. */
+static inline void
+sf_wait_awake (bool yielding)
+{
+  if (yielding)
+    sched_yield ();
+  else
+    sf_spin_pause ();
 }
 
 #endif

@@ -66,7 +66,8 @@ struct sf_announce_header
   sf_atomic_u32 overflowed;
   /* 1: a frame is about to be announced, it is worth staying awake for it. */
   sf_atomic_u32 coming;
-  uint8_t pad1[SF_CACHE_LINE - 20];
+  sf_atomic_u32 cpu;            /* the processor it announced the last frame on */
+  uint8_t pad1[SF_CACHE_LINE - 24];
 };
 _Static_assert (sizeof (struct sf_announce_header) == 128, "layout");
 _Static_assert (offsetof (struct sf_announce_header, head) == 64, "layout");

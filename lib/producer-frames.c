@@ -253,8 +253,9 @@ wake_gathered (struct sf_producer *p, uint32_t n)
   }
   if (n > 0)
     p->far = n_near < n;
-  /* It has what it waited for, and waits for our processor now. */
-  if (n_near > 0)
+  /* It has what it waited for, and waits for our processor now. Where frames come
+   * as fast as they can be made, it gets it when we are out of slots. */
+  if (n_near > 0 && !p->brisk)
     sched_yield ();
 }
 
@@ -300,11 +301,18 @@ make_room_locked (struct sf_producer *p, uint32_t size)
 SF_HOT static uint32_t
 announce_locked (struct sf_producer *p, struct sf_frame *frame)
 {
+  uint32_t cpu = (uint32_t) sched_getcpu ();
+
   frame->seq = p->seq++;
-  frame->published = p->last_publish = sf_now ();
-  for (struct sf_client * c = p->clients; c != NULL; c = c->next)
-    if (c->state == SF_CLIENT_ACTIVE && c->doomed == 0)
-      sf_client_announce_locked (c, frame);
+  frame->published = sf_now ();
+  p->brisk = frame->published - p->last_publish < SF_BRISK;
+  p->last_publish = frame->published;
+  for (struct sf_client * c = p->clients; c != NULL; c = c->next) {
+    if (c->state != SF_CLIENT_ACTIVE || c->doomed != 0)
+      continue;
+    sf_store_flag (&c->ring.header->cpu, cpu);
+    sf_client_announce_locked (c, frame);
+  }
   p->latest = frame;
   p->n_frames++;
   p->stats.frames++;

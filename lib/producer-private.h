@@ -155,6 +155,7 @@ struct sf_producer
   bool ticking;                 /* the thread looks at returns now and then */
   struct sf_client **to_wake;   /* the publisher's, max_clients of them */
   bool far;                     /* the publisher's: the last woken were not near */
+  bool brisk;                   /* the publisher's: this frame was not waited for */
   struct sf_producer_stats stats;
 };
 

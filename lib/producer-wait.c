@@ -266,6 +266,16 @@ sleep_locked (struct sf_producer *p, uint64_t token)
     sf_producer_set_want_locked (p);
 }
 
+/* Does anybody need our processor, to give something back? */
+static bool
+has_near_locked (const struct sf_producer *p)
+{
+  for (const struct sf_client * c = p->clients; c != NULL; c = c->next)
+    if (c->state == SF_CLIENT_ACTIVE && sf_client_is_near (c))
+      return true;
+  return false;
+}
+
 int
 sf_producer_wait (struct sf_producer *p, uint64_t token)
 {
@@ -273,16 +283,17 @@ sf_producer_wait (struct sf_producer *p, uint64_t token)
   int r = 0;
 
   for (int i = 0; i < SPIN_ROUNDS; i++) {
-    bool over;
+    bool over, near;
 
     pthread_mutex_lock (&p->lock);
     over = sf_producer_collect_locked (p) > 0
         || sf_producer_token (p) != token || p->interrupted;
     r = p->interrupted ? -EINTR : 0;
+    near = has_near_locked (p);
     sf_producer_unlock (p);
     if (over)
       return r;
-    sf_spin_pause ();
+    sf_wait_awake (near);
   }
   pthread_mutex_lock (&p->lock);
   SF_HOOK ("full");

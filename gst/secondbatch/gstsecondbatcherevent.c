@@ -3,6 +3,8 @@
 #include "gstsecondbatcherpriv.h"
 #include "gstsecondbatchmeta.h"
 
+#define WAKE_UP "secondbatcher-wake-up"
+
 /* The base class queues serialized events but for FLUSH_STOP */
 static gboolean
 is_queued (GstEvent * event)
@@ -26,17 +28,34 @@ second_batcher_sink_event_pre_queue (GstAggregator * agg,
     if (GST_EVENT_TYPE (event) == GST_EVENT_STREAM_START
         && self->flow == GST_FLOW_EOS)
       self->flow = GST_FLOW_OK;
-    pad->queued++;
+    second_batcher_pad_other_queued_locked (pad);
     g_mutex_unlock (&self->lock);
   }
   ret = second_batcher_parent_class ()->sink_event_pre_queue (agg, aggpad,
       event);
   if (queued && ret != GST_FLOW_OK) {
     g_mutex_lock (&self->lock);
-    second_batcher_pad_dequeued_locked (pad);
+    second_batcher_pad_other_dequeued_locked (pad);
     g_mutex_unlock (&self->lock);
   }
   return ret;
+}
+
+static void
+push_wake_up (GstElement * element, gpointer pad)
+{
+  second_batcher_sink_event_pre_queue (GST_AGGREGATOR_CAST (element), pad,
+      gst_event_new_custom (GST_EVENT_CUSTOM_DOWNSTREAM,
+          gst_structure_new_empty (WAKE_UP)));
+}
+
+/* The caller is about to wait with the base class's source lock, so that another
+ * thread has to do what wakes it up again. */
+void
+second_batcher_wake_later (GstSecondBatcher * self, GstSecondBatcherPad * pad)
+{
+  gst_element_call_async (GST_ELEMENT_CAST (self), push_wake_up,
+      gst_object_ref (pad), gst_object_unref);
 }
 
 static void
@@ -150,7 +169,9 @@ second_batcher_sink_event (GstAggregator * agg, GstAggregatorPad * aggpad,
       || type == GST_EVENT_SEGMENT)
     change_format (self, pad, event);
 
-  if (belongs_to_stream (event)) {
+  if (gst_event_has_name (event, WAKE_UP)) {
+    gst_event_unref (event);
+  } else if (belongs_to_stream (event)) {
     keep_event (self, pad, event);
   } else if (type == GST_EVENT_CAPS) {
     /* a stream's caps are not those of the batches */
@@ -159,10 +180,12 @@ second_batcher_sink_event (GstAggregator * agg, GstAggregatorPad * aggpad,
     ret = second_batcher_parent_class ()->sink_event (agg, aggpad, event);
   }
 
-  /* a GAP that was taken has become a buffer in the queue */
-  if (queued && !(type == GST_EVENT_GAP && ret)) {
+  if (queued) {
     g_mutex_lock (&self->lock);
-    second_batcher_pad_dequeued_locked (pad);
+    /* a GAP that was taken has become a buffer in the queue */
+    if (type == GST_EVENT_GAP && ret)
+      pad->queued++;
+    second_batcher_pad_other_dequeued_locked (pad);
     g_mutex_unlock (&self->lock);
   }
   return ret;

@@ -159,7 +159,7 @@ second_batcher_pad_clear_locked (GstSecondBatcherPad * pad, GPtrArray * trash)
   g_queue_clear_full (&pad->events, (GDestroyNotify) second_event_free);
   g_clear_pointer (&pad->guard, second_pool_guard_unref);
   pad->pool = NULL;
-  pad->queued = 0;
+  pad->queued = pad->queued_others = 0;
   g_cond_signal (&pad->dequeued);
   pad->past = pad->has_phase = pad->has_shift = pad->has_reference = FALSE;
   pad->late = pad->dropped = 0;
@@ -188,6 +188,21 @@ second_batcher_pad_dequeued_locked (GstSecondBatcherPad * pad)
     pad->queued--;
   if (pad->queued == 0)
     g_cond_signal (&pad->dequeued);
+}
+
+void
+second_batcher_pad_other_queued_locked (GstSecondBatcherPad * pad)
+{
+  pad->queued++;
+  pad->queued_others++;
+}
+
+void
+second_batcher_pad_other_dequeued_locked (GstSecondBatcherPad * pad)
+{
+  if (pad->queued_others > 0)
+    pad->queued_others--;
+  second_batcher_pad_dequeued_locked (pad);
 }
 
 guint

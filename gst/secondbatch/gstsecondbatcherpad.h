@@ -73,6 +73,7 @@ struct _GstSecondBatcherPad
   /* Events, queries and buffers inside the base class's queue. A frame may
    * overtake the queue only when there are none. */
   guint queued;
+  guint queued_others;          /* of these, events and queries */
   GCond dequeued;               /* queued is 0, or past is set */
 
   gboolean past;                /* has shown that the open window is over */
@@ -107,6 +108,8 @@ void second_batcher_pad_hold_locked (GstSecondBatcherPad * pad,
 SecondPoolGuard *second_batcher_pad_guard_locked (GstSecondBatcherPad * pad,
     GstBuffer * buffer, guint granted);
 void second_batcher_pad_dequeued_locked (GstSecondBatcherPad * pad);
+void second_batcher_pad_other_queued_locked (GstSecondBatcherPad * pad);
+void second_batcher_pad_other_dequeued_locked (GstSecondBatcherPad * pad);
 void second_batcher_pad_clear_span (GstSecondBatcherPad * pad);
 guint second_batcher_pad_number (GstPad * pad);
 

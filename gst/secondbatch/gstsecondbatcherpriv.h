@@ -205,6 +205,8 @@ GstFlowReturn second_batcher_sink_event_pre_queue (GstAggregator * agg,
 gboolean second_batcher_sink_event (GstAggregator * agg,
     GstAggregatorPad * pad, GstEvent * event);
 gboolean second_batcher_src_event (GstAggregator * agg, GstEvent * event);
+void second_batcher_wake_later (GstSecondBatcher * self,
+    GstSecondBatcherPad * pad);
 
 /* gstsecondbatcherquery.c */
 gboolean second_batcher_sink_query_pre_queue (GstAggregator * agg,

@@ -4,67 +4,71 @@
 #include "clock.h"
 #include "hot.h"
 
-/* How often the offset of another clock is measured. */
-#define MEASURE_INTERVAL (100 * GST_MSECOND)
-/* More than that is a step, not jitter: followed at once. */
-#define STEP (2 * GST_MSECOND)
-/* Share of a new measurement that is believed, 1/8: jitter of a measurement is
- * tens of microseconds, drift between clocks is microseconds a second. */
-#define FILTER 8
+/* A reading that took less than this says enough; else it is tried again. */
+#define CLOSE (5 * GST_USECOND)
 #define TRIES 5
 
-/* A system clock of type monotonic that nobody slaved to another. */
+/* CLOCK_MONOTONIC itself: of other kinds of clocks, the network's for one, some
+ * are system clocks with a time of their own. And anybody may slave even this one
+ * to another, at any time. */
 static gboolean
-is_monotonic (GstClock * clock)
+is_monotonic (const GstShmFrameClock * self)
 {
   GstClockTime internal, external, num, denom;
-  GstClockType type;
 
-  if (!GST_IS_SYSTEM_CLOCK (clock))
+  if (!self->is_system)
     return FALSE;
-  g_object_get (clock, "clock-type", &type, NULL);
-  gst_clock_get_calibration (clock, &internal, &external, &num, &denom);
-  return type == GST_CLOCK_TYPE_MONOTONIC && internal == external
-      && num == denom;
+  gst_clock_get_calibration (self->clock, &internal, &external, &num, &denom);
+  return internal == external && num == denom;
 }
 
-/* The clock is read between two readings of ours; the closest pair of several
- * tries says the most. */
-static gint64
-measure (GstClock * clock)
+/* The clock is read between two readings of ours, so that the offset lies between
+ * two bounds; the closest pair of several tries says the most. */
+static void
+measure (GstClock * clock, gint64 * least, gint64 * most)
 {
   gint64 best_width = G_MAXINT64;
-  gint64 best = 0;
 
-  for (guint i = 0; i < TRIES; i++) {
+  for (guint i = 0; i < TRIES && best_width > (gint64) CLOSE; i++) {
     gint64 before = sf_now ();
     gint64 time = gst_clock_get_time (clock);
     gint64 after = sf_now ();
 
     if (after - before < best_width) {
       best_width = after - before;
-      best = time - (before + (after - before) / 2);
+      *least = time - after;
+      *most = time - before;
     }
   }
-  return best;
 }
 
+/* Takes the reference. */
 static void
-update (GstShmFrameClock * self, GstClock * clock)
+take_clock (GstShmFrameClock * self, GstClock * clock)
 {
-  gint64 now = sf_now ();
-  gint64 offset, error;
+  GstClockType type = GST_CLOCK_TYPE_OTHER;
 
-  if (self->measured_at != 0
-      && now - self->measured_at < (gint64) MEASURE_INTERVAL)
-    return;
-  offset = measure (clock);
-  error = offset - self->offset;
-  if (self->measured_at == 0 || ABS (error) > (gint64) STEP)
-    self->offset = offset;
-  else
-    self->offset += error / FILTER;
-  self->measured_at = now;
+  gst_clear_object (&self->clock);
+  self->clock = clock;
+  if (G_OBJECT_TYPE (clock) == GST_TYPE_SYSTEM_CLOCK)
+    g_object_get (clock, "clock-type", &type, NULL);
+  self->is_system = type == GST_CLOCK_TYPE_MONOTONIC;
+  self->measured = FALSE;
+}
+
+/* What was found before stays as long as it may be true, so that a reading that
+ * took long does no harm; and what cannot be true any more, because the clock
+ * drifts or was stepped, is not held on to. */
+static void
+update (GstShmFrameClock * self)
+{
+  gint64 least = 0, most = 0;
+
+  measure (self->clock, &least, &most);
+  if (!self->measured)
+    self->offset = least + (most - least) / 2;
+  self->offset = CLAMP (self->offset, least, most);
+  self->measured = TRUE;
 }
 
 SF_HOT gboolean
@@ -79,23 +83,25 @@ gst_shm_frame_clock_get_base (GstShmFrameClock * self, GstElement * element,
   GST_OBJECT_LOCK (element);
   clock = GST_ELEMENT_CLOCK (element);
   base_time = element->base_time;
-  known = clock == self->clock && self->monotonic;
+  known = clock == self->clock;
   if (clock != NULL && !known)
     gst_object_ref (clock);
   GST_OBJECT_UNLOCK (element);
 
   if (clock == NULL)
     return FALSE;
-  if (clock != self->clock) {
-    self->clock = clock;
-    self->monotonic = is_monotonic (clock);
-    self->offset = 0;
-    self->measured_at = 0;
-  }
-  if (!self->monotonic)
-    update (self, clock);
   if (!known)
-    gst_object_unref (clock);
-  *base = (gint64) base_time - self->offset;
+    take_clock (self, clock);
+  *base = (gint64) base_time;
+  if (!is_monotonic (self)) {
+    update (self);
+    *base -= self->offset;
+  }
   return TRUE;
+}
+
+void
+gst_shm_frame_clock_clear (GstShmFrameClock * self)
+{
+  gst_clear_object (&self->clock);
 }

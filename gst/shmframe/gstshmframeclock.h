@@ -10,16 +10,19 @@ G_BEGIN_DECLS
 
 typedef struct
 {
-  GstClock *clock;              /* as of the last call; not referenced */
-  gboolean monotonic;           /* it is CLOCK_MONOTONIC itself */
-  gint64 offset;                /* clock time - monotonic time, ns, filtered */
-  gint64 measured_at;           /* monotonic ns; 0: not yet */
+  GstClock *clock;              /* as of the last call */
+  gboolean is_system;           /* it counts as CLOCK_MONOTONIC does, but for
+                                 * its calibration */
+  gboolean measured;
+  gint64 offset;                /* clock time - monotonic time, ns */
 } GstShmFrameClock;
 
 /* The monotonic time at which the element's running time was 0. FALSE while it has
  * no clock. */
 gboolean gst_shm_frame_clock_get_base (GstShmFrameClock * self,
     GstElement * element, gint64 * base);
+/* Lets go of the clock. */
+void gst_shm_frame_clock_clear (GstShmFrameClock * self);
 
 G_END_DECLS
 

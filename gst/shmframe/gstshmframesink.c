@@ -156,12 +156,11 @@ static void
 begin_stream (GstShmFrameSink * self)
 {
   self->started = FALSE;
-  self->lossless = FALSE;
   self->is_batch = FALSE;
   self->format_failed = FALSE;
   self->published = FALSE;
+  g_atomic_int_set (&self->lossless, FALSE);
   g_atomic_int_set (&self->stepped, FALSE);
-  memset (&self->clock, 0, sizeof (self->clock));
   release_upstream (self, FALSE);
 }
 
@@ -178,6 +177,8 @@ close_producer (GstShmFrameSink * self)
   self->producer = NULL;
   g_rw_lock_writer_unlock (&self->producer_lock);
   sf_producer_close (producer);
+  gst_shm_frame_clock_clear (&self->clock);
+  gst_shm_frame_clock_clear (&self->upstream.clock);
 }
 
 /* Not in start(), on whose failure the base class posts a second error that says
@@ -225,7 +226,7 @@ update_delivery (GstShmFrameSink * self)
 {
   GstQuery *query = gst_query_new_latency ();
   GstClockTime min = 0, max = GST_CLOCK_TIME_NONE;
-  gboolean live = FALSE;
+  gboolean live = FALSE, lossless;
 
   if (gst_pad_peer_query (GST_BASE_SINK_PAD (self), query))
     gst_query_parse_latency (query, &live, &min, &max);
@@ -235,13 +236,14 @@ update_delivery (GstShmFrameSink * self)
     max = GST_CLOCK_TIME_NONE;
   }
   GST_OBJECT_LOCK (self);
-  self->lossless = self->delivery == GST_SHM_FRAME_DELIVERY_LOSSLESS
+  lossless = self->delivery == GST_SHM_FRAME_DELIVERY_LOSSLESS
       || (self->delivery == GST_SHM_FRAME_DELIVERY_AUTO && !live);
   GST_OBJECT_UNLOCK (self);
+  g_atomic_int_set (&self->lossless, lossless);
   GST_DEBUG_OBJECT (self, "upstream is %slive, latency %" GST_TIME_FORMAT
       ", delivery is %s", live ? "" : "not ", GST_TIME_ARGS (min),
-      self->lossless ? "lossless" : "live");
-  sf_producer_set_delivery (self->producer, live, self->lossless, min,
+      lossless ? "lossless" : "live");
+  sf_producer_set_delivery (self->producer, live, lossless, min,
       MAX (min, max));
 }
 
@@ -273,7 +275,8 @@ static gboolean
 propose_pool (GstShmFrameSink * self, GstShmFrameAllocator * allocator,
     GstQuery * query, GstCaps * caps, guint size)
 {
-  GstBufferPool *pool = gst_shm_frame_pool_new (allocator, self->lossless);
+  GstBufferPool *pool = gst_shm_frame_pool_new (allocator,
+      g_atomic_int_get (&self->lossless));
   GstStructure *config = gst_buffer_pool_get_config (pool);
   gboolean ok;
 

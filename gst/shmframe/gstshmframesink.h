@@ -67,7 +67,6 @@ struct _GstShmFrameSink
 
   /* Streaming thread. */
   gboolean is_batch;
-  gboolean lossless;
   gboolean started;             /* the first frame went, or was waited for */
   gboolean format_failed;       /* told; upstream may try again */
   gboolean published;           /* the frame at hand, ahead of render() */
@@ -77,6 +76,7 @@ struct _GstShmFrameSink
   GstShmFrameStencil stencil;
   GstShmFrameLosses losses;
 
+  gint lossless;                /* atomic: a LATENCY event may change it */
   gint stepped;                 /* atomic: a STEP event came */
   GstShmFrameUpstream upstream; /* its own lock */
 };

@@ -80,7 +80,6 @@ open_consumer (GstShmFrameSrc * self)
   memset (&self->latency, 0, sizeof (self->latency));
   self->position = GST_CLOCK_TIME_NONE;
   GST_OBJECT_UNLOCK (self);
-  memset (&self->clock, 0, sizeof (self->clock));
   self->discont = FALSE;
   self->has_started = self->has_caps = FALSE;
   self->segment_sent = FALSE;
@@ -113,6 +112,7 @@ close_consumer (GstShmFrameSrc * self)
   g_rw_lock_writer_unlock (&self->consumer_lock);
   sf_consumer_close (consumer);
   gst_shm_frame_prepared_clear (&self->prepared);
+  gst_shm_frame_clock_clear (&self->clock);
 }
 
 /* Not in start(), on whose failure the base class posts a second error that says

@@ -121,15 +121,16 @@ capture_time_of (GstShmFrameSrc * self, GstEvent * event)
 {
   GstClockTime timestamp;
   GstShmFrameClock clock = { 0 };
+  gboolean known;
   gint64 base;
 
   if (self->keep || GST_EVENT_TYPE (event) != GST_EVENT_QOS)
     return GST_CLOCK_TIME_NONE;
   gst_event_parse_qos (event, NULL, NULL, NULL, &timestamp);
   /* In a thread of downstream's, so that the streaming thread's is not ours. */
-  if (!gst_shm_frame_clock_get_base (&clock, GST_ELEMENT (self), &base))
-    return GST_CLOCK_TIME_NONE;
-  return timestamp + base;
+  known = gst_shm_frame_clock_get_base (&clock, GST_ELEMENT (self), &base);
+  gst_shm_frame_clock_clear (&clock);
+  return known ? timestamp + base : GST_CLOCK_TIME_NONE;
 }
 
 static gboolean

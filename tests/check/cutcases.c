@@ -308,6 +308,28 @@ feed_restart (GstHarness * h, gint unused)
   cut_finish (h);
 }
 
+/* The last thing is the stream's end. */
+static void
+feed_eos (GstHarness * h, gint n_frames)
+{
+  GstEvent *eos = gst_event_new_eos ();
+  GstSegment segment;
+  GstEvent *event;
+
+  cut_begin_small (h);
+  for (gint i = 0; i < n_frames; i++)
+    cut_push_small (h, i);
+  if (n_frames == 1) {
+    /* as a seek has it: its number is that of the segment, too */
+    gst_segment_init (&segment, GST_FORMAT_TIME);
+    event = gst_event_new_segment (&segment);
+    gst_event_set_seqnum (event, gst_event_get_seqnum (eos));
+    cut_event (h, event);
+    cut_push_small (h, 1);
+  }
+  cut_event (h, eos);
+}
+
 static void
 feed_bayer (GstHarness * h, gint unused)
 {
@@ -374,6 +396,9 @@ const CutCase cut_cases[] = {
   {"flush with reset-time", feed_flush, TRUE},
   {"flush without", feed_flush, FALSE},
   {"EOS and restart", feed_restart, 0},
+  {"EOS", feed_eos, 3},
+  {"EOS without a frame", feed_eos, 0},
+  {"EOS of a seek", feed_eos, 1},
   {"bayer", feed_bayer, 0},
   {"crop meta", feed_meta, 0},
   {"region of interest metas", feed_meta, 1},
@@ -388,3 +413,9 @@ const CutCase cut_cases[] = {
 };
 
 const guint cut_n_cases = G_N_ELEMENTS (cut_cases);
+
+gboolean
+cut_case_ends (const CutCase * c)
+{
+  return c->feed == feed_eos;
+}

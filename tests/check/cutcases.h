@@ -16,6 +16,9 @@ typedef struct
 extern const CutCase cut_cases[];
 extern const guint cut_n_cases;
 
+/* Is its last event EOS, to be compared, not the one that all others have? */
+gboolean cut_case_ends (const CutCase * c);
+
 /* cutevents.c */
 enum
 {

@@ -333,9 +333,14 @@ put_event (CutRecord * self, GstEvent * event)
   const GstSegment *segment;
   guint group;
 
+  /* What is not serialized has a number of the process's own; and an EOS that is
+   * passed over on one side must not count on the other. */
+  gboolean counts = GST_EVENT_IS_SERIALIZED (event)
+      && (self->ends || GST_EVENT_TYPE (event) != GST_EVENT_EOS);
+
   g_string_append_printf (self->text, "%s #%u %+" G_GINT64_FORMAT,
-      GST_EVENT_TYPE_NAME (event), GST_EVENT_IS_SERIALIZED (event)
-      && GST_EVENT_TYPE (event) != GST_EVENT_EOS ? number_of (self->seqnums, gst_event_get_seqnum (event)) : 0,
+      GST_EVENT_TYPE_NAME (event), counts ? number_of (self->seqnums,
+          gst_event_get_seqnum (event)) : 0,
       gst_event_get_running_time_offset (event));
   switch (GST_EVENT_TYPE (event)) {
     case GST_EVENT_STREAM_START:
@@ -375,8 +380,9 @@ probe (GstPad * pad, GstPadProbeInfo * info, gpointer user)
     put_buffer (self->text, GST_PAD_PROBE_INFO_BUFFER (info));
   } else {
     put_event (self, GST_PAD_PROBE_INFO_EVENT (info));
-    if (gst_event_has_name (GST_PAD_PROBE_INFO_EVENT (info), CUT_END))
-      self->ended = TRUE;
+    self->ended |= self->ends
+        ? GST_EVENT_TYPE (GST_PAD_PROBE_INFO_EVENT (info)) == GST_EVENT_EOS
+        : gst_event_has_name (GST_PAD_PROBE_INFO_EVENT (info), CUT_END);
   }
   g_string_append_c (self->text, '\n');
   g_mutex_unlock (&self->lock);
@@ -384,7 +390,7 @@ probe (GstPad * pad, GstPadProbeInfo * info, gpointer user)
 }
 
 void
-cut_record_start (CutRecord * self, GstElement * element)
+cut_record_start (CutRecord * self, GstElement * element, gboolean ends)
 {
   GstPad *pad = gst_element_get_static_pad (element, "sink");
 
@@ -392,6 +398,7 @@ cut_record_start (CutRecord * self, GstElement * element)
   self->text = g_string_new (NULL);
   self->seqnums = g_hash_table_new (NULL, NULL);
   self->groups = g_hash_table_new (NULL, NULL);
+  self->ends = ends;
   self->ended = FALSE;
   gst_pad_add_probe (pad, GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM
       | GST_PAD_PROBE_TYPE_EVENT_FLUSH | GST_PAD_PROBE_TYPE_BUFFER, probe,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What holds for every element, in the manner of GStreamer's own generic tests:
  * properties take what they say they take, states change without peers, request
- * pads come and go, and nothing that GStreamer counts is left afterwards. The
+ * pads come and go, the log has a category of that name, and nothing that
+ * GStreamer counts is left afterwards. The
  * tracer "leaks" has to be active (GST_TRACERS=leaks). */
 #include "shmrig.h"
 
@@ -312,6 +313,22 @@ GST_START_TEST (test_nothing_left)
 
 GST_END_TEST;
 
+/* GST_DEBUG=<element>:LEVEL */
+GST_START_TEST (test_category)
+{
+  GstElement *e = gst_element_factory_make (elements[__i__], NULL);
+  GSList *all = gst_debug_get_all_categories ();
+  guint n = 0;
+
+  for (GSList * l = all; l != NULL; l = l->next)
+    n += g_str_equal (gst_debug_category_get_name (l->data), elements[__i__]);
+  g_slist_free (all);
+  fail_unless_equals_int (n, 1);
+  gst_object_unref (gst_object_ref_sink (e));
+}
+
+GST_END_TEST;
+
 static void
 add_tests (TCase * tc)
 {
@@ -321,6 +338,7 @@ add_tests (TCase * tc)
   tcase_add_loop_test (tc, test_properties, 0, n);
   tcase_add_loop_test (tc, test_states, 0, n);
   tcase_add_loop_test (tc, test_failed_start, 0, 2);
+  tcase_add_loop_test (tc, test_category, 0, n);
   tcase_add_loop_test (tc, test_request_pads, 0, n);
   tcase_add_test (tc, test_nothing_left);
 }

@@ -29,11 +29,17 @@ fdcheck_setup (void)
   fdcheck_before = fdcheck_count ();
 }
 
+/* GStreamer's threads let go of a pipeline, and with it of its bus, a moment after
+ * it stopped. */
 static inline void
 fdcheck_teardown (void)
 {
-  guint after = fdcheck_count ();
+  gint64 end = g_get_monotonic_time () + 10 * G_USEC_PER_SEC;
+  guint after;
 
+  while ((after = fdcheck_count ()) > fdcheck_before
+      && g_get_monotonic_time () < end)
+    g_usleep (1000);
   fail_unless (after == fdcheck_before, "%u file descriptors before the test, "
       "%u after it", fdcheck_before, after);
 }

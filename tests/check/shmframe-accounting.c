@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the elements tell of what they did: QOS messages, statistics, categories
- * of the debug log, dot files. */
+/* What the elements tell of what they did: QOS messages, statistics, the debug log,
+ * dot files. */
 #include "shmrig.h"
 
 #define FRAME_SIZE (8 * 8)
@@ -267,19 +267,8 @@ GST_START_TEST (test_handover)
 
 GST_END_TEST;
 
-static gboolean
-has_category (const gchar * name)
-{
-  GSList *all = gst_debug_get_all_categories ();
-  gboolean has = FALSE;
-
-  for (GSList * l = all; l != NULL; l = l->next)
-    has |= g_str_equal (gst_debug_category_get_name (l->data), name);
-  g_slist_free (all);
-  return has;
-}
-
-GST_START_TEST (test_debug)
+/* The socket is in a dot file, and so who talks to whom. */
+GST_START_TEST (test_dot)
 {
   const gchar *names[] = { "shmframesink", "shmframesrc" };
 
@@ -290,7 +279,6 @@ GST_START_TEST (test_debug)
     gst_object_ref_sink (bin);
     gst_bin_add (GST_BIN (bin), element);
     gst_object_unref (element);
-    fail_unless (has_category (names[i]), "no category %s", names[i]);
     dot = gst_debug_bin_to_dot_data (GST_BIN (bin),
         GST_DEBUG_GRAPH_SHOW_ALL);
     fail_unless (strstr (dot, rig_path) != NULL, "no %s in: %s", rig_path,
@@ -302,15 +290,128 @@ GST_START_TEST (test_debug)
 
 GST_END_TEST;
 
+/* Lines of the debug log, of shmframesink */
+typedef struct
+{
+  GMutex lock;
+  GString *text;
+} Lines;
+
+static void
+add_line (GstDebugCategory * category, GstDebugLevel level, const gchar * file,
+    const gchar * function, gint line, GObject * object,
+    GstDebugMessage * message, gpointer user)
+{
+  Lines *lines = user;
+
+  if (!g_str_equal (gst_debug_category_get_name (category), "shmframesink"))
+    return;
+  g_mutex_lock (&lines->lock);
+  g_string_append_printf (lines->text, "%s\n",
+      gst_debug_message_get (message));
+  g_mutex_unlock (&lines->lock);
+}
+
+static void
+lines_start (Lines * lines)
+{
+  g_mutex_init (&lines->lock);
+  lines->text = g_string_new (NULL);
+  gst_debug_remove_log_function (gst_debug_log_default);
+  gst_debug_add_log_function (add_line, lines, NULL);
+  gst_debug_set_threshold_for_name ("shmframesink", GST_LEVEL_INFO);
+}
+
+static void
+lines_stop (Lines * lines)
+{
+  gst_debug_set_threshold_for_name ("shmframesink", GST_LEVEL_ERROR);
+  gst_debug_remove_log_function (add_line);
+  gst_debug_add_log_function (gst_debug_log_default, NULL, NULL);
+  g_string_free (lines->text, TRUE);
+  g_mutex_clear (&lines->lock);
+}
+
+static gboolean
+lines_have (Lines * lines, const gchar * wanted)
+{
+  gboolean have;
+
+  g_mutex_lock (&lines->lock);
+  have = strstr (lines->text->str, wanted) != NULL;
+  g_mutex_unlock (&lines->lock);
+  return have;
+}
+
+/* Waits for a line that says `how many, why` of the slots there are. */
+static void
+expect_line (Lines * lines, const gchar * format, GstElement * sink,
+    const gchar * why)
+{
+  gchar *line = g_strdup_printf (format, (guint) rig_stat (sink, "slots"),
+      rig_stat (sink, "segment-bytes"), why);
+  gint64 end = g_get_monotonic_time () + RIG_DEADLINE / 1000 / 3;
+
+  while (!lines_have (lines, line) && g_get_monotonic_time () < end)
+    g_usleep (1000);
+  fail_unless (lines_have (lines, line), "no '%s' in:\n%s", line,
+      lines->text->str);
+  g_free (line);
+}
+
+/* What the ring takes is told before the first frame, and of each growth how far
+ * and for whom. */
+GST_START_TEST (test_growth_is_told)
+{
+  const gchar *grown = "grown to %u slots, %" G_GUINT64_FORMAT " bytes, since "
+      "%s";
+  GstHarness *h;
+  GstElement *consumer;
+  GPtrArray *kept = g_ptr_array_new_with_free_func ((GDestroyNotify)
+      gst_buffer_unref);
+  GstBufferPool *pool;
+  Lines lines;
+  gchar *who;
+
+  lines_start (&lines);
+  h = rig_harness (rig_element ("shmframesink", NULL));
+  fail_unless (lines_have (&lines, "1073741824 bytes of frames at most"));
+  gst_harness_set_src_caps (h, rig_caps ("GRAY8", 64, 48));
+  expect_line (&lines, "%u slots of 4096 bytes in 1 segments, %"
+      G_GUINT64_FORMAT " bytes in all%s", h->element, "");
+
+  consumer = rig_launch ("shmframesrc name=eye socket-path=@ max-held=50 ! "
+      "fakesink async=false");
+  rig_play (consumer);
+  rig_until (rig_stat (h->element, "growths") == 1);
+  who = g_strdup_printf ("client 1 (eye of pid %d) wants to hold 50 frames",
+      (gint) getpid ());
+  expect_line (&lines, grown, h->element, who);
+  g_free (who);
+
+  pool = rig_pool (h);
+  while (rig_stat (h->element, "growths") == 1 && kept->len < 400)
+    g_ptr_array_add (kept, rig_acquire (pool));
+  expect_line (&lines, grown, h->element, "upstream keeps so many");
+  g_ptr_array_unref (kept);
+  rig_drop_pool (pool);
+  rig_stop (consumer);
+  gst_harness_teardown (h);
+  lines_stop (&lines);
+}
+
+GST_END_TEST;
+
 static void
 add_tests (TCase * tc)
 {
+  tcase_add_test (tc, test_growth_is_told);
   tcase_add_test (tc, test_qos_of_sink);
   tcase_add_test (tc, test_qos_of_src);
   tcase_add_test (tc, test_lag);
   tcase_add_test (tc, test_counts_survive);
   tcase_add_test (tc, test_handover);
-  tcase_add_test (tc, test_debug);
+  tcase_add_test (tc, test_dot);
 }
 
 RIG_SUITE (shmframe_accounting)

@@ -103,6 +103,7 @@ enum
   UNLIKE_SIZE = 1 << 3,
   UNLIKE_TWO = 1 << 4,
   UNLIKE_FLAGS = 1 << 5,
+  UNLIKE_CUT = 1 << 6,          /* less of it than its meta says */
 };
 
 static void
@@ -120,6 +121,8 @@ make_unlike (GstBuffer * buffer, guint how)
   }
   if (how & UNLIKE_SIZE)
     gst_buffer_resize (buffer, 0, 64 * 32);
+  if (how & UNLIKE_CUT)
+    gst_buffer_resize (buffer, 0, 64 * 16);
   if (how & UNLIKE_TWO) {
     GstMemory *half = gst_memory_share (gst_buffer_peek_memory (buffer, 0),
         64 * 16, 64 * 16);
@@ -157,7 +160,8 @@ static void
 check_unlike (GstBuffer * buffer, guint i, guint how)
 {
   const GstVideoMeta *meta = gst_buffer_get_video_meta (buffer);
-  const guint size = 64 * (how & (UNLIKE_SIZE | UNLIKE_TWO) ? 32 : 48);
+  const guint size = 64 * (how & UNLIKE_CUT ? 16
+      : how & (UNLIKE_SIZE | UNLIKE_TWO) ? 32 : 48);
   const guint flags = GST_BUFFER_FLAG_CORRUPTED | GST_BUFFER_FLAG_DELTA_UNIT;
 
   fail_unless_equals_uint64 (GST_BUFFER_PTS (buffer), i * 10 + 1);
@@ -173,7 +177,7 @@ check_unlike (GstBuffer * buffer, guint i, guint how)
   fail_unless_equals_int (gst_buffer_get_n_meta (buffer,
           GST_VIDEO_REGION_OF_INTEREST_META_API_TYPE),
       how & UNLIKE_ROI ? 1 : 0);
-  fail_unless ((meta == NULL) == ((how & UNLIKE_BARE) != 0));
+  fail_unless ((meta == NULL) == ((how & (UNLIKE_BARE | UNLIKE_CUT)) != 0));
   if (meta != NULL) {
     fail_unless_equals_int (meta->stride[0], how & UNLIKE_STRIDE ? 48 : 64);
     fail_unless_equals_int (meta->width, how & UNLIKE_STRIDE ? 40 : 64);
@@ -186,7 +190,8 @@ GST_START_TEST (test_unlike)
   static const guint cases[] = { 0, 0, UNLIKE_FLAGS, 0, UNLIKE_ROI, UNLIKE_ROI,
     0, UNLIKE_STRIDE, UNLIKE_STRIDE, 0, UNLIKE_BARE, UNLIKE_BARE, 0, UNLIKE_SIZE,
     UNLIKE_SIZE, 0, UNLIKE_TWO, UNLIKE_TWO, 0, UNLIKE_ROI | UNLIKE_BARE,
-    UNLIKE_BARE, UNLIKE_STRIDE | UNLIKE_SIZE, 0, 0
+    UNLIKE_BARE, UNLIKE_STRIDE | UNLIKE_SIZE, 0, 0,
+    UNLIKE_CUT, UNLIKE_CUT, 0
   };
   GstBufferPool *pool;
 
@@ -203,6 +208,7 @@ GST_START_TEST (test_unlike)
     gst_buffer_unref (buffer);
   }
   fail_unless_equals_uint64 (rig_stat (in->element, "frames-copied"), 0);
+  fail_unless_equals_uint64 (rig_stat (in->element, "metas-dropped"), 2);
   rig_drop_pool (pool);
   close_pair ();
 }

@@ -36,7 +36,11 @@ typedef struct
 #define H265(w, h) I420 (w, h) "x265enc speed-preset=ultrafast " \
     "option-string=bframes=3 ! h265parse ! "
 #define MPEG4(w, h) I420 (w, h) "avenc_mpeg4 max-bframes=2 ! mpeg4videoparse ! "
+/* with B-frames, three of them between references, which may be references */
+#define X264(w, h) I420 (w, h) "x264enc speed-preset=ultrafast bframes=3 " \
+    "b-adapt=false b-pyramid=true ref=4 ! h264parse ! "
 #define FOR_H264 "openh264enc h264parse "
+#define FOR_X264 "x264enc h264parse avdec_h264"
 #define FOR_MPEG4 "avenc_mpeg4 mpeg4videoparse avdec_mpeg4"
 
 static const Case cases[] = {
@@ -86,6 +90,16 @@ static const Case cases[] = {
         H264 (322, 242) "avdec_h264 max-threads=4 thread-type=frame ! "},
   {"avdec_h264, slice threads", FOR_H264 "avdec_h264", KEPT, H264 (320, 240)
         "avdec_h264 max-threads=4 thread-type=slice ! "},
+  {"avdec_h264, B-frames", FOR_X264, KEPT, X264 (320, 240)
+        "avdec_h264 max-threads=1 ! "},
+  {"avdec_h264, B-frames, odd size", FOR_X264, KEPT, X264 (322, 242)
+        "avdec_h264 max-threads=1 ! "},
+  {"avdec_h264, B-frames, frame threads", FOR_X264, KEPT, X264 (320, 240)
+        "avdec_h264 max-threads=4 thread-type=frame ! "},
+  {"avdec_h264, B-frames, frame threads, odd size", FOR_X264, KEPT,
+        X264 (318, 246) "avdec_h264 max-threads=4 thread-type=frame ! "},
+  {"openh264dec, B-frames", "x264enc h264parse openh264dec", NONE,
+        X264 (322, 242) "openh264dec ! "},
   {"avdec_h265, B-frames", "x265enc h265parse avdec_h265", KEPT,
         H265 (320, 240) "avdec_h265 max-threads=4 ! "},
   {"avdec_mpeg4, B-frames", FOR_MPEG4, KEPT, MPEG4 (324, 244)
