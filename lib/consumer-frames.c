@@ -12,9 +12,14 @@ SF_HOT static int
 await_segment (struct sf_consumer *c, struct sf_link *link, uint32_t id,
     struct sf_segment **segment)
 {
-  int64_t until = sf_now () + SF_ANSWER_TIMEOUT;
+  int64_t until;
   int r = 0;
 
+  /* Mostly it has come long ago. */
+  *segment = sf_link_find_segment (link, id);
+  if (*segment != NULL)
+    return 0;
+  until = sf_now () + SF_ANSWER_TIMEOUT;
   pthread_mutex_lock (&c->lock);
   while (r == 0 && (*segment = sf_link_find_segment (link, id)) == NULL) {
     if (sf_observe_u32 (&link->over) != 0 || sf_now () >= until)

@@ -62,8 +62,9 @@ refuse (struct sf_producer *p, int fd, const struct sf_credentials *peer,
   };
 
   snprintf (msg.reject.text, sizeof (msg.reject.text), "%s", text);
-  sf_send (fd, &msg, NULL, 0);
+  /* Whoever is told finds it counted. */
   report_refusal (p, peer, &msg.reject);
+  sf_send (fd, &msg, NULL, 0);
 }
 
 static int

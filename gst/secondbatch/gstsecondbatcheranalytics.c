@@ -29,28 +29,72 @@ second_batcher_wants_analytics (GstSecondBatcher * self)
   return wants;
 }
 
-/* What the frames cannot be read without */
+/* What the frames cannot be read without: upstream's own events, which a splitter
+ * that has them already does not send again */
 static void
 set_sticky_events (GstAnalyticsBatchStream * stream,
     const SecondFormat * format)
 {
-  stream->sticky_events = g_new (GstEvent *, 3);
-  if (format->stream_id)
-    stream->sticky_events[stream->n_sticky_events++] =
-        gst_event_new_stream_start (format->stream_id);
-  if (format->caps)
-    stream->sticky_events[stream->n_sticky_events++] =
-        gst_event_new_caps (format->caps);
-  if (format->segment.format != GST_FORMAT_UNDEFINED)
-    stream->sticky_events[stream->n_sticky_events++] =
-        gst_event_new_segment (&format->segment);
+  guint i;
+
+  stream->sticky_events = g_new (GstEvent *, SECOND_TOLD_LAST);
+  for (i = 0; i < SECOND_TOLD_LAST; i++)
+    if (format->told[i])
+      stream->sticky_events[stream->n_sticky_events++] =
+          gst_event_ref (format->told[i]);
+}
+
+static void
+add_object (GstAnalyticsBatchStream * stream, gpointer object)
+{
+  stream->objects[stream->n_objects++] = object;
+}
+
+/* A window without frames moves downstream's time all the same */
+static void
+add_gap (GstAnalyticsBatchStream * stream, const SecondFormat * format,
+    const SecondBatch * batch)
+{
+  guint64 position = GST_CLOCK_TIME_NONE;
+
+  if (format->caps && format->segment.format == GST_FORMAT_TIME)
+    position = gst_segment_position_from_running_time (&format->segment,
+        GST_FORMAT_TIME, batch->pts);
+  if (GST_CLOCK_TIME_IS_VALID (position))
+    add_object (stream, gst_event_new_gap (position, batch->duration));
+}
+
+/* The frames, and the events at their places among them */
+static void
+set_objects (GstAnalyticsBatchStream * stream, const SecondShare * share,
+    const SecondBatch * batch)
+{
+  guint i, n = gst_buffer_list_length (share->list);
+  const GList *l = share->events.head;
+
+  stream->objects = g_new (GstMiniObject *,
+      n + g_queue_get_length ((GQueue *) & share->events) + 1);
+  for (i = 0; i <= n; i++) {
+    for (; l; l = l->next) {
+      const SecondEvent *event = l->data;
+
+      if (i < n && event->position > i)
+        break;
+      add_object (stream, gst_event_ref (event->event));
+    }
+    if (i < n)
+      add_object (stream, gst_buffer_ref (gst_buffer_list_get (share->list,
+                  i)));
+  }
+  if (n == 0)
+    add_gap (stream, share->format, batch);
 }
 
 void
 second_batcher_add_analytics (GstBuffer * buffer, const SecondBatch * batch)
 {
   GstAnalyticsBatchMeta *meta = gst_buffer_add_analytics_batch_meta (buffer);
-  guint i, j;
+  guint i;
 
   meta->n_streams = batch->shares->len;
   meta->streams = g_new0 (GstAnalyticsBatchStream, meta->n_streams);
@@ -60,10 +104,6 @@ second_batcher_add_analytics (GstBuffer * buffer, const SecondBatch * batch)
 
     stream->index = i;
     set_sticky_events (stream, share->format);
-    stream->n_objects = gst_buffer_list_length (share->list);
-    stream->objects = g_new (GstMiniObject *, stream->n_objects);
-    for (j = 0; j < stream->n_objects; j++)
-      stream->objects[j] = gst_mini_object_ref (GST_MINI_OBJECT_CAST
-          (gst_buffer_list_get (share->list, j)));
+    set_objects (stream, share, batch);
   }
 }

@@ -98,6 +98,21 @@ fill_locked (GstSecondBatcher * self, SecondShare * share, GPtrArray * trash)
   return share->frames == self->frames || self->fill != SECOND_FILL_ERROR;
 }
 
+/* The events among frames from..to, and behind them if no other is held */
+static void
+move_events_locked (GstSecondBatcherPad * pad, SecondShare * share, guint from,
+    guint to)
+{
+  SecondEvent *event;
+
+  while ((event = g_queue_peek_head (&pad->events))
+      && (event->position < to || to == pad->held->len)) {
+    g_queue_pop_head (&pad->events);
+    event->position -= MIN (event->position, from);
+    g_queue_push_tail (&share->events, event);
+  }
+}
+
 static void
 fill_share_locked (GstSecondBatcher * self, SecondShare * share,
     guint64 end)
@@ -126,6 +141,7 @@ fill_share_locked (GstSecondBatcher * self, SecondShare * share,
   }
   follow_list_locked (pad, from, from + take, share->list);
   share->frames = take;
+  move_events_locked (pad, share, from, to);
 }
 
 static void
@@ -144,8 +160,6 @@ make_share_locked (GstSecondBatcher * self, GstSecondBatcherPad * pad,
       share.format->fps_d);
   if (!fill_locked (self, &share, trash))
     batch->wrong_share = (gint) batch->shares->len;
-  share.events = pad->events;
-  g_queue_init (&pad->events);
   g_array_append_val (batch->shares, share);
 }
 
@@ -246,10 +260,8 @@ second_batch_free (SecondBatch * batch)
 
   for (i = 0; i < batch->shares->len; i++) {
     SecondShare *share = &g_array_index (batch->shares, SecondShare, i);
-    GstEvent *event;
 
-    while ((event = g_queue_pop_head (&share->events)))
-      gst_event_unref (event);
+    g_queue_clear_full (&share->events, (GDestroyNotify) second_event_free);
     g_clear_pointer (&share->list, gst_buffer_list_unref);
     g_clear_pointer (&share->memory, gst_memory_unref);
     second_format_unref (share->format);

@@ -3,6 +3,8 @@
 #include "gstsecondbatcherpriv.h"
 #include "gstsecondbatchmeta.h"
 
+#define WAKE_UP "secondbatcher-wake-up"
+
 /* The base class queues serialized events but for FLUSH_STOP */
 static gboolean
 is_queued (GstEvent * event)
@@ -26,17 +28,34 @@ second_batcher_sink_event_pre_queue (GstAggregator * agg,
     if (GST_EVENT_TYPE (event) == GST_EVENT_STREAM_START
         && self->flow == GST_FLOW_EOS)
       self->flow = GST_FLOW_OK;
-    pad->queued++;
+    second_batcher_pad_other_queued_locked (pad);
     g_mutex_unlock (&self->lock);
   }
   ret = second_batcher_parent_class ()->sink_event_pre_queue (agg, aggpad,
       event);
   if (queued && ret != GST_FLOW_OK) {
     g_mutex_lock (&self->lock);
-    second_batcher_pad_dequeued_locked (pad);
+    second_batcher_pad_other_dequeued_locked (pad);
     g_mutex_unlock (&self->lock);
   }
   return ret;
+}
+
+static void
+push_wake_up (GstElement * element, gpointer pad)
+{
+  second_batcher_sink_event_pre_queue (GST_AGGREGATOR_CAST (element), pad,
+      gst_event_new_custom (GST_EVENT_CUSTOM_DOWNSTREAM,
+          gst_structure_new_empty (WAKE_UP)));
+}
+
+/* The caller is about to wait with the base class's source lock, so that another
+ * thread has to do what wakes it up again. */
+void
+second_batcher_wake_later (GstSecondBatcher * self, GstSecondBatcherPad * pad)
+{
+  gst_element_call_async (GST_ELEMENT_CAST (self), push_wake_up,
+      gst_object_ref (pad), gst_object_unref);
 }
 
 static void
@@ -50,34 +69,46 @@ set_caps (SecondFormat * format, GstCaps * caps)
   gst_structure_get_fraction (s, "framerate", &format->fps_n, &format->fps_d);
 }
 
-/* Frames that are held keep the format they came with */
 static void
-change_format (GstSecondBatcher * self, GstSecondBatcherPad * pad,
-    GstEvent * event)
+read_format (SecondFormat * format, GstEvent * event)
 {
-  SecondFormat *format, *old = NULL;
   const gchar *stream_id;
   GstCaps *caps;
-
-  /* the source pad's task is the only one to replace it while data flows */
-  g_mutex_lock (&self->lock);
-  format = second_format_new (pad->format);
-  g_mutex_unlock (&self->lock);
+  guint told;
 
   switch (GST_EVENT_TYPE (event)) {
     case GST_EVENT_STREAM_START:
       gst_event_parse_stream_start (event, &stream_id);
       g_free (format->stream_id);
       format->stream_id = g_strdup (stream_id);
+      told = SECOND_TOLD_STREAM_START;
       break;
     case GST_EVENT_CAPS:
       gst_event_parse_caps (event, &caps);
       set_caps (format, caps);
+      told = SECOND_TOLD_CAPS;
       break;
     default:
       gst_event_copy_segment (event, &format->segment);
+      told = SECOND_TOLD_SEGMENT;
       break;
   }
+  gst_event_replace (&format->told[told], event);
+}
+
+/* Frames that are held keep the format they came with */
+static void
+change_format (GstSecondBatcher * self, GstSecondBatcherPad * pad,
+    GstEvent * event)
+{
+  SecondFormat *format, *old = NULL;
+
+  /* the source pad's task is the only one to replace it while data flows */
+  g_mutex_lock (&self->lock);
+  format = second_format_new (pad->format);
+  g_mutex_unlock (&self->lock);
+
+  read_format (format, event);
 
   g_mutex_lock (&self->lock);
   if (!second_format_equal (format, pad->format)) {
@@ -109,21 +140,18 @@ belongs_to_stream (GstEvent * event)
   }
 }
 
-/* An event in the middle of a stream goes downstream wrapped, with the number
- * of the frame that it stood before, so that secondsplitter puts it back. */
+/* An event in the middle of a stream waits for the batch of its frames. Takes
+ * the event. */
 static void
 keep_event (GstSecondBatcher * self, GstSecondBatcherPad * pad,
     GstEvent * event)
 {
-  const GstStructure *inner = gst_event_get_structure (event);
-  GstStructure *s = gst_structure_new (GST_SECOND_BATCH_EVENT_NAME,
-      "type", G_TYPE_STRING, GST_EVENT_TYPE_NAME (event),
-      "structure", GST_TYPE_STRUCTURE, inner, NULL);
-  GstEvent *wrapped = gst_event_new_custom (GST_EVENT_CUSTOM_DOWNSTREAM, s);
+  SecondEvent *kept = g_new (SecondEvent, 1);
 
+  kept->event = event;
   g_mutex_lock (&self->lock);
-  gst_structure_set (s, "position", G_TYPE_UINT, pad->held->len, NULL);
-  g_queue_push_tail (&pad->events, wrapped);
+  kept->position = pad->held->len;
+  g_queue_push_tail (&pad->events, kept);
   g_mutex_unlock (&self->lock);
 }
 
@@ -141,9 +169,10 @@ second_batcher_sink_event (GstAggregator * agg, GstAggregatorPad * aggpad,
       || type == GST_EVENT_SEGMENT)
     change_format (self, pad, event);
 
-  if (belongs_to_stream (event)) {
-    keep_event (self, pad, event);
+  if (gst_event_has_name (event, WAKE_UP)) {
     gst_event_unref (event);
+  } else if (belongs_to_stream (event)) {
+    keep_event (self, pad, event);
   } else if (type == GST_EVENT_CAPS) {
     /* a stream's caps are not those of the batches */
     gst_event_unref (event);
@@ -151,10 +180,12 @@ second_batcher_sink_event (GstAggregator * agg, GstAggregatorPad * aggpad,
     ret = second_batcher_parent_class ()->sink_event (agg, aggpad, event);
   }
 
-  /* a GAP that was taken has become a buffer in the queue */
-  if (queued && !(type == GST_EVENT_GAP && ret)) {
+  if (queued) {
     g_mutex_lock (&self->lock);
-    second_batcher_pad_dequeued_locked (pad);
+    /* a GAP that was taken has become a buffer in the queue */
+    if (type == GST_EVENT_GAP && ret)
+      pad->queued++;
+    second_batcher_pad_other_dequeued_locked (pad);
     g_mutex_unlock (&self->lock);
   }
   return ret;

@@ -119,12 +119,14 @@ make_caps (GstSecondBatcher * self, const SecondBatch * batch)
   for (i = 0; i < batch->shares->len; i++) {
     GstCaps *stream = share_at (batch, i)->format->caps;
 
-    /* EMPTY says that the stream has not said what it is */
+    /* what analyticscombiner says of a stream that has not said what it is;
+     * with EMPTY caps the array is not fixed, since 1.28 */
     g_value_init (&value, GST_TYPE_CAPS);
     if (stream)
       gst_value_set_caps (&value, stream);
     else
-      g_value_take_boxed (&value, gst_caps_new_empty ());
+      g_value_take_boxed (&value,
+          gst_caps_new_empty_simple ("application/unknown"));
     gst_value_array_append_and_take_value (&streams, &value);
   }
   gst_caps_set_value (caps, "streams", &streams);
@@ -250,20 +252,32 @@ second_batcher_peek_next_sample (GstAggregator * agg, GstAggregatorPad * pad)
   return NULL;
 }
 
-/* Events of the streams go before the batch of the frames that follow them */
+/* With the stream and the frame that it stood before, so that secondsplitter
+ * puts it back */
+static GstEvent *
+wrap_event (const SecondEvent * event, guint stream)
+{
+  return gst_event_new_custom (GST_EVENT_CUSTOM_DOWNSTREAM,
+      gst_structure_new (GST_SECOND_BATCH_EVENT_NAME,
+          "type", G_TYPE_STRING, GST_EVENT_TYPE_NAME (event->event),
+          "structure", GST_TYPE_STRUCTURE,
+          gst_event_get_structure (event->event),
+          "position", G_TYPE_UINT, event->position,
+          "stream", G_TYPE_UINT, stream, NULL));
+}
+
+/* Events of the streams go before the batch of their frames */
 static void
-push_stream_events (GstSecondBatcher * self, SecondBatch * batch)
+push_stream_events (GstSecondBatcher * self, const SecondBatch * batch)
 {
   guint i;
 
   for (i = 0; i < batch->shares->len; i++) {
-    SecondShare *share = share_at (batch, i);
-    GstEvent *event;
+    const GList *l;
 
-    while ((event = g_queue_pop_head (&share->events))) {
-      GstStructure *s = gst_event_writable_structure (event);
+    for (l = share_at (batch, i)->events.head; l; l = l->next) {
+      GstEvent *event = wrap_event (l->data, i);
 
-      gst_structure_set (s, "stream", G_TYPE_UINT, i, NULL);
 #if GST_CHECK_VERSION (1, 26, 0)
       gst_aggregator_push_src_event (GST_AGGREGATOR (self), event);
 #else

@@ -16,12 +16,16 @@ SecondFormat *
 second_format_new (const SecondFormat * base)
 {
   SecondFormat *format = g_atomic_rc_box_new0 (SecondFormat);
+  guint i;
 
   if (base) {
     *format = *base;
     if (format->caps)
       gst_caps_ref (format->caps);
     format->stream_id = g_strdup (base->stream_id);
+    for (i = 0; i < SECOND_TOLD_LAST; i++)
+      if (format->told[i])
+        gst_event_ref (format->told[i]);
   } else {
     gst_segment_init (&format->segment, GST_FORMAT_UNDEFINED);
     format->fps_d = 1;
@@ -39,9 +43,19 @@ static void
 format_clear (gpointer data)
 {
   SecondFormat *format = data;
+  guint i;
 
+  for (i = 0; i < SECOND_TOLD_LAST; i++)
+    gst_event_replace (&format->told[i], NULL);
   gst_clear_caps (&format->caps);
   g_free (format->stream_id);
+}
+
+void
+second_event_free (SecondEvent * event)
+{
+  gst_event_unref (event->event);
+  g_free (event);
 }
 
 void
@@ -104,6 +118,7 @@ void
 second_batcher_pad_discard_locked (GstSecondBatcherPad * pad, guint n,
     GPtrArray * trash)
 {
+  GList *l;
   guint i;
 
   for (i = 0; i < n; i++) {
@@ -121,12 +136,16 @@ second_batcher_pad_discard_locked (GstSecondBatcherPad * pad, guint n,
     g_ptr_array_add (trash, frame->buffer);
   }
   g_array_remove_range (pad->held, 0, n);
+  for (l = pad->events.head; l; l = l->next) {
+    SecondEvent *event = l->data;
+
+    event->position -= MIN (event->position, n);
+  }
 }
 
 void
 second_batcher_pad_clear_locked (GstSecondBatcherPad * pad, GPtrArray * trash)
 {
-  GstEvent *event;
   guint i;
 
   /* Flushing and stopping throw away; that is no loss to be counted */
@@ -137,11 +156,10 @@ second_batcher_pad_clear_locked (GstSecondBatcherPad * pad, GPtrArray * trash)
   if (pad->last)
     g_ptr_array_add (trash, pad->last);
   pad->last = NULL;
-  while ((event = g_queue_pop_head (&pad->events)))
-    gst_event_unref (event);
+  g_queue_clear_full (&pad->events, (GDestroyNotify) second_event_free);
   g_clear_pointer (&pad->guard, second_pool_guard_unref);
   pad->pool = NULL;
-  pad->queued = 0;
+  pad->queued = pad->queued_others = 0;
   g_cond_signal (&pad->dequeued);
   pad->past = pad->has_phase = pad->has_shift = pad->has_reference = FALSE;
   pad->late = pad->dropped = 0;
@@ -172,6 +190,21 @@ second_batcher_pad_dequeued_locked (GstSecondBatcherPad * pad)
     g_cond_signal (&pad->dequeued);
 }
 
+void
+second_batcher_pad_other_queued_locked (GstSecondBatcherPad * pad)
+{
+  pad->queued++;
+  pad->queued_others++;
+}
+
+void
+second_batcher_pad_other_dequeued_locked (GstSecondBatcherPad * pad)
+{
+  if (pad->queued_others > 0)
+    pad->queued_others--;
+  second_batcher_pad_dequeued_locked (pad);
+}
+
 guint
 second_batcher_pad_number (GstPad * pad)
 {
@@ -195,6 +228,7 @@ gst_second_batcher_pad_flush (GstAggregatorPad * aggpad, GstAggregator * agg)
   second_batcher_pad_clear_locked (pad, trash);
   format = second_format_new (pad->format);
   gst_segment_init (&format->segment, GST_FORMAT_UNDEFINED);
+  gst_event_replace (&format->told[SECOND_TOLD_SEGMENT], NULL);
   second_format_unref (pad->format);
   pad->format = format;
   g_mutex_unlock (&self->lock);

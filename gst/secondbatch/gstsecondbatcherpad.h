@@ -7,6 +7,15 @@
 
 G_BEGIN_DECLS
 
+/* What of a stream's format an event tells, in the order in which they come */
+enum
+{
+  SECOND_TOLD_STREAM_START,
+  SECOND_TOLD_CAPS,
+  SECOND_TOLD_SEGMENT,
+  SECOND_TOLD_LAST
+};
+
 /* How to read a frame; shared by the frames of a stream, never changed */
 typedef struct
 {
@@ -14,6 +23,7 @@ typedef struct
   GstSegment segment;
   gchar *stream_id;             /* NULL before STREAM_START */
   gint fps_n, fps_d;            /* 0/1: variable or unknown */
+  GstEvent *told[SECOND_TOLD_LAST];     /* for analytics elements */
 } SecondFormat;
 
 SecondFormat *second_format_new (const SecondFormat * base);
@@ -33,6 +43,15 @@ typedef struct
   gboolean delivered;           /* has been in a batch */
 } SecondFrame;
 
+/* An event in the middle of a stream */
+typedef struct
+{
+  GstEvent *event;
+  guint position;               /* among the held frames: before this one */
+} SecondEvent;
+
+void second_event_free (SecondEvent * event);
+
 #define GST_TYPE_SECOND_BATCHER_PAD (gst_second_batcher_pad_get_type ())
 G_DECLARE_FINAL_TYPE (GstSecondBatcherPad, gst_second_batcher_pad, GST,
     SECOND_BATCHER_PAD, GstAggregatorPad)
@@ -49,11 +68,12 @@ struct _GstSecondBatcherPad
   SecondFormat *format;
   GArray *held;                 /* of SecondFrame, sorted by time */
   GstBuffer *last;              /* for fill=repeat-last only */
-  GQueue events;                /* of GstEvent, to go before the next batch */
+  GQueue events;                /* of SecondEvent */
 
   /* Events, queries and buffers inside the base class's queue. A frame may
    * overtake the queue only when there are none. */
   guint queued;
+  guint queued_others;          /* of these, events and queries */
   GCond dequeued;               /* queued is 0, or past is set */
 
   gboolean past;                /* has shown that the open window is over */
@@ -88,6 +108,8 @@ void second_batcher_pad_hold_locked (GstSecondBatcherPad * pad,
 SecondPoolGuard *second_batcher_pad_guard_locked (GstSecondBatcherPad * pad,
     GstBuffer * buffer, guint granted);
 void second_batcher_pad_dequeued_locked (GstSecondBatcherPad * pad);
+void second_batcher_pad_other_queued_locked (GstSecondBatcherPad * pad);
+void second_batcher_pad_other_dequeued_locked (GstSecondBatcherPad * pad);
 void second_batcher_pad_clear_span (GstSecondBatcherPad * pad);
 guint second_batcher_pad_number (GstPad * pad);
 

@@ -113,7 +113,7 @@ typedef struct
   GstSecondBatcherPad *pad;
   GstBufferList *list;
   SecondFormat *format;         /* NULL: nothing known of the stream yet */
-  GQueue events;
+  GQueue events;                /* of SecondEvent; positions in the list */
   guint frames, expected, late, dropped;
 
   /* Set by second_batcher_span() */
@@ -205,6 +205,8 @@ GstFlowReturn second_batcher_sink_event_pre_queue (GstAggregator * agg,
 gboolean second_batcher_sink_event (GstAggregator * agg,
     GstAggregatorPad * pad, GstEvent * event);
 gboolean second_batcher_src_event (GstAggregator * agg, GstEvent * event);
+void second_batcher_wake_later (GstSecondBatcher * self,
+    GstSecondBatcherPad * pad);
 
 /* gstsecondbatcherquery.c */
 gboolean second_batcher_sink_query_pre_queue (GstAggregator * agg,

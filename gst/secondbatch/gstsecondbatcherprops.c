@@ -82,9 +82,8 @@ static void
 pad_stats_locked (GstSecondBatcher * self, GstStructure * s)
 {
   GList *l;
-  guint k = 0;
 
-  for (l = GST_ELEMENT_CAST (self)->sinkpads; l; l = l->next, k++) {
+  for (l = GST_ELEMENT_CAST (self)->sinkpads; l; l = l->next) {
     GstSecondBatcherPad *pad = l->data;
     const gchar *name = GST_PAD_NAME (pad);
     const struct

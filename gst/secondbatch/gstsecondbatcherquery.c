@@ -14,14 +14,14 @@ second_batcher_sink_query_pre_queue (GstAggregator * agg,
 
   if (serialized) {
     g_mutex_lock (&self->lock);
-    pad->queued++;
+    second_batcher_pad_other_queued_locked (pad);
     g_mutex_unlock (&self->lock);
   }
   ret = second_batcher_parent_class ()->sink_query_pre_queue (agg, aggpad,
       query);
   if (serialized) {
     g_mutex_lock (&self->lock);
-    second_batcher_pad_dequeued_locked (pad);
+    second_batcher_pad_other_dequeued_locked (pad);
     g_mutex_unlock (&self->lock);
   }
   return ret;

@@ -277,14 +277,28 @@ second_batcher_take_queued (GstSecondBatcher * self, GPtrArray * pads)
 
 /* A frame that came while the one before it was still queued is queued too, and
  * the base class does not call aggregate() for it unless every pad has one. The
- * source pad's task comes by here before each wait, with the source lock. */
+ * source pad's task comes by here before each wait, with the source lock. It has
+ * looked for events before: one that stood behind the frames that are taken here
+ * would be slept over, and upstream may be waiting for it. */
 void
 second_batcher_drain (GstSecondBatcher * self, GPtrArray * pads)
 {
   guint i;
 
-  for (i = 0; i < pads->len; i++)
-    take_from_pad (self, g_ptr_array_index (pads, i));
+  for (i = 0; i < pads->len; i++) {
+    GstSecondBatcherPad *pad = g_ptr_array_index (pads, i);
+    gboolean had_frame = gst_aggregator_pad_has_buffer
+        (GST_AGGREGATOR_PAD (pad));
+    gboolean others;
+
+    if (take_from_pad (self, pad) != SECOND_TAKE_DONE || !had_frame)
+      continue;
+    g_mutex_lock (&self->lock);
+    others = pad->queued_others > 0;
+    g_mutex_unlock (&self->lock);
+    if (others)
+      second_batcher_wake_later (self, pad);
+  }
 }
 
 /* The earliest frame at the heads of the queues: where the grid starts, and

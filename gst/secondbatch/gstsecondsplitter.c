@@ -176,13 +176,19 @@ gst_second_splitter_chain (GstPad * pad, GstObject * parent, GstBuffer * batch)
   /* A stream has fields of its own, whatever the number says. */
   read_batch (self, batch, MIN (gst_second_batch_get_n_streams (batch),
           (guint) gst_structure_n_fields (fields)));
+  for (k = 0; k < self->streams->len; k++) {
+    SplitStream *stream = g_ptr_array_index (self->streams, k);
+
+    if (stream->pad)
+      split_stream_begin (stream, batch);
+  }
   ret = push_frames (self, start < self->window_end);
   self->window_end = start + gst_second_batch_get_window_duration (batch);
   for (k = 0; k < self->streams->len && ret == GST_FLOW_OK; k++) {
     SplitStream *stream = g_ptr_array_index (self->streams, k);
 
     if (stream->pad)
-      split_stream_finish (stream, batch);
+      split_stream_finish (stream);
   }
   gst_buffer_unref (batch);
   return ret;

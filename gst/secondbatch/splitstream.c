@@ -206,13 +206,21 @@ split_stream_push_gap (SplitStream * stream, GstClockTime time,
     gst_pad_push_event (stream->pad, gst_event_new_gap (position, duration));
 }
 
-/* A window without frames must move downstream's time all the same */
+/* A window without frames moves downstream's time all the same, and before the
+ * other streams' frames: who waits for this stream may not have room for them */
 void
-split_stream_finish (SplitStream * stream, GstBuffer * batch)
+split_stream_begin (SplitStream * stream, GstBuffer * batch)
+{
+  if (stream->list && gst_buffer_list_length (stream->list) > 0)
+    return;
+  push_events_up_to (stream, G_MAXUINT);
+  split_stream_push_gap (stream, GST_BUFFER_PTS (batch),
+      GST_BUFFER_DURATION (batch));
+}
+
+void
+split_stream_finish (SplitStream * stream)
 {
   push_events_up_to (stream, G_MAXUINT);
-  if (stream->list == NULL || gst_buffer_list_length (stream->list) == 0)
-    split_stream_push_gap (stream, GST_BUFFER_PTS (batch),
-        GST_BUFFER_DURATION (batch));
   stream->list = NULL;
 }

@@ -33,7 +33,9 @@ void split_stream_push_headers (SplitStream * stream, guint group_id);
  * overlapping batch had are left out. */
 GstClockTime split_stream_peek (SplitStream * stream, gboolean skip);
 GstFlowReturn split_stream_push_next (SplitStream * stream);
-void split_stream_finish (SplitStream * stream, GstBuffer * batch);
+/* Before the frames of a batch, and after them */
+void split_stream_begin (SplitStream * stream, GstBuffer * batch);
+void split_stream_finish (SplitStream * stream);
 void split_stream_push_gap (SplitStream * stream, GstClockTime running_time,
     GstClockTime duration);
 

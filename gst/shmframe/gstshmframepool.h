@@ -6,6 +6,8 @@
 #ifndef GST_SHM_FRAME_POOL_H
 #define GST_SHM_FRAME_POOL_H
 
+/* first: 1.28's pool headers include each other */
+#include <gst/video/video.h>
 #include <gst/video/gstvideopool.h>
 
 #include "gstshmframeallocator.h"

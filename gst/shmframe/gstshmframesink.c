@@ -157,11 +157,11 @@ static void
 begin_stream (GstShmFrameSink * self)
 {
   self->started = FALSE;
-  self->lossless = FALSE;
   self->is_batch = FALSE;
   self->format_failed = FALSE;
   self->pages_told = FALSE;
   self->published = FALSE;
+  g_atomic_int_set (&self->lossless, FALSE);
   g_atomic_int_set (&self->stepped, FALSE);
   release_upstream (self, FALSE);
 }
@@ -228,7 +228,7 @@ update_delivery (GstShmFrameSink * self)
 {
   GstQuery *query = gst_query_new_latency ();
   GstClockTime min = 0, max = GST_CLOCK_TIME_NONE;
-  gboolean live = FALSE;
+  gboolean live = FALSE, lossless;
 
   if (gst_pad_peer_query (GST_BASE_SINK_PAD (self), query))
     gst_query_parse_latency (query, &live, &min, &max);
@@ -238,13 +238,14 @@ update_delivery (GstShmFrameSink * self)
     max = GST_CLOCK_TIME_NONE;
   }
   GST_OBJECT_LOCK (self);
-  self->lossless = self->delivery == GST_SHM_FRAME_DELIVERY_LOSSLESS
+  lossless = self->delivery == GST_SHM_FRAME_DELIVERY_LOSSLESS
       || (self->delivery == GST_SHM_FRAME_DELIVERY_AUTO && !live);
   GST_OBJECT_UNLOCK (self);
+  g_atomic_int_set (&self->lossless, lossless);
   GST_DEBUG_OBJECT (self, "upstream is %slive, latency %" GST_TIME_FORMAT
       ", delivery is %s", live ? "" : "not ", GST_TIME_ARGS (min),
-      self->lossless ? "lossless" : "live");
-  sf_producer_set_delivery (self->producer, live, self->lossless, min,
+      lossless ? "lossless" : "live");
+  sf_producer_set_delivery (self->producer, live, lossless, min,
       MAX (min, max));
 }
 
@@ -276,7 +277,8 @@ static gboolean
 propose_pool (GstShmFrameSink * self, GstShmFrameAllocator * allocator,
     GstQuery * query, GstCaps * caps, guint size)
 {
-  GstBufferPool *pool = gst_shm_frame_pool_new (allocator, self->lossless);
+  GstBufferPool *pool = gst_shm_frame_pool_new (allocator,
+      g_atomic_int_get (&self->lossless));
   GstStructure *config = gst_buffer_pool_get_config (pool);
   gboolean ok;
 

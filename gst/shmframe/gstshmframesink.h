@@ -68,7 +68,6 @@ struct _GstShmFrameSink
 
   /* Streaming thread. */
   gboolean is_batch;
-  gboolean lossless;
   gboolean started;             /* the first frame went, or was waited for */
   gboolean format_failed;       /* told; upstream may try again */
   gboolean pages_told;          /* that there are too few huge ones */
@@ -79,6 +78,7 @@ struct _GstShmFrameSink
   GstShmFrameStencil stencil;
   GstShmFrameLosses losses;
 
+  gint lossless;                /* atomic: a LATENCY event may change it */
   gint stepped;                 /* atomic: a STEP event came */
   GstShmFrameUpstream upstream; /* its own lock */
 };

@@ -30,7 +30,7 @@ take_slot (GstShmFrameSink * self, gsize size, guint in_record,
 
     if (r == 0)
       return GST_FLOW_OK;
-    if (r != -EMSGSIZE && !self->lossless)
+    if (r != -EMSGSIZE && !g_atomic_int_get (&self->lossless))
       return GST_FLOW_CUSTOM_SUCCESS;
     if (r != -EMSGSIZE) {
       ret = gst_shm_frame_sink_wait_for_room (self, token, &waited);

@@ -83,7 +83,7 @@ gst_shm_frame_sink_wait_for_clients (GstShmFrameSink * self)
   if (self->started)
     return GST_FLOW_OK;
   GST_OBJECT_LOCK (self);
-  min_clients = self->lossless ? self->min_clients : 0;
+  min_clients = g_atomic_int_get (&self->lossless) ? self->min_clients : 0;
   GST_OBJECT_UNLOCK (self);
   if (gst_shm_frame_sink_get_num_clients (self) < min_clients)
     GST_INFO_OBJECT (self, "waiting for %u clients before the first frame",

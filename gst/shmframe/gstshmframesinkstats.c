@@ -215,9 +215,9 @@ gst_shm_frame_sink_drop (GstShmFrameSink * self, GstBuffer * buffer)
     stream_time = gst_segment_to_stream_time (segment, GST_FORMAT_TIME,
         GST_BUFFER_PTS (buffer));
   }
-  message = gst_message_new_qos (GST_OBJECT (self), !self->lossless,
-      running_time, stream_time, GST_BUFFER_PTS (buffer),
-      GST_BUFFER_DURATION (buffer));
+  message = gst_message_new_qos (GST_OBJECT (self),
+      !g_atomic_int_get (&self->lossless), running_time, stream_time,
+      GST_BUFFER_PTS (buffer), GST_BUFFER_DURATION (buffer));
   gst_message_set_qos_stats (message, GST_FORMAT_BUFFERS, frames, dropped);
   gst_element_post_message (GST_ELEMENT (self), message);
   return GST_FLOW_OK;

@@ -341,6 +341,108 @@ GST_START_TEST (test_qos_ends_here)
 
 GST_END_TEST;
 
+typedef struct
+{
+  Rig rig;
+  gboolean query;               /* or an event */
+  gint cut;                     /* batch 0 is on its way, the task stands */
+  gint pushed;
+} Behind;
+
+static GstPadProbeReturn
+stand_still (GstPad * pad, GstPadProbeInfo * info, gpointer data)
+{
+  g_atomic_int_set (&((Behind *) data)->cut, TRUE);
+  return GST_PAD_PROBE_OK;      /* until the probe is removed */
+}
+
+static void
+push_tag (Behind * b)
+{
+  gst_harness_push_event (b->rig.h[0],
+      gst_event_new_tag (gst_tag_list_new (GST_TAG_TITLE, "t", NULL)));
+}
+
+static void
+push_allocation (Behind * b)
+{
+  GstCaps *caps = rig_caps (10, 1);
+  GstQuery *query = gst_query_new_allocation (caps, FALSE);
+
+  fail_unless (gst_pad_peer_query (b->rig.h[0]->srcpad, query));
+  gst_query_unref (query);
+  gst_caps_unref (caps);
+}
+
+/* Window 1: frames, a tag, a frame, a tag or query, and more frames */
+static gpointer
+push_behind (gpointer data)
+{
+  Behind *b = data;
+
+  for (guint i = 0; i < 10; i++) {
+    if (i == 2 && b->query)
+      push_allocation (b);
+    else if (i == 1 || i == 2)
+      push_tag (b);
+    rig_push (&b->rig, 0, GST_SECOND + i * 100 * MS);
+    g_atomic_int_inc (&b->pushed);
+    while (!g_atomic_int_get (&b->cut))
+      g_thread_yield ();
+  }
+  return NULL;
+}
+
+static void
+wait_until_stuck (Behind * b)
+{
+  gint before;
+
+  do {
+    before = g_atomic_int_get (&b->pushed);
+    g_usleep (20000);
+  } while (before == 0 || before < g_atomic_int_get (&b->pushed));
+}
+
+/* What stands behind frames that the task takes just before it sleeps is dealt
+ * with all the same, though the other stream is silent and this one's queue full */
+GST_START_TEST (test_behind_frames)
+{
+  Behind b = {.query = __i__ == 1 };
+  gint64 end;
+  GThread *thread;
+  GstPad *src;
+  gulong probe;
+
+  init_pair (&b.rig, "push");
+  /* The base class queues that much, and then one frame. */
+  g_object_set (b.rig.batcher, "latency", 300 * MS, NULL);
+  src = gst_element_get_static_pad (b.rig.batcher, "src");
+  probe = gst_pad_add_probe (src, GST_PAD_PROBE_TYPE_BLOCK
+      | GST_PAD_PROBE_TYPE_BUFFER, stand_still, &b, NULL);
+  rig_push_n (&b.rig, 0, 0, 100 * MS, 10);
+  rig_push_n (&b.rig, 1, 0, 100 * MS, 11);
+  thread = g_thread_new ("behind", push_behind, &b);
+  wait_until_stuck (&b);
+  fail_unless (g_atomic_int_get (&b.cut));
+  g_object_set (b.rig.batcher, "latency", (guint64) 0, NULL);
+  gst_pad_remove_probe (src, probe);
+
+  end = g_get_monotonic_time () + RIG_DEADLINE / 1000;
+  while (g_atomic_int_get (&b.pushed) < 10 && g_get_monotonic_time () < end)
+    g_thread_yield ();
+  fail_unless_equals_int (g_atomic_int_get (&b.pushed), 10);
+  g_thread_join (thread);
+  rig_eos (&b.rig);
+  rig_expect (&b.rig, 0, 10, 10);
+  rig_expect (&b.rig, 1, 10, 1);
+  rig_wait_eos (&b.rig);
+  gst_object_unref (src);
+  rig_clear (&b.rig);
+}
+
+GST_END_TEST;
+
 static void
 add_tests (TCase * tc)
 {
@@ -355,6 +457,7 @@ add_tests (TCase * tc)
   tcase_add_test (tc, test_no_pts);
   tcase_add_test (tc, test_samples_selected);
   tcase_add_test (tc, test_qos_ends_here);
+  tcase_add_loop_test (tc, test_behind_frames, 0, 2);
 }
 
 BATCH_SUITE (secondbatcherevents)

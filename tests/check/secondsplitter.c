@@ -154,8 +154,12 @@ note_order (GstPad * pad, GstPadProbeInfo * info, gpointer data)
 
   if (info->type & GST_PAD_PROBE_TYPE_BUFFER)
     g_string_append_c (order, 'f');
+  else if (GST_EVENT_TYPE (info->data) == GST_EVENT_GAP)
+    g_string_append_c (order, 'g');
   else if (GST_EVENT_TYPE (info->data) == GST_EVENT_TAG)
     g_string_append_c (order, 't');
+  else if (GST_EVENT_TYPE (info->data) == GST_EVENT_CAPS)
+    g_string_append_c (order, 'C');
   else if (GST_EVENT_TYPE (info->data) == GST_EVENT_CUSTOM_DOWNSTREAM)
     g_string_append_c (order, 'c');
   return GST_PAD_PROBE_OK;
@@ -193,7 +197,7 @@ GST_START_TEST (test_events_keep_their_place)
   g_signal_connect (split.splitter, "pad-added", G_CALLBACK (watch_order),
       order);
   forward (&rig, &split, 2);
-  fail_unless_equals_string (order->str, "tfffcfffffffff");
+  fail_unless_equals_string (order->str, "Ctfffcfffffffff");
 
   event = gst_pad_get_sticky_event (split.out[0]->sinkpad, GST_EVENT_TAG, 0);
   fail_unless (event != NULL);
@@ -205,6 +209,110 @@ GST_START_TEST (test_events_keep_their_place)
   g_string_free (order, TRUE);
   split_clear (&split);
   rig_clear (&rig);
+}
+
+GST_END_TEST;
+
+static void
+push_mark (Rig * rig, guint pad)
+{
+  gst_harness_push_event (rig->h[pad],
+      gst_event_new_custom (GST_EVENT_CUSTOM_DOWNSTREAM,
+          gst_structure_new_empty ("mark")));
+}
+
+/* A window in two batches has its events in the batch of their frames */
+GST_START_TEST (test_events_after_caps_change)
+{
+  GString *order = g_string_new (NULL);
+  GstCaps *caps = rig_caps (20, 1);
+  Split split;
+  Rig rig;
+
+  rig_init (&rig, 1, FALSE, NULL);
+  split_init_behind (&split, &rig);
+  g_signal_connect (split.splitter, "pad-added", G_CALLBACK (watch_order),
+      order);
+  rig_set_caps (&rig, 0, 10, 1);
+  rig_push_n (&rig, 0, 0, 100 * MS, 2);
+  push_mark (&rig, 0);
+  rig_push_n (&rig, 0, 200 * MS, 100 * MS, 3);
+  gst_harness_push_event (rig.h[0], gst_event_new_caps (caps));
+  gst_harness_push_event (rig.h[0], gst_event_new_tag (gst_tag_list_new
+          (GST_TAG_TITLE, "Bench", NULL)));
+  rig_push_n (&rig, 0, 500 * MS, 100 * MS, 3);
+  push_mark (&rig, 0);
+  rig_push_n (&rig, 0, 800 * MS, 100 * MS, 2);
+  rig_eos (&rig);
+  split_wait_eos (&split, 0);
+  fail_unless_equals_string (order->str, "CffcfffCtfffcff");
+
+  gst_caps_unref (caps);
+  split_clear (&split);
+  rig_clear (&rig);
+  g_string_free (order, TRUE);
+}
+
+GST_END_TEST;
+
+/* An event outlives the frames that it stood among */
+GST_START_TEST (test_event_in_a_dropped_window)
+{
+  GString *order = g_string_new (NULL);
+  Split split;
+  Rig rig;
+
+  rig_init (&rig, 2, FALSE, "incomplete", 1, NULL);
+  split_init_behind (&split, &rig);
+  rig_set_caps (&rig, 0, 10, 1);
+  rig_set_caps (&rig, 1, 1, 1);
+  g_signal_connect (split.splitter, "pad-added", G_CALLBACK (watch_order),
+      order);
+  rig_push (&rig, 1, 0);
+  rig_push_n (&rig, 0, 0, 100 * MS, 11);
+  gst_harness_push_event (rig.h[1], gst_event_new_gap (GST_SECOND,
+          GST_SECOND));
+  rig_push_n (&rig, 0, 1100 * MS, 100 * MS, 4);
+  push_mark (&rig, 0);
+  rig_push_n (&rig, 0, 1500 * MS, 100 * MS, 6);
+  rig_push (&rig, 1, 2 * GST_SECOND);
+  rig_push_n (&rig, 0, 2100 * MS, 100 * MS, 2);
+  rig_eos (&rig);
+  split_wait_eos (&split, 0);
+  /* windows 0 and 2, of both streams: sink_1 has the second frame of each */
+  fail_unless_equals_string (order->str, "CfCffffffffff" "cffff");
+
+  split_clear (&split);
+  rig_clear (&rig);
+  g_string_free (order, TRUE);
+}
+
+GST_END_TEST;
+
+/* Whoever waits for a frame of each stream must not wait for a whole window of
+ * another one: a queue between may not have the room. */
+GST_START_TEST (test_gap_comes_first)
+{
+  GString *order = g_string_new (NULL);
+  Split split;
+  Rig rig;
+
+  rig_init (&rig, 2, FALSE, NULL);
+  split_init_behind (&split, &rig);
+  g_signal_connect (split.splitter, "pad-added", G_CALLBACK (watch_order),
+      order);
+  rig_set_caps (&rig, 0, 10, 1);
+  rig_set_caps (&rig, 1, 10, 1);
+  rig_push (&rig, 1, 0);
+  gst_harness_push_event (rig.h[1], gst_event_new_eos ());
+  rig_push_n (&rig, 0, 0, 100 * MS, 15);
+  gst_harness_push_event (rig.h[0], gst_event_new_eos ());
+  split_wait_eos (&split, 0);
+  fail_unless_equals_string (order->str, "CfCffffffffff" "gfffff");
+
+  split_clear (&split);
+  rig_clear (&rig);
+  g_string_free (order, TRUE);
 }
 
 GST_END_TEST;
@@ -357,6 +465,9 @@ add_tests (TCase * tc)
   tcase_add_test (tc, test_round_trip);
   tcase_add_test (tc, test_caps_change);
   tcase_add_test (tc, test_events_keep_their_place);
+  tcase_add_test (tc, test_events_after_caps_change);
+  tcase_add_test (tc, test_event_in_a_dropped_window);
+  tcase_add_test (tc, test_gap_comes_first);
   tcase_add_test (tc, test_overlapping_windows);
   tcase_add_test (tc, test_gap);
   tcase_add_test (tc, test_flush);

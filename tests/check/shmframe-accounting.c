@@ -273,11 +273,12 @@ GST_START_TEST (test_dot)
   const gchar *names[] = { "shmframesink", "shmframesrc" };
 
   for (guint i = 0; i < G_N_ELEMENTS (names); i++) {
-    GstElement *bin = gst_bin_new (NULL);
+    GstElement *bin = gst_bin_new (NULL), *element = rig_element (names[i], NULL);
     gchar *dot;
 
     gst_object_ref_sink (bin);
-    gst_bin_add (GST_BIN (bin), rig_element (names[i], NULL));
+    gst_bin_add (GST_BIN (bin), element);
+    gst_object_unref (element);
     dot = gst_debug_bin_to_dot_data (GST_BIN (bin),
         GST_DEBUG_GRAPH_SHOW_ALL);
     fail_unless (strstr (dot, rig_path) != NULL, "no %s in: %s", rig_path,

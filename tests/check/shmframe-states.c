@@ -272,6 +272,8 @@ GST_START_TEST (test_off)
     fail_unless_equals_uint64 (rig_stat (src, "frames"), 0);
   }
   rig_state (sink, GST_STATE_NULL);
+  /* GstBaseSrc keeps an EOS until it stops, not until it is finalized */
+  gst_element_set_state (src, GST_STATE_PAUSED);
   rig_state (src, GST_STATE_NULL);
   gst_caps_unref (caps);
   gst_object_unref (pad);

@@ -37,6 +37,15 @@ push_event (GstEvent * event)
 }
 
 static void
+push_caps (gint width)
+{
+  GstCaps *caps = rig_caps ("GRAY8", width, 8);
+
+  push_event (gst_event_new_caps (caps));
+  gst_caps_unref (caps);
+}
+
+static void
 push_segment (guint start, guint stop)
 {
   GstSegment segment;
@@ -58,7 +67,7 @@ static void
 push_head (const gchar * id, gint width)
 {
   push_event (gst_event_new_stream_start (id));
-  push_event (gst_event_new_caps (rig_caps ("GRAY8", width, 8)));
+  push_caps (width);
 }
 
 GST_START_TEST (test_order)
@@ -68,7 +77,7 @@ GST_START_TEST (test_order)
   push_segment (0, 0);
   push_frame (0, 8);
   push_frame (1, 8);
-  push_event (gst_event_new_caps (rig_caps ("GRAY8", 16, 8)));
+  push_caps (16);
   push_frame (2, 16);
   push_segment (1, 0);
   push_frame (26, 16);
@@ -182,7 +191,7 @@ GST_START_TEST (test_late_joiner)
   push_head ("one", 8);
   push_segment (0, 0);
   push_frame (0, 8);
-  push_event (gst_event_new_caps (rig_caps ("GRAY8", 16, 8)));
+  push_caps (16);
   push_segment (3, 0);
   push_frame (75, 16);
   push_frame (76, 16);
@@ -211,7 +220,7 @@ GST_START_TEST (test_late_joiner_after_caps)
   push_head ("one", 8);
   push_segment (0, 0);
   push_frame (0, 8);
-  push_event (gst_event_new_caps (rig_caps ("GRAY8", 16, 8)));
+  push_caps (16);
   rig_log_start (&log, src);
   late = rig_harness (src);
   rig_until (rig_num_clients (in->element) == 2);

@@ -286,13 +286,15 @@ static inline gboolean
 rig_is_frame (GstBuffer * buffer, guint number)
 {
   GstMapInfo map;
+  gboolean is_frame;
   gsize i = 0;
 
   fail_unless (gst_buffer_map (buffer, &map, GST_MAP_READ));
   while (i < map.size && map.data[i] == rig_byte (number, i))
     i++;
+  is_frame = i == map.size;
   gst_buffer_unmap (buffer, &map);
-  return i == map.size;
+  return is_frame;
 }
 
 /* Frame `number` of 25 a second, in ordinary memory */

@@ -11,7 +11,7 @@
 typedef struct
 {
   GstElement *splitter;
-  GstHarness *in;
+  GstHarness *in;               /* NULL: behind a batcher */
   GstHarness *out[STREAMS];
   guint no_more_pads;
 } Split;
@@ -21,12 +21,14 @@ pad_added (GstElement * splitter, GstPad * pad, Split * split)
 {
   gchar *name = gst_pad_get_name (pad);
   guint k = (guint) atoi (name + 4);
+  GstHarness *h;
 
   fail_unless (k < STREAMS, "%s", name);
   fail_unless (split->out[k] == NULL, "%s came twice", name);
-  split->out[k] = gst_harness_new_with_element (splitter, NULL, NULL);
-  gst_harness_add_element_src_pad (split->out[k], pad);
-  gst_harness_play (split->out[k]);
+  h = gst_harness_new_with_element (splitter, NULL, NULL);
+  gst_harness_add_element_src_pad (h, pad);
+  gst_harness_play (h);
+  g_atomic_pointer_set (&split->out[k], h);
   g_free (name);
 }
 
@@ -37,7 +39,7 @@ no_more_pads (GstElement * splitter, Split * split)
 }
 
 static inline void
-split_init (Split * split)
+split_new (Split * split)
 {
   memset (split, 0, sizeof (*split));
   split->splitter = gst_element_factory_make ("secondsplitter", NULL);
@@ -45,8 +47,50 @@ split_init (Split * split)
       split);
   g_signal_connect (split->splitter, "no-more-pads", G_CALLBACK (no_more_pads),
       split);
+}
+
+static inline void
+split_init (Split * split)
+{
+  split_new (split);
   split->in = gst_harness_new_with_element (split->splitter, "sink", NULL);
   gst_harness_play (split->in);
+}
+
+/* The splitter takes the place of the batcher's harness, whose events and
+ * batches are in two queues: here they keep their order. */
+static inline void
+split_init_behind (Split * split, Rig * rig)
+{
+  GstPad *src = gst_element_get_static_pad (rig->batcher, "src");
+  GstPad *sink;
+
+  split_new (split);
+  sink = gst_element_get_static_pad (split->splitter, "sink");
+  gst_element_set_state (split->splitter, GST_STATE_PLAYING);
+  fail_unless (gst_pad_unlink (src, rig->h[0]->sinkpad));
+  fail_unless_equals_int (gst_pad_link (src, sink), GST_PAD_LINK_OK);
+  gst_object_unref (src);
+  gst_object_unref (sink);
+}
+
+static inline void
+split_wait_eos (Split * split, guint k)
+{
+  gint64 end = g_get_monotonic_time () + RIG_DEADLINE / 1000;
+  gboolean eos = FALSE;
+
+  while (g_atomic_pointer_get (&split->out[k]) == NULL
+      && g_get_monotonic_time () < end)
+    g_thread_yield ();
+  fail_unless (split->out[k] != NULL, "no pad %u came", k);
+  while (!eos) {
+    GstEvent *event = gst_harness_pull_event (split->out[k]);
+
+    fail_unless (event != NULL, "no EOS came");
+    eos = GST_EVENT_TYPE (event) == GST_EVENT_EOS;
+    gst_event_unref (event);
+  }
 }
 
 static inline void
@@ -58,7 +102,10 @@ split_clear (Split * split)
     if (split->out[k])
       gst_harness_teardown (split->out[k]);
   }
-  gst_harness_teardown (split->in);
+  if (split->in)
+    gst_harness_teardown (split->in);
+  else
+    gst_element_set_state (split->splitter, GST_STATE_NULL);
   gst_object_unref (split->splitter);
 }
 

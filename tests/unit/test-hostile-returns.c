@@ -96,35 +96,40 @@ write_zeros (struct raw_client *r)
   write_words (r, 0);
 }
 
+/* Into the word of a frame that is announced: what is written where nobody has
+ * a frame any more is not looked at. */
+static void
+write_word (struct raw_client *r, uint64_t ahead, uint32_t state)
+{
+  struct sf_record_header record;
+  bool written = false;
+  uint64_t seen;
+
+  while (!written && raw_peek (r, &record)) {
+    written = sf_decide_u64 (&r->page->lease[record.lease],
+        SF_LEASE_WORD (record.lease_stamp, SF_LEASE_ANNOUNCED),
+        SF_LEASE_WORD (record.lease_stamp + ahead, state), &seen);
+    if (!written)
+      sf_ring_consume (&r->ring, &record);
+  }
+}
+
 static void
 write_revoked (struct raw_client *r)
 {
-  struct sf_record_header record;
-
-  check (raw_peek (r, &record));
-  for (uint64_t stamp = 1; stamp < 4; stamp++)
-    sf_publish_u64 (&r->page->lease[record.lease],
-        SF_LEASE_WORD (record.lease_stamp, SF_LEASE_REVOKED));
+  write_word (r, 0, SF_LEASE_REVOKED);
 }
 
 static void
 write_stale_claim (struct raw_client *r)
 {
-  struct sf_record_header record;
-
-  check (raw_peek (r, &record));
-  sf_publish_u64 (&r->page->lease[record.lease],
-      SF_LEASE_WORD (record.lease_stamp - 1, SF_LEASE_CLAIMED));
+  write_word (r, UINT64_MAX, SF_LEASE_CLAIMED);
 }
 
 static void
 write_future_claim (struct raw_client *r)
 {
-  struct sf_record_header record;
-
-  check (raw_peek (r, &record));
-  sf_publish_u64 (&r->page->lease[record.lease],
-      SF_LEASE_WORD (record.lease_stamp + 1, SF_LEASE_CLAIMED));
+  write_word (r, 1, SF_LEASE_CLAIMED);
 }
 
 static void
