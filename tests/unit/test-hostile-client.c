@@ -352,6 +352,38 @@ test_changing_places (void)
   scene_end (&s);
 }
 
+/* An abstract name has no mode: other users are refused by who they are. */
+static void
+test_other_user (void)
+{
+  char name[64];
+  struct sf_producer_config config = {.path = name,.mode = 0666,.max_clients =
+        4,.max_memory = 1 << 24
+  };
+  struct sf_producer *p;
+  struct raw_client own;
+  pid_t child;
+
+  if (getuid () != 0)
+    return;                     /* takes two users */
+  snprintf (name, sizeof name, "@shmframe-unit-user-%d", getpid ());
+  check_int (sf_producer_open (&p, &config), 0);
+  child = fork ();
+  if (child == 0) {
+    struct raw_client r;
+
+    check_int (setgid (65534) | setuid (65534), 0);
+    r = raw_connect (name);
+    check_int (raw_await_end (&r), SF_REASON_NOT_ALLOWED);
+    raw_close (&r);
+    _exit (0);
+  }
+  unit_wait_ok (child);
+  own = raw_join_at (name, SF_DELIVERY_LIVE, 1);
+  raw_close (&own);
+  sf_producer_close (p);
+}
+
 int
 main (void)
 {
@@ -361,6 +393,7 @@ main (void)
     TEST (test_bad_messages_later), TEST (test_bye_then_more),
     TEST (test_never_hello), TEST (test_connects), TEST (test_connect_flood),
     TEST (test_hello_flood), TEST (test_changing_places),
+    TEST (test_other_user),
   };
 
   return unit_main (tests);

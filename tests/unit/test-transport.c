@@ -287,18 +287,16 @@ test_growth_refused (void)
 }
 
 static void
-test_restart (void)
+restart_at (const char *path)
 {
-  struct place place;
   struct sf_producer *p;
   struct sf_consumer *c;
   struct sf_incoming in;
 
-  place_make (&place);
-  c = open_consumer (place.path, SF_DELIVERY_AUTO, 4);
+  c = open_consumer (path, SF_DELIVERY_AUTO, 4);
   next_of (c, &in, SF_INCOMING_WAITING);
   for (uint64_t round = 0; round < 5; round++) {
-    p = open_producer (place.path, 0, true);
+    p = open_producer (path, 0, true);
     next_of (c, &in, SF_INCOMING_CONNECTED);
     check_int (sf_producer_wait_clients (p, 1), 0);
     check_int (sf_producer_event (p, 1, "caps", 5, SF_EVENT_STICKY), 0);
@@ -313,7 +311,26 @@ test_restart (void)
     next_of (c, &in, SF_INCOMING_DISCONNECTED);
   }
   sf_consumer_close (c);
+}
+
+static void
+test_restart (void)
+{
+  struct place place;
+
+  place_make (&place);
+  restart_at (place.path);
   place_remove (&place);
+}
+
+/* Of which no folder tells that it is there again. */
+static void
+test_restart_abstract (void)
+{
+  char name[64];
+
+  snprintf (name, sizeof name, "@shmframe-unit-restart-%d", getpid ());
+  restart_at (name);
 }
 
 /* The limit is for a producer that needs its slots: after its end all that it
@@ -430,7 +447,7 @@ main (void)
     TEST (test_full_client), TEST (test_full_while_looking_out),
     TEST (test_live_slow_client), TEST (test_held_past_close),
     TEST (test_killed_consumer), TEST (test_growth),
-    TEST (test_restart), TEST (test_growth_refused), TEST (test_growth_meets_format), TEST (test_late_joiner),
+    TEST (test_restart), TEST (test_restart_abstract), TEST (test_growth_refused), TEST (test_growth_meets_format), TEST (test_late_joiner),
     TEST (test_no_limit_after_the_end),
   };
 
