@@ -92,8 +92,11 @@ try_step (struct driver *d, unsigned step, enum role role, enum act act)
   do_kill (d, seat, SF_NS_PER_SECOND);
   start (d, seat, hook);
   while (*hits == before && sf_now () < until && d->failures == 0) {
-    if (full)
+    if (full) {
       make_full (d, &full_at);
+      /* It is to be full, not to be quick: that is looked at later. */
+      d->seats->seat[ORIGIN].disturbed++;
+    }
     turn (d);
   }
   if (*hits == before && d->failures == 0)
