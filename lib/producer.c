@@ -113,6 +113,8 @@ sf_producer_open (struct sf_producer **producer,
     free_producer (p);
     return -ENOMEM;
   }
+  if (config->huge_pages)
+    sf_slots_use_huge_pages (p->slots);
   r = sf_listener_open (&p->listener, config->path, config->mode);
   if (r < 0) {
     free_producer (p);

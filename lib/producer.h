@@ -58,6 +58,7 @@ struct sf_producer_config
   mode_t mode;
   uint32_t max_clients;
   uint64_t max_memory;          /* bytes */
+  bool huge_pages;              /* as far as there are any */
   uint32_t slots;               /* 0: as many as the clients need */
   int64_t client_timeout;       /* ns; 0: never */
   struct sf_producer_callbacks callbacks;

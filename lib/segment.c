@@ -30,10 +30,8 @@ page_size (void)
 }
 
 static uint64_t
-round_up_to_pages (uint64_t n)
+round_up (uint64_t n, uint64_t page)
 {
-  uint64_t page = page_size ();
-
   return (n + page - 1) / page * page;
 }
 
@@ -68,15 +66,30 @@ check_limits (uint64_t size)
 }
 
 static int
-new_memfd (const char *name)
+new_memfd (const char *name, bool huge)
 {
-  const unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+  const unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING
+      | (huge ? MFD_HUGETLB : 0);
   int fd = memfd_create (name, flags | MFD_NOEXEC_SEAL);
 
   /* Linux before 6.3 does not know the flag. */
   if (fd < 0 && errno == EINVAL)
     fd = memfd_create (name, flags);
   return fd < 0 ? -errno : fd;
+}
+
+uint64_t
+sf_huge_page_size (void)
+{
+  struct stat st = { 0 };
+  int fd = new_memfd ("shmframe-probe", true);
+
+  if (fd < 0)
+    return 0;
+  if (fstat (fd, &st) < 0)
+    st.st_blksize = 0;
+  close (fd);
+  return (uint64_t) st.st_blksize;
 }
 
 static int
@@ -95,9 +108,9 @@ reserve (int fd, uint64_t size)
   return 0;
 }
 
-int
-sf_shm_create (struct sf_shm *shm, const char *name, uint64_t size,
-    enum sf_shm_kind kind)
+static int
+create (struct sf_shm *shm, const char *name, uint64_t size,
+    enum sf_shm_kind kind, bool huge)
 {
   int err = check_limits (size);
   int fd;
@@ -105,7 +118,7 @@ sf_shm_create (struct sf_shm *shm, const char *name, uint64_t size,
 
   if (err < 0)
     return err;
-  fd = new_memfd (name);
+  fd = new_memfd (name, huge);
   if (fd < 0)
     return fd;
   err = reserve (fd, size);
@@ -131,6 +144,13 @@ fail_fd:
   return err;
 }
 
+int
+sf_shm_create (struct sf_shm *shm, const char *name, uint64_t size,
+    enum sf_shm_kind kind)
+{
+  return create (shm, name, size, kind, false);
+}
+
 /* The seals are looked at first: only shared memory has any, so no later call
  * can block on a file system of the peer's own (FUSE). Sealed and without
  * holes (st_blocks), every page is there and stays. */
@@ -149,11 +169,12 @@ check_peer_fd (int fd, uint64_t size, enum sf_shm_kind kind)
   return 0;
 }
 
-/* No access to what the peer sent is the peer's fault, no memory is not. */
+/* No access to what the peer sent is the peer's fault, and so is an offset that
+ * its pages do not have; no memory is not. */
 static int
 error_of_peer_mmap (void)
 {
-  return errno == EACCES || errno == EPERM || errno == ENODEV ? -EPROTO : -errno;
+  return errno == ENOMEM || errno == EAGAIN ? -errno : -EPROTO;
 }
 
 int
@@ -187,10 +208,10 @@ sf_shm_close (struct sf_shm *shm)
 }
 
 static uint64_t
-data_offset_of (uint32_t n_slots)
+data_offset_of (uint32_t n_slots, uint64_t page)
 {
-  return round_up_to_pages (sizeof (struct sf_segment_header)
-      + n_slots * sizeof (sf_atomic_u64));
+  return round_up (sizeof (struct sf_segment_header)
+      + n_slots * sizeof (sf_atomic_u64), page);
 }
 
 static uint64_t
@@ -200,12 +221,14 @@ slots_size (const struct sf_segment *segment)
 }
 
 uint64_t
-sf_segment_bytes (uint32_t n_slots, uint64_t slot_size)
+sf_segment_bytes_of (uint32_t n_slots, uint64_t slot_size, uint64_t huge_page)
 {
+  uint64_t page = huge_page > 0 ? huge_page : page_size ();
+
   if (n_slots == 0 || n_slots > SF_MAX_SLOTS
-      || slot_size == 0 || slot_size > SF_MAX_SLOT_SIZE)
+      || slot_size == 0 || round_up (slot_size, page) > SF_MAX_SLOT_SIZE)
     return UINT64_MAX;
-  return data_offset_of (n_slots) + n_slots * round_up_to_pages (slot_size);
+  return data_offset_of (n_slots, page) + n_slots * round_up (slot_size, page);
 }
 
 static void
@@ -221,14 +244,38 @@ write_header (struct sf_segment *segment)
   h->size = segment->shm.size;
 }
 
+/* Addresses in one piece, so that mappings laid over them cannot hit anybody
+ * else's; they begin at a multiple of `page`, as huge pages have to. */
+static uint8_t *
+reserve_addresses (uint64_t size, uint64_t page)
+{
+  uint64_t spare = page - page_size ();
+  uint64_t head;
+  uint8_t *at;
+
+  if (size > SIZE_MAX - spare) {
+    errno = ENOMEM;
+    return MAP_FAILED;
+  }
+  at = mmap (NULL, size + spare, PROT_NONE,
+      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (at == MAP_FAILED || spare == 0)
+    return at;
+  head = round_up ((uintptr_t) at, page) - (uintptr_t) at;
+  if (head > 0)
+    munmap (at, head);
+  if (spare > head)
+    munmap (at + head + size, spare - head);
+  return at + head;
+}
+
 /* header | slots | slots again, for windows that wrap. What is mapped already is
  * moved to where there is room behind it. */
 static int
-map_slots_again (struct sf_segment *s)
+map_slots_again (struct sf_segment *s, uint64_t page)
 {
   uint64_t total = s->shm.size + slots_size (s);
-  uint8_t *base = mmap (NULL, total, PROT_NONE,
-      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  uint8_t *base = reserve_addresses (total, page);
 
   if (base == MAP_FAILED)
     return -errno;
@@ -252,10 +299,11 @@ map_slots_again (struct sf_segment *s)
 }
 
 int
-sf_segment_create (struct sf_segment **segment, uint32_t n_slots,
-    uint64_t slot_size)
+sf_segment_create_of (struct sf_segment **segment, uint32_t n_slots,
+    uint64_t slot_size, uint64_t huge_page)
 {
-  uint64_t size = sf_segment_bytes (n_slots, slot_size);
+  uint64_t page = huge_page > 0 ? huge_page : page_size ();
+  uint64_t size = sf_segment_bytes_of (n_slots, slot_size, huge_page);
   struct sf_segment *s;
   int err;
 
@@ -264,18 +312,19 @@ sf_segment_create (struct sf_segment **segment, uint32_t n_slots,
   s = calloc (1, sizeof *s);
   if (!s)
     return -ENOMEM;
-  err = sf_shm_create (&s->shm, "shmframe-segment", size, SF_SHM_SEALED);
+  err = create (&s->shm, "shmframe-segment", size, SF_SHM_SEALED,
+      huge_page > 0);
   if (err < 0) {
     free (s);
     return err;
   }
   sf_store_flag (&s->refs, 1);
   s->n_slots = n_slots;
-  s->pitch = round_up_to_pages (slot_size);
-  s->data_offset = data_offset_of (n_slots);
+  s->pitch = round_up (slot_size, page);
+  s->data_offset = data_offset_of (n_slots, page);
   s->writable = true;
   s->guard_fd = -1;
-  err = map_slots_again (s);
+  err = map_slots_again (s, page);
   if (err < 0) {
     sf_shm_close (&s->shm);
     free (s);
@@ -297,7 +346,7 @@ check_info (const struct sf_segment_info *info)
   if (info->n_slots == 0 || info->n_slots > SF_MAX_SLOTS
       || info->pitch == 0 || info->pitch > SF_MAX_SLOT_SIZE
       || info->pitch % page != 0 || info->data_offset % page != 0
-      || info->data_offset < data_offset_of (info->n_slots))
+      || info->data_offset < data_offset_of (info->n_slots, page))
     return -EPROTO;
   if (__builtin_add_overflow (info->data_offset, info->n_slots * info->pitch,
           &size) || size != info->size)
@@ -323,9 +372,19 @@ check_header (int fd, const struct sf_segment_info *info)
   return 0;
 }
 
-/* header | slots | slots again. The addresses are reserved in one piece first,
- * so that the two mappings laid over them cannot hit anybody else's. The second
- * view is for runs that wrap only, its page tables may fill as they are used. */
+/* Of the memory behind a memfd; the kernel's word, not the peer's. */
+static uint64_t
+page_size_of (int fd)
+{
+  uint64_t page = page_size ();
+  struct stat st;
+
+  return fstat (fd, &st) == 0 && (uint64_t) st.st_blksize > page
+      ? (uint64_t) st.st_blksize : page;
+}
+
+/* header | slots | slots again. The second view is for runs that wrap only, its
+ * page tables may fill as they are used. */
 static int
 map_twice (struct sf_segment *s, int fd, uint64_t size)
 {
@@ -336,8 +395,7 @@ map_twice (struct sf_segment *s, int fd, uint64_t size)
   if (__builtin_add_overflow (size, slots_size (s), &total)
       || total > SIZE_MAX)
     return -ENOMEM;
-  base = mmap (NULL, total, PROT_NONE,
-      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  base = reserve_addresses (total, page_size_of (fd));
   if (base == MAP_FAILED)
     return -errno;
   if (mmap (base, size, PROT_READ, MAP_SHARED | MAP_FIXED | MAP_POPULATE, fd,

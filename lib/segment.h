@@ -64,13 +64,33 @@ struct sf_segment
 };
 
 /* Makes a segment of `n_slots` slots of at least `slot_size` bytes; the pitch is
- * rounded up to pages. Errors as sf_shm_create(); -EINVAL for 0 or more than
- * SF_MAX_SLOTS slots, or a size of 0 or above SF_MAX_SLOT_SIZE. */
-int sf_segment_create (struct sf_segment **segment, uint32_t n_slots,
-    uint64_t slot_size);
+ * rounded up to pages: huge ones of that size, sf_huge_page_size(), if it is not 0.
+ * Errors as sf_shm_create(), and others where there are too few huge pages; -EINVAL
+ * for 0 or more than SF_MAX_SLOTS slots, or a size of 0 or above
+ * SF_MAX_SLOT_SIZE. */
+int sf_segment_create_of (struct sf_segment **segment, uint32_t n_slots,
+    uint64_t slot_size, uint64_t huge_page);
 
-/* The bytes sf_segment_create() would reserve; UINT64_MAX if out of range. */
-uint64_t sf_segment_bytes (uint32_t n_slots, uint64_t slot_size);
+static inline int
+sf_segment_create (struct sf_segment **segment, uint32_t n_slots,
+    uint64_t slot_size)
+{
+  return sf_segment_create_of (segment, n_slots, slot_size, 0);
+}
+
+/* The bytes it would reserve; UINT64_MAX if out of range. */
+uint64_t sf_segment_bytes_of (uint32_t n_slots, uint64_t slot_size,
+    uint64_t huge_page);
+
+static inline uint64_t
+sf_segment_bytes (uint32_t n_slots, uint64_t slot_size)
+{
+  return sf_segment_bytes_of (n_slots, slot_size, 0);
+}
+
+/* Of the huge pages that the kernel gives where none in particular is asked for; 0
+ * if it has none. */
+uint64_t sf_huge_page_size (void);
 
 /* Takes over `fd` and `guard_fd` (-1: none; both closed on error) and maps the
  * segment read-only, if seals, size, and the header in it agree with `info`;

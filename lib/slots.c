@@ -14,7 +14,7 @@ struct sf_own_segment
   struct sf_segment *segment;
   uint32_t n_used;
   uint32_t cursor;
-  bool retired;
+  bool retired, huge;
   uint8_t used[];
 };
 
@@ -22,6 +22,7 @@ struct sf_slots
 {
   sf_atomic_u32 refs;
   uint64_t max_memory;
+  uint64_t huge_page;           /* 0: not wanted, or the machine has none */
   pthread_mutex_t lock;         /* the fields below; a leaf */
   struct sf_own_segment *first; /* newest first; those not retired are taken from */
   struct sf_own_segment *last;  /* what the last slot was taken from */
@@ -46,6 +47,12 @@ sf_slots_new (uint64_t max_memory)
   pthread_mutex_init (&slots->lock, NULL);
   pthread_mutex_init (&slots->freed_lock, NULL);
   return slots;
+}
+
+void
+sf_slots_use_huge_pages (struct sf_slots *slots)
+{
+  slots->huge_page = sf_huge_page_size ();
 }
 
 struct sf_slots *
@@ -141,9 +148,9 @@ retire_smaller_locked (struct sf_slots *slots, uint64_t size)
  * 0 slots: nothing to do. */
 static int
 plan_locked (struct sf_slots *slots, uint32_t n, uint64_t size,
-    uint32_t * n_new, bool *replace, uint64_t * needed)
+    uint64_t page, uint32_t * n_new, bool *replace, uint64_t * needed)
 {
-  uint64_t all = sf_segment_bytes (n, size);
+  uint64_t all = sf_segment_bytes_of (n, size, page);
   uint32_t missing;
 
   *n_new = 0;
@@ -158,11 +165,11 @@ plan_locked (struct sf_slots *slots, uint32_t n, uint64_t size,
   if (slots->bytes + all <= slots->max_memory) {
     *n_new = n;
     *replace = true;
-  } else if (slots->bytes + sf_segment_bytes (missing, size)
+  } else if (slots->bytes + sf_segment_bytes_of (missing, size, page)
       <= slots->max_memory) {
     *n_new = missing;
   } else {
-    *needed = slots->bytes + sf_segment_bytes (missing, size);
+    *needed = slots->bytes + sf_segment_bytes_of (missing, size, page);
     return -E2BIG;
   }
   return 0;
@@ -193,12 +200,14 @@ add_locked (struct sf_slots *slots, struct sf_own_segment *own, bool replace)
   slots->n_made++;
 }
 
-int
-sf_slots_ensure (struct sf_slots *slots, uint32_t n, uint64_t size,
+/* One try, on pages of this size. */
+static int
+ensure (struct sf_slots *slots, uint32_t n, uint64_t size, uint64_t page,
     uint64_t * needed)
 {
   struct sf_own_segment *idle, *own;
   struct sf_segment *segment;
+  uint64_t bytes = 0;
   uint32_t n_new;
   bool replace;
   int r;
@@ -206,31 +215,47 @@ sf_slots_ensure (struct sf_slots *slots, uint32_t n, uint64_t size,
   pthread_mutex_lock (&slots->lock);
   retire_smaller_locked (slots, size);
   idle = unlink_idle_locked (slots);
-  r = plan_locked (slots, n, size, &n_new, &replace, needed);
+  r = plan_locked (slots, n, size, page, &n_new, &replace, needed);
   /* Reserved before it is made, so that two callers cannot both fit. */
   if (r == 0 && n_new > 0)
-    slots->bytes += sf_segment_bytes (n_new, size);
+    bytes = sf_segment_bytes_of (n_new, size, page);
+  slots->bytes += bytes;
   pthread_mutex_unlock (&slots->lock);
   free_idle (idle);
   if (r < 0 || n_new == 0)
     return r;
 
   SF_HOOK ("grow");
-  r = sf_segment_create (&segment, n_new, size);
+  r = sf_segment_create_of (&segment, n_new, size, page);
   own = r == 0 ? own_segment_new (slots, segment) : NULL;
   if (r == 0 && own == NULL) {
     sf_segment_unref (segment);
     r = -ENOMEM;
   }
   pthread_mutex_lock (&slots->lock);
-  if (r == 0)
+  if (r == 0) {
+    own->huge = page > 0;
     add_locked (slots, own, replace);
-  else
-    slots->bytes -= sf_segment_bytes (n_new, size);
+  } else {
+    slots->bytes -= bytes;
+  }
   idle = unlink_idle_locked (slots);
   pthread_mutex_unlock (&slots->lock);
   free_idle (idle);
   return r;
+}
+
+/* Huge pages are a wish: where there are too few of them, or they take more than
+ * max_memory, ordinary ones do. */
+int
+sf_slots_ensure (struct sf_slots *slots, uint32_t n, uint64_t size,
+    uint64_t * needed)
+{
+  int r = -ENOMEM;
+
+  if (slots->huge_page > 0)
+    r = ensure (slots, n, size, slots->huge_page, needed);
+  return r < 0 && r != -ESHUTDOWN ? ensure (slots, n, size, 0, needed) : r;
 }
 
 void
@@ -354,8 +379,11 @@ sf_slots_get_state (struct sf_slots *slots, struct sf_slots_state *state)
   pthread_mutex_lock (&slots->lock);
   *state = (struct sf_slots_state) {
   .n_slots = slots->n_active,.n_free = slots->n_free,.bytes = slots->bytes};
-  for (struct sf_own_segment * own = slots->first; own; own = own->next)
+  for (struct sf_own_segment * own = slots->first; own; own = own->next) {
     state->n_segments++;
+    if (own->huge)
+      state->huge_bytes += own->segment->shm.size;
+  }
   if (slots->first != NULL)
     state->slot_size = slots->first->segment->pitch;
   if (slots->n_made > 0)

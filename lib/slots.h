@@ -28,6 +28,8 @@ typedef void (*sf_slot_freed) (void *user);
 
 /* NULL when out of memory. `max_memory` in bytes. */
 struct sf_slots *sf_slots_new (uint64_t max_memory);
+/* On huge pages, as far as there are any. Before the first slots are made. */
+void sf_slots_use_huge_pages (struct sf_slots *slots);
 struct sf_slots *sf_slots_ref (struct sf_slots *slots);
 void sf_slots_unref (struct sf_slots *slots);
 
@@ -61,6 +63,7 @@ struct sf_slots_state
   uint32_t n_segments;          /* retired ones included */
   uint64_t slot_size;           /* pitch of the newest segment */
   uint64_t bytes;               /* of all segments */
+  uint64_t huge_bytes;          /* of those on huge pages */
   uint64_t growths;             /* segments made after the first */
 };
 

@@ -103,6 +103,7 @@ open_producer (GstShmFrameSink * self)
   config.max_clients = self->max_clients;
   config.max_memory = self->max_memory;
   config.slots = self->slots;
+  config.huge_pages = self->huge_pages;
   config.client_timeout = self->client_timeout;
   memset (&self->counts, 0, sizeof (self->counts));
   GST_OBJECT_UNLOCK (self);
@@ -158,6 +159,7 @@ begin_stream (GstShmFrameSink * self)
   self->started = FALSE;
   self->is_batch = FALSE;
   self->format_failed = FALSE;
+  self->pages_told = FALSE;
   self->published = FALSE;
   g_atomic_int_set (&self->lossless, FALSE);
   g_atomic_int_set (&self->stepped, FALSE);

@@ -57,6 +57,7 @@ struct _GstShmFrameSink
   guint max_clients;
   guint slots;
   guint64 max_memory;
+  gboolean huge_pages;
   GstShmFrameSinkCounts counts;
 
   GstPadChainFunction parent_chain;     /* constant */
@@ -69,6 +70,7 @@ struct _GstShmFrameSink
   gboolean is_batch;
   gboolean started;             /* the first frame went, or was waited for */
   gboolean format_failed;       /* told; upstream may try again */
+  gboolean pages_told;          /* that there are too few huge ones */
   gboolean published;           /* the frame at hand, ahead of render() */
   GstShmFrameClock clock;
   GArray *parts;                /* of struct sf_part, kept for its memory */
@@ -123,6 +125,9 @@ void gst_shm_frame_sink_on_upstream (void *user, const uint8_t * data,
 
 /* gstshmframesinkstats.c */
 GstStructure *gst_shm_frame_sink_get_stats (GstShmFrameSink * self);
+/* How many slots there are now, and on which pages. */
+void gst_shm_frame_sink_tell_slots (GstShmFrameSink * self,
+    const struct sf_slots_state *slots);
 /* Counts a buffer that there is no slot for, and tells the application. */
 GstFlowReturn gst_shm_frame_sink_drop (GstShmFrameSink * self,
     GstBuffer * buffer);

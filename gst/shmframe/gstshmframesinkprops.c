@@ -13,6 +13,7 @@ enum
   PROP_MAX_CLIENTS,
   PROP_SLOTS,
   PROP_MAX_MEMORY,
+  PROP_HUGE_PAGES,
   PROP_NUM_CLIENTS,
   PROP_STATS,
 };
@@ -55,6 +56,9 @@ gst_shm_frame_sink_set_property (GObject * object, guint id,
       break;
     case PROP_MAX_MEMORY:
       self->max_memory = g_value_get_uint64 (value);
+      break;
+    case PROP_HUGE_PAGES:
+      self->huge_pages = g_value_get_boolean (value);
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
@@ -103,6 +107,9 @@ gst_shm_frame_sink_get_property (GObject * object, guint id, GValue * value,
     case PROP_MAX_MEMORY:
       g_value_set_uint64 (value, self->max_memory);
       break;
+    case PROP_HUGE_PAGES:
+      g_value_set_boolean (value, self->huge_pages);
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
       break;
@@ -118,10 +125,32 @@ install_stats (GObjectClass * klass)
           "Counts since the start: frames, bytes, frames-copied, "
           "bytes-copied, frames-copied-upstream, frames-dropped, "
           "metas-dropped, frames-revoked, clients-seen, clients-evicted, "
-          "clients-refused, slots, slots-free, segments, segment-bytes, growths (uint64), and clients, an array of "
+          "clients-refused, slots, slots-free, segments, segment-bytes, huge-page-bytes, growths (uint64), and clients, an array of "
           "structures with id, pid, uid, name, lossless, held, queued, "
           "lag (ns that it is behind), max-held, frames, dropped", GST_TYPE_STRUCTURE,
           G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
+}
+
+static void
+install_memory (GObjectClass * klass, GParamFlags rw)
+{
+  g_object_class_install_property (klass, PROP_SLOTS,
+      g_param_spec_uint ("slots", "Slots",
+          "Frames that the shared memory holds (at most 65536; default 0 = as "
+          "many as the consumers need, growing within max-memory). A consumer "
+          "that needs more gets an error that says how many", 0, 65536, 0,
+          rw));
+  g_object_class_install_property (klass, PROP_MAX_MEMORY,
+      g_param_spec_uint64 ("max-memory", "Maximum memory",
+          "Hard ceiling, in bytes, of the shared memory for frames (default 1 "
+          "GiB). Caps, or a consumer, that need more get an error that says "
+          "how much", 1, G_MAXINT64, DEFAULT_MAX_MEMORY, rw));
+  g_object_class_install_property (klass, PROP_HUGE_PAGES,
+      g_param_spec_boolean ("huge-pages", "Huge pages",
+          "Whether the shared memory for frames lies on huge pages; each frame "
+          "then takes whole ones (mostly 2 MiB). Where the machine has too few "
+          "free (sysctl vm.nr_hugepages), a warning says so, and ordinary ones "
+          "are used (default false)", FALSE, rw));
 }
 
 void
@@ -164,17 +193,7 @@ gst_shm_frame_sink_install_properties (GObjectClass * klass)
           "Connections served at a time (1 to 1024, default 64); further "
           "consumers are refused, which is an error there", 1, 1024,
           DEFAULT_MAX_CLIENTS, rw));
-  g_object_class_install_property (klass, PROP_SLOTS,
-      g_param_spec_uint ("slots", "Slots",
-          "Frames that the shared memory holds (at most 65536; default 0 = as "
-          "many as the consumers need, growing within max-memory). A consumer "
-          "that needs more gets an error that says how many", 0, 65536, 0,
-          rw));
-  g_object_class_install_property (klass, PROP_MAX_MEMORY,
-      g_param_spec_uint64 ("max-memory", "Maximum memory",
-          "Hard ceiling, in bytes, of the shared memory for frames (default 1 "
-          "GiB). Caps, or a consumer, that need more get an error that says "
-          "how much", 1, G_MAXINT64, DEFAULT_MAX_MEMORY, rw));
+  install_memory (klass, rw);
   g_object_class_install_property (klass, PROP_NUM_CLIENTS,
       g_param_spec_uint ("num-clients", "Number of clients",
           "Consumers connected now (0 to max-clients)", 0, G_MAXUINT, 0, ro));

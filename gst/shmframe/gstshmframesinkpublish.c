@@ -71,9 +71,7 @@ gst_shm_frame_sink_make_slots (GstShmFrameSink * self, gsize size,
             " bytes: %s; free some memory, or set fewer slots.", size,
             g_strerror (-r)), (NULL));
   else
-    GST_INFO_OBJECT (self, "%u slots of %" G_GUINT64_FORMAT " bytes in %u "
-        "segments, %" G_GUINT64_FORMAT " bytes in all", state.n_slots,
-        state.slot_size, state.n_segments, state.bytes);
+    gst_shm_frame_sink_tell_slots (self, &state);
   return r >= 0 ? GST_FLOW_OK : GST_FLOW_ERROR;
 }
 

@@ -83,6 +83,29 @@ on_refused (void *user, const struct sf_credentials *peer,
       (gint) peer->pid, (guint) peer->uid, reject->text);
 }
 
+/* Huge pages are a wish, and it is no error that the machine has too few. */
+void
+gst_shm_frame_sink_tell_slots (GstShmFrameSink * self,
+    const struct sf_slots_state *slots)
+{
+  gboolean wanted;
+
+  GST_INFO_OBJECT (self, "%u slots of %" G_GUINT64_FORMAT " bytes in %u "
+      "segments, %" G_GUINT64_FORMAT " bytes in all, %" G_GUINT64_FORMAT
+      " of them on huge pages", slots->n_slots, slots->slot_size,
+      slots->n_segments, slots->bytes, slots->huge_bytes);
+  GST_OBJECT_LOCK (self);
+  wanted = self->huge_pages;
+  GST_OBJECT_UNLOCK (self);
+  if (!wanted || self->pages_told || slots->huge_bytes > 0)
+    return;
+  self->pages_told = TRUE;
+  GST_ELEMENT_WARNING (self, RESOURCE, NO_SPACE_LEFT,
+      ("There are no huge pages for %u frames within max-memory, so that they "
+          "lie on ordinary ones; reserve more (sysctl vm.nr_hugepages), or set "
+          "huge-pages=false.", slots->n_slots), (NULL));
+}
+
 static void
 on_grown (void *user, const struct sf_slots_state *slots,
     const struct sf_client_info *client, uint32_t max_held)
@@ -166,6 +189,7 @@ gst_shm_frame_sink_get_stats (GstShmFrameSink * self)
       "slots-free", G_TYPE_UINT64, (guint64) p.slots.n_free,
       "segments", G_TYPE_UINT64, (guint64) p.slots.n_segments,
       "segment-bytes", G_TYPE_UINT64, p.slots.bytes,
+      "huge-page-bytes", G_TYPE_UINT64, p.slots.huge_bytes,
       "growths", G_TYPE_UINT64, p.slots.growths, NULL);
   return stats;
 }

@@ -423,9 +423,49 @@ GST_START_TEST (test_bounded_pool)
 
 GST_END_TEST;
 
+/* On huge pages, or on ordinary ones with a warning that says what to do; frames
+ * cross either way */
+GST_START_TEST (test_huge_pages)
+{
+  GstElement *producer = rig_launch (PRODUCER ("huge-pages=true slots=24"));
+  GstElement *consumer = rig_launch (CONSUMER (""));
+  GstElement *sink = rig_child (producer, "sink");
+  GstBus *bus = gst_element_get_bus (producer);
+  GError *error = NULL;
+  GstMessage *m;
+
+  rig_play (consumer);
+  rig_play (producer);
+  for (guint i = 0; i < 30; i++) {
+    GstBuffer *buffer;
+
+    rig_feed (producer, "in", rig_frame (i, FRAME_SIZE));
+    buffer = rig_pull (consumer, "out");
+    fail_unless (rig_is_frame (buffer, i));
+    gst_buffer_unref (buffer);
+  }
+  m = gst_bus_pop_filtered (bus, GST_MESSAGE_WARNING);
+  fail_unless ((m == NULL) == (rig_stat (sink, "huge-page-bytes") > 0));
+  if (m != NULL) {
+    gst_message_parse_warning (m, &error, NULL);
+    fail_unless (strstr (error->message, "vm.nr_hugepages") != NULL, "%s",
+        error->message);
+    g_error_free (error);
+    gst_message_unref (m);
+    m = gst_bus_pop_filtered (bus, GST_MESSAGE_WARNING);
+    fail_unless (m == NULL, "it is said twice");
+  }
+  gst_object_unref (bus);
+  rig_stop (consumer);
+  rig_stop (producer);
+}
+
+GST_END_TEST;
+
 static void
 add_tests (TCase * tc)
 {
+  tcase_add_test (tc, test_huge_pages);
   tcase_add_test (tc, test_copies);
   tcase_add_test (tc, test_read_only);
   tcase_add_test (tc, test_writers_downstream);
