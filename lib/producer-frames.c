@@ -6,6 +6,10 @@
 
 #include "producer-private.h"
 
+/* A client takes a frame, and looks for the next, in tens of microseconds, in ns. */
+#define YIELD_MOST 1000000
+#define ROBBED_MOST 8
+
 SF_HOT struct sf_known_segment *
 sf_known_find_locked (struct sf_producer *p, uint32_t id)
 {
@@ -241,6 +245,27 @@ gather_sleepers_locked (struct sf_producer *p, bool there)
   return n;
 }
 
+/* Gives our processor away, unless others than the client took it for long: then
+ * not for the next 2^n times, after n such times in a row. */
+SF_HOT static void
+yield_to_client (struct sf_producer *p)
+{
+  int64_t before;
+
+  if (p->n_kept > 0) {
+    p->n_kept--;
+    return;
+  }
+  before = sf_now ();
+  sched_yield ();
+  if (sf_now () - before < YIELD_MOST) {
+    p->n_robbed = 0;
+    return;
+  }
+  p->n_robbed += p->n_robbed < ROBBED_MOST;
+  p->n_kept = 1u << p->n_robbed;
+}
+
 SF_HOT static void
 wake_gathered (struct sf_producer *p, uint32_t n)
 {
@@ -256,7 +281,7 @@ wake_gathered (struct sf_producer *p, uint32_t n)
   /* It has what it waited for, and waits for our processor now. Where frames come
    * as fast as they can be made, it gets it when we are out of slots. */
   if (n_near > 0 && !p->brisk)
-    sched_yield ();
+    yield_to_client (p);
 }
 
 SF_HOT static void

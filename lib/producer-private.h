@@ -156,6 +156,7 @@ struct sf_producer
   struct sf_client **to_wake;   /* the publisher's, max_clients of them */
   bool far;                     /* the publisher's: the last woken were not near */
   bool brisk;                   /* the publisher's: this frame was not waited for */
+  uint32_t n_robbed, n_kept;    /* the publisher's, see yield_to_client() */
   struct sf_producer_stats stats;
 };
 

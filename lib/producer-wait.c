@@ -5,9 +5,6 @@
 
 #include "producer-private.h"
 
-/* Looking costs about a microsecond, sleeping and being woken tens. */
-#define SPIN_ROUNDS 200
-
 /* What it has claimed is looked at before what it gave back: a client that gives
  * one back and claims the next meanwhile would seem to hold one too many the
  * other way round. One that does hold more than it was granted, alive or not,
@@ -279,10 +276,13 @@ has_near_locked (const struct sf_producer *p)
 int
 sf_producer_wait (struct sf_producer *p, uint64_t token)
 {
+  /* Looking costs about a microsecond, sleeping and being woken tens. Bounded by
+   * time: to yield may take as long as others on this processor like. */
+  int64_t until = sf_now () + SF_BRISK;
   bool hope;
   int r = 0;
 
-  for (int i = 0; i < SPIN_ROUNDS; i++) {
+  for (;;) {
     bool over, near;
 
     pthread_mutex_lock (&p->lock);
@@ -293,6 +293,8 @@ sf_producer_wait (struct sf_producer *p, uint64_t token)
     sf_producer_unlock (p);
     if (over)
       return r;
+    if (sf_now () >= until)
+      break;
     sf_wait_awake (near);
   }
   pthread_mutex_lock (&p->lock);
