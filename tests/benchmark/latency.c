@@ -9,11 +9,11 @@
 #include "bench.h"
 #include "benchpair.h"
 #include "benchsource.h"
+#include "latesource.h"
 
 #define FPS 60
 /* Frames before the pipeline has heard of the producer's latency */
 #define N_WARM (FPS / 2)
-#define LATENCY (40 * GST_MSECOND)
 
 typedef struct
 {
@@ -24,31 +24,6 @@ typedef struct
   guint n_came;
   gint64 slack[];               /* of each frame, before its time */
 } Run;
-
-/* Frames are of 40 ms ago. */
-static GstPadProbeReturn
-on_made (GstPad * pad, GstPadProbeInfo * info, gpointer user)
-{
-  GstElement *element = gst_pad_get_parent_element (pad);
-  GstClockTime now = gst_element_get_current_running_time (element);
-
-  gst_object_unref (element);
-  if (now < LATENCY)
-    return GST_PAD_PROBE_DROP;
-  GST_BUFFER_PTS (GST_PAD_PROBE_INFO_BUFFER (info)) = now - LATENCY;
-  return GST_PAD_PROBE_OK;
-}
-
-static GstPadProbeReturn
-on_query (GstPad * pad, GstPadProbeInfo * info, gpointer user)
-{
-  GstQuery *query = GST_PAD_PROBE_INFO_QUERY (info);
-
-  if (GST_QUERY_TYPE (query) != GST_QUERY_LATENCY)
-    return GST_PAD_PROBE_OK;
-  gst_query_set_latency (query, TRUE, LATENCY, GST_CLOCK_TIME_NONE);
-  return GST_PAD_PROBE_HANDLED;
-}
 
 static guint64
 dropped_by (GstElement * sink)
@@ -84,13 +59,12 @@ on_came (GstPad * pad, GstPadProbeInfo * info, gpointer user)
 }
 
 static void
-prepare_producer (GstElement * pipeline, gpointer shared)
+prepare_producer (GstElement * pipeline, gpointer unused)
 {
-  bench_pair_probe (pipeline, "source", "src", GST_PAD_PROBE_TYPE_BUFFER,
-      on_made, shared);
-  bench_pair_probe (pipeline, "source", "src",
-      GST_PAD_PROBE_TYPE_QUERY_UPSTREAM | GST_PAD_PROBE_TYPE_PUSH, on_query,
-      shared);
+  GstElement *source = gst_bin_get_by_name (GST_BIN (pipeline), "source");
+
+  late_source_make (source);
+  gst_object_unref (source);
 }
 
 static gboolean

@@ -4,6 +4,7 @@
 #include <gst/base/gstbasesink.h>
 #include <gst/net/net.h>
 
+#include "latesource.h"
 #include "shmrig.h"
 #include "testclock.h"
 
@@ -302,8 +303,6 @@ GST_START_TEST (test_made_in_pause)
 
 GST_END_TEST;
 
-/* A source that is live and late by this */
-#define LATENCY (40 * GST_MSECOND)
 #define N_SHOWN 50
 
 typedef struct
@@ -311,30 +310,6 @@ typedef struct
   gint counting;                /* atomic */
   gint n, n_late;               /* atomic */
 } Shown;
-
-static GstPadProbeReturn
-on_made (GstPad * pad, GstPadProbeInfo * info, gpointer unused)
-{
-  GstElement *source = gst_pad_get_parent_element (pad);
-  GstClockTime now = gst_element_get_current_running_time (source);
-
-  gst_object_unref (source);
-  if (now < LATENCY)
-    return GST_PAD_PROBE_DROP;
-  GST_BUFFER_PTS (GST_PAD_PROBE_INFO_BUFFER (info)) = now - LATENCY;
-  return GST_PAD_PROBE_OK;
-}
-
-static GstPadProbeReturn
-on_query (GstPad * pad, GstPadProbeInfo * info, gpointer unused)
-{
-  GstQuery *query = GST_PAD_PROBE_INFO_QUERY (info);
-
-  if (GST_QUERY_TYPE (query) != GST_QUERY_LATENCY)
-    return GST_PAD_PROBE_OK;
-  gst_query_set_latency (query, TRUE, LATENCY, GST_CLOCK_TIME_NONE);
-  return GST_PAD_PROBE_HANDLED;
-}
 
 static GstPadProbeReturn
 on_shown (GstPad * pad, GstPadProbeInfo * info, gpointer user)
@@ -375,13 +350,11 @@ GST_START_TEST (test_in_time)
   GstBaseSink *sink = GST_BASE_SINK (rig_child (consumer, "out"));
   Shown shown = { 0 };
 
-  probe (producer, "source", "src", GST_PAD_PROBE_TYPE_BUFFER, on_made, NULL);
-  probe (producer, "source", "src", GST_PAD_PROBE_TYPE_QUERY_UPSTREAM
-      | GST_PAD_PROBE_TYPE_PUSH, on_query, NULL);
+  late_source_make (rig_child (producer, "source"));
   probe (consumer, "out", "sink", GST_PAD_PROBE_TYPE_BUFFER, on_shown, &shown);
   rig_play (consumer);
   rig_play (producer);
-  while (gst_base_sink_get_latency (sink) < LATENCY) {
+  while (gst_base_sink_get_latency (sink) < SOURCE_LATENCY) {
     rig_await (consumer, GST_MESSAGE_LATENCY);
     gst_bin_recalculate_latency (GST_BIN (consumer));
   }

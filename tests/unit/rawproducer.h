@@ -28,6 +28,7 @@ struct raw_producer
   struct sf_ring_writer ring;
   struct sf_leases leases;
   struct sf_segment *segment;
+  size_t lie;                   /* number of it, see rp_run_lies() */
 };
 
 static inline void
@@ -216,6 +217,30 @@ rp_await_end (struct raw_producer *p, struct sf_incoming *in)
   } while (in->kind != SF_INCOMING_DISCONNECTED
       && in->kind != SF_INCOMING_FAILED);
   return in->kind == SF_INCOMING_FAILED ? in->error : (int) in->reject.reason;
+}
+
+/* Tells the `n` lies, each on a connection of its own that is fine before; then one
+ * without any. */
+static inline void
+rp_run_lies (void (*tell) (struct raw_producer * p), size_t n)
+{
+  struct raw_producer p;
+  struct sf_incoming in;
+
+  rp_open (&p);
+  for (p.lie = 0; p.lie < n; p.lie++) {
+    int why;
+
+    rp_good_start (&p);
+    tell (&p);
+    why = rp_await_end (&p, &in);
+    if (why != SF_REASON_VIOLATION)
+      printf ("# lie %zu\n", p.lie);
+    check_int (why, SF_REASON_VIOLATION);
+    check_int (in.kind, SF_INCOMING_DISCONNECTED);
+  }
+  rp_good_start (&p);
+  rp_close (&p);
 }
 
 #endif

@@ -6,39 +6,13 @@
 
 #include "rawproducer.h"
 
-typedef void (*lie) (struct raw_producer * p);
-
-static size_t current;
-
-static void
-run_lies (lie tell, size_t n)
-{
-  struct raw_producer p;
-  struct sf_incoming in;
-
-  rp_open (&p);
-  for (current = 0; current < n; current++) {
-    int why;
-
-    rp_good_start (&p);
-    tell (&p);
-    why = rp_await_end (&p, &in);
-    if (why != SF_REASON_VIOLATION)
-      printf ("# lie %zu\n", current);
-    check_int (why, SF_REASON_VIOLATION);
-    check_int (in.kind, SF_INCOMING_DISCONNECTED);
-  }
-  rp_good_start (&p);
-  rp_close (&p);
-}
-
 static void
 out_of_place (struct raw_producer *p)
 {
   static const uint32_t types[] = { SF_MESSAGE_HELLO, SF_MESSAGE_WELCOME,
     SF_MESSAGE_WANT, SF_MESSAGE_UPSTREAM, SF_MESSAGE_KICK
   };
-  struct sf_message msg = message_of (types[current]);
+  struct sf_message msg = message_of (types[p->lie]);
   const int fds[3] = { STDIN_FILENO, STDIN_FILENO, STDIN_FILENO };
 
   check_int (sf_send (p->fd, &msg, fds, fds_of (msg.type)), 0);
@@ -47,7 +21,7 @@ out_of_place (struct raw_producer *p)
 static void
 test_out_of_place (void)
 {
-  run_lies (out_of_place, 5);
+  rp_run_lies (out_of_place, 5);
 }
 
 static void
@@ -70,22 +44,22 @@ bad_message (struct raw_producer *p)
     {SF_MESSAGE_REJECT, 8, UINT32_MAX, 0}, {SF_MESSAGE_SEGMENT, 8, 9, 0},
     {SF_MESSAGE_SEGMENT, 8, 9, 3}, {SF_MESSAGE_GRANT, 8, 1, RAW_MAX_FDS},
   };
-  struct sf_message msg = message_of (lies[current].type);
+  struct sf_message msg = message_of (lies[p->lie].type);
   uint8_t bytes[SF_MESSAGE_MAX];
   int len = sf_message_encode (&msg, bytes, sizeof bytes);
 
-  memcpy (bytes + lies[current].at, &lies[current].value, 4);
-  raw_send (p->fd, bytes, (size_t) len, STDIN_FILENO, lies[current].n_fds);
+  memcpy (bytes + lies[p->lie].at, &lies[p->lie].value, 4);
+  raw_send (p->fd, bytes, (size_t) len, STDIN_FILENO, lies[p->lie].n_fds);
 }
 
 static void
 test_bad_messages (void)
 {
-  run_lies (bad_message, 17);
+  rp_run_lies (bad_message, 17);
 }
 
 static void
-spoil_info (struct sf_segment_info *info)
+spoil_info (struct sf_segment_info *info, size_t lie)
 {
   const struct sf_segment_info good = *info;
   const struct sf_segment_info lies[] = {
@@ -100,18 +74,18 @@ spoil_info (struct sf_segment_info *info)
     {9, good.n_slots, good.pitch, good.data_offset, UINT64_MAX},
   };
 
-  check (current < sizeof lies / sizeof lies[0]);
-  *info = lies[current];
+  check (lie < sizeof lies / sizeof lies[0]);
+  *info = lies[lie];
 }
 
 static void
-spoil_header (struct sf_segment_header *header)
+spoil_header (size_t lie, struct sf_segment_header *header)
 {
-  if (current == 9)
+  if (lie == 9)
     header->magic = 0;
-  else if (current == 10)
+  else if (lie == 10)
     header->version++;
-  else if (current == 11)
+  else if (lie == 11)
     header->n_slots = 1;
   else
     header->size = 1;
@@ -123,8 +97,8 @@ other_fd (const struct raw_producer *p, uint64_t size)
 {
   int fd;
 
-  if (current < 16)
-    return dup (current == 13 ? p->announce.fd : current == 14
+  if (p->lie < 16)
+    return dup (p->lie == 13 ? p->announce.fd : p->lie == 14
         ? p->returns.fd : p->fd);
   fd = memfd_create ("lie", MFD_CLOEXEC);
   check_int (ftruncate (fd, (off_t) size), 0);
@@ -142,10 +116,10 @@ bad_segment (struct raw_producer *p)
   check_int (sf_segment_create (&s, RAW_SLOTS, FRAME_BYTES), 0);
   sf_segment_describe (s, 9, &msg.segment);
   fd = s->shm.fd;
-  if (current < 9)
-    spoil_info (&msg.segment);
-  else if (current < 13)
-    spoil_header (sf_segment_header (s));
+  if (p->lie < 9)
+    spoil_info (&msg.segment, p->lie);
+  else if (p->lie < 13)
+    spoil_header (p->lie, sf_segment_header (s));
   else
     fd = other_fd (p, msg.segment.size);
   rp_send (p, &msg, fd);
@@ -157,7 +131,7 @@ bad_segment (struct raw_producer *p)
 static void
 test_bad_segments (void)
 {
-  run_lies (bad_segment, 17);
+  rp_run_lies (bad_segment, 17);
 }
 
 /* Segments without end would be fds and addresses without end. */
@@ -188,7 +162,7 @@ many_segments (struct raw_producer *p)
 static void
 test_many_segments (void)
 {
-  run_lies (many_segments, 1);
+  rp_run_lies (many_segments, 1);
 }
 
 /* What was announced before BYE is delivered; what is said after it is not

@@ -8,32 +8,6 @@
 
 #include "rawproducer.h"
 
-typedef void (*lie) (struct raw_producer * p);
-
-static size_t current;
-
-static void
-run_lies (lie tell, size_t n)
-{
-  struct raw_producer p;
-  struct sf_incoming in;
-
-  rp_open (&p);
-  for (current = 0; current < n; current++) {
-    int why;
-
-    rp_good_start (&p);
-    tell (&p);
-    why = rp_await_end (&p, &in);
-    if (why != SF_REASON_VIOLATION)
-      printf ("# lie %zu\n", current);
-    check_int (why, SF_REASON_VIOLATION);
-    check_int (in.kind, SF_INCOMING_DISCONNECTED);
-  }
-  rp_good_start (&p);
-  rp_close (&p);
-}
-
 /* A record with this header, and head moved by `move`. */
 static void
 put_record (struct raw_producer *p, const struct sf_record_header *record,
@@ -75,14 +49,14 @@ bad_header (struct raw_producer *p)
     {{.size = 64,.type = SF_RECORD_FRAME,.lease = UINT32_MAX}, 64},
   };
 
-  check (current < sizeof lies / sizeof lies[0]);
-  put_record (p, &lies[current].record, lies[current].move);
+  check (p->lie < sizeof lies / sizeof lies[0]);
+  put_record (p, &lies[p->lie].record, lies[p->lie].move);
 }
 
 static void
 test_record_header (void)
 {
-  run_lies (bad_header, 21);
+  rp_run_lies (bad_header, 21);
 }
 
 static void
@@ -128,18 +102,18 @@ bad_parts (struct raw_producer *p)
     {sizeof all, 1, 0, {RAW_SEGMENT, 1, 2, 64, UINT64_MAX - 63}},
   };
 
-  check (current < sizeof lies / sizeof lies[0]);
-  all.n_refs = lies[current].n_refs;
-  all.zero = lies[current].zero;
-  all.ref = lies[current].ref;
+  check (p->lie < sizeof lies / sizeof lies[0]);
+  all.n_refs = lies[p->lie].n_refs;
+  all.zero = lies[p->lie].zero;
+  all.ref = lies[p->lie].ref;
   check_int (sf_leases_give (&p->leases, p, &record), 0);
-  rp_announce (p, &record, &all, lies[current].size);
+  rp_announce (p, &record, &all, lies[p->lie].size);
 }
 
 static void
 test_parts (void)
 {
-  run_lies (bad_parts, 17);
+  rp_run_lies (bad_parts, 17);
 }
 
 /* As many parts as can be, none of a segment that is there: waited for once. */
