@@ -213,12 +213,6 @@ sf_link_kick (struct sf_link *link)
   sf_send (link->fd, &msg, NULL, 0);
 }
 
-void
-sf_lease_abandon (struct sf_lease *lease)
-{
-  sf_store_flag (&lease->abandoned, 1);
-}
-
 /* One return for each wish of the producer is signalled: it looks at all. */
 static void
 signal_return (struct sf_link *link)
@@ -238,7 +232,7 @@ sf_lease_unref (struct sf_lease *lease)
     return;
   for (uint32_t i = 0; i < lease->n_segments; i++)
     sf_segment_unref (lease->segments[i]);
-  if (sf_load_flag (&lease->abandoned) == 0)
+  if (!lease->kept)
     sf_set_bits (&link->ring.page->returned[lease->index / 64],
         UINT64_C (1) << (lease->index % 64));
   SF_HOOK ("returned");

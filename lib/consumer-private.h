@@ -101,7 +101,7 @@ struct sf_consumer
 struct sf_lease
 {
   sf_atomic_u32 refs;
-  sf_atomic_u32 abandoned;
+  bool kept;                    /* not to be returned, to be made once more */
   uint32_t index;
   struct sf_link *link;
   uint32_t n_segments;

@@ -115,7 +115,7 @@ sf_producer_unlock (struct sf_producer *p)
   while (done != NULL) {
     struct sf_frame *next = done->next_done;
 
-    done->release (done->user, done->abandoned);
+    done->release (done->user);
     free (done);
     done = next;
   }

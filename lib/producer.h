@@ -71,7 +71,9 @@ int sf_producer_open (struct sf_producer **producer,
     const struct sf_producer_config *config);
 
 /* Says goodbye to the clients and ends the thread. Clients can still read what
- * was announced. Slots in other hands stay valid until given back. */
+ * was announced. Slots in other hands stay valid until given back. Frames of
+ * another producer (relay) are released when no client can read them any more: a
+ * thread of its own sees to that, for as long as it takes. */
 void sf_producer_close (struct sf_producer *producer);
 
 /* Frames of up to `slot_size` bytes follow, and `per_record` slots make up what
@@ -130,10 +132,8 @@ struct sf_part
   uint64_t offset, size;
 };
 
-/* `abandoned`: the producer closes while clients may still read the frame, now or
- * later. Its own memory is safe, nobody writes there again. Another producer's
- * must not be returned to it then: see sf_lease_abandon(). */
-typedef void (*sf_release) (void *user, bool abandoned);
+/* Any thread's, also after sf_producer_close(): see there. */
+typedef void (*sf_release) (void *user);
 
 struct sf_publication
 {

@@ -113,19 +113,6 @@ gst_shm_frame_memory_get_part (GstMemory * memory, struct sf_part *part)
   return TRUE;
 }
 
-void
-gst_shm_frame_memory_abandon (GstMemory * memory)
-{
-  GstShmFrameMemory *self = (GstShmFrameMemory *) memory;
-
-  if (!is_shm_frame_memory (memory))
-    return;
-  while (self->mem.parent != NULL)
-    self = (GstShmFrameMemory *) self->mem.parent;
-  if (self->lease != NULL)
-    sf_lease_abandon (self->lease);
-}
-
 /* A slot for `total` bytes, growing the slots once if they turn out too small. */
 static gboolean
 take_slot_unlocked (GstShmFrameAllocator * self, gsize total, guint keep,

@@ -62,9 +62,6 @@ void gst_shm_frame_memory_set_part (GstMemory * memory,
 gboolean gst_shm_frame_memory_get_part (GstMemory * memory,
     struct sf_part *part);
 
-/* The memory was relayed to somebody who may read it after us. */
-void gst_shm_frame_memory_abandon (GstMemory * memory);
-
 G_END_DECLS
 
 #endif

@@ -120,25 +120,11 @@ capture_time (GstShmFrameSink * self, GstClockTime pts)
   return base + sign * (gint64) running_time;
 }
 
-static gboolean
-abandon_frame (GstBuffer * frame, gpointer unused)
-{
-  for (guint i = 0; i < gst_buffer_n_memory (frame); i++)
-    gst_shm_frame_memory_abandon (gst_buffer_peek_memory (frame, i));
-  return TRUE;
-}
-
 /* sf_release; `user` is the buffer. */
 static void
-release_buffer (void *user, bool abandoned)
+release_buffer (void *user)
 {
-  GstBuffer *buffer = user;
-
-  if (abandoned) {
-    abandon_frame (buffer, NULL);
-    gst_shm_frame_batch_foreach (buffer, abandon_frame, NULL);
-  }
-  gst_buffer_unref (buffer);
+  gst_buffer_unref (user);
 }
 
 /* Writes the record's body; FALSE if it is larger than one can be. */

@@ -120,14 +120,11 @@ struct relay
 
 /* sf_release */
 static void
-release_relayed (void *held, bool abandoned)
+release_relayed (void *held)
 {
   struct held *h = held;
 
-  if (abandoned)
-    sf_lease_abandon (h->lease);
-  else
-    held_check (h);
+  held_check (h);
   sf_lease_unref (h->lease);
   free (h);
 }

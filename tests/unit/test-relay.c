@@ -10,6 +10,7 @@
 
 #define HELD 4u
 #define CHURN 1500u
+#define RELAY_HELD 16u
 
 /* A child with one pipe to it and one from it */
 struct role
@@ -90,10 +91,8 @@ heard (int fd)
 /* --- the roles --- */
 
 static void
-give_lease (void *lease, bool abandoned)
+give_lease (void *lease)
 {
-  if (abandoned)
-    sf_lease_abandon (lease);
   sf_lease_unref (lease);
 }
 
@@ -112,31 +111,60 @@ relay_frame (struct sf_producer *p, const struct sf_incoming *in)
   check_int (sf_producer_publish (p, &pub), 0);
 }
 
-/* Relays; 'c' closes what it publishes with, and it only receives from then on */
+/* What somebody keeps who keeps all it can get */
+struct hoard
+{
+  struct sf_lease *lease[RELAY_HELD];
+  uint32_t n;
+};
+
+static void
+hoard_give (struct hoard *h)
+{
+  while (h->n > 0)
+    sf_lease_unref (h->lease[--h->n]);
+}
+
+static void
+hoard_take (struct hoard *h, const struct sf_incoming *in)
+{
+  if (in->kind == SF_INCOMING_FRAME)
+    h->lease[h->n++] = in->lease;
+  if (h->n == RELAY_HELD || in->kind == SF_INCOMING_HOLDING)
+    hoard_give (h);
+}
+
+/* Relays; 'c' closes what it publishes with, and it receives from then on, and
+ * keeps what it can; 'g' gives that back, and it receives nothing more */
 static void
 run_relay (struct place *in_place, struct place *out_place, int from, int to)
 {
-  struct sf_consumer *c = open_consumer (in_place->path, SF_DELIVERY_AUTO, 16);
+  struct sf_consumer *c = open_consumer (in_place->path, SF_DELIVERY_AUTO,
+      RELAY_HELD);
   struct sf_producer *p = open_producer (out_place->path, 0, false);
+  struct hoard hoard = { 0 };
   struct sf_incoming in;
   char what = 0;
 
   while (what != 'q') {
-    if (sf_consumer_next (c, &in, SF_NS_PER_SECOND / 100) == 1
-        && in.kind == SF_INCOMING_FRAME) {
-      if (p != NULL)
+    if (what != 'g'
+        && sf_consumer_next (c, &in, SF_NS_PER_SECOND / 100) == 1) {
+      if (p == NULL)
+        hoard_take (&hoard, &in);
+      else if (in.kind == SF_INCOMING_FRAME)
         relay_frame (p, &in);
-      else
-        sf_lease_unref (in.lease);
     }
-    if (!readable (from))
+    if (what != 'g' && !readable (from))
       continue;
     what = heard (from);
     if (p != NULL)
       sf_producer_close (p);
     p = NULL;
+    if (what == 'g')
+      hoard_give (&hoard);
     check_int (write (to, &what, 1), 1);
   }
+  hoard_give (&hoard);
   sf_consumer_close (c);
 }
 
@@ -335,26 +363,53 @@ test_holder_stopped (void)
   chain_end (&chain);
 }
 
-/* What the relay cannot take back any more is charged to it alone, and comes
- * back when it goes */
-static void
-test_relay_stops_publishing (void)
+static struct sf_client_info
+only_client (struct sf_producer *p)
 {
-  struct sf_client_info info;
+  struct sf_client_info info[2];
+
+  check_int (sf_producer_get_clients (p, info, 2), 1);
+  return info[0];
+}
+
+/* What the clients of a relay that is closed still hold is charged to it, as
+ * long as they do: it gets that much less, and is not taken for one that holds
+ * too many. It comes back when they let go, or are gone; not with its end. */
+static void
+stop_publishing (void (*let_go) (struct role *holder))
+{
   struct chain chain;
+  uint64_t id;
 
   chain_start (&chain);
+  id = only_client (chain.origin).id;
   role_tell (&chain.relay, 'c');
   check_int (heard (chain.relay.from), 'c');
   churn (chain.origin, &chain.number, CHURN);
-  check_int (sf_producer_get_clients (chain.origin, &info, 1), 1);
-  check_int (info.peer.pid, chain.relay.pid);
-  check (info.held >= HELD);
-  role_finish (&chain.holder);
+  check_int (only_client (chain.origin).id, id);
+  check (only_client (chain.origin).held >= HELD);
+  let_go (&chain.holder);
   churn (chain.origin, &chain.number, CHURN);
+  role_tell (&chain.relay, 'g');
+  check_int (heard (chain.relay.from), 'g');
+  while (only_client (chain.origin).held > 0)
+    usleep (1000);
+  check_int (only_client (chain.origin).id, id);
   role_finish (&chain.relay);
   expect_all_back (chain.origin);
   chain_end (&chain);
+}
+
+static void
+test_relay_stops_publishing (void)
+{
+  stop_publishing (role_finish);
+}
+
+static void
+test_relay_stops_holder_killed (void)
+{
+  stop_publishing (role_kill);
 }
 
 static void
@@ -414,6 +469,7 @@ main (void)
     TEST (test_holder_killed),
     TEST (test_holder_stopped),
     TEST (test_relay_stops_publishing),
+    TEST (test_relay_stops_holder_killed),
     TEST (test_origin_killed),
   };
 
