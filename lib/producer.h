@@ -156,6 +156,7 @@ void sf_producer_expect (struct sf_producer *producer, bool coming);
 /* Announces a frame to every client. 0;
  *  -EAGAIN    a lossless client has no room: wait and try again
  *  -EMSGSIZE  the body and the parts are larger than a record can be
+ *  -ELOOP     a part's segment came by too many relays: sf_segment_is_far()
  *  -ENOMEM */
 int sf_producer_publish (struct sf_producer *producer,
     const struct sf_publication *publication);

@@ -104,7 +104,7 @@ gst_shm_frame_memory_get_part (GstMemory * memory, struct sf_part *part)
 {
   GstShmFrameMemory *self = (GstShmFrameMemory *) memory;
 
-  if (!is_shm_frame_memory (memory))
+  if (!is_shm_frame_memory (memory) || sf_segment_is_far (self->segment))
     return FALSE;
   part->segment = self->segment;
   part->slot = self->slot_index;

@@ -363,6 +363,62 @@ test_holder_stopped (void)
   chain_end (&chain);
 }
 
+/* An origin, two relays in a row, and a holder; the relays of these numbers are
+ * killed, one after the other, and the others go on. */
+static void
+kill_in_row (const unsigned *victims, unsigned n_victims)
+{
+  struct place place[3];
+  struct role relay[2], holder;
+  struct sf_producer *origin;
+  bool killed[2] = { false, false };
+  uint64_t number = 1;
+  uint32_t all;
+
+  for (unsigned i = 0; i < 3; i++)
+    place_make (&place[i]);
+  for (unsigned i = 0; i < 2; i++)
+    role_start (&relay[i], run_relay, &place[i], &place[i + 1]);
+  role_start (&holder, run_holder, &place[2], NULL);
+  origin = open_producer (place[0].path, 0, false);
+  churn_until_ready (origin, &number, &holder);
+  for (unsigned i = 0; i < n_victims; i++) {
+    role_kill (&relay[victims[i]]);
+    killed[victims[i]] = true;
+    churn (origin, &number, CHURN);
+  }
+  check (free_slots (origin, &all) + HELD <= all);
+  role_finish (&holder);
+  for (unsigned i = 0; i < 2; i++)
+    if (!killed[i])
+      role_finish (&relay[i]);
+  expect_all_back (origin);
+  sf_producer_close (origin);
+  for (unsigned i = 0; i < 3; i++) {
+    unlink (place[i].path);
+    place_remove (&place[i]);
+  }
+}
+
+static void
+test_first_of_two_killed (void)
+{
+  kill_in_row ((unsigned[]) { 0 }, 1);
+}
+
+static void
+test_second_of_two_killed (void)
+{
+  kill_in_row ((unsigned[]) { 1 }, 1);
+}
+
+static void
+test_both_killed (void)
+{
+  kill_in_row ((unsigned[]) { 0, 1 }, 2);
+  kill_in_row ((unsigned[]) { 1, 0 }, 2);
+}
+
 static struct sf_client_info
 only_client (struct sf_producer *p)
 {
@@ -466,6 +522,9 @@ main (void)
 {
   static const struct unit_test tests[] = {
     TEST (test_relay_killed),
+    TEST (test_first_of_two_killed),
+    TEST (test_second_of_two_killed),
+    TEST (test_both_killed),
     TEST (test_holder_killed),
     TEST (test_holder_stopped),
     TEST (test_relay_stops_publishing),
