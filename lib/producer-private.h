@@ -176,6 +176,12 @@ struct sf_producer
 #define SF_MAX_UPSTREAM_SLOTS 64u
 /* Frames of another producer that a live client may leave unclaimed. */
 #define SF_MAX_FOREIGN_QUEUED 2u
+/* And how long it may take for one, where they come in a burst. Tests are on busy
+ * machines. */
+#ifndef SF_GRACE_MS
+#define SF_GRACE_MS 20
+#endif
+#define SF_GRACE (SF_GRACE_MS * INT64_C (1000000))
 
 /* producer-frames.c */
 void sf_frame_unref_locked (struct sf_producer *p, struct sf_frame *frame);

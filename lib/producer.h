@@ -117,6 +117,11 @@ uint64_t sf_producer_token (struct sf_producer *producer);
  * its way back: try once more). */
 int sf_producer_wait (struct sf_producer *producer, uint64_t token);
 
+/* Before a record of another producer's frames that may be one of a burst: a live
+ * client whose queue of such is full keeps the oldest, unless it has had it for
+ * SF_GRACE_MS. Waits no longer than that, and not while interrupted. */
+void sf_producer_wait_for_live (struct sf_producer *producer);
+
 /* Waits until `n` clients are there: 0 or -EINTR. */
 int sf_producer_wait_clients (struct sf_producer *producer, uint32_t n);
 

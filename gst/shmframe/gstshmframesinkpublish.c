@@ -270,8 +270,11 @@ render_batch (GstShmFrameSink * self, GstBuffer * batch)
   GstBuffer *copy;
   GstFlowReturn ret;
 
-  if (gst_shm_frame_sink_batch_is_shared (batch))
+  if (gst_shm_frame_sink_batch_is_shared (batch)) {
+    /* At EOS, or after a wait, several windows are closed at once. */
+    sf_producer_wait_for_live (self->producer);
     return publish (self, gst_buffer_ref (batch), TRUE);
+  }
   ret = gst_shm_frame_sink_copy_batch (self, batch, &copy);
   if (ret == GST_FLOW_CUSTOM_SUCCESS)
     return gst_shm_frame_sink_drop (self, batch);
