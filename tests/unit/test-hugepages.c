@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "guards.h"
+#include "memfd.h"
 #include "slots.h"
 #include "unit.h"
 
