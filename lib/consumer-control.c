@@ -223,9 +223,10 @@ shake_hands (struct sf_consumer *c, int fd, uint32_t * asked)
 {
   struct sf_message msg;
   struct sf_link *link = NULL;
-  int fds[SF_MESSAGE_MAX_FDS] = { -1, -1, -1 };
+  int fds[SF_MESSAGE_MAX_FDS];
   int r;
 
+  memset (fds, -1, sizeof (fds));
   SF_HOOK ("connected");
   r = say_hello (c, fd, asked);
   SF_HOOK ("hello-sent");
@@ -292,7 +293,7 @@ handle_message (struct sf_consumer *c, struct sf_link *link,
   switch (msg->type) {
     case SF_MESSAGE_SEGMENT:
       SF_HOOK ("segment");
-      r = sf_link_add_segment (link, &msg->segment, fds[0], fds[1]);
+      r = sf_link_add_segment (link, &msg->segment, fds);
       if (r < 0) {
         farewell->reason = r == -EPROTO ? SF_REASON_VIOLATION
             : SF_REASON_RESOURCES;

@@ -57,7 +57,7 @@ lease_new (struct sf_link *link, uint32_t index, uint32_t n_parts)
   if (lease == NULL)
     return NULL;
   lease->refs = 1;
-  lease->abandoned = 0;
+  lease->kept = false;
   lease->index = index;
   lease->link = sf_link_ref (link);
   lease->n_segments = 0;
@@ -164,7 +164,7 @@ sf_consumer_take_frame (struct sf_consumer *c, struct sf_link *link,
   r = resolve (c, link, record, in);
   link->claimed = r == -EINTR;
   if (r == -EINTR && in->lease != NULL)
-    sf_lease_abandon (in->lease);
+    in->lease->kept = true;
   lost = r < 0 ? 0 : note_seq (c, link, record->seq);
   if (r < 0 || lost < 0) {
     if (in->lease != NULL)

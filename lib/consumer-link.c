@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "consumer-private.h"
@@ -12,6 +13,13 @@ close_fd (int fd)
 {
   if (fd >= 0)
     close (fd);
+}
+
+static void
+close_fds (const int fds[SF_MESSAGE_MAX_FDS])
+{
+  for (unsigned i = 0; i < SF_MESSAGE_MAX_FDS; i++)
+    close_fd (fds[i]);
 }
 
 SF_HOT struct sf_link *
@@ -47,8 +55,7 @@ sf_link_new (struct sf_link **link, int fd, const struct sf_welcome *welcome,
   int r;
 
   if (l == NULL) {
-    for (unsigned i = 0; i < SF_MESSAGE_MAX_FDS; i++)
-      close_fd (fds[i]);
+    close_fds (fds);
     close_fd (fd);
     return -ENOMEM;
   }
@@ -104,26 +111,26 @@ is_welcome (struct sf_link *link, uint32_t id)
 
 int
 sf_link_add_segment (struct sf_link *link, const struct sf_segment_info *info,
-    int fd, int guard_fd)
+    const int fds[SF_MESSAGE_MAX_FDS])
 {
   struct sf_link_segment *table;
   struct sf_segment *segment;
-  int r;
+  int guards[SF_MAX_GUARDS];
+  int r = is_welcome (link, info->id) ? 0 : -EPROTO;
 
-  if (!is_welcome (link, info->id)) {
-    close_fd (fd);
-    close_fd (guard_fd);
-    return -EPROTO;
-  }
-  /* A segment of the producer's own is guarded by the link's guard. A copy for
-   * each, so that it can be passed on for as long as the segment is there. */
-  if (guard_fd < 0 && (guard_fd = fcntl (link->guard_fd, F_DUPFD_CLOEXEC,
-              0)) < 0) {
+  /* The link's guard, so that our producer knows whether we read, and the guards
+   * of those who relayed the segment to it. A copy for each segment, so that it
+   * can be passed on for as long as that is there. */
+  memcpy (guards, fds, sizeof (guards));
+  guards[0] = -1;
+  if (r == 0
+      && (guards[0] = fcntl (link->guard_fd, F_DUPFD_CLOEXEC, 0)) < 0)
     r = -errno;
-    close_fd (fd);
+  if (r < 0) {
+    close_fds (fds);
     return r;
   }
-  r = sf_segment_open (&segment, fd, guard_fd, info);
+  r = sf_segment_open (&segment, fds[0], guards, info);
   if (r < 0)
     return r;
   pthread_mutex_lock (&link->lock);
@@ -213,12 +220,6 @@ sf_link_kick (struct sf_link *link)
   sf_send (link->fd, &msg, NULL, 0);
 }
 
-void
-sf_lease_abandon (struct sf_lease *lease)
-{
-  sf_store_flag (&lease->abandoned, 1);
-}
-
 /* One return for each wish of the producer is signalled: it looks at all. */
 static void
 signal_return (struct sf_link *link)
@@ -238,7 +239,7 @@ sf_lease_unref (struct sf_lease *lease)
     return;
   for (uint32_t i = 0; i < lease->n_segments; i++)
     sf_segment_unref (lease->segments[i]);
-  if (sf_load_flag (&lease->abandoned) == 0)
+  if (!lease->kept)
     sf_set_bits (&link->ring.page->returned[lease->index / 64],
         UINT64_C (1) << (lease->index % 64));
   SF_HOOK ("returned");

@@ -101,7 +101,7 @@ struct sf_consumer
 struct sf_lease
 {
   sf_atomic_u32 refs;
-  sf_atomic_u32 abandoned;
+  bool kept;                    /* not to be returned, to be made once more */
   uint32_t index;
   struct sf_link *link;
   uint32_t n_segments;
@@ -124,8 +124,9 @@ void sf_link_unref (struct sf_link *link);
 /* Maps what came with WELCOME; the fds are the link's, or closed on error. */
 int sf_link_new (struct sf_link **link, int fd,
     const struct sf_welcome *welcome, int fds[SF_MESSAGE_MAX_FDS]);
+/* Takes over what came with SEGMENT: the segment, and the guards it had. */
 int sf_link_add_segment (struct sf_link *link,
-    const struct sf_segment_info *info, int fd, int guard_fd);
+    const struct sf_segment_info *info, const int fds[SF_MESSAGE_MAX_FDS]);
 void sf_link_remove_segment (struct sf_link *link, uint32_t id);
 /* Referenced; NULL if it is not known (yet). */
 struct sf_segment *sf_link_find_segment (struct sf_link *link, uint32_t id);

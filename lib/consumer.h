@@ -109,9 +109,4 @@ void sf_consumer_get_stats (struct sf_consumer *consumer,
 struct sf_lease *sf_lease_ref (struct sf_lease *lease);
 void sf_lease_unref (struct sf_lease *lease);
 
-/* The frame was relayed to processes that outlive our relaying: it is not to go
- * back when we are done. The producer takes it back when the last process that
- * got its segment from us, and we ourselves, have let go of it. */
-void sf_lease_abandon (struct sf_lease *lease);
-
 #endif

@@ -231,7 +231,8 @@ sf_client_send_segment (struct sf_client *c, uint32_t id)
   struct sf_known_segment *k = sf_known_find_locked (p, id);
   struct sf_message msg = {.type = SF_MESSAGE_SEGMENT };
   struct sf_segment *segment;
-  int fds[2];
+  int fds[1 + SF_MAX_GUARDS];
+  unsigned n = 1;
   int r;
 
   if (k == NULL || mark_sent_locked (c, id) < 0) {
@@ -244,10 +245,11 @@ sf_client_send_segment (struct sf_client *c, uint32_t id)
 
   sf_segment_describe (segment, id, &msg.segment);
   fds[0] = segment->shm.fd;
-  fds[1] = segment->guard_fd;
-  if (segment->guard_fd >= 0)
+  for (unsigned i = 0; i < SF_MAX_GUARDS && segment->guards[i] >= 0; i++)
+    fds[n++] = segment->guards[i];
+  if (n > 1)
     SF_HOOK ("relay-segment");
-  r = sf_send (c->fd, &msg, fds, segment->guard_fd >= 0 ? 2 : 1);
+  r = sf_send (c->fd, &msg, fds, n);
 
   sf_segment_unref (segment);
   if (r < 0) {

@@ -449,11 +449,19 @@ sf_client_readable (struct sf_client *c)
   }
 }
 
-static void
-abandon_locked (void *frame, void *producer)
+/* May it read frames of another producer, now or later? Our own are safe from here
+ * on, nobody writes there again. */
+static bool
+borrows_locked (const struct sf_client *c)
 {
-  ((struct sf_frame *) frame)->abandoned = true;
-  sf_frame_unref_locked (producer, frame);
+  for (uint32_t i = 0; i < SF_MAX_LEASES; i++) {
+    const struct sf_lease_entry *e = &c->leases->entry[i];
+
+    if (e->state != SF_LEASE_FREE
+        && ((const struct sf_frame *) e->frame)->foreign)
+      return true;
+  }
+  return false;
 }
 
 void
@@ -463,18 +471,22 @@ sf_client_say_goodbye (struct sf_client *c)
   struct sf_message msg = {.type = SF_MESSAGE_BYE,.reject = {.reason =
             SF_REASON_STOPPED}
   };
+  bool lingers;
 
   if (!c->hung_up && c->state == SF_CLIENT_ACTIVE)
     sf_send (c->fd, &msg, NULL, 0);
   report_end (c, SF_REASON_STOPPED, "");
   /* The lease words stay as they are: it may still claim what is there. */
   pthread_mutex_lock (&p->lock);
-  if (c->leases != NULL) {
-    sf_leases_collect (c->leases, sf_frame_done_locked, p);
-    sf_leases_clear (c->leases, abandon_locked, p);
+  sf_client_collect_locked (c);
+  lingers = c->leases != NULL && borrows_locked (c);
+  if (lingers && c->state == SF_CLIENT_ACTIVE) {
+    p->n_active--;
+    c->state = SF_CLIENT_LINGERING;
   }
   sf_producer_unlock (p);
-  remove_client (c);
+  if (!lingers)
+    remove_client (c);
 }
 
 void

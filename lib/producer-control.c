@@ -244,6 +244,29 @@ dispatch (struct sf_producer *p, const struct epoll_event *ev)
     sf_client_guard_hangup (c);
 }
 
+/* Anything but a knock at the door. */
+static void
+heed (struct sf_producer *p, const struct epoll_event *ev)
+{
+  if (ev->data.u64 == 1)
+    drain_wake (p);
+  else
+    dispatch (p, ev);
+}
+
+static void
+say_goodbye (struct sf_producer *p)
+{
+  struct sf_client *c = p->clients;
+
+  while (c != NULL) {
+    struct sf_client *following = c->next;
+
+    sf_client_say_goodbye (c);
+    c = following;
+  }
+}
+
 static bool
 is_stopping (struct sf_producer *p)
 {
@@ -283,10 +306,8 @@ sf_producer_thread (void *producer)
     for (int i = 0; i < n; i++) {
       if (events[i].data.u64 == 0)
         knocked = true;
-      else if (events[i].data.u64 == 1)
-        drain_wake (p);
       else
-        dispatch (p, &events[i]);
+        heed (p, &events[i]);
     }
     /* After the others: a new client may come to lie where one that was ended
      * lay, and a later event of this turn may mean that one. */
@@ -301,7 +322,22 @@ sf_producer_thread (void *producer)
     tell_latency (p);
     tell_gone (p);
   }
-  while (p->clients != NULL)
-    sf_client_say_goodbye (p->clients);
+  say_goodbye (p);
   return NULL;
+}
+
+void
+sf_producer_linger (struct sf_producer *p)
+{
+  struct epoll_event events[MAX_EVENTS];
+
+  while (p->clients != NULL) {
+    int n = epoll_wait (p->epoll_fd, events, MAX_EVENTS, TICK_MS);
+
+    for (int i = 0; i < n; i++)
+      heed (p, &events[i]);
+    collect (p);
+    end_doomed (p);
+    end_empty (p);
+  }
 }

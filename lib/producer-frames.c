@@ -115,7 +115,7 @@ sf_producer_unlock (struct sf_producer *p)
   while (done != NULL) {
     struct sf_frame *next = done->next_done;
 
-    done->release (done->user, done->abandoned);
+    done->release (done->user);
     free (done);
     done = next;
   }
@@ -124,7 +124,7 @@ sf_producer_unlock (struct sf_producer *p)
   sf_unref_is_last (&p->n_releasing);
 }
 
-/* Fills the ids and the payload. 0 or -ENOMEM. */
+/* Fills the ids and the payload. 0, -ENOMEM or -ELOOP. */
 SF_HOT static int
 fill_locked (struct sf_producer *p, struct sf_frame *frame,
     const struct sf_publication *pub)
@@ -135,11 +135,14 @@ fill_locked (struct sf_producer *p, struct sf_frame *frame,
   memcpy (frame->payload, head, sizeof (head));
   for (uint32_t i = 0; i < pub->n_parts; i++) {
     const struct sf_part *part = &pub->parts[i];
-    struct sf_known_segment *k = know_locked (p, part->segment);
+    struct sf_known_segment *k;
     sf_atomic_u64 *generation;
     struct sf_mem_ref ref;
     uint32_t j;
 
+    if (sf_segment_is_far (part->segment))
+      return -ELOOP;
+    k = know_locked (p, part->segment);
     if (k == NULL)
       return -ENOMEM;
     for (j = 0; j < frame->n_parts && frame->segment_ids[j] != k->id; j++);
@@ -180,6 +183,7 @@ frame_new_locked (struct sf_producer *p, const struct sf_publication *pub,
   uint64_t size = 8 + (uint64_t) pub->n_parts * sizeof (struct sf_mem_ref)
       + pub->body_size;
   struct sf_frame *frame;
+  int r;
 
   if (pub->n_parts > SF_MAX_REFS || size > SF_MAX_PAYLOAD)
     return -EMSGSIZE;
@@ -190,12 +194,12 @@ frame_new_locked (struct sf_producer *p, const struct sf_publication *pub,
   .refs = 1,.release = pub->release,.user = pub->user,.payload_size =
         (uint32_t) size,.payload =
         (uint8_t *) & frame->segment_ids[pub->n_parts]};
-  if (fill_locked (p, frame, pub) < 0) {
+  r = fill_locked (p, frame, pub);
+  if (r < 0)
     frame_discard_locked (p, frame);
-    return -ENOMEM;
-  }
-  *out = frame;
-  return 0;
+  else
+    *out = frame;
+  return r;
 }
 
 /* Sends every active client the segments that the frame needs. The lock is

@@ -44,7 +44,6 @@ struct sf_frame
   sf_release release;
   void *user;
   bool foreign;                 /* another producer's memory: do not hoard */
-  bool abandoned;               /* see sf_release */
   uint32_t n_parts;
   uint32_t payload_size;
   uint8_t *payload;             /* behind the ids, in the same allocation */
@@ -180,6 +179,12 @@ struct sf_producer
 #define SF_MAX_UPSTREAM_SLOTS 64u
 /* Frames of another producer that a live client may leave unclaimed. */
 #define SF_MAX_FOREIGN_QUEUED 2u
+/* And how long it may take for one, where they come in a burst. Tests are on busy
+ * machines. */
+#ifndef SF_GRACE_MS
+#define SF_GRACE_MS 20
+#endif
+#define SF_GRACE (SF_GRACE_MS * INT64_C (1000000))
 
 /* producer-frames.c */
 void sf_frame_unref_locked (struct sf_producer *p, struct sf_frame *frame);
@@ -245,6 +250,8 @@ void sf_client_accept (struct sf_producer *p, int fd,
     const struct sf_credentials *peer);
 void sf_client_readable (struct sf_client *c);
 void sf_client_guard_hangup (struct sf_client *c);
+/* The producer closes. The client is gone then, unless it may read frames of
+ * another producer. */
 void sf_client_say_goodbye (struct sf_client *c);
 void sf_client_end (struct sf_client *c, uint32_t reason, const char *text);
 struct sf_client *sf_client_ref (struct sf_client *c);
@@ -265,6 +272,8 @@ void sf_producer_grow_for_upstream (struct sf_producer *p);
 
 /* producer-control.c */
 void *sf_producer_thread (void *producer);
+/* After the thread has ended: returns when the last client is gone. */
+void sf_producer_linger (struct sf_producer *p);
 void sf_producer_kick (struct sf_producer *p);
 
 #endif

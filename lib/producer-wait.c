@@ -2,8 +2,11 @@
 /* Taking back what clients have returned; waiting for it; and what happens to
  * those that are waited for in vain. */
 #include <errno.h>
+#include <unistd.h>
 
 #include "producer-private.h"
+
+#define LIVE_NAP_US 200
 
 /* What it has claimed is looked at before what it gave back: a client that gives
  * one back and claims the next meanwhile would seem to hold one too many the
@@ -310,6 +313,39 @@ sf_producer_wait (struct sf_producer *p, uint64_t token)
     r = -EINTR;
   sf_producer_unlock (p);
   return r;
+}
+
+/* Has its queue just become full of another producer's frames? */
+static bool
+is_about_to_take_locked (const struct sf_client *c, int64_t now)
+{
+  const struct sf_frame *oldest;
+
+  if (c->state != SF_CLIENT_ACTIVE || c->doomed != 0
+      || sf_client_is_lossless_locked (c)
+      || c->leases->unclaimed.count < SF_MAX_FOREIGN_QUEUED)
+    return false;
+  oldest = c->leases->entry[c->leases->unclaimed.first].frame;
+  return oldest->foreign && now - oldest->published < SF_GRACE;
+}
+
+void
+sf_producer_wait_for_live (struct sf_producer *p)
+{
+  bool wait;
+
+  do {
+    pthread_mutex_lock (&p->lock);
+    sf_producer_collect_locked (p);
+    wait = false;
+    for (struct sf_client * c = p->clients; c != NULL && !p->interrupted;
+        c = c->next)
+      wait = wait || is_about_to_take_locked (c, sf_now ());
+    sf_producer_unlock (p);
+    /* Nobody tells when a frame is claimed. */
+    if (wait)
+      usleep (LIVE_NAP_US);
+  } while (wait);
 }
 
 int

@@ -76,14 +76,14 @@ watch_own_fds (struct sf_producer *p)
 
 /* The application's signals are its own threads' business. */
 static int
-start_thread (struct sf_producer *p)
+start_thread (struct sf_producer *p, void *(*run) (void *), pthread_t * thread)
 {
   sigset_t all, old;
   int r;
 
   sigfillset (&all);
   pthread_sigmask (SIG_SETMASK, &all, &old);
-  r = pthread_create (&p->thread, NULL, sf_producer_thread, p);
+  r = pthread_create (thread, NULL, run, p);
   pthread_sigmask (SIG_SETMASK, &old, NULL);
   return -r;
 }
@@ -123,7 +123,7 @@ sf_producer_open (struct sf_producer **producer,
   sf_slots_set_freed (p->slots, on_slot_freed, p);
   r = watch_own_fds (p);
   if (r == 0)
-    r = start_thread (p);
+    r = start_thread (p, sf_producer_thread, &p->thread);
   if (r < 0) {
     sf_slots_set_freed (p->slots, NULL, NULL);
     sf_listener_close (&p->listener);
@@ -134,9 +134,20 @@ sf_producer_open (struct sf_producer **producer,
   return 0;
 }
 
+static void *
+linger (void *producer)
+{
+  pthread_detach (pthread_self ());
+  sf_producer_linger (producer);
+  free_producer (producer);
+  return NULL;
+}
+
 void
 sf_producer_close (struct sf_producer *p)
 {
+  pthread_t thread;
+
   /* From here on nobody writes into a slot again, so those who read may go on. */
   sf_slots_shut (p->slots);
   pthread_mutex_lock (&p->lock);
@@ -152,7 +163,11 @@ sf_producer_close (struct sf_producer *p)
   p->latest = NULL;
   sf_producer_unlock (p);
   sf_slots_set_freed (p->slots, NULL, NULL);
-  free_producer (p);
+  if (p->clients == NULL)
+    free_producer (p);
+  else
+    /* Without a thread their frames stay out as long as this process lives. */
+    start_thread (p, linger, &thread);
 }
 
 struct sf_slots *

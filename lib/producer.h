@@ -71,7 +71,9 @@ int sf_producer_open (struct sf_producer **producer,
     const struct sf_producer_config *config);
 
 /* Says goodbye to the clients and ends the thread. Clients can still read what
- * was announced. Slots in other hands stay valid until given back. */
+ * was announced. Slots in other hands stay valid until given back. Frames of
+ * another producer (relay) are released when no client can read them any more: a
+ * thread of its own sees to that, for as long as it takes. */
 void sf_producer_close (struct sf_producer *producer);
 
 /* Frames of up to `slot_size` bytes follow, and `per_record` slots make up what
@@ -115,6 +117,11 @@ uint64_t sf_producer_token (struct sf_producer *producer);
  * its way back: try once more). */
 int sf_producer_wait (struct sf_producer *producer, uint64_t token);
 
+/* Before a record of another producer's frames that may be one of a burst: a live
+ * client whose queue of such is full keeps the oldest, unless it has had it for
+ * SF_GRACE_MS. Waits no longer than that, and not while interrupted. */
+void sf_producer_wait_for_live (struct sf_producer *producer);
+
 /* Waits until `n` clients are there: 0 or -EINTR. */
 int sf_producer_wait_clients (struct sf_producer *producer, uint32_t n);
 
@@ -130,10 +137,8 @@ struct sf_part
   uint64_t offset, size;
 };
 
-/* `abandoned`: the producer closes while clients may still read the frame, now or
- * later. Its own memory is safe, nobody writes there again. Another producer's
- * must not be returned to it then: see sf_lease_abandon(). */
-typedef void (*sf_release) (void *user, bool abandoned);
+/* Any thread's, also after sf_producer_close(): see there. */
+typedef void (*sf_release) (void *user);
 
 struct sf_publication
 {
@@ -156,6 +161,7 @@ void sf_producer_expect (struct sf_producer *producer, bool coming);
 /* Announces a frame to every client. 0;
  *  -EAGAIN    a lossless client has no room: wait and try again
  *  -EMSGSIZE  the body and the parts are larger than a record can be
+ *  -ELOOP     a part's segment came by too many relays: sf_segment_is_far()
  *  -ENOMEM */
 int sf_producer_publish (struct sf_producer *producer,
     const struct sf_publication *publication);

@@ -440,7 +440,7 @@ sf_message_takes_fds (uint32_t type, unsigned n_fds)
     case SF_MESSAGE_WELCOME:
       return n_fds == 3;
     case SF_MESSAGE_SEGMENT:
-      return n_fds == 1 || n_fds == 2;
+      return n_fds >= 1 && n_fds <= SF_MESSAGE_MAX_FDS;
     default:
       return n_fds == 0;
   }

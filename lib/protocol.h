@@ -22,7 +22,7 @@
 #define SF_PROTOCOL_MAGIC 0x464d4853u   /* "SHMF" */
 #define SF_PROTOCOL_VERSION 1u
 #define SF_MESSAGE_MAX 4096u
-#define SF_MESSAGE_MAX_FDS 3u
+#define SF_MESSAGE_MAX_FDS 8u
 #define SF_NAME_MAX 64u         /* bytes with the NUL */
 #define SF_TEXT_MAX 512u        /* bytes with the NUL */
 #define SF_UPSTREAM_MAX 3072u
@@ -34,7 +34,7 @@ enum sf_message_type
                                    guard (write end of a pipe) */
   SF_MESSAGE_REJECT = 3,        /* producer -> client, then it closes */
   SF_MESSAGE_SEGMENT = 4,       /* producer -> client; fds: segment, and for
-                                   a relayed one its producer's guard */
+                                   a relayed one the guards it came with */
   SF_MESSAGE_SEGMENT_GONE = 5,  /* producer -> client */
   SF_MESSAGE_WANT = 6,          /* client -> producer */
   SF_MESSAGE_GRANT = 7,         /* producer -> client */
@@ -149,7 +149,7 @@ int sf_message_decode (struct sf_message *msg, const uint8_t * buf, size_t len,
     unsigned n_fds);
 
 /* May this many fds go with a message of this type? WELCOME takes 3, SEGMENT 1
- * (or 2: a relayed one), the others none. */
+ * (or more: a relayed one), the others none. */
 bool sf_message_takes_fds (uint32_t type, unsigned n_fds);
 
 /* "slow", "hangup" ...: for stats and messages; "unknown" out of range. */

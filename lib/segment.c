@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -244,7 +245,7 @@ sf_segment_create_of (struct sf_segment **segment, uint32_t n_slots,
   s->pitch = round_up (slot_size, page);
   s->data_offset = data_offset_of (n_slots, page);
   s->writable = true;
-  s->guard_fd = -1;
+  memset (s->guards, -1, sizeof s->guards);
   err = map_slots_again (s, page);
   if (err < 0) {
     sf_shm_close (&s->shm);
@@ -332,6 +333,14 @@ map_twice (struct sf_segment *s, int fd, uint64_t size)
   return 0;
 }
 
+static void
+close_guards (const int guards[SF_MAX_GUARDS])
+{
+  for (unsigned i = 0; i < SF_MAX_GUARDS; i++)
+    if (guards[i] >= 0)
+      close (guards[i]);
+}
+
 static int
 open_checked (struct sf_segment **segment, int fd,
     const struct sf_segment_info *info)
@@ -355,8 +364,8 @@ open_checked (struct sf_segment **segment, int fd,
 }
 
 int
-sf_segment_open (struct sf_segment **segment, int fd, int guard_fd,
-    const struct sf_segment_info *info)
+sf_segment_open (struct sf_segment **segment, int fd,
+    const int guards[SF_MAX_GUARDS], const struct sf_segment_info *info)
 {
   int err = check_info (info);
 
@@ -368,11 +377,10 @@ sf_segment_open (struct sf_segment **segment, int fd, int guard_fd,
     err = open_checked (segment, fd, info);
   if (err < 0) {
     close (fd);
-    if (guard_fd >= 0)
-      close (guard_fd);
+    close_guards (guards);
     return err;
   }
-  (*segment)->guard_fd = guard_fd;
+  memcpy ((*segment)->guards, guards, sizeof (*segment)->guards);
   return 0;
 }
 
@@ -391,8 +399,7 @@ sf_segment_unref (struct sf_segment *segment)
   munmap ((uint8_t *) segment->shm.map + segment->shm.size,
       slots_size (segment));
   sf_shm_close (&segment->shm);
-  if (segment->guard_fd >= 0)
-    close (segment->guard_fd);
+  close_guards (segment->guards);
   free (segment);
 }
 

@@ -43,6 +43,9 @@ int sf_shm_open (struct sf_shm *shm, int fd, uint64_t size,
 
 void sf_shm_close (struct sf_shm *shm);
 
+/* Of the producer itself, and of as many before it as go into a message. */
+#define SF_MAX_GUARDS SF_MESSAGE_MAX_FDS
+
 struct sf_segment
 {
   sf_atomic_u32 refs;
@@ -55,10 +58,11 @@ struct sf_segment
    * of slots that wraps is still one range of addresses: slot n_slots + i is
    * slot i. */
   uint8_t *slots;
-  /* A client's: proof to the producer that somebody may still read (-1: none).
-   * It passes on with the segment when frames are relayed; the producer takes
-   * the frames of a crashed client back when the last copy is closed. */
-  int guard_fd;
+  /* A client's: proof to its producer that somebody may still read, and to each
+   * that relayed the segment before (-1: no more). They pass on with the segment
+   * when frames are relayed; a producer takes the frames of a crashed client back
+   * when the last copy of that one's guard is closed. */
+  int guards[SF_MAX_GUARDS];
   /* Set when its owner will not fill it again (grown, gone, disconnected). */
   sf_atomic_u32 retired;
 };
@@ -88,11 +92,19 @@ sf_segment_bytes (uint32_t n_slots, uint64_t slot_size)
   return sf_segment_bytes_of (n_slots, slot_size, 0);
 }
 
-/* Takes over `fd` and `guard_fd` (-1: none; both closed on error) and maps the
- * segment read-only, if seals, size, and the header in it agree with `info`;
- * -EPROTO otherwise. */
-int sf_segment_open (struct sf_segment **segment, int fd, int guard_fd,
-    const struct sf_segment_info *info);
+/* Takes over `fd` and `guards` (all closed on error) and maps the segment
+ * read-only, if seals, size, and the header in it agree with `info`; -EPROTO
+ * otherwise. */
+int sf_segment_open (struct sf_segment **segment, int fd,
+    const int guards[SF_MAX_GUARDS], const struct sf_segment_info *info);
+
+/* Did it come by so many relays that its guards, with one more, are more than a
+ * message holds? Then its frames have to be copied to be passed on. */
+static inline bool
+sf_segment_is_far (const struct sf_segment *segment)
+{
+  return segment->guards[SF_MAX_GUARDS - 1] >= 0;
+}
 
 struct sf_segment *sf_segment_ref (struct sf_segment *segment);
 /* Unmaps and closes with the last reference. NULL is allowed. */

@@ -104,26 +104,13 @@ gst_shm_frame_memory_get_part (GstMemory * memory, struct sf_part *part)
 {
   GstShmFrameMemory *self = (GstShmFrameMemory *) memory;
 
-  if (!is_shm_frame_memory (memory))
+  if (!is_shm_frame_memory (memory) || sf_segment_is_far (self->segment))
     return FALSE;
   part->segment = self->segment;
   part->slot = self->slot_index;
   part->offset = self->slot_offset + memory->offset;
   part->size = memory->size;
   return TRUE;
-}
-
-void
-gst_shm_frame_memory_abandon (GstMemory * memory)
-{
-  GstShmFrameMemory *self = (GstShmFrameMemory *) memory;
-
-  if (!is_shm_frame_memory (memory))
-    return;
-  while (self->mem.parent != NULL)
-    self = (GstShmFrameMemory *) self->mem.parent;
-  if (self->lease != NULL)
-    sf_lease_abandon (self->lease);
 }
 
 /* A slot for `total` bytes, growing the slots once if they turn out too small. */

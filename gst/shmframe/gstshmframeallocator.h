@@ -58,12 +58,9 @@ GstMemory *gst_shm_frame_memory_new_part (gsize size);
 void gst_shm_frame_memory_set_part (GstMemory * memory,
     const struct sf_incoming_part *part, struct sf_lease *lease);
 
-/* Where it lies, if it is memory of this kind. */
+/* Where it lies, if it is memory of this kind that can be passed on. */
 gboolean gst_shm_frame_memory_get_part (GstMemory * memory,
     struct sf_part *part);
-
-/* The memory was relayed to somebody who may read it after us. */
-void gst_shm_frame_memory_abandon (GstMemory * memory);
 
 G_END_DECLS
 

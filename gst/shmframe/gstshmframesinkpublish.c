@@ -120,25 +120,11 @@ capture_time (GstShmFrameSink * self, GstClockTime pts)
   return base + sign * (gint64) running_time;
 }
 
-static gboolean
-abandon_frame (GstBuffer * frame, gpointer unused)
-{
-  for (guint i = 0; i < gst_buffer_n_memory (frame); i++)
-    gst_shm_frame_memory_abandon (gst_buffer_peek_memory (frame, i));
-  return TRUE;
-}
-
 /* sf_release; `user` is the buffer. */
 static void
-release_buffer (void *user, bool abandoned)
+release_buffer (void *user)
 {
-  GstBuffer *buffer = user;
-
-  if (abandoned) {
-    abandon_frame (buffer, NULL);
-    gst_shm_frame_batch_foreach (buffer, abandon_frame, NULL);
-  }
-  gst_buffer_unref (buffer);
+  gst_buffer_unref (user);
 }
 
 /* Writes the record's body; FALSE if it is larger than one can be. */
@@ -284,8 +270,11 @@ render_batch (GstShmFrameSink * self, GstBuffer * batch)
   GstBuffer *copy;
   GstFlowReturn ret;
 
-  if (gst_shm_frame_sink_batch_is_shared (batch))
+  if (gst_shm_frame_sink_batch_is_shared (batch)) {
+    /* At EOS, or after a wait, several windows are closed at once. */
+    sf_producer_wait_for_live (self->producer);
     return publish (self, gst_buffer_ref (batch), TRUE);
+  }
   ret = gst_shm_frame_sink_copy_batch (self, batch, &copy);
   if (ret == GST_FLOW_CUSTOM_SUCCESS)
     return gst_shm_frame_sink_drop (self, batch);

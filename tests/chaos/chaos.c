@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Kills, stops and restarts one producer, two relays and eight consumers, at
- * random and at each named step of the protocol, while they judge what they see.
+/* Kills, stops and restarts one producer, two relays in a row and eight
+ * consumers, at random and at each named step of the protocol, while they judge
+ * what they see.
  *
  *   chaos PEER [--seconds N] [--cycles N] [--seed N]
  *

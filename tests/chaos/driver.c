@@ -39,6 +39,7 @@ seat_init (struct driver *d, unsigned i)
     seat->role = ROLE_PRODUCER;
   } else if (i < FIRST_CONSUMER) {
     seat->role = ROLE_RELAY;
+    seat->source = i - 1;       /* in a row */
   } else {
     seat->role = ROLE_CONSUMER;
     seat->wish = n % 3 == 2 ? WISH_LIVE : WISH_AUTO;

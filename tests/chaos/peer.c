@@ -104,8 +104,10 @@ must_become (const struct census *then)
 {
   struct census now;
 
-  /* The kernel lists a thread a little longer than it takes to join it. */
-  for (int tries = 0; tries < 100; tries++) {
+  /* The kernel lists a thread a little longer than it takes to join it; and what
+   * a relay leaves behind stays until its clients, which may be stopped for 4 s,
+   * have given back what they hold. */
+  for (int tries = 0; tries < 800; tries++) {
     take_census (&now);
     if (is_same (&now, then))
       return;

@@ -32,7 +32,7 @@ struct stamp
   uint64_t index;
   uint32_t life;                /* of the origin */
   uint32_t lossless;            /* so far: every hop on the way serves all */
-  uint32_t gap;                 /* grows where a relay may have missed frames */
+  uint32_t gap;                 /* another where a relay may have missed frames */
   uint32_t n_words;
 };
 

@@ -16,7 +16,8 @@
 #define N_SEATS (FIRST_CONSUMER + N_CONSUMERS)
 #define MAX_LIVES (1u << 16)
 #define CLIENT_TIMEOUT_MS 300
-/* A relay has to give its own clients up before it is given up itself. */
+/* A relay has to give its own clients up before it is given up itself: half of it
+ * is for the second relay, which is a client of the first. */
 #define RELAY_TIMEOUT_MS 150
 
 enum role

@@ -240,6 +240,95 @@ GST_START_TEST (test_relay_of_frames)
 
 GST_END_TEST;
 
+/* Number `i` of relays in a row */
+static GstElement *
+launch_relay (guint i)
+{
+  gchar *line = g_strdup_printf ("shmframesrc socket-path=@%u is-live=false ! "
+      "shmframesink name=relay socket-path=@%u", i, i + 1);
+  GstElement *relay = rig_launch (line);
+
+  g_free (line);
+  return relay;
+}
+
+/* Seven pass the frames on; the eighth copies, and the ninth passes these on */
+GST_START_TEST (test_row_of_relays)
+{
+  GstElement *film = rig_launch (FILM " ! shmframesink name=sink socket-path=@0");
+  GstElement *reader = rig_launch ("shmframesrc socket-path=@9 is-live=false ! "
+      "appsink name=out sync=false");
+  GAsyncQueue *sent = keep_buffers (rig_child (film, "sink"), keep_copy);
+  GstElement *relay[9];
+  GstSample *sample;
+  guint n = 0;
+
+  rig_play (reader);
+  for (guint i = 9; i-- > 0;)
+    rig_play (relay[i] = launch_relay (i));
+  rig_play (film);
+  while ((sample = rig_try_sample (reader, "out")) != NULL) {
+    check_same (sent, gst_sample_get_buffer (sample));
+    gst_sample_unref (sample);
+    n++;
+  }
+  fail_unless_equals_int (n, FRAMES);
+  for (guint i = 0; i < 9; i++)
+    fail_unless_equals_uint64 (rig_stat (rig_child (relay[i], "relay"),
+            "frames-copied"), i == 7 ? FRAMES : 0);
+  g_async_queue_unref (sent);
+  rig_stop (reader);
+  for (guint i = 9; i-- > 0;)
+    rig_stop (relay[i]);
+  rig_stop (film);
+}
+
+GST_END_TEST;
+
+/* Many batches at once, live, to somebody who takes them, if not as quickly as they
+ * come: did all arrive? */
+static gboolean
+try_burst (void)
+{
+  GstElement *film = rig_launch (FILM " ! shmframesink name=sink socket-path=@0");
+  GstElement *relay = rig_launch ("shmframesrc socket-path=@0 is-live=false ! "
+      "b.sink_0 secondbatcher name=b hop=250000000 ! shmframesink name=relay "
+      "delivery=live socket-path=@2");
+  GstElement *reader = rig_launch (READER " max-buffers=1");
+  GstElement *sink = rig_child (relay, "relay");
+  GstSample *sample;
+  guint64 sent, n = 0;
+
+  rig_play (reader);
+  rig_play (relay);
+  rig_until (rig_num_clients (sink) == 1);
+  rig_play (film);
+  while ((sample = rig_try_sample (reader, "out")) != NULL) {
+    gst_sample_unref (sample);
+    g_usleep (4000);
+    n++;
+  }
+  sent = rig_stat (sink, "frames");
+  fail_unless (sent > 9 && n <= sent);
+  rig_stop (reader);
+  rig_stop (relay);
+  rig_stop (film);
+  return n == sent;
+}
+
+/* A machine that is busy may keep the reader from them for longer than it is
+ * waited for: not every time. */
+GST_START_TEST (test_burst)
+{
+  gboolean all = FALSE;
+
+  for (guint i = 0; i < 10 && !all; i++)
+    all = try_burst ();
+  fail_unless (all);
+}
+
+GST_END_TEST;
+
 /* Batch after batch without end in sight: nothing is used up on the way */
 GST_START_TEST (test_long_relay)
 {
@@ -279,6 +368,8 @@ add_tests (TCase * tc)
   tcase_add_test (tc, test_own_pool);
   tcase_add_test (tc, test_mixed);
   tcase_add_test (tc, test_relay_of_frames);
+  tcase_add_test (tc, test_row_of_relays);
+  tcase_add_test (tc, test_burst);
   tcase_add_test (tc, test_long_relay);
 }
 

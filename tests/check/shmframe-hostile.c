@@ -108,7 +108,7 @@ send_segment (GstFormat format)
 }
 
 static void
-done (void *user, bool abandoned)
+done (void *user)
 {
 }
 

@@ -47,7 +47,8 @@ raw_connect (const char *path)
 
 /* The next message: its type; 0 at the end, -1 after `ms` without any. */
 static inline int
-raw_next (struct raw_client *r, struct sf_message *msg, int fds[3], int ms)
+raw_next (struct raw_client *r, struct sf_message *msg,
+    int fds[SF_MESSAGE_MAX_FDS], int ms)
 {
   struct pollfd p = {.fd = r->fd,.events = POLLIN };
   int got;
@@ -60,9 +61,9 @@ raw_next (struct raw_client *r, struct sf_message *msg, int fds[3], int ms)
 }
 
 static inline void
-raw_close_fds (const int fds[3])
+raw_close_fds (const int fds[SF_MESSAGE_MAX_FDS])
 {
-  for (int i = 0; i < 3; i++)
+  for (unsigned i = 0; i < SF_MESSAGE_MAX_FDS; i++)
     if (fds[i] >= 0)
       close (fds[i]);
 }
@@ -73,7 +74,7 @@ static inline uint32_t
 raw_await_end (struct raw_client *r)
 {
   struct sf_message msg;
-  int fds[3] = { -1, -1, -1 };
+  int fds[SF_MESSAGE_MAX_FDS];
   uint32_t reason = SF_REASON_NONE;
   int type;
 
@@ -91,7 +92,7 @@ static inline void
 raw_join (struct raw_client *r, uint32_t delivery, uint32_t max_held)
 {
   struct sf_message msg = raw_hello (delivery, max_held);
-  int fds[3];
+  int fds[SF_MESSAGE_MAX_FDS];
 
   check_int (sf_send (r->fd, &msg, NULL, 0), 0);
   check_int (raw_next (r, &msg, fds, 10000), SF_MESSAGE_WELCOME);

@@ -37,9 +37,10 @@ try_to_join (const char *path, uint8_t max_held)
 {
   struct sf_message msg = raw_hello (SF_DELIVERY_LIVE, max_held);
   struct raw_client r = raw_connect (path);
-  int fds[3] = { -1, -1, -1 };
+  int fds[SF_MESSAGE_MAX_FDS];
   char outcome = ENDED;
 
+  memset (fds, -1, sizeof fds);
   if (sf_send (r.fd, &msg, NULL, 0) == 0) {
     int type = raw_next (&r, &msg, fds, 400);
 

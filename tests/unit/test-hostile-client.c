@@ -297,7 +297,7 @@ run_flood (bool hello)
   usleep (200000);
   for (int i = 0; i < 20; i++) {
     struct sf_message want = message_of (SF_MESSAGE_WANT), answer;
-    int fds[3], type;
+    int fds[SF_MESSAGE_MAX_FDS], type;
 
     want.max_held = 1;
     check_int (sf_send (r.fd, &want, NULL, 0), 0);

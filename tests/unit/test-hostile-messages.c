@@ -42,7 +42,7 @@ bad_message (struct raw_producer *p)
     {SF_MESSAGE_SEGMENT_GONE, 8, 1, 2}, {SF_MESSAGE_BYE, 8, 11, 0},
     {SF_MESSAGE_BYE, 28 + SF_TEXT_MAX - 4, 0x01010101, 0},
     {SF_MESSAGE_REJECT, 8, UINT32_MAX, 0}, {SF_MESSAGE_SEGMENT, 8, 9, 0},
-    {SF_MESSAGE_SEGMENT, 8, 9, 3}, {SF_MESSAGE_GRANT, 8, 1, RAW_MAX_FDS},
+    {SF_MESSAGE_SEGMENT, 8, 9, SF_MESSAGE_MAX_FDS + 1}, {SF_MESSAGE_GRANT, 8, 1, RAW_MAX_FDS},
   };
   struct sf_message msg = message_of (lies[p->lie].type);
   uint8_t bytes[SF_MESSAGE_MAX];

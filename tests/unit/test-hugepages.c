@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "guards.h"
 #include "memfd.h"
 #include "slots.h"
 #include "unit.h"
@@ -39,7 +40,8 @@ check_client (struct sf_slot *slot)
   uint8_t *mine = sf_segment_slot (own, slot->index);
 
   sf_segment_describe (own, 1, &info);
-  check_int (sf_segment_open (&client, dup (own->shm.fd), -1, &info), 0);
+  check_int (sf_segment_open (&client, dup (own->shm.fd), GUARDED_BY (-1),
+          &info), 0);
   memset (mine, 0x5a, SIZE);
   check_int (memcmp (sf_segment_slot (client, slot->index), mine, SIZE), 0);
   check_int (memcmp (sf_segment_slot (client, info.n_slots + slot->index),

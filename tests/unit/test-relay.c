@@ -1,195 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Four processes in a row: an origin, one that relays its frames without a
- * copy, and one that holds them, while one of the others dies or stops. Every
- * word of every held frame is checked all the time. */
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
+/* Processes in a row: an origin, one or two that relay its frames, and one that
+ * holds them, while one of the others dies or stops. */
+#include "roles.h"
 
-#include "transport.h"
-
-#define HELD 4u
 #define CHURN 1500u
-
-/* A child with one pipe to it and one from it */
-struct role
-{
-  pid_t pid;
-  int to, from;
-};
-
-static void
-role_start (struct role *role, void (*run) (struct place * in,
-        struct place * out, int from, int to), struct place *in,
-    struct place *out)
-{
-  int to[2], from[2];
-
-  check_int (pipe2 (to, O_CLOEXEC), 0);
-  check_int (pipe2 (from, O_CLOEXEC), 0);
-  role->pid = fork ();
-  if (role->pid == 0) {
-    alarm (100);
-    close (to[1]);
-    close (from[0]);
-    run (in, out, to[0], from[1]);
-    _exit (0);
-  }
-  close (to[0]);
-  close (from[1]);
-  role->to = to[1];
-  role->from = from[0];
-}
-
-static void
-role_close (struct role *role)
-{
-  close (role->to);
-  close (role->from);
-}
-
-static void
-role_tell (struct role *role, char what)
-{
-  check_int (write (role->to, &what, 1), 1);
-}
-
-static void
-role_kill (struct role *role)
-{
-  check_int (kill (role->pid, SIGKILL), 0);
-  check_int (waitpid (role->pid, NULL, 0), role->pid);
-  role_close (role);
-}
-
-static void
-role_finish (struct role *role)
-{
-  role_tell (role, 'q');
-  unit_wait_ok (role->pid);
-  role_close (role);
-}
-
-static bool
-readable (int fd)
-{
-  struct pollfd p = {.fd = fd,.events = POLLIN };
-
-  return poll (&p, 1, 0) > 0;
-}
-
-static char
-heard (int fd)
-{
-  char what = 'q';
-
-  check (read (fd, &what, 1) >= 0);
-  return what;
-}
-
-/* --- the roles --- */
-
-static void
-give_lease (void *lease, bool abandoned)
-{
-  if (abandoned)
-    sf_lease_abandon (lease);
-  sf_lease_unref (lease);
-}
-
-static void
-relay_frame (struct sf_producer *p, const struct sf_incoming *in)
-{
-  struct sf_part part = {.segment = in->parts[0].segment,.slot =
-        in->parts[0].slot,.offset = in->parts[0].offset,.size =
-        in->parts[0].size
-  };
-  struct sf_publication pub = {.parts = &part,.n_parts = 1,.body =
-        in->body,.body_size = in->body_size,.release = give_lease,.user =
-        in->lease,.pooled = true
-  };
-
-  check_int (sf_producer_publish (p, &pub), 0);
-}
-
-/* Relays; 'c' closes what it publishes with, and it only receives from then on */
-static void
-run_relay (struct place *in_place, struct place *out_place, int from, int to)
-{
-  struct sf_consumer *c = open_consumer (in_place->path, SF_DELIVERY_AUTO, 16);
-  struct sf_producer *p = open_producer (out_place->path, 0, false);
-  struct sf_incoming in;
-  char what = 0;
-
-  while (what != 'q') {
-    if (sf_consumer_next (c, &in, SF_NS_PER_SECOND / 100) == 1
-        && in.kind == SF_INCOMING_FRAME) {
-      if (p != NULL)
-        relay_frame (p, &in);
-      else
-        sf_lease_unref (in.lease);
-    }
-    if (!readable (from))
-      continue;
-    what = heard (from);
-    if (p != NULL)
-      sf_producer_close (p);
-    p = NULL;
-    check_int (write (to, &what, 1), 1);
-  }
-  sf_consumer_close (c);
-}
-
-static void
-check_words (const uint8_t *data, uint64_t number)
-{
-  for (uint32_t i = 0; i < FRAME_WORDS; i++)
-    check (((const uint64_t *) data)[i] == word_of (number, i));
-}
-
-/* Takes HELD frames, says so, and looks at them until it is told something */
-static void
-run_holder (struct place *in_place, struct place *out_place, int from, int to)
-{
-  struct sf_consumer *c = open_consumer (in_place->path, SF_DELIVERY_LIVE,
-      HELD);
-  struct sf_lease *lease[HELD];
-  const uint8_t *data[HELD];
-  uint64_t number[HELD];
-  struct sf_incoming in;
-
-  for (uint32_t i = 0; i < HELD; i++) {
-    next_of (c, &in, SF_INCOMING_FRAME);
-    number[i] = check_frame (&in);
-    data[i] = in.parts[0].data;
-    lease[i] = in.lease;
-  }
-  check_int (write (to, "r", 1), 1);
-  while (!readable (from))
-    for (uint32_t i = 0; i < HELD; i++)
-      check_words (data[i], number[i]);
-  for (uint32_t i = 0; i < HELD; i++) {
-    check_words (data[i], number[i]);
-    sf_lease_unref (lease[i]);
-  }
-  sf_consumer_close (c);
-}
-
-/* Publishes from a number on that the other side tells first */
-static void
-run_origin (struct place *in_place, struct place *out_place, int from, int to)
-{
-  struct sf_producer *p = open_producer (out_place->path, 0, false);
-  uint64_t number = (uint64_t) heard (from) << 32;
-
-  while (!readable (from)) {
-    send_frame (p, number++, false);
-    usleep (200);
-  }
-  sf_producer_close (p);
-}
-
-/* --- the tests --- */
 
 static void
 churn (struct sf_producer *p, uint64_t *number, uint32_t n)
@@ -335,26 +149,109 @@ test_holder_stopped (void)
   chain_end (&chain);
 }
 
-/* What the relay cannot take back any more is charged to it alone, and comes
- * back when it goes */
+/* An origin, two relays in a row, and a holder; the relays of these numbers are
+ * killed, one after the other, and the others go on. */
 static void
-test_relay_stops_publishing (void)
+kill_in_row (const unsigned *victims, unsigned n_victims)
 {
-  struct sf_client_info info;
+  struct place place[3];
+  struct role relay[2], holder;
+  struct sf_producer *origin;
+  bool killed[2] = { false, false };
+  uint64_t number = 1;
+  uint32_t all;
+
+  for (unsigned i = 0; i < 3; i++)
+    place_make (&place[i]);
+  for (unsigned i = 0; i < 2; i++)
+    role_start (&relay[i], run_relay, &place[i], &place[i + 1]);
+  role_start (&holder, run_holder, &place[2], NULL);
+  origin = open_producer (place[0].path, 0, false);
+  churn_until_ready (origin, &number, &holder);
+  for (unsigned i = 0; i < n_victims; i++) {
+    role_kill (&relay[victims[i]]);
+    killed[victims[i]] = true;
+    churn (origin, &number, CHURN);
+  }
+  check (free_slots (origin, &all) + HELD <= all);
+  role_finish (&holder);
+  for (unsigned i = 0; i < 2; i++)
+    if (!killed[i])
+      role_finish (&relay[i]);
+  expect_all_back (origin);
+  sf_producer_close (origin);
+  for (unsigned i = 0; i < 3; i++) {
+    unlink (place[i].path);
+    place_remove (&place[i]);
+  }
+}
+
+static void
+test_first_of_two_killed (void)
+{
+  kill_in_row ((unsigned[]) { 0 }, 1);
+}
+
+static void
+test_second_of_two_killed (void)
+{
+  kill_in_row ((unsigned[]) { 1 }, 1);
+}
+
+static void
+test_both_killed (void)
+{
+  kill_in_row ((unsigned[]) { 0, 1 }, 2);
+  kill_in_row ((unsigned[]) { 1, 0 }, 2);
+}
+
+static struct sf_client_info
+only_client (struct sf_producer *p)
+{
+  struct sf_client_info info[2];
+
+  check_int (sf_producer_get_clients (p, info, 2), 1);
+  return info[0];
+}
+
+/* What the clients of a relay that is closed still hold is charged to it, as
+ * long as they do: it gets that much less, and is not taken for one that holds
+ * too many. It comes back when they let go, or are gone; not with its end. */
+static void
+stop_publishing (void (*let_go) (struct role *holder))
+{
   struct chain chain;
+  uint64_t id;
 
   chain_start (&chain);
+  id = only_client (chain.origin).id;
   role_tell (&chain.relay, 'c');
   check_int (heard (chain.relay.from), 'c');
   churn (chain.origin, &chain.number, CHURN);
-  check_int (sf_producer_get_clients (chain.origin, &info, 1), 1);
-  check_int (info.peer.pid, chain.relay.pid);
-  check (info.held >= HELD);
-  role_finish (&chain.holder);
+  check_int (only_client (chain.origin).id, id);
+  check (only_client (chain.origin).held >= HELD);
+  let_go (&chain.holder);
   churn (chain.origin, &chain.number, CHURN);
+  role_tell (&chain.relay, 'g');
+  check_int (heard (chain.relay.from), 'g');
+  while (only_client (chain.origin).held > 0)
+    usleep (1000);
+  check_int (only_client (chain.origin).id, id);
   role_finish (&chain.relay);
   expect_all_back (chain.origin);
   chain_end (&chain);
+}
+
+static void
+test_relay_stops_publishing (void)
+{
+  stop_publishing (role_finish);
+}
+
+static void
+test_relay_stops_holder_killed (void)
+{
+  stop_publishing (role_kill);
 }
 
 static void
@@ -411,9 +308,13 @@ main (void)
 {
   static const struct unit_test tests[] = {
     TEST (test_relay_killed),
+    TEST (test_first_of_two_killed),
+    TEST (test_second_of_two_killed),
+    TEST (test_both_killed),
     TEST (test_holder_killed),
     TEST (test_holder_stopped),
     TEST (test_relay_stops_publishing),
+    TEST (test_relay_stops_holder_killed),
     TEST (test_origin_killed),
   };
 

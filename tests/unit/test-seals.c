@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-#include "segment.h"
+#include "guards.h"
 #include "unit.h"
 
 #ifndef F_SEAL_FUTURE_WRITE
@@ -37,7 +37,8 @@ new_target (void)
   check_int (sf_segment_create (&t.made, 4, page), 0);
   memset (t.made->slots, 'f', 4 * page);
   sf_segment_describe (t.made, 1, &info);
-  check_int (sf_segment_open (&t.opened, dup (t.made->shm.fd), -1, &info), 0);
+  check_int (sf_segment_open (&t.opened, dup (t.made->shm.fd), GUARDED_BY (-1),
+          &info), 0);
   t.fd = t.opened->shm.fd;
   return t;
 }
@@ -296,7 +297,7 @@ check_segment_refused (int fd, const struct sf_segment_info *info)
   struct sf_segment *untouched = (struct sf_segment *) &page, *s = untouched;
   int guard = dup (fd);
 
-  check_int (sf_segment_open (&s, fd, guard, info), -EPROTO);
+  check_int (sf_segment_open (&s, fd, GUARDED_BY (guard), info), -EPROTO);
   check (s == untouched);
   check_int (fcntl (fd, F_GETFD), -1);
   check_int (fcntl (guard, F_GETFD), -1);

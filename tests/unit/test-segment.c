@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <sys/time.h>
 
-#include "segment.h"
+#include "guards.h"
 #include "unit.h"
 
 /* A sanitizer maps memory for itself and ends the process where it gets none. */
@@ -29,7 +29,8 @@ open_of (const struct sf_segment *made)
   struct sf_segment *opened;
 
   sf_segment_describe (made, 7, &info);
-  check_int (sf_segment_open (&opened, dup (made->shm.fd), -1, &info), 0);
+  check_int (sf_segment_open (&opened, dup (made->shm.fd), GUARDED_BY (-1),
+          &info), 0);
   return opened;
 }
 
@@ -167,7 +168,8 @@ test_guard_is_held (void)
   check_int (pipe2 (fds, O_CLOEXEC | O_NONBLOCK), 0);
   check_int (sf_segment_create (&made, 1, 1), 0);
   sf_segment_describe (made, 1, &info);
-  check_int (sf_segment_open (&opened, dup (made->shm.fd), fds[1], &info), 0);
+  check_int (sf_segment_open (&opened, dup (made->shm.fd),
+          GUARDED_BY (fds[1]), &info), 0);
   check_int (read (fds[0], &end, 1), -1);
   sf_segment_unref (sf_segment_ref (opened));
   check_int (read (fds[0], &end, 1), -1);
@@ -321,7 +323,8 @@ test_out_of_address_space (void)
   before = vm_size ();
   /* Enough for one view, not for two. */
   limit_to (RLIMIT_AS, before + (12 << 20));
-  check_int (sf_segment_open (&s, dup (made->shm.fd), -1, &info), -ENOMEM);
+  check_int (sf_segment_open (&s, dup (made->shm.fd), GUARDED_BY (-1),
+          &info), -ENOMEM);
   check_int (sf_segment_create (&s, 16, 1 << 20), -ENOMEM);
   limit_to (RLIMIT_AS, UINT64_MAX);
   check_int (vm_size (), before);
@@ -353,7 +356,8 @@ test_out_of_mappings (void)
       int err;
 
       before = vm_size ();
-      err = sf_segment_open (&s, dup (made->shm.fd), -1, &info);
+      err = sf_segment_open (&s, dup (made->shm.fd), GUARDED_BY (-1),
+          &info);
       check (err == 0 || err == -ENOMEM);
       if (err == 0)
         sf_segment_unref (s);

@@ -225,10 +225,8 @@ test_full_when_it_comes (void)
 }
 
 static void
-release_lease (void *lease, bool abandoned)
+release_lease (void *lease)
 {
-  if (abandoned)
-    sf_lease_abandon (lease);
   sf_lease_unref (lease);
 }
 

@@ -71,9 +71,8 @@ wait_for_slot (struct sf_producer *p, uint64_t token)
 }
 
 static inline void
-give_slot (void *slot, bool abandoned)
+give_slot (void *slot)
 {
-  (void) abandoned;
   sf_slots_give (slot);
   free (slot);
 }
