@@ -272,6 +272,11 @@ push_stream_events (GstSecondBatcher * self, const SecondBatch * batch)
 {
   guint i;
 
+#ifdef HAVE_GST_ANALYTICS
+  /* there they are among the frames */
+  if (second_batcher_wants_analytics (self))
+    return;
+#endif
   for (i = 0; i < batch->shares->len; i++) {
     const GList *l;
 

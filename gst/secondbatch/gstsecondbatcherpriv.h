@@ -185,6 +185,7 @@ gboolean second_batcher_span (GstSecondBatcher * self, SecondBatch * batch);
 /* gstsecondbatcheranalytics.c */
 void second_batcher_offer_analytics (GstCaps * caps);
 gboolean second_batcher_wants_analytics (GstSecondBatcher * self);
+GstCaps *second_batcher_wanted_caps (GstSecondBatcher * self, GstPad * pad);
 void second_batcher_add_analytics (GstBuffer * buffer,
     const SecondBatch * batch);
 #endif
