@@ -17,7 +17,7 @@
 #define ANALYTICS "multistream/x-analytics-batch(meta:GstAnalyticsBatchMeta)"
 #define MS GST_MSECOND
 #define STREAMS 2
-#define DEADLINE_US (30 * G_USEC_PER_SEC)
+#define DEADLINE (30 * GST_SECOND)
 
 typedef struct
 {

@@ -71,7 +71,7 @@ run (Output * out, const gchar * factory, Input * input)
   gst_element_set_state (batcher, GST_STATE_PLAYING);
 
   push_input (batcher, input);
-  end = g_get_monotonic_time () + DEADLINE_US;
+  end = g_get_monotonic_time () + DEADLINE / 1000;
   g_mutex_lock (&out->lock);
   while (!out->eos && g_cond_wait_until (&out->cond, &out->lock, end));
   fail_unless (out->eos, "no EOS from %s", factory);
