@@ -17,16 +17,38 @@ second_batcher_offer_analytics (GstCaps * caps)
           NULL));
 }
 
+static GstCaps *
+current_analytics_caps (GstSecondBatcher * self)
+{
+  GstCaps *caps = gst_pad_get_current_caps (GST_AGGREGATOR_SRC_PAD (self));
+
+  if (caps && !gst_structure_has_name (gst_caps_get_structure (caps, 0),
+          SECOND_ANALYTICS_CAPS_NAME))
+    gst_clear_caps (&caps);
+  return caps;
+}
+
 gboolean
 second_batcher_wants_analytics (GstSecondBatcher * self)
 {
-  GstCaps *caps = gst_pad_get_current_caps (GST_AGGREGATOR_SRC_PAD (self));
-  gboolean wants = caps
-      && gst_structure_has_name (gst_caps_get_structure (caps, 0),
-      SECOND_ANALYTICS_CAPS_NAME);
+  GstCaps *caps = current_analytics_caps (self);
+  gboolean wants = caps != NULL;
 
   gst_clear_caps (&caps);
   return wants;
+}
+
+/* A splitter that has made its pads asks again, and by then knows what is linked
+ * there. An inference element says more than the streams' caps do (pixels are
+ * square); with that added they would be others, and need other pads. */
+GstCaps *
+second_batcher_keep_caps (GstSecondBatcher * self, GstCaps * filter)
+{
+  GstCaps *caps = current_analytics_caps (self);
+
+  if (caps && !gst_caps_can_intersect (caps, filter))
+    gst_clear_caps (&caps);
+  return caps;
 }
 
 /* --- what an element asks for of the streams inside the batches --- */
