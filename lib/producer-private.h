@@ -172,6 +172,9 @@ struct sf_producer
 #define SF_MAX_BASE_SLOTS 16u
 /* Of these, what is needed to keep a stream going at all. */
 #define SF_SPARE_SLOTS 2u
+/* What a consumer asks for when it connects. There is room for one from the start,
+ * so that the first one does not cost a second ring. */
+#define SF_USUAL_HELD 4u
 /* What upstream may keep beyond the base slots: the references of a decoder, and
  * the frames that its threads work on. */
 #define SF_MAX_UPSTREAM_SLOTS 64u

@@ -215,7 +215,7 @@ int
 sf_producer_make_room_locked (struct sf_producer *p, uint64_t promised,
     uint64_t * needed)
 {
-  uint64_t slot_size, each, more;
+  uint64_t slot_size, each, more, held;
   int r;
 
   pthread_mutex_lock (&p->lock);
@@ -231,7 +231,8 @@ sf_producer_make_room_locked (struct sf_producer *p, uint64_t promised,
     return 0;
   if (p->fixed_slots != 0)
     return ensure (p, p->fixed_slots, slot_size, needed);
-  r = ensure (p, (promised + sf_producer_base_slots (slot_size)) * each + more,
+  held = promised > SF_USUAL_HELD ? promised : SF_USUAL_HELD;
+  r = ensure (p, (held + sf_producer_base_slots (slot_size)) * each + more,
       slot_size, needed);
   /* Where max-memory is short, it goes on with the least that can work. */
   if (r == -E2BIG)

@@ -5,23 +5,15 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include "hot.h"
+#include "memfd.h"
 
-#ifndef MFD_NOEXEC_SEAL
-#define MFD_NOEXEC_SEAL 0x0008U
-#endif
 #ifndef F_SEAL_FUTURE_WRITE
 #define F_SEAL_FUTURE_WRITE 0x0010
 #endif
-
-/* fallocate() may undo its work when a signal comes; of this much at a time, a
- * process with a fast timer signal gets to the end as well. */
-#define RESERVE_STEP (UINT64_C (2) << 20)
 
 static uint64_t
 page_size (void)
@@ -43,87 +35,16 @@ seals_of (enum sf_shm_kind kind)
   return kind == SF_SHM_SEALED ? seals | F_SEAL_FUTURE_WRITE : seals;
 }
 
-/* Sizes whose attempt would harm instead of fail: beyond the file size limit
- * the kernel sends SIGXFSZ, and beyond the machine's memory it looks for a
- * process to kill. */
-static int
-check_limits (uint64_t size)
-{
-  struct rlimit limit;
-  struct sysinfo info;
-
-  if (size == 0)
-    return -EINVAL;
-  if (size > INT64_MAX)
-    return -EFBIG;
-  if (getrlimit (RLIMIT_FSIZE, &limit) == 0
-      && limit.rlim_cur != RLIM_INFINITY && size > limit.rlim_cur)
-    return -EFBIG;
-  if (sysinfo (&info) == 0
-      && size / info.mem_unit > (uint64_t) info.totalram + info.totalswap)
-    return -ENOMEM;
-  return 0;
-}
-
-static int
-new_memfd (const char *name, bool huge)
-{
-  const unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING
-      | (huge ? MFD_HUGETLB : 0);
-  int fd = memfd_create (name, flags | MFD_NOEXEC_SEAL);
-
-  /* Linux before 6.3 does not know the flag. */
-  if (fd < 0 && errno == EINVAL)
-    fd = memfd_create (name, flags);
-  return fd < 0 ? -errno : fd;
-}
-
-uint64_t
-sf_huge_page_size (void)
-{
-  struct stat st = { 0 };
-  int fd = new_memfd ("shmframe-probe", true);
-
-  if (fd < 0)
-    return 0;
-  if (fstat (fd, &st) < 0)
-    st.st_blksize = 0;
-  close (fd);
-  return (uint64_t) st.st_blksize;
-}
-
-static int
-reserve (int fd, uint64_t size)
-{
-  if (ftruncate (fd, (off_t) size) < 0)
-    return -errno;
-  for (uint64_t at = 0; at < size;) {
-    uint64_t n = size - at < RESERVE_STEP ? size - at : RESERVE_STEP;
-
-    if (fallocate (fd, 0, (off_t) at, (off_t) n) == 0)
-      at += n;
-    else if (errno != EINTR)
-      return -errno;
-  }
-  return 0;
-}
-
 static int
 create (struct sf_shm *shm, const char *name, uint64_t size,
     enum sf_shm_kind kind, bool huge)
 {
-  int err = check_limits (size);
-  int fd;
+  int fd = sf_memfd_create (name, size, huge);
+  int err;
   void *map;
 
-  if (err < 0)
-    return err;
-  fd = new_memfd (name, huge);
   if (fd < 0)
     return fd;
-  err = reserve (fd, size);
-  if (err < 0)
-    goto fail_fd;
   map = mmap (NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE,
       fd, 0);
   if (map == MAP_FAILED) {

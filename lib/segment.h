@@ -88,10 +88,6 @@ sf_segment_bytes (uint32_t n_slots, uint64_t slot_size)
   return sf_segment_bytes_of (n_slots, slot_size, 0);
 }
 
-/* Of the huge pages that the kernel gives where none in particular is asked for; 0
- * if it has none. */
-uint64_t sf_huge_page_size (void);
-
 /* Takes over `fd` and `guard_fd` (-1: none; both closed on error) and maps the
  * segment read-only, if seals, size, and the header in it agree with `info`;
  * -EPROTO otherwise. */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "hooks.h"
+#include "memfd.h"
 
 struct sf_own_segment
 {

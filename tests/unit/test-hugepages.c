@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "memfd.h"
 #include "slots.h"
 #include "unit.h"
 

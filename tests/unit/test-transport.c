@@ -267,6 +267,29 @@ test_growth_meets_format (void)
   place_remove (&place);
 }
 
+/* As shmframesrc asks when it connects: it costs no second ring. */
+static void
+test_first_fits (void)
+{
+  struct place place;
+  struct sf_producer *p;
+  struct sf_consumer *c;
+  struct sf_producer_stats before, after;
+  struct sf_incoming in;
+
+  place_make (&place);
+  p = open_producer (place.path, 0, true);
+  sf_producer_get_stats (p, &before);
+  c = open_consumer (place.path, SF_DELIVERY_AUTO, 4);
+  next_of (c, &in, SF_INCOMING_CONNECTED);
+  sf_producer_get_stats (p, &after);
+  check_int (after.slots.n_slots, before.slots.n_slots);
+  check_int (after.slots.growths, before.slots.growths);
+  sf_consumer_close (c);
+  sf_producer_close (p);
+  place_remove (&place);
+}
+
 static void
 test_growth_refused (void)
 {
@@ -446,8 +469,9 @@ main (void)
     TEST (test_lossless), TEST (test_lossless_to_three),
     TEST (test_full_client), TEST (test_full_while_looking_out),
     TEST (test_live_slow_client), TEST (test_held_past_close),
-    TEST (test_killed_consumer), TEST (test_growth),
-    TEST (test_restart), TEST (test_restart_abstract), TEST (test_growth_refused), TEST (test_growth_meets_format), TEST (test_late_joiner),
+    TEST (test_killed_consumer), TEST (test_growth), TEST (test_first_fits),
+    TEST (test_growth_refused), TEST (test_growth_meets_format),
+    TEST (test_restart), TEST (test_restart_abstract), TEST (test_late_joiner),
     TEST (test_no_limit_after_the_end),
   };
 
