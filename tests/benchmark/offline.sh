@@ -1,58 +1,82 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Two MJPEG files of 1080p, 3000 frames each and as hard to decode as each other,
-# decoded as fast as that goes and batched by the second:
-# decoders alone, with a queue that keeps two seconds, with the batcher in one
-# process, and with two producers and the batcher in three. Seconds for all of it,
-# by turns, and the CPU time of the busiest decoding process of the three.
+# JPEG pictures of 1080p, 25 of them again and again, as files whose decoding is
+# hard (a zone plate) or easy (a ball): decoded as fast as that goes, and batched by
+# the second. For each pair of them, by turns, seconds for all of it:
+#   slower       the slower decoder, with nothing else on the machine
+#   both         both decoders, each in a process, their frames dropped
+#   kept         the same, but each keeps two seconds of frames, as batching needs
+#   one          decoded and batched in one process
+#   three        decoded in two processes, batched in a third
+# Printed are the medians (least - most), and the ratio of three to each.
 #
-#     tests/benchmark/offline.sh [ROUNDS]          (in meson devenv)
+#     tests/benchmark/offline.sh [ROUNDS [FRAMES [PAIR...]]]    (in meson devenv)
+#
+# PAIR: hard:easy, hard:hard or easy:easy; all three, if none is given.
 set -euo pipefail
-rounds=${1:-5}
+rounds=${1:-5} frames=${2:-1500}
+pairs=("${@:3}")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-TIMEFORMAT='%R %U %S'
+TIMEFORMAT=%R
 
-for k in 0 1; do
-  gst-launch-1.0 -q videotestsrc num-buffers=3000 pattern=ball flip=$((k == 1)) \
+pictures() {
+  gst-launch-1.0 -q videotestsrc num-buffers=25 "${@:2}" \
     ! video/x-raw,format=I420,width=1920,height=1080,framerate=25/1 \
-    ! jpegenc ! avimux ! filesink location="$work/$k.avi"
-done
+    ! jpegenc ! multifilesink location="$work/$1-%02d.jpg"
+}
+pictures hard pattern=zone-plate kx2=20 ky2=20 kt=1
+pictures easy pattern=ball
 
 # shellcheck disable=SC2086 # a pipeline is words
-decode() {
-  gst-launch-1.0 -q filesrc location="$work/$1.avi" ! avidemux ! jpegdec ! $2
+launch() {
+  gst-launch-1.0 -q $1 >/dev/null
 }
-apart() {
-  decode 0 "$1" & decode 1 "$1"
+decoder() {
+  echo "multifilesrc location=$work/$1-%02d.jpg loop=true stop-index=24
+    num-buffers=$frames caps=image/jpeg,framerate=25/1 ! jpegdec"
+}
+two_processes() {
+  launch "$(decoder "$1") ! $3" & launch "$(decoder "$2") ! $3"
   wait
 }
-batched=(secondbatcher name=b ! fakesink)
-one_process() {
-  gst-launch-1.0 -q "${batched[@]}" \
-    filesrc location="$work/0.avi" ! avidemux ! jpegdec ! queue ! b.sink_0 \
-    filesrc location="$work/1.avi" ! avidemux ! jpegdec ! queue ! b.sink_1
-}
-three_processes() {
-  for k in 0 1; do
-    { time decode $k "shmframesink socket-path=$work/s$k"; } 2>"$work/cpu$k" &
-  done
-  gst-launch-1.0 -q "${batched[@]}" \
-    shmframesrc socket-path="$work/s0" is-live=false ! b.sink_0 \
-    shmframesrc socket-path="$work/s1" is-live=false ! b.sink_1 >/dev/null
-  wait
-}
-keep='queue min-threshold-buffers=50 max-size-buffers=60 max-size-bytes=0 max-size-time=0 ! fakesink'
+keeping='queue min-threshold-buffers=50 max-size-buffers=60 max-size-bytes=0 max-size-time=0 ! fakesink'
 
-printf '%-10s %-10s %-12s %-16s %s\n' decoders 'two kept' 'one process' \
-  'three processes' 'of them, CPU of the busiest (user + sys)'
-for ((i = 0; i < rounds; i++)); do
-  { time apart fakesink; } 2>"$work/a"
-  { time apart "$keep"; } 2>"$work/k"
-  { time one_process; } 2>"$work/o"
-  { time three_processes; } 2>"$work/t"
-  printf '%-10s %-10s %-12s %-16s %s\n' "$(cut -d ' ' -f 1 "$work/a")" \
-    "$(cut -d ' ' -f 1 "$work/k")" "$(cut -d ' ' -f 1 "$work/o")" \
-    "$(cut -d ' ' -f 1 "$work/t")" \
-    "$(awk '{ s = $2 + $3; if (s > m) m = s } END { print m }' "$work/cpu0" "$work/cpu1")"
+slower() { launch "$(decoder "$1") ! fakesink"; }
+both() { two_processes "$1" "$2" fakesink; }
+kept() { two_processes "$1" "$2" "$keeping"; }
+one() {
+  launch "secondbatcher name=b ! fakesink
+    $(decoder "$1") ! queue ! b.sink_0 $(decoder "$2") ! queue ! b.sink_1"
+}
+three() {
+  launch "$(decoder "$1") ! shmframesink socket-path=$work/0" &
+  launch "$(decoder "$2") ! shmframesink socket-path=$work/1" &
+  launch "secondbatcher name=b ! fakesink
+    shmframesrc socket-path=$work/0 is-live=false ! b.sink_0
+    shmframesrc socket-path=$work/1 is-live=false ! b.sink_1"
+  wait
+}
+
+median() {
+  sort -n "$1" | awk '{ v[NR] = $1 } END { print (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2 }'
+}
+compare() {
+  local way
+  for way in slower both kept one three; do : >"$work/$way"; done
+  for ((i = 0; i < rounds; i++)); do
+    for way in slower both kept one three; do
+      { time "$way" "$1" "$2"; } 2>>"$work/$way"
+    done
+  done
+  for way in slower both kept one three; do
+    printf '%-6s %-6s %-8s %6.2f s (%s - %s), three / %s = %.2f\n' "$1" "$2" "$way" \
+      "$(median "$work/$way")" "$(sort -n "$work/$way" | head -n 1)" \
+      "$(sort -n "$work/$way" | tail -n 1)" "$way" \
+      "$(echo "$(median "$work/three") $(median "$work/$way")" | awk '{ print $1 / $2 }')"
+  done
+}
+[ ${#pairs[@]} -gt 0 ] || pairs=(hard:easy hard:hard easy:easy)
+for pair in "${pairs[@]}"; do
+  compare "${pair%:*}" "${pair#*:}"
 done
