@@ -216,8 +216,12 @@ gst_second_batcher_stop (GstAggregator * agg)
   g_mutex_unlock (&self->lock);
 
   /* the base class has flushed the pads by now */
-  for (i = 0; pads && i < pads->len; i++)
-    second_batcher_pad_clear_span (g_ptr_array_index (pads, i));
+  for (i = 0; pads && i < pads->len; i++) {
+    GstSecondBatcherPad *pad = g_ptr_array_index (pads, i);
+
+    second_batcher_pad_clear_span (pad);
+    g_ptr_array_set_size (pad->sticky, 0);
+  }
   self->pads = NULL;
   g_clear_pointer (&pads, g_ptr_array_unref);
   gst_clear_caps (&self->out_caps);

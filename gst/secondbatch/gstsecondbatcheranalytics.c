@@ -17,32 +17,178 @@ second_batcher_offer_analytics (GstCaps * caps)
           NULL));
 }
 
+static GstCaps *
+current_analytics_caps (GstSecondBatcher * self)
+{
+  GstCaps *caps = gst_pad_get_current_caps (GST_AGGREGATOR_SRC_PAD (self));
+
+  if (caps && !gst_structure_has_name (gst_caps_get_structure (caps, 0),
+          SECOND_ANALYTICS_CAPS_NAME))
+    gst_clear_caps (&caps);
+  return caps;
+}
+
 gboolean
 second_batcher_wants_analytics (GstSecondBatcher * self)
 {
-  GstCaps *caps = gst_pad_get_current_caps (GST_AGGREGATOR_SRC_PAD (self));
-  gboolean wants = caps
-      && gst_structure_has_name (gst_caps_get_structure (caps, 0),
-      SECOND_ANALYTICS_CAPS_NAME);
+  GstCaps *caps = current_analytics_caps (self);
+  gboolean wants = caps != NULL;
 
   gst_clear_caps (&caps);
   return wants;
 }
 
-/* What the frames cannot be read without: upstream's own events, which a splitter
- * that has them already does not send again */
+/* A splitter that has made its pads asks again, and by then knows what is linked
+ * there. An inference element says more than the streams' caps do (pixels are
+ * square); with that added they would be others, and need other pads. */
+GstCaps *
+second_batcher_keep_caps (GstSecondBatcher * self, GstCaps * filter)
+{
+  GstCaps *caps = current_analytics_caps (self);
+
+  if (caps && !gst_caps_can_intersect (caps, filter))
+    gst_clear_caps (&caps);
+  return caps;
+}
+
+/* --- what an element asks for of the streams inside the batches --- */
+
+/* Among the sink pads, in the order of their numbers */
+static guint
+stream_index (GstSecondBatcher * self, GstPad * pad)
+{
+  guint index = 0, number = second_batcher_pad_number (pad);
+  GList *l;
+
+  GST_OBJECT_LOCK (self);
+  for (l = GST_ELEMENT_CAST (self)->sinkpads; l; l = l->next)
+    if (second_batcher_pad_number (l->data) < number)
+      index++;
+  GST_OBJECT_UNLOCK (self);
+  return index;
+}
+
+/* NULL: this kind of batch may have anything for that stream */
+static const GstCaps *
+wanted_of_stream (const GstStructure * s, guint index)
+{
+  const GValue *streams = gst_structure_get_value (s, "streams");
+  const GValue *caps;
+
+  if (streams == NULL || !GST_VALUE_HOLDS_ARRAY (streams)
+      || index >= gst_value_array_get_size (streams))
+    return NULL;
+  caps = gst_value_array_get_value (streams, index);
+  return GST_VALUE_HOLDS_CAPS (caps) ? gst_value_get_caps (caps) : NULL;
+}
+
+/* Upstream of a pad learns what downstream wants of that stream, so that a
+ * converter before the batcher makes what an inference element behind it takes. */
+GstCaps *
+second_batcher_wanted_caps (GstSecondBatcher * self, GstPad * pad)
+{
+  GstPad *src = GST_AGGREGATOR_SRC_PAD (self);
+  GstCaps *batches = gst_pad_get_pad_template_caps (src);
+  GstCaps *peer = gst_pad_peer_query_caps (src, batches);
+  GstCaps *wanted = gst_caps_new_empty ();
+  guint i, index = stream_index (self, pad);
+
+  for (i = 0; i < gst_caps_get_size (peer); i++) {
+    const GstCaps *caps =
+        wanted_of_stream (gst_caps_get_structure (peer, i), index);
+
+    wanted = gst_caps_merge (wanted, caps ? gst_caps_copy (caps) :
+        gst_caps_new_any ());
+  }
+  /* who takes no batches at all is named when the first one is due */
+  if (i == 0)
+    gst_caps_take (&wanted, gst_caps_new_any ());
+  gst_caps_unref (peer);
+  gst_caps_unref (batches);
+  return wanted;
+}
+
+/* --- sticky events: those that a pad would have, in its order --- */
+
+static gint
+compare_events (GstEvent * a, GstEvent * b)
+{
+  GstEventType type = GST_EVENT_TYPE (a);
+
+  if (type != GST_EVENT_TYPE (b))
+    return type < GST_EVENT_TYPE (b) ? -1 : 1;
+  if (!(gst_event_type_get_flags (type) & GST_EVENT_TYPE_STICKY_MULTI))
+    return 0;
+  return g_strcmp0 (gst_structure_get_name (gst_event_get_structure (a)),
+      gst_structure_get_name (gst_event_get_structure (b)));
+}
+
 static void
-set_sticky_events (GstAnalyticsBatchStream * stream,
-    const SecondFormat * format)
+store_event (GPtrArray * sticky, GstEvent * event)
+{
+  gint order = 1;
+  guint i;
+
+  for (i = 0; i < sticky->len; i++)
+    if ((order = compare_events (g_ptr_array_index (sticky, i), event)) >= 0)
+      break;
+  if (order == 0)
+    gst_event_replace ((GstEvent **) & g_ptr_array_index (sticky, i), event);
+  else
+    g_ptr_array_insert (sticky, (gint) i, gst_event_ref (event));
+}
+
+static void
+forget_events (GPtrArray * sticky, GstEventType type)
 {
   guint i;
 
-  stream->sticky_events = g_new (GstEvent *, SECOND_TOLD_LAST);
+  for (i = sticky->len; i-- > 0;)
+    if (GST_EVENT_TYPE (g_ptr_array_index (sticky, i)) == type)
+      g_ptr_array_remove_index (sticky, i);
+}
+
+static gboolean
+is_other_stream (GPtrArray * sticky, GstEvent * start)
+{
+  const gchar *id, *old_id = NULL;
+
+  gst_event_parse_stream_start (start, &id);
+  if (sticky->len > 0 && GST_EVENT_TYPE (sticky->pdata[0]) ==
+      GST_EVENT_STREAM_START)
+    gst_event_parse_stream_start (sticky->pdata[0], &old_id);
+  return g_strcmp0 (id, old_id) != 0;
+}
+
+/* What the frames cannot be read without: upstream's own events, which a splitter
+ * that has them already does not send again */
+static void
+store_format (GPtrArray * sticky, const SecondFormat * format)
+{
+  GstEvent *start = format->told[SECOND_TOLD_STREAM_START];
+  guint i;
+
+  if (start && is_other_stream (sticky, start))
+    forget_events (sticky, GST_EVENT_TAG);
+  /* a flush takes back the segment */
+  forget_events (sticky, GST_EVENT_SEGMENT);
   for (i = 0; i < SECOND_TOLD_LAST; i++)
     if (format->told[i])
-      stream->sticky_events[stream->n_sticky_events++] =
-          gst_event_ref (format->told[i]);
+      store_event (sticky, format->told[i]);
 }
+
+static void
+set_sticky_events (GstAnalyticsBatchStream * stream, GPtrArray * sticky)
+{
+  guint i;
+
+  stream->sticky_events = g_new (GstEvent *, sticky->len);
+  for (i = 0; i < sticky->len; i++)
+    stream->sticky_events[stream->n_sticky_events++] =
+        gst_event_ref (g_ptr_array_index (sticky, i));
+}
+
+/* --- objects --- */
 
 static void
 add_object (GstAnalyticsBatchStream * stream, gpointer object)
@@ -64,13 +210,24 @@ add_gap (GstAnalyticsBatchStream * stream, const SecondFormat * format,
     add_object (stream, gst_event_new_gap (position, batch->duration));
 }
 
-/* The frames, and the events at their places among them */
+/* The frames, and the events at their places among them. A sticky event ahead of
+ * the first frame holds for all of them and is no object. */
 static void
 set_objects (GstAnalyticsBatchStream * stream, const SecondShare * share,
     const SecondBatch * batch)
 {
+  GPtrArray *sticky = share->pad->sticky;
   guint i, n = gst_buffer_list_length (share->list);
   const GList *l = share->events.head;
+
+  for (; n > 0 && l; l = l->next) {
+    const SecondEvent *event = l->data;
+
+    if (event->position > 0 || !GST_EVENT_IS_STICKY (event->event))
+      break;
+    store_event (sticky, event->event);
+  }
+  set_sticky_events (stream, sticky);
 
   stream->objects = g_new (GstMiniObject *,
       n + g_queue_get_length ((GQueue *) & share->events) + 1);
@@ -80,6 +237,8 @@ set_objects (GstAnalyticsBatchStream * stream, const SecondShare * share,
 
       if (i < n && event->position > i)
         break;
+      if (GST_EVENT_IS_STICKY (event->event))
+        store_event (sticky, event->event);
       add_object (stream, gst_event_ref (event->event));
     }
     if (i < n)
@@ -100,10 +259,9 @@ second_batcher_add_analytics (GstBuffer * buffer, const SecondBatch * batch)
   meta->streams = g_new0 (GstAnalyticsBatchStream, meta->n_streams);
   for (i = 0; i < batch->shares->len; i++) {
     const SecondShare *share = &g_array_index (batch->shares, SecondShare, i);
-    GstAnalyticsBatchStream *stream = &meta->streams[i];
 
-    stream->index = i;
-    set_sticky_events (stream, share->format);
-    set_objects (stream, share, batch);
+    meta->streams[i].index = i;
+    store_format (share->pad->sticky, share->format);
+    set_objects (&meta->streams[i], share, batch);
   }
 }

@@ -144,6 +144,12 @@ second_batcher_update_src_caps (GstAggregator * agg, GstCaps * filter,
 {
   GstSecondBatcher *self = GST_SECOND_BATCHER (agg);
 
+#ifdef HAVE_GST_ANALYTICS
+  if (!self->caps_changed
+      && (*caps = second_batcher_keep_caps (self, filter)) != NULL)
+    return GST_FLOW_OK;
+  self->caps_changed = FALSE;
+#endif
   *caps = gst_caps_intersect_full (self->out_caps, filter,
       GST_CAPS_INTERSECT_FIRST);
   return GST_FLOW_OK;
@@ -161,6 +167,7 @@ negotiate (GstSecondBatcher * self, const SecondBatch * batch)
   }
 
   gst_caps_take (&self->out_caps, caps);
+  self->caps_changed = TRUE;
   if (gst_aggregator_negotiate (agg))
     return GST_FLOW_OK;
   if (GST_PAD_IS_FLUSHING (agg->srcpad))
@@ -272,6 +279,11 @@ push_stream_events (GstSecondBatcher * self, const SecondBatch * batch)
 {
   guint i;
 
+#ifdef HAVE_GST_ANALYTICS
+  /* there they are among the frames */
+  if (second_batcher_wants_analytics (self))
+    return;
+#endif
   for (i = 0; i < batch->shares->len; i++) {
     const GList *l;
 

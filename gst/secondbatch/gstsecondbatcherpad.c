@@ -312,6 +312,7 @@ gst_second_batcher_pad_finalize (GObject * object)
   second_batcher_pad_clear_span (pad);
   second_format_unref (pad->format);
   g_array_unref (pad->held);
+  g_ptr_array_unref (pad->sticky);
   g_cond_clear (&pad->dequeued);
 
   G_OBJECT_CLASS (gst_second_batcher_pad_parent_class)->finalize (object);
@@ -344,5 +345,7 @@ gst_second_batcher_pad_init (GstSecondBatcherPad * pad)
   pad->format = second_format_new (NULL);
   pad->held = g_array_new (FALSE, FALSE, sizeof (SecondFrame));
   g_queue_init (&pad->events);
+  pad->sticky = g_ptr_array_new_with_free_func
+      ((GDestroyNotify) gst_event_unref);
   g_cond_init (&pad->dequeued);
 }

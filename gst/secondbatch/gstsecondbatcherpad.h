@@ -95,6 +95,7 @@ struct _GstSecondBatcherPad
   /* The source pad's task only */
   GstBufferPool *span_pool;     /* of rooms for a window's frames */
   gsize span_size;
+  GPtrArray *sticky;            /* of GstEvent; what analytics elements got */
 };
 
 /* Releases what is held; the caller holds the batcher's lock. The frames are

@@ -102,6 +102,7 @@ struct _GstSecondBatcher
   GPtrArray *pads;              /* of GstSecondBatcherPad, by number */
   guint32 pads_cookie;
   GstCaps *out_caps;            /* also read by negotiation, same thread */
+  gboolean caps_changed;        /* of out_caps, since they were negotiated */
   gboolean need_segment;
   gboolean pushed;              /* stream-start and segment are out */
   const struct _SecondBatch *selected;  /* during selected_samples() */
@@ -185,6 +186,8 @@ gboolean second_batcher_span (GstSecondBatcher * self, SecondBatch * batch);
 /* gstsecondbatcheranalytics.c */
 void second_batcher_offer_analytics (GstCaps * caps);
 gboolean second_batcher_wants_analytics (GstSecondBatcher * self);
+GstCaps *second_batcher_keep_caps (GstSecondBatcher * self, GstCaps * filter);
+GstCaps *second_batcher_wanted_caps (GstSecondBatcher * self, GstPad * pad);
 void second_batcher_add_analytics (GstBuffer * buffer,
     const SecondBatch * batch);
 #endif

@@ -72,10 +72,31 @@ copy_held_frames (GstSecondBatcher * self, GstSecondBatcherPad * pad)
   g_ptr_array_unref (trash);
 }
 
+#ifdef HAVE_GST_ANALYTICS
+static void
+answer_caps (GstSecondBatcher * self, GstPad * pad, GstQuery * query)
+{
+  GstCaps *filter, *caps = second_batcher_wanted_caps (self, pad);
+
+  gst_query_parse_caps (query, &filter);
+  if (filter)
+    gst_caps_take (&caps, gst_caps_intersect_full (filter, caps,
+            GST_CAPS_INTERSECT_FIRST));
+  gst_query_set_caps_result (query, caps);
+  gst_caps_unref (caps);
+}
+#endif
+
 gboolean
 second_batcher_sink_query (GstAggregator * agg, GstAggregatorPad * pad,
     GstQuery * query)
 {
+#ifdef HAVE_GST_ANALYTICS
+  if (GST_QUERY_TYPE (query) == GST_QUERY_CAPS) {
+    answer_caps (GST_SECOND_BATCHER (agg), GST_PAD_CAST (pad), query);
+    return TRUE;
+  }
+#endif
   if (GST_QUERY_TYPE (query) == GST_QUERY_DRAIN)
     copy_held_frames (GST_SECOND_BATCHER (agg), GST_SECOND_BATCHER_PAD (pad));
 
