@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A client's life, as the control thread leads it: accept, HELLO, WELCOME, its
- * messages, its end. */
+/* A client's life, from accept() to its end, as the control thread leads it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -187,11 +186,10 @@ sf_client_end (struct sf_client *c, uint32_t reason, const char *text)
   struct sf_producer *p = c->producer;
   struct sf_message msg = {.type = SF_MESSAGE_BYE,.reject = {.reason = reason}
   };
-  bool empty;
+  bool empty, greeting = c->state == SF_CLIENT_GREETING;
 
+  SF_HOOK (reason == SF_REASON_VIOLATION ? "violation" : "end");
   snprintf (msg.reject.text, sizeof (msg.reject.text), "%s", text);
-  if (!c->hung_up && c->state != SF_CLIENT_GREETING)
-    sf_send (c->fd, &msg, NULL, 0);
   if (reason == SF_REASON_SLOW) {
     pthread_mutex_lock (&p->lock);
     p->stats.clients_evicted++;
@@ -200,15 +198,19 @@ sf_client_end (struct sf_client *c, uint32_t reason, const char *text)
   report_end (c, reason, text);
   /* Not told: it may be one of ours that was stopped for long, and tries again
    * when it finds the connection closed. */
-  if (c->state == SF_CLIENT_GREETING && reason == SF_REASON_VIOLATION)
+  if (greeting && reason == SF_REASON_VIOLATION)
     report_refusal (p, &c->peer, &msg.reject);
   empty = stop_serving (c, SF_CLIENT_LINGERING);
+  /* Told after its queue is taken back, of which it would take more than it may. */
+  if (!c->hung_up && !greeting) {
+    sf_send (c->fd, &msg, NULL, 0);
+    SF_HOOK ("told");
+  }
   pthread_mutex_lock (&p->lock);
   c->doomed = SF_REASON_NONE;
   pthread_mutex_unlock (&p->lock);
-  /* Who broke the rules, or never had a frame, is not waited for. Who was slow
-   * or crashed may still be read by somebody: its frames stay until the guard
-   * says that nobody can. */
+  /* Who broke the rules, or never had a frame, is not waited for. What others had
+   * stays until the guard says that nobody can read it. */
   if (empty || reason == SF_REASON_VIOLATION || reason == SF_REASON_DELIVERY)
     remove_client (c);
 }

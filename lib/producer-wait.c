@@ -11,7 +11,8 @@
 /* What it has claimed is looked at before what it gave back: a client that gives
  * one back and claims the next meanwhile would seem to hold one too many the
  * other way round. One that does hold more than it was granted, alive or not,
- * eats what others were promised. */
+ * eats what others were promised; but when we close there is no limit, so that it
+ * can take all that is there. */
 static int
 collect_from_locked (struct sf_client *c)
 {
@@ -19,7 +20,8 @@ collect_from_locked (struct sf_client *c)
 
   if (n >= 0)
     n = sf_leases_collect (c->leases, sf_frame_done_locked, c->producer);
-  return c->leases->held.count > c->max_held ? -EPROTO : n;
+  return c->leases->held.count > c->max_held && !c->producer->stopping
+      ? -EPROTO : n;
 }
 
 int

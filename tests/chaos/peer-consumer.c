@@ -210,7 +210,10 @@ run_relay (void)
   sf_producer_close (r.p);
   sf_consumer_close (r.c);
   /* The second relay keeps the last frame of the first until another one comes,
-   * which is after this process has ended. */
+   * which is after this process has ended: here it is only given time for what it
+   * leaves behind. */
   if (me->source != ORIGIN)
     must_become (&before);
+  else
+    usleep (random_below (&seed, 500000));
 }

@@ -9,16 +9,30 @@
  *  - nobody is evicted who looks at its source all the time */
 #include "peer.h"
 
+/* What makes word_of() into a number again */
+#define WORD_INVERSE UINT64_C (0xf1de83e19937733d)
+
+static void
+tell_torn (const struct held *held, uint32_t i)
+{
+  uint64_t found = ((const uint64_t *) held->data)[i] * WORD_INVERSE >> 20;
+
+  fault ("torn: word %u of frame %llu of life %u is of frame %llu of life %llu; "
+      "checked %u times before", i, (unsigned long long) held->stamp.index,
+      held->stamp.life, (unsigned long long) (found & 0xfffffff),
+      (unsigned long long) (found >> 28), held->n_checks);
+}
+
 void
-held_check (const struct held *held)
+held_check (struct held *held)
 {
   const uint64_t *words = (const uint64_t *) held->data;
   uint64_t number = (uint64_t) held->stamp.life << 28 | held->stamp.index;
 
   for (uint32_t i = 0; i < held->stamp.n_words; i++)
     if (words[i] != word_of (number, i))
-      fault ("torn: word %u of frame %llu of life %u", i,
-          (unsigned long long) held->stamp.index, held->stamp.life);
+      tell_torn (held, i);
+  held->n_checks++;
   me->figures.checks++;
 }
 
@@ -89,6 +103,7 @@ watch_frame (struct watch *w, const struct sf_incoming *in, struct held *held)
   must (in->parts[0].size == s->n_words * 8);
   held->data = in->parts[0].data;
   held->lease = in->lease;
+  held->n_checks = 0;
   held_check (held);
   check_place (w, s, in->discont);
   w->last = *s;

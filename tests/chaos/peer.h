@@ -58,6 +58,7 @@ struct held
   struct sf_lease *lease;
   const uint8_t *data;
   struct stamp stamp;
+  uint32_t n_checks;
 };
 
 /* What a consumer, or a relay, has seen of its source. */
@@ -82,7 +83,7 @@ void watch_frame (struct watch *w, const struct sf_incoming *in,
     struct held *held);
 void watch_disconnected (struct watch *w, const struct sf_incoming *in);
 /* The frame is still what it was. */
-void held_check (const struct held *held);
+void held_check (struct held *held);
 
 void run_producer (void);
 void run_consumer (void);

@@ -254,6 +254,52 @@ test_relay_stops_holder_killed (void)
   stop_publishing (role_kill);
 }
 
+/* When a relay closes, its clients take all that is there, however few they were
+ * to hold. That is no reason not to wait for them. */
+static void
+test_all_taken_at_the_end (void)
+{
+  struct place in_place, out_place;
+  struct sf_producer *origin, *relay;
+  struct sf_consumer *receiver, *client;
+  struct sf_incoming in;
+  struct sf_lease *lease[6];
+  int fds = unit_count_fds ();
+
+  place_make (&in_place);
+  place_make (&out_place);
+  origin = open_producer (in_place.path, 0, true);
+  relay = open_producer (out_place.path, 0, true);
+  receiver = open_consumer (in_place.path, SF_DELIVERY_AUTO, RELAY_HELD);
+  client = open_consumer (out_place.path, SF_DELIVERY_AUTO, 2);
+  next_of (receiver, &in, SF_INCOMING_CONNECTED);
+  next_of (client, &in, SF_INCOMING_CONNECTED);
+  for (uint64_t i = 0; i < 6; i++) {
+    check (send_frame (origin, i, true));
+    next_of (receiver, &in, SF_INCOMING_FRAME);
+    relay_frame (relay, &in);
+  }
+  sf_producer_close (relay);
+  for (unsigned i = 0; i < 6; i++) {
+    next_of (client, &in, SF_INCOMING_FRAME);
+    lease[i] = in.lease;
+  }
+  for (unsigned i = 0; i < 6; i++) {
+    check_int (only_client (origin).held, 6 - i);
+    sf_lease_unref (lease[i]);
+    while (only_client (origin).held > 5 - i)
+      usleep (1000);
+  }
+  sf_consumer_close (client);
+  sf_consumer_close (receiver);
+  sf_producer_close (origin);
+  place_remove (&in_place);
+  place_remove (&out_place);
+  /* What the relay left behind ends by itself. */
+  while (unit_count_fds () > fds)
+    usleep (1000);
+}
+
 static void
 next_from (struct sf_consumer *c, struct sf_incoming *in, uint64_t origin)
 {
@@ -315,6 +361,7 @@ main (void)
     TEST (test_holder_stopped),
     TEST (test_relay_stops_publishing),
     TEST (test_relay_stops_holder_killed),
+    TEST (test_all_taken_at_the_end),
     TEST (test_origin_killed),
   };
 

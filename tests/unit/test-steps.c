@@ -389,6 +389,46 @@ test_refused_before_hello (void)
   place_remove (&place);
 }
 
+static void *
+send_one (void *producer)
+{
+  check (send_frame (producer, 1000, true));
+  return NULL;
+}
+
+/* A connection that ends is read to the end, whatever may be held. Not so where the
+ * producer ends it, and goes on: what is not claimed by then is taken back. */
+static void
+test_evicted_takes_no_more (void)
+{
+  struct place place;
+  struct sf_producer *p;
+  struct sf_consumer *c;
+  struct sf_incoming in;
+  pthread_t sender;
+
+  place_make (&place);
+  p = open_impatient (place.path, 50 * MS);
+  c = open_consumer (place.path, SF_DELIVERY_AUTO, 1);
+  next_of (c, &in, SF_INCOMING_CONNECTED);
+  check_int (sf_producer_wait_clients (p, 1), 0);
+  check (fill_ring (p, 0) > 1);
+  at_step = "told";
+  hold_up = 300 * MS;
+  check_int (pthread_create (&sender, NULL, send_one, p), 0);
+  while (n_held_up == 0)
+    usleep (1000);
+  do {
+    check_int (sf_consumer_next (c, &in, LONG), 1);
+    check (in.kind != SF_INCOMING_FRAME);
+  } while (in.kind != SF_INCOMING_DISCONNECTED);
+  check_int (in.reject.reason, SF_REASON_SLOW);
+  pthread_join (sender, NULL);
+  sf_consumer_close (c);
+  sf_producer_close (p);
+  place_remove (&place);
+}
+
 int
 main (void)
 {
@@ -398,7 +438,7 @@ main (void)
     TEST (test_absence_does_not_count), TEST (test_full_when_it_comes),
     TEST (test_relay_gives_up_slow_client),
     TEST (test_silent_producer), TEST (test_hello_to_closing_producer),
-    TEST (test_refused_before_hello),
+    TEST (test_refused_before_hello), TEST (test_evicted_takes_no_more),
   };
 
   return unit_main (tests);
