@@ -272,8 +272,8 @@ test_all_taken_at_the_end (void)
   relay = open_producer (out_place.path, 0, true);
   receiver = open_consumer (in_place.path, SF_DELIVERY_AUTO, RELAY_HELD);
   client = open_consumer (out_place.path, SF_DELIVERY_AUTO, 2);
-  next_of (receiver, &in, SF_INCOMING_CONNECTED);
-  next_of (client, &in, SF_INCOMING_CONNECTED);
+  check_int (sf_producer_wait_clients (origin, 1), 0);
+  check_int (sf_producer_wait_clients (relay, 1), 0);
   for (uint64_t i = 0; i < 6; i++) {
     check (send_frame (origin, i, true));
     next_of (receiver, &in, SF_INCOMING_FRAME);
