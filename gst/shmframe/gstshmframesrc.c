@@ -63,13 +63,14 @@ open_consumer (GstShmFrameSrc * self)
   gchar *name = gst_object_get_name (GST_OBJECT (self));
   gboolean live = gst_base_src_is_live (GST_BASE_SRC (self));
   struct sf_consumer *consumer;
-  gchar *path;
   gint r;
 
+  g_free (self->path);
   GST_OBJECT_LOCK (self);
-  path = g_strdup (self->socket_path);
+  self->path = g_strdup (self->socket_path);
   config.delivery = self->delivery;
-  config.grow = self->max_held == 0;
+  self->grow = self->max_held == 0;
+  config.grow = self->grow;
   config.max_held = self->max_held != 0 ? self->max_held : INITIAL_MAX_HELD;
   config.connect_timeout = self->connect_timeout;
   config.spin = (gint64) self->spin * GST_USECOND;
@@ -87,12 +88,11 @@ open_consumer (GstShmFrameSrc * self)
   self->own_group = GST_GROUP_ID_INVALID;
   self->eos_seqnum = GST_SEQNUM_INVALID;
 
-  config.path = path != NULL ? path : "";
+  config.path = self->path != NULL ? self->path : "";
   config.name = name;
   r = sf_consumer_open (&consumer, &config);
   if (r < 0)
-    post_open_error (self, path, r);
-  g_free (path);
+    post_open_error (self, self->path, r);
   g_free (name);
   if (r < 0)
     return FALSE;
@@ -244,6 +244,7 @@ gst_shm_frame_src_finalize (GObject * object)
   GstShmFrameSrc *self = GST_SHM_FRAME_SRC (object);
 
   g_free (self->socket_path);
+  g_free (self->path);
   g_rw_lock_clear (&self->consumer_lock);
   G_OBJECT_CLASS (parent_class)->finalize (object);
 }

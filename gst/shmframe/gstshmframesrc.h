@@ -52,7 +52,9 @@ struct _GstShmFrameSrc
   GRWLock consumer_lock;
   struct sf_consumer *consumer;
 
-  /* Streaming thread. */
+  /* Streaming thread; set before it begins. */
+  gchar *path;                  /* socket-path, of this connection */
+  gboolean grow;                /* max-held was left to us */
   gboolean keep;                /* timestamps, resolved */
   gboolean discont;
   guint64 last_pts;             /* clock: PTS never runs backwards */

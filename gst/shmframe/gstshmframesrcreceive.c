@@ -60,7 +60,7 @@ receive_frame (GstShmFrameSrc * self, const struct sf_incoming *in,
   if (*buffer == NULL) {
     GST_ELEMENT_ERROR (self, STREAM, DECODE,
         ("The producer at %s announced a frame that makes no sense; use the "
-            "same release on both sides.", self->socket_path), (NULL));
+            "same release on both sides.", self->path), (NULL));
     return GST_FLOW_ERROR;
   }
   if (!self->keep)
@@ -319,7 +319,7 @@ disconnected (GstShmFrameSrc * self, const struct sf_reject *why)
       || why->reason == SF_REASON_DELIVERY) {
     GST_ELEMENT_ERROR (self, RESOURCE, READ,
         ("The producer at %s ended the connection (%s)%s%s.",
-            self->socket_path, reason, why->text[0] != '\0' ? ": " : "",
+            self->path, reason, why->text[0] != '\0' ? ": " : "",
             why->text), (NULL));
     return GST_FLOW_ERROR;
   }
@@ -334,7 +334,7 @@ disconnected (GstShmFrameSrc * self, const struct sf_reject *why)
 static GstFlowReturn
 failed (GstShmFrameSrc * self, const struct sf_incoming *in)
 {
-  const gchar *path = self->socket_path;
+  const gchar *path = self->path;
 
   if (in->reject.reason != SF_REASON_NONE)
     GST_ELEMENT_ERROR (self, RESOURCE, OPEN_READ,
@@ -393,7 +393,7 @@ connected (GstShmFrameSrc * self)
   GST_OBJECT_LOCK (self);
   n = ++self->counts.connections;
   GST_OBJECT_UNLOCK (self);
-  GST_INFO_OBJECT (self, "connected to %s", self->socket_path);
+  GST_INFO_OBJECT (self, "connected to %s", self->path);
   if (n > 1)
     self->discont = TRUE;
 }
@@ -415,13 +415,13 @@ handle (GstShmFrameSrc * self, const struct sf_incoming *in,
       return FLOW_NEXT;
     case SF_INCOMING_WAITING:
       GST_ELEMENT_INFO (self, RESOURCE, NOT_FOUND,
-          ("Waiting for a producer at %s.", self->socket_path),
-          ("Waiting for a producer at %s.", self->socket_path));
+          ("Waiting for a producer at %s.", self->path),
+          ("Waiting for a producer at %s.", self->path));
       return FLOW_NEXT;
     case SF_INCOMING_HOLDING:
       GST_ELEMENT_WARNING (self, RESOURCE, NO_SPACE_LEFT,
           ("Downstream holds as many frames as may be held, so that no other "
-              "can be received; raise %s.", self->max_held != 0 ? "max-held"
+              "can be received; raise %s.", !self->grow ? "max-held"
               : "max-memory or slots of shmframesink"), (NULL));
       return FLOW_NEXT;
     case SF_INCOMING_DISCONNECTED:
