@@ -159,18 +159,6 @@ have (const gchar * factory)
   return found != NULL;
 }
 
-#define ANALYTICS_SUITE(name)                                               \
-static Suite *                                                              \
-name##_suite (void)                                                         \
-{                                                                           \
-  Suite *s = suite_create (#name);                                          \
-  TCase *tc = tcase_create ("all");                                         \
-                                                                            \
-  suite_add_tcase (s, tc);                                                  \
-  tcase_add_checked_fixture (tc, fdcheck_setup, fdcheck_teardown);          \
-  add_tests (tc);                                                           \
-  return s;                                                                 \
-}                                                                           \
-GST_CHECK_MAIN (name)
+#define ANALYTICS_SUITE(name) FDCHECK_SUITE (name, fdcheck_setup, fdcheck_teardown)
 
 #endif

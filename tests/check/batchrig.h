@@ -216,18 +216,6 @@ rig_wait_eos (Rig * rig)
   }
 }
 
-#define BATCH_SUITE(name)                                                   \
-static Suite *                                                              \
-name##_suite (void)                                                         \
-{                                                                           \
-  Suite *s = suite_create (#name);                                          \
-  TCase *tc = tcase_create ("all");                                         \
-                                                                            \
-  suite_add_tcase (s, tc);                                                  \
-  tcase_add_checked_fixture (tc, fdcheck_setup, fdcheck_teardown);          \
-  add_tests (tc);                                                           \
-  return s;                                                                 \
-}                                                                           \
-GST_CHECK_MAIN (name)
+#define BATCH_SUITE(name) FDCHECK_SUITE (name, fdcheck_setup, fdcheck_teardown)
 
 #endif /* BATCHRIG_H */

@@ -44,4 +44,19 @@ fdcheck_teardown (void)
       "%u after it", fdcheck_before, after);
 }
 
+/* A program of the tests that its add_tests() adds, each between the two. */
+#define FDCHECK_SUITE(name, setup, teardown)                                \
+static Suite *                                                              \
+name##_suite (void)                                                         \
+{                                                                           \
+  Suite *s = suite_create (#name);                                          \
+  TCase *tc = tcase_create ("all");                                         \
+                                                                            \
+  suite_add_tcase (s, tc);                                                  \
+  tcase_add_checked_fixture (tc, setup, teardown);                          \
+  add_tests (tc);                                                           \
+  return s;                                                                 \
+}                                                                           \
+GST_CHECK_MAIN (name)
+
 #endif /* FDCHECK_H */

@@ -210,6 +210,21 @@ GST_START_TEST (test_mixed)
 
 GST_END_TEST;
 
+/* Until EOS, of FRAMES */
+static void
+expect_all (GstElement * reader, GAsyncQueue * sent)
+{
+  GstSample *sample;
+  guint n = 0;
+
+  while ((sample = rig_try_sample (reader, "out")) != NULL) {
+    check_same (sent, gst_sample_get_buffer (sample));
+    gst_sample_unref (sample);
+    n++;
+  }
+  fail_unless_equals_int (n, FRAMES);
+}
+
 /* A single stream, passed on frame by frame */
 GST_START_TEST (test_relay_of_frames)
 {
@@ -219,18 +234,11 @@ GST_START_TEST (test_relay_of_frames)
   GstElement *reader = rig_launch (READER);
   GAsyncQueue *sent = keep_buffers (rig_child (film, "sink"), keep_buffer);
   GstElement *sink = rig_child (relay, "relay");
-  GstSample *sample;
-  guint n = 0;
 
   rig_play (reader);
   rig_play (relay);
   rig_play (film);
-  while ((sample = rig_try_sample (reader, "out")) != NULL) {
-    check_same (sent, gst_sample_get_buffer (sample));
-    gst_sample_unref (sample);
-    n++;
-  }
-  fail_unless_equals_int (n, FRAMES);
+  expect_all (reader, sent);
   fail_unless_equals_uint64 (rig_stat (sink, "frames-copied"), 0);
   g_async_queue_unref (sent);
   rig_stop (reader);
@@ -260,19 +268,12 @@ GST_START_TEST (test_row_of_relays)
       "appsink name=out sync=false");
   GAsyncQueue *sent = keep_buffers (rig_child (film, "sink"), keep_copy);
   GstElement *relay[9];
-  GstSample *sample;
-  guint n = 0;
 
   rig_play (reader);
   for (guint i = 9; i-- > 0;)
     rig_play (relay[i] = launch_relay (i));
   rig_play (film);
-  while ((sample = rig_try_sample (reader, "out")) != NULL) {
-    check_same (sent, gst_sample_get_buffer (sample));
-    gst_sample_unref (sample);
-    n++;
-  }
-  fail_unless_equals_int (n, FRAMES);
+  expect_all (reader, sent);
   for (guint i = 0; i < 9; i++)
     fail_unless_equals_uint64 (rig_stat (rig_child (relay[i], "relay"),
             "frames-copied"), i == 7 ? FRAMES : 0);

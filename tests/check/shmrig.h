@@ -42,19 +42,7 @@ rig_teardown (void)
   g_clear_pointer (&rig_dir, g_free);
 }
 
-#define RIG_SUITE(name)                                                     \
-static Suite *                                                              \
-name##_suite (void)                                                         \
-{                                                                           \
-  Suite *s = suite_create (#name);                                          \
-  TCase *tc = tcase_create ("all");                                         \
-                                                                            \
-  suite_add_tcase (s, tc);                                                  \
-  tcase_add_checked_fixture (tc, rig_setup, rig_teardown);                  \
-  add_tests (tc);                                                           \
-  return s;                                                                 \
-}                                                                           \
-GST_CHECK_MAIN (name)
+#define RIG_SUITE(name) FDCHECK_SUITE (name, rig_setup, rig_teardown)
 
 /* Polls until `condition`; fails with its text */
 #define rig_until(condition)                                                \
