@@ -44,6 +44,8 @@ GST_ELEMENT_REGISTER_DEFINE (shmframesink, "shmframesink", GST_RANK_NONE,
 static void
 post_open_error (GstShmFrameSink * self, const gchar * path, gint error)
 {
+  gchar *text;
+
   switch (error) {
     case -EINVAL:
       GST_ELEMENT_ERROR (self, RESOURCE, NOT_FOUND,
@@ -80,11 +82,40 @@ post_open_error (GstShmFrameSink * self, const gchar * path, gint error)
           ("No permission to make the socket %s; choose a socket-path in a "
               "folder you can write to.", path), (NULL));
       break;
+    case -EMFILE:
+    case -ENFILE:
+      text = gst_shm_frame_messages_no_fds (error);
+      GST_ELEMENT_ERROR (self, RESOURCE, OPEN_WRITE,
+          ("Cannot serve %s: %s.", path, text), (NULL));
+      g_free (text);
+      break;
     default:
       GST_ELEMENT_ERROR (self, RESOURCE, OPEN_WRITE,
           ("Cannot serve %s: %s.", path, g_strerror (-error)), (NULL));
       break;
   }
+}
+
+/* What is written in decimal by mistake. The permission bits of 666 (octal 01232)
+ * would be a surprise. */
+static gboolean
+check_mode (GstShmFrameSink * self, guint mode)
+{
+  gchar *digits;
+
+  if (mode <= 0777)
+    return TRUE;
+  digits = g_strdup_printf ("%u", mode);
+  if (mode < 1000 && strspn (digits, "01234567") == strlen (digits))
+    GST_ELEMENT_ERROR (self, RESOURCE, SETTINGS,
+        ("socket-mode=%s is decimal; write it in octal: 0%s.", digits, digits),
+        (NULL));
+  else
+    GST_ELEMENT_ERROR (self, RESOURCE, SETTINGS,
+        ("socket-mode=%s (octal 0%o) is no mode of a file; write one from 0 to "
+            "0777, in octal.", digits, mode), (NULL));
+  g_free (digits);
+  return FALSE;
 }
 
 static gboolean
@@ -108,6 +139,10 @@ open_producer (GstShmFrameSink * self)
   memset (&self->counts, 0, sizeof (self->counts));
   GST_OBJECT_UNLOCK (self);
 
+  if (!check_mode (self, config.mode)) {
+    g_free (path);
+    return FALSE;
+  }
   config.path = path != NULL ? path : "";
   r = sf_producer_open (&producer, &config);
   if (r < 0) {

@@ -7,6 +7,7 @@
 #include "gstshmframeallocator.h"
 #include "gstshmframeclock.h"
 #include "gstshmframeenums.h"
+#include "gstshmframemessages.h"
 #include "gstshmframevaluewire.h"
 #include "gstshmframewire.h"
 
@@ -81,6 +82,9 @@ struct _GstShmFrameSink
   gint lossless;                /* atomic: a LATENCY event may change it */
   gint stepped;                 /* atomic: a STEP event came */
   GstShmFrameUpstream upstream; /* its own lock */
+
+  /* The control thread's, which calls back. */
+  GstShmFrameQuota told_clients, told_ends, told_refusals;
 };
 
 /* gstshmframesinkprops.c */

@@ -126,8 +126,10 @@ install_stats (GObjectClass * klass)
           "bytes-copied, frames-copied-upstream, frames-dropped, "
           "metas-dropped, frames-revoked, clients-seen, clients-evicted, "
           "clients-refused, slots, slots-free, segments, segment-bytes, huge-page-bytes, growths (uint64), and clients, an array of "
-          "structures with id, pid, uid, name, lossless, held, queued, "
-          "lag (ns that it is behind), max-held, frames, dropped", GST_TYPE_STRUCTURE,
+          "structures with id, pid, uid, name, lossless, lingering (it is not "
+          "served any more, and its last frames are not back), held, queued, "
+          "lag (ns that it is behind), max-held, frames, dropped",
+          GST_TYPE_STRUCTURE,
           G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
 }
 
@@ -170,9 +172,10 @@ gst_shm_frame_sink_install_properties (GObjectClass * klass)
           "where another producer serves it", NULL, rw));
   g_object_class_install_property (klass, PROP_SOCKET_MODE,
       g_param_spec_uint ("socket-mode", "Socket mode",
-          "Permission bits of the socket file (octal 0 to 0777, default 384 "
-          "= octal 0600: the same user); who may not write to it gets an "
-          "error instead of a connection", 0, 0777, DEFAULT_SOCKET_MODE, rw));
+          "Permission bits of the socket file, written in octal (0 to 0777, "
+          "READY is an error with more; default 384 = octal 0600: the same "
+          "user); who may not write to it gets an error instead of a "
+          "connection", 0, G_MAXUINT, DEFAULT_SOCKET_MODE, rw));
   g_object_class_install_property (klass, PROP_DELIVERY,
       g_param_spec_enum ("delivery", "Delivery",
           "Whether the producer waits for its consumers (default auto); where "

@@ -33,9 +33,10 @@ gst_shm_frame_sink_make_slots (GstShmFrameSink * self, gsize size,
 {
   gint64 until = sf_now () + DRAIN_TIMEOUT;
   struct sf_slots_state state;
-  guint64 needed = 0;
+  guint64 needed = 0, max_memory;
   GstFlowReturn ret;
   gint r, waited;
+  guint slots;
 
   for (;;) {
     guint64 token = sf_producer_token (self->producer);
@@ -55,16 +56,19 @@ gst_shm_frame_sink_make_slots (GstShmFrameSink * self, gsize size,
   if (r < 0 && self->format_failed)
     return GST_FLOW_ERROR;
   self->format_failed = r < 0;
+  GST_OBJECT_LOCK (self);
+  max_memory = self->max_memory;
+  slots = self->slots;
+  GST_OBJECT_UNLOCK (self);
   if (r == -E2BIG)
     GST_ELEMENT_ERROR (self, RESOURCE, NO_SPACE_LEFT,
         ("max-memory=%" G_GUINT64_FORMAT " is too small for frames of %"
             G_GSIZE_FORMAT " bytes; raise it to at least %" G_GUINT64_FORMAT
-            ".", self->max_memory, size, needed), (NULL));
+            ".", max_memory, size, needed), (NULL));
   else if (r == -ENOSPC)
     GST_ELEMENT_ERROR (self, RESOURCE, NO_SPACE_LEFT,
         ("slots=%u are too few for the clients; raise it to at least %"
-            G_GUINT64_FORMAT ", or leave it at 0.", self->slots, needed),
-        (NULL));
+            G_GUINT64_FORMAT ", or leave it at 0.", slots, needed), (NULL));
   else if (r < 0)
     GST_ELEMENT_ERROR (self, RESOURCE, NO_SPACE_LEFT,
         ("Cannot make shared memory for frames of %" G_GSIZE_FORMAT

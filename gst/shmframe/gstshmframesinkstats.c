@@ -16,8 +16,7 @@ static guint signals[N_SIGNALS];
 static GstStructure *
 client_structure (const struct sf_client_info *client)
 {
-  /* What the client says of itself may be anything. */
-  gchar *name = g_utf8_make_valid (client->name, -1);
+  gchar *name = gst_shm_frame_messages_clean (client->name);
   GstStructure *s = gst_structure_new ("client",
       "id", G_TYPE_UINT64, client->id,
       "pid", G_TYPE_INT, (gint) client->peer.pid,
@@ -36,6 +35,17 @@ client_structure (const struct sf_client_info *client)
   return s;
 }
 
+/* The callbacks' thread: the signals are for who wants to know at once, messages
+ * for who does not want to be called from there. */
+static void
+post_client (GstShmFrameSink * self, const gchar * name,
+    const GstStructure * client)
+{
+  if (gst_shm_frame_quota_take (&self->told_clients,
+          GST_SHM_FRAME_ELEMENT_QUOTA))
+    gst_shm_frame_messages_post (GST_ELEMENT (self), name, client);
+}
+
 static void
 on_connected (void *user, const struct sf_client_info *client)
 {
@@ -43,31 +53,51 @@ on_connected (void *user, const struct sf_client_info *client)
   GstStructure *s = client_structure (client);
 
   GST_INFO_OBJECT (self, "client %" GST_PTR_FORMAT " connected", s);
+  post_client (self, "shmframe-client-connected", s);
   g_signal_emit (self, signals[SIGNAL_CLIENT_CONNECTED], 0, s);
   g_object_notify (G_OBJECT (self), "num-clients");
   gst_structure_free (s);
 }
 
-/* Expected ends are news, the others a warning. */
+/* An end that was not asked for. */
+static void
+warn_of_end (GstShmFrameSink * self, const GstStructure * client,
+    uint32_t reason)
+{
+  const gchar *name = gst_structure_get_string (client, "name");
+  const gchar *text = gst_structure_get_string (client, "text");
+  gint pid = 0;
+
+  gst_structure_get_int (client, "pid", &pid);
+  if (!gst_shm_frame_quota_take (&self->told_ends,
+          GST_SHM_FRAME_WARNING_QUOTA))
+    GST_WARNING_OBJECT (self, "client %" GST_PTR_FORMAT " is gone", client);
+  else if (reason == SF_REASON_HANGUP)
+    GST_ELEMENT_WARNING (self, RESOURCE, WRITE,
+        ("Consumer %s (pid %d) ended without a word: it crashed, or was "
+            "killed.", name, pid), ("%" GST_PTR_FORMAT, client));
+  else
+    GST_ELEMENT_WARNING (self, RESOURCE, WRITE,
+        ("Consumer %s (pid %d) was disconnected (%s)%s%s.", name, pid,
+            sf_reason_name (reason), text[0] != '\0' ? ": " : "", text),
+        ("%" GST_PTR_FORMAT, client));
+}
+
 static void
 on_disconnected (void *user, const struct sf_client_info *client,
     uint32_t reason, const char *text)
 {
   GstShmFrameSink *self = user;
   GstStructure *s = client_structure (client);
-  gboolean expected = reason == SF_REASON_STOPPED
-      || reason == SF_REASON_HANGUP;
-  gchar *valid;
+  gchar *clean = gst_shm_frame_messages_clean (text);
 
-  valid = g_utf8_make_valid (text, -1);
   gst_structure_set (s, "reason", G_TYPE_STRING, sf_reason_name (reason),
-      "text", G_TYPE_STRING, valid, NULL);
-  if (expected)
-    GST_INFO_OBJECT (self, "client %" GST_PTR_FORMAT " disconnected", s);
-  else
-    GST_WARNING_OBJECT (self, "client %" GST_PTR_FORMAT " was disconnected: %s",
-        s, valid);
-  g_free (valid);
+      "text", G_TYPE_STRING, clean, NULL);
+  g_free (clean);
+  GST_INFO_OBJECT (self, "client %" GST_PTR_FORMAT " disconnected", s);
+  post_client (self, "shmframe-client-disconnected", s);
+  if (reason != SF_REASON_STOPPED)
+    warn_of_end (self, s, reason);
   g_signal_emit (self, signals[SIGNAL_CLIENT_DISCONNECTED], 0, s);
   g_object_notify (G_OBJECT (self), "num-clients");
   gst_structure_free (s);
@@ -78,9 +108,23 @@ on_refused (void *user, const struct sf_credentials *peer,
     const struct sf_reject *reject)
 {
   GstShmFrameSink *self = user;
+  gchar *text = gst_shm_frame_messages_clean (reject->text);
+  GstStructure *s = gst_structure_new ("client",
+      "pid", G_TYPE_INT, (gint) peer->pid,
+      "uid", G_TYPE_UINT, (guint) peer->uid,
+      "reason", G_TYPE_STRING, sf_reason_name (reject->reason),
+      "text", G_TYPE_STRING, text, NULL);
 
-  GST_WARNING_OBJECT (self, "refused what a client of pid %d, uid %u wants: %s",
-      (gint) peer->pid, (guint) peer->uid, reject->text);
+  post_client (self, "shmframe-client-refused", s);
+  if (gst_shm_frame_quota_take (&self->told_refusals,
+          GST_SHM_FRAME_WARNING_QUOTA))
+    GST_ELEMENT_WARNING (self, RESOURCE, WRITE,
+        ("Refused what a consumer (pid %d, uid %u) wants: %s.",
+            (gint) peer->pid, (guint) peer->uid, text), (NULL));
+  else
+    GST_WARNING_OBJECT (self, "refused %" GST_PTR_FORMAT, s);
+  gst_structure_free (s);
+  g_free (text);
 }
 
 /* Huge pages are a wish, and it is no error that the machine has too few. */
@@ -111,7 +155,8 @@ on_grown (void *user, const struct sf_slots_state *slots,
     const struct sf_client_info *client, uint32_t max_held)
 {
   GstShmFrameSink *self = user;
-  gchar *name = client != NULL ? g_utf8_make_valid (client->name, -1) : NULL;
+  gchar *name = client != NULL
+      ? gst_shm_frame_messages_clean (client->name) : NULL;
 
   if (client != NULL)
     GST_INFO_OBJECT (self, "grown to %u slots, %" G_GUINT64_FORMAT " bytes, "
@@ -241,24 +286,31 @@ gst_shm_frame_sink_install_signals (GObjectClass * klass)
   /**
    * GstShmFrameSink::client-connected:
    * @self: the sink
-   * @client: id, pid, uid, name, and more, as in the `stats` property
+   * @client: a structure "client": id (uint64), pid (int), uid (uint), name
+   *   (string, of the consumer's element), lossless (boolean, whether it is
+   *   waited for), lingering (boolean, whether it is not served any more, but
+   *   has frames that are not back), held, queued, max-held (uint, frames), lag
+   *   (uint64, ns that it is behind), frames, dropped (uint64)
    *
    * Emitted from the sink's control thread. Do not change its state in the
-   * handler.
+   * handler. @client is valid in the handler only: keep a copy (in Python
+   * `client.copy()`), or use the element message shmframe-client-connected.
    */
   signals[SIGNAL_CLIENT_CONNECTED] = g_signal_new ("client-connected",
       G_TYPE_FROM_CLASS (klass), G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
-      G_TYPE_NONE, 1, GST_TYPE_STRUCTURE | G_SIGNAL_TYPE_STATIC_SCOPE);
+      G_TYPE_NONE, 1, GST_TYPE_STRUCTURE);
   /**
    * GstShmFrameSink::client-disconnected:
    * @self: the sink
-   * @client: as in client-connected, and `reason`: stopped, hangup (it crashed),
-   *   slow (evicted), violation, delivery, resources; `text` says more
+   * @client: as in client-connected, and reason (string): stopped, hangup (it
+   *   crashed), slow (evicted), violation, delivery, resources; text (string)
+   *   says more, or is empty
    *
-   * Emitted from the sink's control thread. Do not change its state in the
-   * handler.
+   * Emitted from the sink's control thread, as client-connected, with a
+   * structure that is valid in the handler only. The element message is
+   * shmframe-client-disconnected.
    */
   signals[SIGNAL_CLIENT_DISCONNECTED] = g_signal_new ("client-disconnected",
       G_TYPE_FROM_CLASS (klass), G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
-      G_TYPE_NONE, 1, GST_TYPE_STRUCTURE | G_SIGNAL_TYPE_STATIC_SCOPE);
+      G_TYPE_NONE, 1, GST_TYPE_STRUCTURE);
 }

@@ -44,6 +44,8 @@ GST_ELEMENT_REGISTER_DEFINE (shmframesrc, "shmframesrc", GST_RANK_NONE,
 static void
 post_open_error (GstShmFrameSrc * self, const gchar * path, gint error)
 {
+  gchar *text;
+
   if (error == -EINVAL)
     GST_ELEMENT_ERROR (self, RESOURCE, NOT_FOUND,
         ("No socket-path is set; set it to that of a shmframesink."), (NULL));
@@ -51,9 +53,14 @@ post_open_error (GstShmFrameSrc * self, const gchar * path, gint error)
     GST_ELEMENT_ERROR (self, RESOURCE, OPEN_READ,
         ("socket-path=%s is too long; use one of at most 107 bytes.", path),
         (NULL));
-  else
+  else {
+    text = error == -EMFILE || error == -ENFILE
+        ? gst_shm_frame_messages_no_fds (error)
+        : g_strdup (g_strerror (-error));
     GST_ELEMENT_ERROR (self, RESOURCE, OPEN_READ,
-        ("Cannot receive from %s: %s.", path, g_strerror (-error)), (NULL));
+        ("Cannot receive from %s: %s.", path, text), (NULL));
+    g_free (text);
+  }
 }
 
 static gboolean
@@ -73,7 +80,7 @@ open_consumer (GstShmFrameSrc * self)
   config.grow = self->grow;
   config.max_held = self->max_held != 0 ? self->max_held : INITIAL_MAX_HELD;
   config.connect_timeout = self->connect_timeout;
-  config.spin = (gint64) self->spin * GST_USECOND;
+  config.spin = (gint64) self->spin;
   self->keep = self->timestamps == GST_SHM_FRAME_TIMESTAMPS_KEEP
       || (self->timestamps == GST_SHM_FRAME_TIMESTAMPS_AUTO
       && !live);
@@ -113,6 +120,7 @@ close_consumer (GstShmFrameSrc * self)
   sf_consumer_close (consumer);
   gst_shm_frame_prepared_clear (&self->prepared);
   gst_shm_frame_clock_clear (&self->clock);
+  gst_shm_frame_src_tell_stopped (self);
 }
 
 /* Not in start(), on whose failure the base class posts a second error that says

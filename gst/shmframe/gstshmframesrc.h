@@ -7,6 +7,7 @@
 #include "consumer.h"
 #include "gstshmframeclock.h"
 #include "gstshmframeenums.h"
+#include "gstshmframemessages.h"
 #include "gstshmframewire.h"
 
 G_BEGIN_DECLS
@@ -44,10 +45,11 @@ struct _GstShmFrameSrc
   GstShmFrameDisconnect on_disconnect;
   GstShmFrameEos on_eos;
   guint max_held;
-  guint spin;
+  guint64 spin;
   GstShmFrameSrcCounts counts;
   struct sf_latency latency;
   guint64 position;             /* PTS of the last frame */
+  gboolean connected;
 
   GRWLock consumer_lock;
   struct sf_consumer *consumer;
@@ -65,6 +67,7 @@ struct _GstShmFrameSrc
   guint32 eos_seqnum;           /* of the producer's last EOS */
   GstShmFramePrepared prepared;
   guint group, own_group;       /* of streams: the producer's, and ours */
+  GstShmFrameQuota told, told_ends;     /* element messages, warnings */
 };
 
 /* gstshmframesrcprops.c */
@@ -73,6 +76,19 @@ void gst_shm_frame_src_init_properties (GstShmFrameSrc * self);
 
 /* gstshmframesrcreceive.c */
 GstFlowReturn gst_shm_frame_src_create (GstPushSrc * src, GstBuffer ** buffer);
+
+/* gstshmframesrcmessages.c: what is told of the producer; the streaming thread's */
+void gst_shm_frame_src_tell_connected (GstShmFrameSrc * self);
+/* What to do now: reconnect (GST_FLOW_CUSTOM_SUCCESS), EOS, or an error that was
+ * posted. */
+GstFlowReturn gst_shm_frame_src_tell_disconnected (GstShmFrameSrc * self,
+    const struct sf_reject *why);
+/* Posts the error of SF_INCOMING_FAILED. */
+void gst_shm_frame_src_tell_failed (GstShmFrameSrc * self,
+    const struct sf_incoming *in);
+void gst_shm_frame_src_tell_holding (GstShmFrameSrc * self);
+/* The element has let go of its producer, if it had one. */
+void gst_shm_frame_src_tell_stopped (GstShmFrameSrc * self);
 
 /* gstshmframesrcstats.c */
 void gst_shm_frame_src_count_frame (GstShmFrameSrc * self,

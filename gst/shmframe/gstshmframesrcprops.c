@@ -14,6 +14,7 @@ enum
   PROP_ON_EOS,
   PROP_MAX_HELD,
   PROP_SPIN,
+  PROP_CONNECTED,
   PROP_STATS,
 };
 
@@ -55,7 +56,7 @@ gst_shm_frame_src_set_property (GObject * object, guint id,
       self->max_held = g_value_get_uint (value);
       break;
     case PROP_SPIN:
-      self->spin = g_value_get_uint (value);
+      self->spin = g_value_get_uint64 (value);
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
@@ -102,7 +103,10 @@ gst_shm_frame_src_get_property (GObject * object, guint id, GValue * value,
       g_value_set_uint (value, self->max_held);
       break;
     case PROP_SPIN:
-      g_value_set_uint (value, self->spin);
+      g_value_set_uint64 (value, self->spin);
+      break;
+    case PROP_CONNECTED:
+      g_value_set_boolean (value, self->connected);
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
@@ -177,9 +181,23 @@ gst_shm_frame_src_install_properties (GObjectClass * klass)
           "error", 0,
           SF_MAX_LEASES, 0, rw));
   g_object_class_install_property (klass, PROP_SPIN,
-      g_param_spec_uint ("spin", "Spin",
-          "Microseconds to look for the next frame without sleeping (at most "
-          "1 s, default 0): less latency for one busy CPU", 0, 1000000, 0, rw));
+      g_param_spec_uint64 ("spin", "Spin",
+          "Nanoseconds to look for the next frame without sleeping (at most "
+          "1 s, default 0): less latency for one busy CPU", 0, GST_SECOND, 0,
+          rw));
+  /**
+   * GstShmFrameSrc:connected:
+   *
+   * Whether a producer is connected. Notified after each change, from the
+   * streaming thread, or from the one that stops the element: do not change
+   * states in the handler.
+   *
+   * Since: 0.2
+   */
+  g_object_class_install_property (klass, PROP_CONNECTED,
+      g_param_spec_boolean ("connected", "Connected",
+          "Whether a producer is connected", FALSE,
+          G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
   install_stats (klass);
 }
 

@@ -302,70 +302,6 @@ receive_event (GstShmFrameSrc * self, const struct sf_incoming *in)
   return ret;
 }
 
-static GstFlowReturn
-disconnected (GstShmFrameSrc * self, const struct sf_reject *why)
-{
-  const gchar *reason = sf_reason_name (why->reason);
-  GstShmFrameDisconnect policy;
-
-  GST_OBJECT_LOCK (self);
-  policy = self->on_disconnect;
-  GST_OBJECT_UNLOCK (self);
-  self->discont = TRUE;
-  if (policy == GST_SHM_FRAME_DISCONNECT_EOS)
-    return GST_FLOW_EOS;
-  /* What another try cannot mend is an error, whatever the policy. */
-  if (policy == GST_SHM_FRAME_DISCONNECT_ERROR
-      || why->reason == SF_REASON_DELIVERY) {
-    GST_ELEMENT_ERROR (self, RESOURCE, READ,
-        ("The producer at %s ended the connection (%s)%s%s.",
-            self->path, reason, why->text[0] != '\0' ? ": " : "",
-            why->text), (NULL));
-    return GST_FLOW_ERROR;
-  }
-  if (why->reason == SF_REASON_STOPPED || why->reason == SF_REASON_HANGUP)
-    GST_INFO_OBJECT (self, "the producer is gone (%s), waiting for it", reason);
-  else
-    GST_WARNING_OBJECT (self, "the producer ended the connection (%s): %s; "
-        "connecting again", reason, why->text);
-  return FLOW_NEXT;
-}
-
-static GstFlowReturn
-failed (GstShmFrameSrc * self, const struct sf_incoming *in)
-{
-  const gchar *path = self->path;
-
-  if (in->reject.reason != SF_REASON_NONE)
-    GST_ELEMENT_ERROR (self, RESOURCE, OPEN_READ,
-        ("The producer at %s refuses: %s.", path, in->reject.text), (NULL));
-  else if (in->error == -EPROTO || in->error == -EPROTOTYPE)
-    GST_ELEMENT_ERROR (self, RESOURCE, OPEN_READ,
-        ("What listens at %s is no shmframesink, or of another release; check "
-            "the socket-path.", path), (NULL));
-  else if (in->error == -ENOENT || in->error == -ECONNREFUSED)
-    GST_ELEMENT_ERROR (self, RESOURCE, NOT_FOUND,
-        ("No producer at %s; start one, or raise connect-timeout to wait for "
-            "it.", path), (NULL));
-  else if (in->error == -EMFILE || in->error == -ENFILE)
-    GST_ELEMENT_ERROR (self, RESOURCE, OPEN_READ,
-        ("Cannot receive from %s: no file descriptors are left; raise the "
-            "limit (ulimit -n).", path), (NULL));
-  else if (in->error == -EACCES || in->error == -EPERM)
-    GST_ELEMENT_ERROR (self, RESOURCE, OPEN_READ,
-        ("No permission to connect to %s; see socket-mode of shmframesink.",
-            path), (NULL));
-  else if (in->error == -ENOTSOCK)
-    GST_ELEMENT_ERROR (self, RESOURCE, OPEN_READ,
-        ("%s is not a socket; set socket-path to that of a shmframesink.",
-            path), (NULL));
-  else
-    GST_ELEMENT_ERROR (self, RESOURCE, OPEN_READ,
-        ("Cannot receive from %s: %s.", path, g_strerror (-in->error)),
-        (NULL));
-  return GST_FLOW_ERROR;
-}
-
 static void
 latency_changed (GstShmFrameSrc * self, const struct sf_latency *latency)
 {
@@ -385,19 +321,6 @@ latency_changed (GstShmFrameSrc * self, const struct sf_latency *latency)
         gst_message_new_latency (GST_OBJECT (self)));
 }
 
-static void
-connected (GstShmFrameSrc * self)
-{
-  guint64 n;
-
-  GST_OBJECT_LOCK (self);
-  n = ++self->counts.connections;
-  GST_OBJECT_UNLOCK (self);
-  GST_INFO_OBJECT (self, "connected to %s", self->path);
-  if (n > 1)
-    self->discont = TRUE;
-}
-
 SF_HOT static GstFlowReturn
 handle (GstShmFrameSrc * self, const struct sf_incoming *in,
     GstBuffer ** buffer)
@@ -408,7 +331,7 @@ handle (GstShmFrameSrc * self, const struct sf_incoming *in,
     case SF_INCOMING_EVENT:
       return receive_event (self, in);
     case SF_INCOMING_CONNECTED:
-      connected (self);
+      gst_shm_frame_src_tell_connected (self);
       return FLOW_NEXT;
     case SF_INCOMING_LATENCY:
       latency_changed (self, &in->latency);
@@ -419,15 +342,14 @@ handle (GstShmFrameSrc * self, const struct sf_incoming *in,
           ("Waiting for a producer at %s.", self->path));
       return FLOW_NEXT;
     case SF_INCOMING_HOLDING:
-      GST_ELEMENT_WARNING (self, RESOURCE, NO_SPACE_LEFT,
-          ("Downstream holds as many frames as may be held, so that no other "
-              "can be received; raise %s.", !self->grow ? "max-held"
-              : "max-memory or slots of shmframesink"), (NULL));
+      gst_shm_frame_src_tell_holding (self);
       return FLOW_NEXT;
     case SF_INCOMING_DISCONNECTED:
-      return disconnected (self, &in->reject);
+      self->discont = TRUE;
+      return gst_shm_frame_src_tell_disconnected (self, &in->reject);
     case SF_INCOMING_FAILED:
-      return failed (self, in);
+      gst_shm_frame_src_tell_failed (self, in);
+      return GST_FLOW_ERROR;
   }
   return GST_FLOW_ERROR;
 }

@@ -109,6 +109,29 @@ GST_START_TEST (test_not_writable)
 
 GST_END_TEST;
 
+/* Decimal where octal is meant */
+GST_START_TEST (test_socket_mode)
+{
+  check_fails (SINK "socket-path=@ socket-mode=666", "octal: 0666");
+  check_fails (SINK "socket-path=@ socket-mode=660", "octal: 0660");
+  check_fails (SINK "socket-path=@ socket-mode=1000", "0777");
+  check_fails (SINK "socket-path=@ socket-mode=999", "0777");
+  check_fails (SINK "socket-path=@ socket-mode=01666", "0777");
+  for (guint i = 0; i < 2; i++) {
+    GstElement *sink = rig_element ("shmframesink", "socket-mode",
+        i == 0 ? 0640 : 0777, NULL);
+    GStatBuf st;
+
+    rig_state (sink, GST_STATE_READY);
+    fail_unless (g_stat (rig_path, &st) == 0);
+    fail_unless_equals_int (st.st_mode & 07777, i == 0 ? 0640 : 0777);
+    rig_state (sink, GST_STATE_NULL);
+    gst_object_unref (sink);
+  }
+}
+
+GST_END_TEST;
+
 /* A file that nobody listens at is from a producer that crashed */
 GST_START_TEST (test_stale_socket)
 {
@@ -225,6 +248,43 @@ GST_START_TEST (test_huge_frame)
 {
   check_caps ("video/x-raw,format=ARGB,width=20000,height=20000",
       "max-memory");
+}
+
+GST_END_TEST;
+
+static gint meddling;           /* atomic */
+
+static gpointer
+meddle (gpointer sink)
+{
+  for (guint i = 0; g_atomic_int_get (&meddling); i++)
+    g_object_set (sink, "max-memory", (guint64) (1000 + i % 2), "slots",
+        i % 2, NULL);
+  return NULL;
+}
+
+/* What the text says is looked at while it is set: TSan sees whether both know */
+GST_START_TEST (test_set_meanwhile)
+{
+  GstElement *sink = rig_element ("shmframesink", "min-clients", 0, NULL);
+  GstPad *pad = gst_element_get_static_pad (sink, "sink");
+  GstCaps *caps = rig_caps ("GRAY8", 640, 480);
+  GThread *thread;
+
+  g_object_set (sink, "max-memory", (guint64) 1000, NULL);
+  g_atomic_int_set (&meddling, TRUE);
+  thread = g_thread_new ("meddle", meddle, sink);
+  for (guint i = 0; i < 20; i++) {
+    rig_state (sink, GST_STATE_PAUSED);
+    gst_pad_send_event (pad, gst_event_new_stream_start ("x"));
+    fail_if (gst_pad_send_event (pad, gst_event_new_caps (caps)));
+    rig_state (sink, GST_STATE_NULL);
+  }
+  g_atomic_int_set (&meddling, FALSE);
+  g_thread_join (thread);
+  gst_caps_unref (caps);
+  gst_object_unref (pad);
+  gst_object_unref (sink);
 }
 
 GST_END_TEST;
@@ -381,11 +441,13 @@ add_tests (TCase * tc)
   tcase_add_test (tc, test_file);
   tcase_add_test (tc, test_no_folder);
   tcase_add_test (tc, test_not_writable);
+  tcase_add_test (tc, test_socket_mode);
   tcase_add_test (tc, test_stale_socket);
   tcase_add_test (tc, test_live_producer_there);
   tcase_add_test (tc, test_no_producer);
   tcase_add_test (tc, test_caps);
   tcase_add_test (tc, test_huge_frame);
+  tcase_add_test (tc, test_set_meanwhile);
   tcase_add_test (tc, test_no_video);
   tcase_add_test (tc, test_other_producer_version);
   tcase_add_test (tc, test_other_client_version);

@@ -49,7 +49,7 @@ GST_START_TEST (test_producer_without_fds)
 
   for (guint spare = 0; spare < 2; spare++) {
     limit_to (RLIMIT_NOFILE, next + spare);
-    expect_error (pipeline, "file");
+    expect_error (pipeline, "ulimit -n");
     limit_to (RLIMIT_NOFILE, RLIM_INFINITY);
   }
   rig_play (pipeline);
@@ -67,7 +67,7 @@ GST_START_TEST (test_consumer_without_fds)
 
   /* The producer would be in the same need: it starts when that is over. */
   limit_to (RLIMIT_NOFILE, next_fd ());
-  expect_error (pipeline, "open files");
+  expect_error (pipeline, "in this process (pid");
   limit_to (RLIMIT_NOFILE, RLIM_INFINITY);
   rig_play (producer);
   rig_play (pipeline);

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What both elements need to tell the application about peers. */
+#ifndef GST_SHM_FRAME_MESSAGES_H
+#define GST_SHM_FRAME_MESSAGES_H
+
+#include <gst/gst.h>
+
+G_BEGIN_DECLS
+
+/* Text that the other process sent, fit to be shown: valid UTF-8, and a
+ * replacement character for each that moves a terminal's cursor, changes its
+ * colours, or turns the direction of what follows. Free it. */
+gchar *gst_shm_frame_messages_clean (const gchar * text);
+
+/* How often something is told: `burst` times at once, and once more for each
+ * `interval` (us) that passes. One thread's. */
+typedef struct
+{
+  gint64 next;
+} GstShmFrameQuota;
+
+gboolean gst_shm_frame_quota_take (GstShmFrameQuota * self, gint64 interval,
+    guint burst);
+
+/* Element messages: a peer that comes and goes in a loop does not fill the bus. */
+#define GST_SHM_FRAME_ELEMENT_QUOTA (4 * G_TIME_SPAN_MILLISECOND), 256
+/* Warnings are read by people. */
+#define GST_SHM_FRAME_WARNING_QUOTA (10 * G_TIME_SPAN_SECOND), 8
+
+/* Posts an element message of this name with a copy of the structure's fields. */
+void gst_shm_frame_messages_post (GstElement * element, const gchar * name,
+    const GstStructure * fields);
+
+/* Whose file descriptors are used up, and what to do: -EMFILE or -ENFILE. Free
+ * it. */
+gchar *gst_shm_frame_messages_no_fds (gint error);
+
+G_END_DECLS
+
+#endif

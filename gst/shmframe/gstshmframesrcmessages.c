@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What shmframesrc tells of its producer: on the bus, and by `connected`. */
+#include <errno.h>
+
+#include "gstshmframesrc.h"
+
+#define GST_CAT_DEFAULT gst_shm_frame_src_debug
+
+/* No lock is held: handlers may look at the element. TRUE if it changed. */
+static gboolean
+set_connected (GstShmFrameSrc * self, gboolean connected)
+{
+  gboolean changed;
+
+  GST_OBJECT_LOCK (self);
+  changed = self->connected != connected;
+  self->connected = connected;
+  GST_OBJECT_UNLOCK (self);
+  if (changed)
+    g_object_notify (G_OBJECT (self), "connected");
+  return changed;
+}
+
+static void
+post_disconnected (GstShmFrameSrc * self, const gchar * reason,
+    const gchar * text)
+{
+  GstStructure *s = gst_structure_new ("producer",
+      "path", G_TYPE_STRING, self->path,
+      "reason", G_TYPE_STRING, reason, "text", G_TYPE_STRING, text, NULL);
+
+  if (gst_shm_frame_quota_take (&self->told, GST_SHM_FRAME_ELEMENT_QUOTA))
+    gst_shm_frame_messages_post (GST_ELEMENT (self), "shmframe-disconnected",
+        s);
+  gst_structure_free (s);
+}
+
+void
+gst_shm_frame_src_tell_connected (GstShmFrameSrc * self)
+{
+  GstStructure *s;
+  guint64 n;
+
+  GST_OBJECT_LOCK (self);
+  n = ++self->counts.connections;
+  GST_OBJECT_UNLOCK (self);
+  GST_INFO_OBJECT (self, "connected to %s", self->path);
+  if (n > 1)
+    self->discont = TRUE;
+  set_connected (self, TRUE);
+  s = gst_structure_new ("producer", "path", G_TYPE_STRING, self->path,
+      "connections", G_TYPE_UINT64, n, NULL);
+  if (gst_shm_frame_quota_take (&self->told, GST_SHM_FRAME_ELEMENT_QUOTA))
+    gst_shm_frame_messages_post (GST_ELEMENT (self), "shmframe-connected", s);
+  gst_structure_free (s);
+}
+
+void
+gst_shm_frame_src_tell_stopped (GstShmFrameSrc * self)
+{
+  if (set_connected (self, FALSE))
+    post_disconnected (self, sf_reason_name (SF_REASON_STOPPED),
+        "this element was stopped");
+}
+
+/* An end that the producer did not mean. */
+static void
+warn_of_end (GstShmFrameSrc * self, guint32 reason, const gchar * text,
+    const gchar * next)
+{
+  if (!gst_shm_frame_quota_take (&self->told_ends,
+          GST_SHM_FRAME_WARNING_QUOTA))
+    GST_WARNING_OBJECT (self, "the producer is gone (%s): %s",
+        sf_reason_name (reason), text);
+  else if (reason == SF_REASON_HANGUP)
+    GST_ELEMENT_WARNING (self, RESOURCE, READ,
+        ("The producer at %s ended without a word: it crashed, or was killed; "
+            "%s.", self->path, next), (NULL));
+  else
+    GST_ELEMENT_WARNING (self, RESOURCE, READ,
+        ("The producer at %s ended the connection (%s)%s%s; %s.", self->path,
+            sf_reason_name (reason), text[0] != '\0' ? ": " : "", text, next),
+        (NULL));
+}
+
+GstFlowReturn
+gst_shm_frame_src_tell_disconnected (GstShmFrameSrc * self,
+    const struct sf_reject *why)
+{
+  const gchar *reason = sf_reason_name (why->reason);
+  gchar *text = gst_shm_frame_messages_clean (why->text);
+  GstFlowReturn ret = GST_FLOW_CUSTOM_SUCCESS;
+  GstShmFrameDisconnect policy;
+
+  GST_OBJECT_LOCK (self);
+  policy = self->on_disconnect;
+  GST_OBJECT_UNLOCK (self);
+  set_connected (self, FALSE);
+  post_disconnected (self, reason, text);
+  /* What another try cannot mend is an error, whatever the policy. */
+  if (policy == GST_SHM_FRAME_DISCONNECT_ERROR
+      || (policy != GST_SHM_FRAME_DISCONNECT_EOS
+          && why->reason == SF_REASON_DELIVERY)) {
+    GST_ELEMENT_ERROR (self, RESOURCE, READ,
+        ("The producer at %s ended the connection (%s)%s%s.",
+            self->path, reason, text[0] != '\0' ? ": " : "", text), (NULL));
+    ret = GST_FLOW_ERROR;
+  } else {
+    if (policy == GST_SHM_FRAME_DISCONNECT_EOS)
+      ret = GST_FLOW_EOS;
+    if (why->reason != SF_REASON_STOPPED)
+      warn_of_end (self, why->reason, text, ret == GST_FLOW_EOS
+          ? "this stream ends, too" : "connecting again");
+    else
+      GST_INFO_OBJECT (self, "the producer stopped");
+  }
+  g_free (text);
+  return ret;
+}
+
+void
+gst_shm_frame_src_tell_failed (GstShmFrameSrc * self,
+    const struct sf_incoming *in)
+{
+  const gchar *path = self->path;
+  gchar *text = NULL;
+
+  if (in->reject.reason != SF_REASON_NONE) {
+    text = gst_shm_frame_messages_clean (in->reject.text);
+    GST_ELEMENT_ERROR (self, RESOURCE, OPEN_READ,
+        ("The producer at %s refuses: %s.", path, text), (NULL));
+  } else if (in->error == -EPROTO || in->error == -EPROTOTYPE) {
+    GST_ELEMENT_ERROR (self, RESOURCE, OPEN_READ,
+        ("What listens at %s is no shmframesink, or of another release; check "
+            "the socket-path.", path), (NULL));
+  } else if (in->error == -ENOENT || in->error == -ECONNREFUSED) {
+    GST_ELEMENT_ERROR (self, RESOURCE, NOT_FOUND,
+        ("No producer at %s; start one, or raise connect-timeout to wait for "
+            "it.", path), (NULL));
+  } else if (in->error == -EMFILE || in->error == -ENFILE) {
+    text = gst_shm_frame_messages_no_fds (in->error);
+    GST_ELEMENT_ERROR (self, RESOURCE, OPEN_READ,
+        ("Cannot receive from %s: %s.", path, text), (NULL));
+  } else if (in->error == -EACCES || in->error == -EPERM) {
+    GST_ELEMENT_ERROR (self, RESOURCE, OPEN_READ,
+        ("No permission to connect to %s; see socket-mode of shmframesink.",
+            path), (NULL));
+  } else if (in->error == -ENOTSOCK) {
+    GST_ELEMENT_ERROR (self, RESOURCE, OPEN_READ,
+        ("%s is not a socket; set socket-path to that of a shmframesink.",
+            path), (NULL));
+  } else {
+    GST_ELEMENT_ERROR (self, RESOURCE, OPEN_READ,
+        ("Cannot receive from %s: %s.", path, g_strerror (-in->error)),
+        (NULL));
+  }
+  g_free (text);
+}
+
+void
+gst_shm_frame_src_tell_holding (GstShmFrameSrc * self)
+{
+  GST_ELEMENT_WARNING (self, RESOURCE, NO_SPACE_LEFT,
+      ("Downstream holds as many frames as may be held, so that no other "
+          "can be received; raise %s.", !self->grow ? "max-held"
+          : "max-memory or slots of shmframesink"), (NULL));
+}
