@@ -97,6 +97,14 @@ sf_take_bits (sf_atomic_u64 * p)
   return atomic_exchange_explicit (p, 0, memory_order_acquire);
 }
 
+/* Bits of a table of one process: whoever goes on to reuse what they stand for
+ * must not be seen to do so before they are clear. */
+static inline void
+sf_clear_bits (sf_atomic_u64 * p, uint64_t bits)
+{
+  atomic_fetch_and_explicit (p, ~bits, memory_order_seq_cst);
+}
+
 /* A private copy of plain bytes that the other process may be changing. The
  * compiler is kept from looking at the source again instead of at the copy, which
  * would undo the checks made in between. */

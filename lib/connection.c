@@ -9,10 +9,12 @@
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "fork.h"
 #include "hooks.h"
 
 /* More clients than this between two looks of the producer wait for a retry. */
@@ -27,6 +29,9 @@
 
 #ifndef SO_PASSRIGHTS
 #define SO_PASSRIGHTS 83
+#endif
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77
 #endif
 
 _Static_assert (sizeof ((struct sockaddr_un *) 0)->sun_path
@@ -129,6 +134,51 @@ unlock_folder (int fd)
   close (fd);
 }
 
+int
+sf_peer_process (int fd)
+{
+  struct sf_credentials peer;
+  socklen_t len = sizeof (int);
+  int process, err;
+
+  /* Linux 6.5: cannot mean another process of the same number. */
+  if (getsockopt (fd, SOL_SOCKET, SO_PEERPIDFD, &process, &len) == 0)
+    return process;
+  if (errno == EINVAL || errno == ESRCH)
+    return -ESRCH;
+  if (errno != ENOPROTOOPT)
+    return -errno;
+  err = sf_peer_credentials (fd, &peer);
+  if (err < 0)
+    return err;
+  /* Of a namespace that we do not see. */
+  if (peer.pid == 0)
+    return -ENOSYS;
+  process = (int) syscall (SYS_pidfd_open, peer.pid, 0);
+  return process < 0 ? -errno : process;
+}
+
+bool
+sf_process_is_gone (int pidfd)
+{
+  struct pollfd p = { .fd = pidfd, .events = POLLIN };
+
+  return pidfd >= 0 && poll (&p, 1, 0) > 0;
+}
+
+/* Nobody accepts here: a child may have inherited the socket of a process that is
+ * gone. */
+static bool
+is_orphan (int fd)
+{
+  int process = sf_peer_process (fd);
+  bool gone = process == -ESRCH || sf_process_is_gone (process);
+
+  if (process >= 0)
+    close (process);
+  return gone;
+}
+
 /* Something is at the path already: 0 if it was a stale socket and is gone. */
 static int
 remove_stale (const struct sockaddr_un *address, socklen_t len)
@@ -143,8 +193,13 @@ remove_stale (const struct sockaddr_un *address, socklen_t len)
   if (!S_ISSOCK (st.st_mode))
     return -ENOTSOCK;
   fd = connect_address (address, len);
-  if (fd >= 0)
+  if (fd >= 0) {
+    bool orphan = is_orphan (fd);
+
     close (fd);
+    if (orphan)
+      fd = -ECONNREFUSED;
+  }
   switch (fd) {
     case -ECONNREFUSED:
       return unlink (address->sun_path) < 0 && errno != ENOENT ? -errno : 0;
@@ -245,14 +300,14 @@ sf_listener_open (struct sf_listener *listener, const char *path, mode_t mode)
     return err;
   l.abstract = path[0] == '@';
   strcpy (l.path, path);
-  l.fd = new_socket ();
+  l.fd = sf_fd_own (new_socket ());
   if (l.fd < 0)
     return l.fd;
   refuse_fds (l.fd);
   err = l.abstract ? listen_at_name (&l, &address, len)
       : listen_at_path (&l, &address, len, mode);
   if (err < 0) {
-    close (l.fd);
+    sf_fd_close (l.fd);
     return err;
   }
   *listener = l;
@@ -271,7 +326,7 @@ sf_listener_close (struct sf_listener *listener)
   if (!listener->abstract && lstat (listener->path, &st) == 0
       && st.st_dev == listener->dev && st.st_ino == listener->ino)
     unlink (listener->path);
-  close (listener->fd);
+  sf_fd_shut (listener->fd);
   listener->fd = -1;
 }
 

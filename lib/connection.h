@@ -33,7 +33,8 @@ struct sf_credentials
  * bits `mode`. A socket file nobody listens on is replaced.
  *  -EINVAL        empty path
  *  -ENAMETOOLONG  longer than 107 bytes (106 after the '@')
- *  -EADDRINUSE    somebody listens there
+ *  -EADDRINUSE    somebody listens there (who ended does not, whatever is left
+ *                 of its children)
  *  -ENOTSOCK      a file that is not a socket is there; it is left alone
  *  -EISDIR        a folder is there
  *  others         as of socket(), bind(), listen(), chmod() */
@@ -51,8 +52,16 @@ int sf_listener_accept (struct sf_listener *listener,
  * there (yet); -EAGAIN: its queue of connections is full, try again. */
 int sf_connect (const char *path);
 
-/* Uid, pid, gid of the other end. */
+/* Uid, pid, gid of the other end: who connected, or who listens. */
 int sf_peer_credentials (int fd, struct sf_credentials *peer);
+
+/* A pidfd of the other end's process, which may have children with copies of its
+ * fds. -ESRCH: that process is gone; others: there is no telling. */
+int sf_peer_process (int fd);
+
+/* Has the process of this pidfd ended (though nobody may have waited for it yet)?
+ * False for less than 0. */
+bool sf_process_is_gone (int pidfd);
 
 /* Sends `msg` with `n_fds` of the caller's fds (they stay the caller's).
  * -EAGAIN: the socket's buffer is full. -EPIPE: nobody there any more. */

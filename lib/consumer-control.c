@@ -15,6 +15,8 @@
  * that do not exist yet); with inotify only as a safety net. */
 #define RETRY_MS 50
 #define RETRY_WATCHED_MS 500
+/* Handled before it is looked whether to stop. */
+#define MESSAGES_PER_TURN 64
 
 void
 sf_consumer_kick (struct sf_consumer *c)
@@ -36,16 +38,17 @@ is_stopping (struct sf_consumer *c)
   return stopping;
 }
 
-/* Sleeps until `fd` (-1: none) is readable, a kick, or `ms`. True if `fd` is. */
+/* Sleeps until `fd` (-1: none) is readable, a kick, the end of the producer that
+ * we are connected to, or `ms`. True if `fd` is readable. */
 static bool
 poll_fd (struct sf_consumer *c, int fd, int ms)
 {
-  struct pollfd fds[2] = { {.fd = c->wake_fd,.events = POLLIN},
-  {.fd = fd,.events = POLLIN}
+  struct pollfd fds[3] = { {.fd = c->wake_fd,.events = POLLIN},
+  {.fd = fd,.events = POLLIN}, {.fd = c->process_fd,.events = POLLIN}
   };
   uint64_t n;
 
-  if (poll (fds, 2, ms) <= 0)
+  if (poll (fds, 3, ms) <= 0)
     return false;
   if ((fds[0].revents & POLLIN) && read (c->wake_fd, &n, sizeof (n)) < 0)
     return false;
@@ -121,6 +124,33 @@ is_absence (const struct sf_consumer *c, int error)
 }
 
 static void
+forget_process (struct sf_consumer *c)
+{
+  sf_fd_close (c->process_fd);
+  c->process_fd = -1;
+}
+
+/* From here on the producer's process is watched, too: its children may have the
+ * other end of our socket, and its listener. As sf_connect(). */
+static int
+connect_process (struct sf_consumer *c)
+{
+  int fd = sf_connect (c->path);
+  int process;
+
+  if (fd < 0)
+    return fd;
+  process = sf_peer_process (sf_fd_own (fd));
+  if (process >= 0)
+    c->process_fd = sf_fd_own (process);
+  if (process != -ESRCH && !sf_process_is_gone (process))
+    return fd;
+  forget_process (c);
+  sf_fd_shut (fd);
+  return -ECONNREFUSED;
+}
+
+static void
 tell_waiting (struct sf_consumer *c)
 {
   pthread_mutex_lock (&c->lock);
@@ -143,7 +173,7 @@ connect_patiently (struct sf_consumer *c)
     int64_t left;
 
     drain (inotify);
-    fd = sf_connect (c->path);
+    fd = connect_process (c);
     left = until == INT64_MAX ? INT64_MAX : until - sf_now ();
     if (fd >= 0)
       break;
@@ -211,6 +241,8 @@ await_answer (struct sf_consumer *c, int fd, struct sf_message *msg,
       return r;
     if (is_stopping (c))
       return -EINTR;
+    if (sf_process_is_gone (c->process_fd))
+      return 0;
     if (sf_now () >= until)
       return -ETIMEDOUT;
     poll_fd (c, fd, (int) ((until - sf_now ()) / 1000000) + 1);
@@ -252,7 +284,7 @@ shake_hands (struct sf_consumer *c, int fd, uint32_t * asked)
   }
   /* Otherwise it went away just then: as if it had not been there. */
   close_fds (fds);
-  close (fd);
+  sf_fd_shut (fd);
   return NULL;
 }
 
@@ -282,8 +314,8 @@ handle_latency (struct sf_consumer *c, const struct sf_latency *latency)
   pthread_mutex_unlock (&c->lock);
 }
 
-/* 0, or the link has to end for this reason. */
-static uint32_t
+/* The link has to end if that gives the farewell a reason. */
+static void
 handle_message (struct sf_consumer *c, struct sf_link *link,
     const struct sf_message *msg, const int fds[SF_MESSAGE_MAX_FDS],
     struct sf_reject *farewell)
@@ -299,54 +331,53 @@ handle_message (struct sf_consumer *c, struct sf_link *link,
             : SF_REASON_RESOURCES;
         snprintf (farewell->text, sizeof (farewell->text),
             "a segment of the producer cannot be mapped: %s", strerror (-r));
-        return farewell->reason;
+        return;
       }
       pthread_mutex_lock (&c->lock);
       pthread_cond_broadcast (&c->cond);
       pthread_mutex_unlock (&c->lock);
-      return 0;
+      return;
     case SF_MESSAGE_SEGMENT_GONE:
       sf_link_remove_segment (link, msg->segment_gone);
-      return 0;
+      return;
     case SF_MESSAGE_GRANT:
       sf_publish_u32 (&link->max_held, msg->max_held);
       sf_link_wake (link);
-      return 0;
+      return;
     case SF_MESSAGE_REJECT:
       handle_reject (c, link, &msg->reject);
-      return 0;
+      return;
     case SF_MESSAGE_LATENCY:
       handle_latency (c, &msg->latency);
-      return 0;
+      return;
     case SF_MESSAGE_BYE:
       *farewell = msg->reject;
-      return farewell->reason != 0 ? farewell->reason : SF_REASON_STOPPED;
+      if (farewell->reason == SF_REASON_NONE)
+        farewell->reason = SF_REASON_STOPPED;
+      return;
     default:
       close_fds (fds);
       farewell->reason = SF_REASON_VIOLATION;
       snprintf (farewell->text, sizeof (farewell->text),
           "the producer sent a message that does not belong there");
-      return farewell->reason;
   }
 }
 
-/* Reads what is there. 0, or the link has to end for this reason. */
-static uint32_t
+/* Reads some of what is there; one who sends without end does not keep us from
+ * stopping. True: that was all. The link has to end if `farewell` has a reason. */
+static bool
 read_messages (struct sf_consumer *c, struct sf_link *link,
     struct sf_reject *farewell)
 {
-  for (;;) {
+  for (int i = 0; i < MESSAGES_PER_TURN && farewell->reason == 0; i++) {
     struct sf_message msg;
     int fds[SF_MESSAGE_MAX_FDS];
     int r = sf_receive (link->fd, &msg, fds);
 
     if (r == -EAGAIN)
-      return 0;
+      return true;
     if (r == 1) {
-      uint32_t reason = handle_message (c, link, &msg, fds, farewell);
-
-      if (reason != 0)
-        return reason;
+      handle_message (c, link, &msg, fds, farewell);
       continue;
     }
     farewell->reason = r == -EPROTO ? SF_REASON_VIOLATION
@@ -354,8 +385,8 @@ read_messages (struct sf_consumer *c, struct sf_link *link,
     if (r == -EMFILE)
       snprintf (farewell->text, sizeof (farewell->text),
           "there is no file descriptor left for a segment of the producer");
-    return farewell->reason;
   }
+  return false;
 }
 
 static void
@@ -379,7 +410,11 @@ serve (struct sf_consumer *c, struct sf_link *link, uint32_t asked)
   /* Messages that the producer sent before it was gone are read before its end
    * is taken note of: segments of frames yet to be drained are among them. */
   while (!is_stopping (c) && sf_observe_u32 (&link->over) == 0) {
-    if (read_messages (c, link, &farewell) != 0) {
+    bool gone = sf_process_is_gone (c->process_fd);
+
+    if (read_messages (c, link, &farewell) && gone)
+      farewell.reason = SF_REASON_HANGUP;
+    if (farewell.reason != SF_REASON_NONE) {
       sf_link_end (link, &farewell);
       pthread_mutex_lock (&c->lock);
       pthread_cond_broadcast (&c->cond);
@@ -439,6 +474,7 @@ sf_consumer_thread (void *consumer)
           && link->farewell.reason == SF_REASON_VIOLATION;
       sf_link_unref (link);
     }
+    forget_process (c);
     if (patient)
       poll_fd (c, -1, RETRY_MS);
   }

@@ -9,17 +9,11 @@
 #include "consumer-private.h"
 
 static void
-close_fd (int fd)
-{
-  if (fd >= 0)
-    close (fd);
-}
-
-static void
 close_fds (const int fds[SF_MESSAGE_MAX_FDS])
 {
   for (unsigned i = 0; i < SF_MESSAGE_MAX_FDS; i++)
-    close_fd (fds[i]);
+    if (fds[i] >= 0)
+      close (fds[i]);
 }
 
 SF_HOT struct sf_link *
@@ -41,8 +35,8 @@ sf_link_unref (struct sf_link *link)
   sf_shm_close (&link->returns);
   /* The socket before the guard: the producer hears that we leave before it
    * hears that nobody reads any more. */
-  close_fd (link->fd);
-  close_fd (link->guard_fd);
+  sf_fd_shut (link->fd);
+  sf_fd_close (link->guard_fd);
   pthread_mutex_destroy (&link->lock);
   free (link);
 }
@@ -56,13 +50,14 @@ sf_link_new (struct sf_link **link, int fd, const struct sf_welcome *welcome,
 
   if (l == NULL) {
     close_fds (fds);
-    close_fd (fd);
+    sf_fd_close (fd);
     return -ENOMEM;
   }
   l->refs = 1;
+  l->generation = sf_generation;
   l->brisk_enough = SF_BRISK_ENOUGH;
   l->fd = fd;
-  l->guard_fd = fds[2];
+  l->guard_fd = sf_fd_own (fds[2]);
   l->producer_id = welcome->producer_id;
   l->max_held = welcome->max_held;
   l->announce.fd = l->returns.fd = -1;
@@ -70,9 +65,9 @@ sf_link_new (struct sf_link **link, int fd, const struct sf_welcome *welcome,
   r = sf_shm_open (&l->announce, fds[0], welcome->announce_size,
       SF_SHM_SEALED);
   if (r < 0)
-    close_fd (fds[1]);
+    close (fds[1]);
   else if (welcome->returns_size != sizeof (struct sf_returns_page)) {
-    close_fd (fds[1]);
+    close (fds[1]);
     r = -EPROTO;
   } else {
     r = sf_shm_open (&l->returns, fds[1], welcome->returns_size,
@@ -87,6 +82,8 @@ sf_link_new (struct sf_link **link, int fd, const struct sf_welcome *welcome,
     sf_link_unref (l);
     return r;
   }
+  sf_shm_keep_map (&l->announce);
+  sf_shm_keep_map (&l->returns);
   *link = l;
   return 0;
 }
@@ -133,6 +130,7 @@ sf_link_add_segment (struct sf_link *link, const struct sf_segment_info *info,
   r = sf_segment_open (&segment, fds[0], guards, info);
   if (r < 0)
     return r;
+  segment->passed_on = &link->ring.page->passed_on;
   pthread_mutex_lock (&link->lock);
   table = realloc (link->segments, (link->n_segments + 1) * sizeof (*table));
   if (table != NULL) {
@@ -235,7 +233,9 @@ sf_lease_unref (struct sf_lease *lease)
 {
   struct sf_link *link = lease->link;
 
-  if (!sf_unref_is_last (&lease->refs))
+  /* In a child: the frame is its parent's, to be returned by that one. */
+  if (sf_is_inherited (link->generation)
+      || !sf_unref_is_last (&lease->refs))
     return;
   for (uint32_t i = 0; i < lease->n_segments; i++)
     sf_segment_unref (lease->segments[i]);

@@ -14,6 +14,7 @@
 
 #include "connection.h"
 #include "consumer.h"
+#include "fork.h"
 #include "futex.h"
 #include "hooks.h"
 #include "hot.h"
@@ -29,6 +30,7 @@ struct sf_link
 {
   sf_atomic_u32 refs;
   /* Constant. */
+  uint32_t generation;          /* of the process that made it, see fork.h */
   int fd, guard_fd;
   uint64_t producer_id;
   struct sf_shm announce, returns;
@@ -68,6 +70,7 @@ struct sf_consumer
   char name[SF_NAME_MAX];
   uint32_t delivery;
   int64_t connect_timeout, spin;
+  uint32_t generation;          /* as of a link */
   pthread_t thread;
   int wake_fd;                  /* eventfd for the thread, ours alone */
 
@@ -96,6 +99,8 @@ struct sf_consumer
   struct sf_incoming_part *parts;
   uint32_t parts_room;
   uint8_t payload[SF_MAX_PAYLOAD];
+  /* The control thread's. */
+  int process_fd;               /* of the producer we are connected to, or -1 */
 };
 
 struct sf_lease

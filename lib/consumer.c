@@ -17,8 +17,8 @@
 static void
 free_consumer (struct sf_consumer *c)
 {
-  if (c->wake_fd >= 0)
-    close (c->wake_fd);
+  sf_fd_close (c->wake_fd);
+  sf_fd_close (c->process_fd);
   pthread_mutex_destroy (&c->lock);
   pthread_cond_destroy (&c->cond);
   free (c->parts);
@@ -31,7 +31,7 @@ start_thread (struct sf_consumer *c)
   sigset_t all, old;
   int r;
 
-  c->wake_fd = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
+  c->wake_fd = sf_fd_own (eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (c->wake_fd < 0)
     return -errno;
   sigfillset (&all);
@@ -58,6 +58,8 @@ sf_consumer_open (struct sf_consumer **consumer,
   c = calloc (1, sizeof (*c));
   if (c == NULL)
     return -ENOMEM;
+  c->generation = sf_generation;
+  c->process_fd = -1;
   strcpy (c->path, config->path);
   strncpy (c->name, config->name, sizeof (c->name) - 1);
   c->delivery = config->delivery;
@@ -95,6 +97,8 @@ leave (struct sf_link *link)
 void
 sf_consumer_close (struct sf_consumer *c)
 {
+  if (sf_is_inherited (c->generation))
+    return;
   pthread_mutex_lock (&c->lock);
   c->stopping = true;
   pthread_cond_broadcast (&c->cond);

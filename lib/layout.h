@@ -136,7 +136,10 @@ struct sf_returns_page
   uint8_t pad1[SF_CACHE_LINE - 16];
   /* Bytes of the ring that the client has done with. */
   sf_atomic_u64 read_pos;
-  uint8_t pad2[SF_CACHE_LINE - 8];
+  /* Set, for good, before the client passes on the first segment it got here: when
+   * its process ends, somebody else may still read its frames. */
+  sf_atomic_u32 passed_on;
+  uint8_t pad2[SF_CACHE_LINE - 12];
   /* SF_ASLEEP_*: the client sleeps, or is about to, on `wake` (futex). */
   sf_atomic_u32 sleeping;
   sf_atomic_u32 wake;
@@ -149,6 +152,7 @@ struct sf_returns_page
   sf_atomic_u64 lease[SF_MAX_LEASES];
 };
 _Static_assert (offsetof (struct sf_returns_page, read_pos) == 64, "layout");
+_Static_assert (offsetof (struct sf_returns_page, passed_on) == 72, "layout");
 _Static_assert (offsetof (struct sf_returns_page, sleeping) == 128, "layout");
 _Static_assert (offsetof (struct sf_returns_page, returned) == 192, "layout");
 _Static_assert (offsetof (struct sf_returns_page, lease) == 704, "layout");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A client's life, from accept() to its end, as the control thread leads it. */
+/* A client's life, from HELLO to its end, as the control thread leads it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,6 +13,13 @@
 /* Messages of one client handled before the others get their turn. */
 #define MESSAGES_PER_TURN 16
 
+enum sf_read
+{
+  SF_READ_ALL,
+  SF_READ_SOME,                 /* there may be more */
+  SF_READ_END,                  /* the connection ended, or the client is gone */
+};
+
 SF_HOT struct sf_client *
 sf_client_ref (struct sf_client *c)
 {
@@ -20,102 +27,19 @@ sf_client_ref (struct sf_client *c)
   return c;
 }
 
-static void
-close_fd (int fd)
-{
-  if (fd >= 0)
-    close (fd);
-}
-
 SF_HOT void
 sf_client_unref (struct sf_client *c)
 {
   if (!sf_unref_is_last (&c->refs))
     return;
-  close_fd (c->fd);
-  close_fd (c->guard_fd);
+  sf_fd_shut (c->fd);
+  sf_fd_close (c->guard_fd);
+  sf_fd_close (c->process_fd);
   sf_shm_close (&c->announce);
   sf_shm_close (&c->returns);
   free (c->leases);
   free (c->sent_segments);
   free (c);
-}
-
-static void
-report_refusal (struct sf_producer *p, const struct sf_credentials *peer,
-    const struct sf_reject *reject)
-{
-  pthread_mutex_lock (&p->lock);
-  p->stats.clients_refused++;
-  pthread_mutex_unlock (&p->lock);
-  if (p->callbacks.refused != NULL)
-    p->callbacks.refused (p->user, peer, reject);
-}
-
-static void
-refuse (struct sf_producer *p, int fd, const struct sf_credentials *peer,
-    uint32_t reason, uint64_t needed, uint64_t limit, const char *text)
-{
-  struct sf_message msg = {.type = SF_MESSAGE_REJECT,.reject = {
-          .reason = reason,.needed = needed,.limit = limit}
-  };
-
-  snprintf (msg.reject.text, sizeof (msg.reject.text), "%s", text);
-  /* Whoever is told finds it counted. */
-  report_refusal (p, peer, &msg.reject);
-  sf_send (fd, &msg, NULL, 0);
-}
-
-static int
-watch (struct sf_producer *p, int fd, uint32_t events, struct sf_client *c,
-    unsigned tag)
-{
-  /* The low bits of the pointer say which of its fds it is. */
-  struct epoll_event ev = {.events = events,.data.u64 =
-        (uint64_t) (uintptr_t) c | tag
-  };
-
-  return epoll_ctl (p->epoll_fd, EPOLL_CTL_ADD, fd, &ev) < 0 ? -errno : 0;
-}
-
-void
-sf_client_accept (struct sf_producer *p, int fd,
-    const struct sf_credentials *peer)
-{
-  struct sf_client *c;
-
-  if (p->listener.abstract && peer->uid != 0 && peer->uid != geteuid ()) {
-    refuse (p, fd, peer, SF_REASON_NOT_ALLOWED, 0, 0,
-        "an abstract socket serves its own user and root only; use a "
-        "socket-path in the file system and socket-mode for others");
-    close (fd);
-    return;
-  }
-  if (p->n_connections >= p->max_clients) {
-    refuse (p, fd, peer, SF_REASON_FULL, 0, p->max_clients,
-        "all places are taken; raise max-clients of shmframesink");
-    close (fd);
-    return;
-  }
-  c = calloc (1, sizeof (*c));
-  if (c == NULL || watch (p, fd, EPOLLIN | EPOLLRDHUP, c, 0) < 0) {
-    refuse (p, fd, peer, SF_REASON_RESOURCES, 0, 0,
-        "the producer is out of memory or file descriptors");
-    close (fd);
-    free (c);
-    return;
-  }
-  *c = (struct sf_client) {
-  .refs = 1,.producer = p,.fd = fd,.guard_fd = -1,.peer =
-        *peer,.greeting_until = sf_now () + SF_GREETING_TIMEOUT,.announce =
-    {.fd = -1},.returns = {.fd = -1}};
-  pthread_mutex_lock (&p->lock);
-  c->id = ++p->last_client_id;
-  c->next = p->clients;
-  p->clients = c;
-  p->n_connections++;
-  pthread_mutex_unlock (&p->lock);
-  SF_HOOK ("accepted");
 }
 
 /* Unlinks the client; its frames are nobody's any more. */
@@ -131,13 +55,15 @@ remove_client (struct sf_client *c)
   if (c->state == SF_CLIENT_ACTIVE)
     p->n_active--;
   c->state = SF_CLIENT_GONE;
-  p->n_connections--;
+  p->n_connections -= c->has_place;
   if (c->leases != NULL)
     sf_leases_clear (c->leases, sf_frame_done_locked, p);
   sf_producer_unlock (p);
   epoll_ctl (p->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
   if (c->guard_fd >= 0)
     epoll_ctl (p->epoll_fd, EPOLL_CTL_DEL, c->guard_fd, NULL);
+  if (c->process_fd >= 0)
+    epoll_ctl (p->epoll_fd, EPOLL_CTL_DEL, c->process_fd, NULL);
   sf_client_unref (c);
   sf_producer_note_progress (p);
 }
@@ -199,7 +125,7 @@ sf_client_end (struct sf_client *c, uint32_t reason, const char *text)
   /* Not told: it may be one of ours that was stopped for long, and tries again
    * when it finds the connection closed. */
   if (greeting && reason == SF_REASON_VIOLATION)
-    report_refusal (p, &c->peer, &msg.reject);
+    sf_client_report_refusal (p, &c->peer, &msg.reject);
   empty = stop_serving (c, SF_CLIENT_LINGERING);
   /* Told after its queue is taken back, of which it would take more than it may. */
   if (!c->hung_up && !greeting) {
@@ -235,16 +161,18 @@ make_channels (struct sf_client *c, int *guard_write)
         sizeof (struct sf_returns_page), SF_SHM_SHARED);
   if (r == 0 && pipe2 (guard, O_CLOEXEC | O_NONBLOCK) < 0)
     r = -errno;
+  sf_fd_own (guard[0]);
+  sf_fd_own (guard[1]);
   /* A hang-up is reported without being asked for. */
   if (r == 0)
-    r = watch (p, guard[0], 0, c, 1);
+    r = sf_client_watch (c, guard[0], 0, 1);
   if (r < 0) {
     if (announce.fd >= 0)
       sf_shm_close (&announce);
     if (returns.fd >= 0)
       sf_shm_close (&returns);
-    close_fd (guard[0]);
-    close_fd (guard[1]);
+    sf_fd_close (guard[0]);
+    sf_fd_close (guard[1]);
     free (leases);
     return r;
   }
@@ -322,9 +250,38 @@ join (struct sf_client *c)
 static void
 reject_hello (struct sf_client *c, const struct sf_reject *reject)
 {
-  refuse (c->producer, c->fd, &c->peer, reject->reason, reject->needed,
-      reject->limit, reject->text);
+  sf_client_refuse (c->producer, c->fd, &c->peer, reject);
   sf_client_end (c, reject->reason, reject->text);
+}
+
+/* Its children may keep its socket and its guard. Where there is no telling, or no
+ * fd left, only these are watched. */
+static void
+watch_process (struct sf_client *c)
+{
+  c->process_fd = sf_fd_own (sf_peer_process (c->fd));
+  if (c->process_fd >= 0)
+    sf_client_watch (c, c->process_fd, EPOLLIN, 2);
+}
+
+/* False: it is refused. */
+static bool
+take_place (struct sf_client *c)
+{
+  struct sf_producer *p = c->producer;
+  struct sf_reject reject;
+
+  if (p->n_connections >= p->max_clients) {
+    sf_producer_explain_full (p, &reject);
+    reject_hello (c, &reject);
+    return false;
+  }
+  pthread_mutex_lock (&p->lock);
+  c->has_place = true;
+  p->n_connections++;
+  pthread_mutex_unlock (&p->lock);
+  watch_process (c);
+  return true;
 }
 
 static void
@@ -346,6 +303,8 @@ handle_hello (struct sf_client *c, const struct sf_hello *hello)
     reject_hello (c, &reject);
     return;
   }
+  if (!take_place (c))
+    return;
   pthread_mutex_lock (&p->lock);
   memcpy (c->name, hello->name, sizeof (c->name));
   c->wish = hello->delivery;
@@ -373,7 +332,9 @@ handle_hello (struct sf_client *c, const struct sf_hello *hello)
   pthread_mutex_unlock (&p->lock);
   r = sf_send (c->fd, &msg, (int[]) {
       c->announce.fd, c->returns.fd, guard_write}, 3);
-  close (guard_write);
+  sf_fd_close (guard_write);
+  sf_shm_keep_map (&c->announce);
+  sf_shm_keep_map (&c->returns);
   SF_HOOK ("welcomed");
   if (r < 0) {
     sf_client_end (c, SF_REASON_HANGUP, "");
@@ -415,6 +376,7 @@ handle_message (struct sf_client *c, const struct sf_message *msg)
   if (msg->type == SF_MESSAGE_BYE && c->state > SF_CLIENT_JOINING) {
     report_end (c, msg->reject.reason, msg->reject.text);
     stop_serving (c, SF_CLIENT_LEAVING);
+    c->patience_until = sf_now () + SF_GREETING_TIMEOUT;
     return true;
   }
   if (c->state >= SF_CLIENT_LEAVING)
@@ -424,8 +386,8 @@ handle_message (struct sf_client *c, const struct sf_message *msg)
   return false;
 }
 
-void
-sf_client_readable (struct sf_client *c)
+static enum sf_read
+read_some (struct sf_client *c)
 {
   for (int i = 0; i < MESSAGES_PER_TURN; i++) {
     struct sf_message msg;
@@ -433,21 +395,57 @@ sf_client_readable (struct sf_client *c)
     int r = sf_receive (c->fd, &msg, NULL);
 
     if (r == -EAGAIN)
-      return;
+      return SF_READ_ALL;
     if (r == -EPROTO) {
       sf_client_end (c, SF_REASON_VIOLATION,
           "it sent what is not a message of this protocol");
-      return;
+      return SF_READ_END;
     }
     if (r <= 0) {
       /* The fd stays open, it is only not looked at any more. */
       epoll_ctl (c->producer->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
       c->hung_up = true;
       sf_client_end (c, SF_REASON_HANGUP, "");
-      return;
+      return SF_READ_END;
     }
     if (!handle_message (c, &msg))
-      return;
+      return SF_READ_END;
+  }
+  return SF_READ_SOME;
+}
+
+void
+sf_client_readable (struct sf_client *c)
+{
+  read_some (c);
+}
+
+void
+sf_client_greet_or_go (struct sf_client *c)
+{
+  if (read_some (c) == SF_READ_ALL && c->state == SF_CLIENT_GREETING)
+    sf_client_end (c, SF_REASON_VIOLATION, "it never said HELLO");
+}
+
+/* Whatever copies of its fds its children have, its frames are read by nobody any
+ * more, unless it has passed them on. */
+void
+sf_client_process_ended (struct sf_client *c)
+{
+  struct sf_producer *p = c->producer;
+  const struct sf_returns_page *page = c->returns.map;
+
+  /* What it said before comes first; this is told again in the next turn. */
+  if (!c->hung_up && read_some (c) != SF_READ_ALL)
+    return;
+  epoll_ctl (p->epoll_fd, EPOLL_CTL_DEL, c->process_fd, NULL);
+  c->process_gone = true;
+  if (page == NULL || sf_observe_u32 (&page->passed_on) == 0) {
+    sf_client_guard_hangup (c);
+  } else if (!c->hung_up) {
+    epoll_ctl (p->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
+    c->hung_up = true;
+    sf_client_end (c, SF_REASON_HANGUP, "");
   }
 }
 

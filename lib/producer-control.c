@@ -66,7 +66,17 @@ end_doomed (struct sf_producer *p)
   }
 }
 
-/* Ends connections that never said HELLO. The ms until the next is due, or -1. */
+/* After BYE nothing is to come but the end of the socket, of which somebody else
+ * may have a copy. */
+static bool
+has_left (const struct sf_client *c)
+{
+  return c->state == SF_CLIENT_LEAVING
+      && sf_leases_outstanding (c->leases) == 0;
+}
+
+/* Ends connections that never said HELLO, or have nothing left to say. The ms until
+ * the next is due, or -1. */
 static int
 end_silent (struct sf_producer *p)
 {
@@ -77,11 +87,13 @@ end_silent (struct sf_producer *p)
   while (c != NULL) {
     struct sf_client *following = c->next;
 
-    if (c->state == SF_CLIENT_GREETING) {
-      if (c->greeting_until <= now)
+    if (c->state == SF_CLIENT_GREETING || has_left (c)) {
+      if (c->patience_until > now)
+        next = c->patience_until < next ? c->patience_until : next;
+      else if (c->state == SF_CLIENT_GREETING)
         sf_client_end (c, SF_REASON_VIOLATION, "it never said HELLO");
-      else if (c->greeting_until < next)
-        next = c->greeting_until;
+      else
+        sf_client_guard_hangup (c);
     }
     c = following;
   }
@@ -242,6 +254,8 @@ dispatch (struct sf_producer *p, const struct epoll_event *ev)
     sf_client_readable (c);
   else if (tag == 1 && (ev->events & (EPOLLHUP | EPOLLERR)))
     sf_client_guard_hangup (c);
+  else if (tag == 2)
+    sf_client_process_ended (c);
 }
 
 /* Anything but a knock at the door. */

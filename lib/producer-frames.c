@@ -151,6 +151,8 @@ fill_locked (struct sf_producer *p, struct sf_frame *frame,
       k->n_frames++;
     }
     generation = &sf_segment_header (part->segment)->generation[part->slot];
+    if (part->segment->passed_on != NULL)
+      sf_publish_u32 (part->segment->passed_on, 1);
     if (!part->segment->writable)
       frame->foreign = true;
     else

@@ -134,7 +134,7 @@ void
 sf_client_explain_grant (const struct sf_client *c, int error,
     uint32_t max_held, uint64_t needed, struct sf_reject *reject)
 {
-  const struct sf_producer *p = c->producer;
+  struct sf_producer *p = c->producer;
 
   reject->needed = needed;
   if (error == -ENOSPC) {
@@ -144,6 +144,7 @@ sf_client_explain_grant (const struct sf_client *c, int error,
         "a client that holds %u frames needs %llu slots; raise slots=%u of "
         "shmframesink or leave it at 0", max_held,
         (unsigned long long) needed, p->fixed_slots);
+    sf_producer_name_holder (p, reject);
   } else if (error == -E2BIG) {
     reject->reason = SF_REASON_MEMORY;
     reject->limit = p->max_memory;
@@ -152,6 +153,7 @@ sf_client_explain_grant (const struct sf_client *c, int error,
         "of shmframesink, or hold fewer frames (max-held of shmframesrc, "
         "batch-duration)", max_held, (unsigned long long) needed,
         (unsigned long long) p->max_memory);
+    sf_producer_name_holder (p, reject);
   } else {
     reject->reason = SF_REASON_RESOURCES;
     snprintf (reject->text, sizeof (reject->text),

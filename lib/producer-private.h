@@ -20,6 +20,7 @@
 
 #include <pthread.h>
 
+#include "fork.h"
 #include "futex.h"
 #include "hooks.h"
 #include "hot.h"
@@ -76,12 +77,15 @@ struct sf_client
   struct sf_producer *producer;
   int fd;
   int guard_fd;                 /* readable at hang-up: nobody can read its frames */
+  int process_fd;               /* readable when its process has ended; or -1 */
   uint64_t id;
   struct sf_credentials peer;
   /* The control thread's. */
-  int64_t greeting_until;
+  int64_t patience_until;       /* for HELLO; after BYE, for its end */
   bool reported;                /* connected() was called */
+  bool has_place;               /* it counts for max-clients */
   bool hung_up;                 /* its socket is at its end */
+  bool process_gone;
   /* Under the producer's lock. */
   uint32_t state;               /* enum sf_client_state */
   uint32_t doomed;              /* enum sf_reason: to be ended by the thread */
@@ -101,6 +105,7 @@ struct sf_client
 
 struct sf_producer
 {
+  uint32_t generation;          /* of the process that made it, see fork.h */
   struct sf_listener listener;
   struct sf_producer_callbacks callbacks;
   void *user;
@@ -159,7 +164,8 @@ struct sf_producer
   struct sf_producer_stats stats;
 };
 
-/* How long a new connection may take to say HELLO. */
+/* How long a new connection may take to say HELLO, and one that said BYE and holds
+ * nothing to close. */
 #define SF_GREETING_TIMEOUT (2 * SF_NS_PER_SECOND)
 /* How long to sleep at most while waiting for a client, to judge its progress. */
 #define SF_WAIT_SLICE (SF_NS_PER_SECOND / 20)
@@ -245,11 +251,28 @@ void sf_producer_note_progress (struct sf_producer *p);
  * waits for that client in sf_producer_wait(): the control thread judges. */
 void sf_producer_judge_unasked_locked (struct sf_producer *p);
 
-/* producer-client.c: the control thread's */
+/* producer-accept.c: the control thread's */
 void sf_client_accept (struct sf_producer *p, int fd,
     const struct sf_credentials *peer);
+/* Tells it why, and the user of this producer. */
+void sf_client_refuse (struct sf_producer *p, int fd,
+    const struct sf_credentials *peer, const struct sf_reject *reject);
+void sf_client_report_refusal (struct sf_producer *p,
+    const struct sf_credentials *peer, const struct sf_reject *reject);
+/* Events of one of its fds: which one says the tag, 0..3. 0 or -errno. */
+int sf_client_watch (struct sf_client *c, int fd, uint32_t events, unsigned tag);
+void sf_producer_explain_full (struct sf_producer *p,
+    struct sf_reject *reject);
+/* Adds to a refusal for want of room who takes it without being served. */
+void sf_producer_name_holder (struct sf_producer *p,
+    struct sf_reject *reject);
+
+/* producer-client.c: the control thread's */
 void sf_client_readable (struct sf_client *c);
+/* Its HELLO is read, if it is there by now; otherwise its connection ends. */
+void sf_client_greet_or_go (struct sf_client *c);
 void sf_client_guard_hangup (struct sf_client *c);
+void sf_client_process_ended (struct sf_client *c);
 /* The producer closes. The client is gone then, unless it may read frames of
  * another producer. */
 void sf_client_say_goodbye (struct sf_client *c);

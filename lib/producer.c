@@ -41,10 +41,8 @@ free_producer (struct sf_producer *p)
   }
   for (uint32_t i = 0; i < p->n_known; i++)
     sf_segment_unref (p->known[i].segment);
-  if (p->epoll_fd >= 0)
-    close (p->epoll_fd);
-  if (p->wake_fd >= 0)
-    close (p->wake_fd);
+  sf_fd_close (p->epoll_fd);
+  sf_fd_close (p->wake_fd);
   sf_slots_unref (p->slots);
   pthread_mutex_destroy (&p->room_lock);
   pthread_mutex_destroy (&p->lock);
@@ -60,10 +58,10 @@ watch_own_fds (struct sf_producer *p)
 {
   struct epoll_event ev = {.events = EPOLLIN,.data.u64 = 0 };
 
-  p->epoll_fd = epoll_create1 (EPOLL_CLOEXEC);
+  p->epoll_fd = sf_fd_own (epoll_create1 (EPOLL_CLOEXEC));
   if (p->epoll_fd < 0)
     return -errno;
-  p->wake_fd = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
+  p->wake_fd = sf_fd_own (eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (p->wake_fd < 0)
     return -errno;
   if (epoll_ctl (p->epoll_fd, EPOLL_CTL_ADD, p->listener.fd, &ev) < 0)
@@ -98,6 +96,7 @@ sf_producer_open (struct sf_producer **producer,
   if (p == NULL)
     return -ENOMEM;
   init_locks (p);
+  p->generation = sf_generation;
   p->epoll_fd = p->wake_fd = -1;
   p->callbacks = config->callbacks;
   p->user = config->user;
@@ -148,6 +147,8 @@ sf_producer_close (struct sf_producer *p)
 {
   pthread_t thread;
 
+  if (sf_is_inherited (p->generation))
+    return;
   /* From here on nobody writes into a slot again, so those who read may go on. */
   sf_slots_shut (p->slots);
   pthread_mutex_lock (&p->lock);

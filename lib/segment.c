@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fork.h"
 #include "hot.h"
 #include "memfd.h"
 
@@ -117,6 +118,14 @@ sf_shm_open (struct sf_shm *shm, int fd, uint64_t size, enum sf_shm_kind kind)
   }
   *shm = (struct sf_shm) { .fd = fd, .map = map, .size = size };
   return 0;
+}
+
+void
+sf_shm_keep_map (struct sf_shm *shm)
+{
+  close (shm->fd);
+  shm->fd = -1;
+  madvise (shm->map, shm->size, MADV_DONTFORK);
 }
 
 void
@@ -337,8 +346,7 @@ static void
 close_guards (const int guards[SF_MAX_GUARDS])
 {
   for (unsigned i = 0; i < SF_MAX_GUARDS; i++)
-    if (guards[i] >= 0)
-      close (guards[i]);
+    sf_fd_close (guards[i]);
 }
 
 static int
@@ -380,7 +388,8 @@ sf_segment_open (struct sf_segment **segment, int fd,
     close_guards (guards);
     return err;
   }
-  memcpy ((*segment)->guards, guards, sizeof (*segment)->guards);
+  for (unsigned i = 0; i < SF_MAX_GUARDS; i++)
+    (*segment)->guards[i] = sf_fd_own (guards[i]);
   return 0;
 }
 

@@ -41,6 +41,9 @@ int sf_shm_create (struct sf_shm *shm, const char *name, uint64_t size,
 int sf_shm_open (struct sf_shm *shm, int fd, uint64_t size,
     enum sf_shm_kind kind);
 
+/* Nobody else is to be given it: closes the fd; children do not get the map. */
+void sf_shm_keep_map (struct sf_shm *shm);
+
 void sf_shm_close (struct sf_shm *shm);
 
 /* Of the producer itself, and of as many before it as go into a message. */
@@ -63,6 +66,9 @@ struct sf_segment
    * when frames are relayed; a producer takes the frames of a crashed client back
    * when the last copy of that one's guard is closed. */
   int guards[SF_MAX_GUARDS];
+  /* A client's: set, for its producer, before it passes the segment on. There as
+   * long as a lease of a frame in it is. */
+  sf_atomic_u32 *passed_on;
   /* Set when its owner will not fill it again (grown, gone, disconnected). */
   sf_atomic_u32 retired;
 };

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "fork.h"
 #include "hooks.h"
 #include "memfd.h"
 
@@ -22,6 +23,7 @@ struct sf_own_segment
 struct sf_slots
 {
   sf_atomic_u32 refs;
+  uint32_t generation;          /* of the process that made it, see fork.h */
   uint64_t max_memory;
   uint64_t huge_page;           /* 0: not wanted, or the machine has none */
   pthread_mutex_t lock;         /* the fields below; a leaf */
@@ -44,6 +46,7 @@ sf_slots_new (uint64_t max_memory)
   if (slots == NULL)
     return NULL;
   slots->refs = 1;
+  slots->generation = sf_generation;
   slots->max_memory = max_memory;
   pthread_mutex_init (&slots->lock, NULL);
   pthread_mutex_init (&slots->freed_lock, NULL);
@@ -355,6 +358,9 @@ sf_slots_give (struct sf_slot *slot)
   struct sf_slots *slots = own->slots;
   struct sf_own_segment *idle;
 
+  /* In a child: the slot is its parent's, to be given back by that one. */
+  if (sf_is_inherited (slots->generation))
+    return;
   /* Given back unpublished: even again, so that the next use is odd. */
   sf_segment_finish_slot (own->segment, slot->index);
 
