@@ -91,6 +91,14 @@ struct _GstShmFrameSink
 void gst_shm_frame_sink_install_properties (GObjectClass * klass);
 void gst_shm_frame_sink_init_properties (GstShmFrameSink * self);
 
+/* gstshmframesinkerrors.c */
+/* Posts the error of sf_producer_open(). */
+void gst_shm_frame_sink_post_open_error (GstShmFrameSink * self,
+    const gchar * path, gint error);
+/* FALSE, with an error posted: decimal by mistake, for one. The permission bits of
+ * 666 (octal 01232) would be a surprise. */
+gboolean gst_shm_frame_sink_check_mode (GstShmFrameSink * self, guint mode);
+
 /* gstshmframesinkpublish.c */
 /* Lossless: for min-clients, before the first thing that later ones would not
  * get. */

@@ -92,6 +92,8 @@ open_consumer (GstShmFrameSrc * self)
   self->has_started = self->has_caps = FALSE;
   self->segment_sent = FALSE;
   self->last_pts = 0;
+  self->holding = FALSE;
+  self->held_until = 0;
   self->own_group = GST_GROUP_ID_INVALID;
   self->eos_seqnum = GST_SEQNUM_INVALID;
 
@@ -143,6 +145,13 @@ gst_shm_frame_src_change_state (GstElement * element,
   return ret;
 }
 
+static gboolean
+gst_shm_frame_src_post_message (GstElement * element, GstMessage * message)
+{
+  return GST_ELEMENT_CLASS (parent_class)->post_message (element,
+      gst_shm_frame_src_explain (GST_SHM_FRAME_SRC (element), message));
+}
+
 static void
 interrupt (GstShmFrameSrc * self, gboolean on)
 {
@@ -179,8 +188,7 @@ static gboolean
 gst_shm_frame_src_decide_allocation (GstBaseSrc * src, GstQuery * query)
 {
   GstShmFrameSrc *self = GST_SHM_FRAME_SRC (src);
-  guint most = 0;
-  gboolean automatic;
+  guint most = 0, max_held;
 
   while (gst_query_get_n_allocation_pools (query) > 0) {
     guint min;
@@ -190,11 +198,13 @@ gst_shm_frame_src_decide_allocation (GstBaseSrc * src, GstQuery * query)
     gst_query_remove_nth_allocation_pool (query, 0);
   }
   GST_OBJECT_LOCK (self);
-  automatic = self->max_held == 0;
+  max_held = self->max_held;
   GST_OBJECT_UNLOCK (self);
-  if (automatic && most > 0) {
+  if (max_held == 0 && most > 0) {
     GST_INFO_OBJECT (self, "downstream asks for %u frames", most);
     sf_consumer_want (self->consumer, most + EXTRA_HELD);
+  } else if (max_held < most) {
+    gst_shm_frame_src_tell_asked (self, most, max_held);
   }
   return TRUE;
 }
@@ -273,6 +283,7 @@ gst_shm_frame_src_class_init (GstShmFrameSrcClass * klass)
       "Receives raw video from another process through shared memory",
       "The gst-shmframe authors");
   element_class->change_state = gst_shm_frame_src_change_state;
+  element_class->post_message = gst_shm_frame_src_post_message;
 
   src_class->unlock = gst_shm_frame_src_unlock;
   src_class->unlock_stop = gst_shm_frame_src_unlock_stop;

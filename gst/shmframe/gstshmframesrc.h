@@ -68,6 +68,8 @@ struct _GstShmFrameSrc
   GstShmFramePrepared prepared;
   guint group, own_group;       /* of streams: the producer's, and ours */
   GstShmFrameQuota told, told_ends;     /* element messages, warnings */
+  gboolean holding;             /* as many frames are held as may be */
+  gint64 held_until;            /* when that was over (us); 0: never so */
 };
 
 /* gstshmframesrcprops.c */
@@ -76,6 +78,14 @@ void gst_shm_frame_src_init_properties (GstShmFrameSrc * self);
 
 /* gstshmframesrcreceive.c */
 GstFlowReturn gst_shm_frame_src_create (GstPushSrc * src, GstBuffer ** buffer);
+
+/* gstshmframesrcdownstream.c: what is behind */
+/* Who seems to hold frames, for a sentence. Free it. */
+gchar *gst_shm_frame_src_find_holders (GstShmFrameSrc * self);
+/* (transfer full) for both: instead of the base class's error, that the stream
+ * stopped, one that says why, and what to do. Others as they are. */
+GstMessage *gst_shm_frame_src_explain (GstShmFrameSrc * self,
+    GstMessage * message);
 
 /* gstshmframesrcmessages.c: what is told of the producer; the streaming thread's */
 void gst_shm_frame_src_tell_connected (GstShmFrameSrc * self);
@@ -87,6 +97,9 @@ GstFlowReturn gst_shm_frame_src_tell_disconnected (GstShmFrameSrc * self,
 void gst_shm_frame_src_tell_failed (GstShmFrameSrc * self,
     const struct sf_incoming *in);
 void gst_shm_frame_src_tell_holding (GstShmFrameSrc * self);
+/* Downstream asks for more frames than it may hold. */
+void gst_shm_frame_src_tell_asked (GstShmFrameSrc * self, guint asked,
+    guint max_held);
 /* The element has let go of its producer, if it had one. */
 void gst_shm_frame_src_tell_stopped (GstShmFrameSrc * self);
 

@@ -6,6 +6,10 @@
 
 #define GST_CAT_DEFAULT gst_shm_frame_src_debug
 
+/* So long downstream must have held less before it is told again that it holds
+ * too much. */
+#define HOLDING_AGAIN (10 * G_TIME_SPAN_SECOND)
+
 /* No lock is held: handlers may look at the element. TRUE if it changed. */
 static gboolean
 set_connected (GstShmFrameSrc * self, gboolean connected)
@@ -160,8 +164,31 @@ gst_shm_frame_src_tell_failed (GstShmFrameSrc * self,
 void
 gst_shm_frame_src_tell_holding (GstShmFrameSrc * self)
 {
+  gint64 since = g_get_monotonic_time () - self->held_until;
+  struct sf_consumer_stats c;
+  gchar *holders;
+
+  self->holding = TRUE;
+  /* A slow consumer is at its limit with each frame. */
+  if (self->held_until != 0 && since < HOLDING_AGAIN)
+    return;
+  sf_consumer_get_stats (self->consumer, &c);
+  holders = gst_shm_frame_src_find_holders (self);
   GST_ELEMENT_WARNING (self, RESOURCE, NO_SPACE_LEFT,
-      ("Downstream holds as many frames as may be held, so that no other "
-          "can be received; raise %s.", !self->grow ? "max-held"
-          : "max-memory or slots of shmframesink"), (NULL));
+      ("Downstream holds as many frames as may be held (%s%u), so that no other "
+          "can be received: %s; raise %s.", self->grow ? "" : "max-held=",
+          c.max_held, holders, self->grow
+          ? "max-memory or slots of shmframesink" : "max-held, or leave it at "
+          "0"), (NULL));
+  g_free (holders);
+}
+
+void
+gst_shm_frame_src_tell_asked (GstShmFrameSrc * self, guint asked,
+    guint max_held)
+{
+  GST_ELEMENT_WARNING (self, RESOURCE, SETTINGS,
+      ("Downstream asks to hold %u frames, and max-held=%u allows fewer, so "
+          "that it may come to stand; raise max-held, or leave it at 0.", asked,
+          max_held), (NULL));
 }

@@ -65,6 +65,10 @@ receive_frame (GstShmFrameSrc * self, const struct sf_incoming *in,
   }
   if (!self->keep)
     translate_timestamps (self, *buffer, &stamp);
+  if (self->holding) {
+    self->holding = FALSE;
+    self->held_until = g_get_monotonic_time ();
+  }
   if (in->discont || self->discont)
     GST_BUFFER_FLAG_SET (*buffer, GST_BUFFER_FLAG_DISCONT);
   self->discont = FALSE;
@@ -76,26 +80,26 @@ static GstFlowReturn
 receive_caps (GstShmFrameSrc * self, GstEvent * event)
 {
   GstBaseSrc *src = GST_BASE_SRC (self);
+  GstPad *pad = GST_BASE_SRC_PAD (src);
   GstCaps *caps, *current;
   gboolean same;
 
   gst_event_parse_caps (event, &caps);
-  current = gst_pad_get_current_caps (GST_BASE_SRC_PAD (src));
+  current = gst_pad_get_current_caps (pad);
   same = current != NULL && gst_caps_is_equal (current, caps);
   gst_clear_caps (&current);
   GST_DEBUG_OBJECT (self, "caps %" GST_PTR_FORMAT, caps);
   self->has_caps = TRUE;
   if (same)
     return FLOW_NEXT;
-  if (!gst_pad_push_event (GST_BASE_SRC_PAD (src), gst_event_ref (event))) {
-    GST_ELEMENT_ERROR (self, STREAM, FORMAT,
-        ("Downstream does not take what the producer sends; insert a "
-            "converter (videoconvert, videoscale)."),
-        ("caps %" GST_PTR_FORMAT, caps));
-    return GST_FLOW_NOT_NEGOTIATED;
-  }
+  /* Whether downstream takes them shows with the next frame, which they go in
+   * front of again. Until then they may just have met somebody who stops. */
+  gst_pad_push_event (pad, gst_event_ref (event));
   /* Runs the ALLOCATION query, which tells what downstream holds. */
-  return gst_base_src_negotiate (src) ? FLOW_NEXT : GST_FLOW_NOT_NEGOTIATED;
+  if (gst_base_src_negotiate (src))
+    return FLOW_NEXT;
+  return GST_PAD_IS_FLUSHING (pad) ? GST_FLOW_FLUSHING
+      : GST_FLOW_NOT_NEGOTIATED;
 }
 
 static GstFlowReturn
@@ -372,7 +376,7 @@ gst_shm_frame_src_create (GstPushSrc * src, GstBuffer ** buffer)
     if (r > 0)
       ret = handle (self, &in, buffer);
   }
-  if (ret != GST_FLOW_ERROR && ret != GST_FLOW_NOT_NEGOTIATED)
+  if (ret != GST_FLOW_ERROR)
     return ret;
   /* The error has been posted, with what to do; the base class would add one of
    * its own that says nothing. Otherwise we stop as it does. */
