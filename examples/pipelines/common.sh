@@ -5,7 +5,8 @@
 set -euo pipefail
 
 here=$(realpath "$(dirname "${BASH_SOURCE[0]}")")
-if ! gst-inspect-1.0 --exists shmframesink; then
+# Not --exists: that asks for a plugin of GStreamer's own version.
+if ! gst-inspect-1.0 shmframesink >/dev/null 2>&1; then
   # shellcheck source=../../scripts/environment
   . "$here/../../scripts/environment"
 fi

@@ -187,7 +187,7 @@ aggregate_once (GstSecondBatcher * self, GPtrArray * pads, gboolean timeout)
 {
   GstFlowReturn ret = GST_FLOW_OK;
   gboolean wait, past;
-  guint64 held;
+  guint64 held = 0;
 
   g_mutex_lock (&self->lock);
   wait = self->incomplete == SECOND_INCOMPLETE_WAIT;

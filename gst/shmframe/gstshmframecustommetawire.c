@@ -70,7 +70,7 @@ copy_field (GQuark id, const GValue * value, gpointer to)
 static gboolean
 get_tags (GstByteReader * r, gchar ** tags)
 {
-  guint32 n;
+  guint32 n = 0;
   gboolean ok = gst_byte_reader_get_uint32_le (r, &n) && n <= MAX_META_TAGS;
 
   for (guint i = 0; ok && i < n; i++)

@@ -165,7 +165,7 @@ GST_START_TEST (test_taken_back)
   GstBufferPoolAcquireParams at_once = {.flags =
         GST_BUFFER_POOL_ACQUIRE_FLAG_DONTWAIT
   };
-  GstBuffer *held[POOLED], *again[POOLED], *last, *none;
+  GstBuffer *held[POOLED], *again[POOLED], *last = NULL, *none;
   GstBufferPool *pool;
 
   rig_play (consumer);

@@ -24,6 +24,7 @@ static inline void
 unit_fail (const char *file, int line, const char *what)
 {
   printf ("# %s:%d: %s\n", file, line, what);
+  fflush (stdout);
   _exit (1);
 }
 
