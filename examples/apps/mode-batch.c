@@ -60,19 +60,12 @@ run_batch (const Options * options)
   gboolean done;
 
   for (guint i = 0; options->inputs[i]; i++) {
-    GstElement *source =
-        add_source (GST_BIN (pipeline), options->inputs[i], options);
+    GstElement *source = add_source (GST_BIN (pipeline), options->inputs[i]);
 
     gst_element_link (source, batcher);
     g_ptr_array_add (batching.sources, source);
   }
-  /* A file's frames are all to arrive: a window waits for those that a busy
-   * machine brings late, where a camera's would be dropped. */
-  gst_util_set_object_arg (G_OBJECT (batcher), "incomplete", "wait");
-  /* By itself this would be live delivery, as it is for the cameras' frames, and
-   * two batches in a row may be one too many for a process that is busy. */
   g_object_set (sink, "socket-path", options->output, NULL);
-  gst_util_set_object_arg (G_OBJECT (sink), "delivery", "lossless");
   gst_element_link (batcher, sink);
   gst_pad_add_probe (pad, GST_PAD_PROBE_TYPE_BUFFER, on_batch, &batching, NULL);
   gst_object_unref (pad);

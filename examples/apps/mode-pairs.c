@@ -113,7 +113,7 @@ run_pairs (const Options * options)
   Pairs pairs = { options, NULL, 0 };
   GstElement *pipeline = gst_pipeline_new ("pairs");
   GstElement *source =
-      add_source (GST_BIN (pipeline), options->inputs[0], options);
+      add_source (GST_BIN (pipeline), options->inputs[0]);
   GstElement *sink = add_element (GST_BIN (pipeline), "appsink");
   gboolean done;
 

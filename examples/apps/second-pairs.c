@@ -65,12 +65,11 @@ add_element (GstBin * bin, const gchar * factory)
 }
 
 GstElement *
-add_source (GstBin * bin, const gchar * socket, const Options * options)
+add_source (GstBin * bin, const gchar * socket)
 {
   GstElement *source = add_element (bin, "shmframesrc");
 
-  g_object_set (source, "socket-path", socket, "is-live", !options->offline,
-      NULL);
+  g_object_set (source, "socket-path", socket, "is-live", FALSE, NULL);
   return source;
 }
 
@@ -163,7 +162,7 @@ parse_options (gint * argc, gchar *** argv, Options * options)
     {"seconds", 0, 0, G_OPTION_ARG_DOUBLE, &options->seconds,
         "produce, frames: stop at this position (0: at the end)", "N"},
     {"offline", 0, 0, G_OPTION_ARG_NONE, &options->offline,
-        "files that nobody paces: as fast as they can be used", NULL},
+        "produce: as fast as the frames can be used, not as a camera", NULL},
     G_OPTION_ENTRY_NULL
   };
   GOptionContext *context = g_option_context_new ("produce|batch|pairs|frames");

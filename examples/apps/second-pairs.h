@@ -24,9 +24,9 @@ gboolean run_frames (const Options * options);
 /* Adds a new element to the bin, or says on stderr which one is missing. */
 GstElement *add_element (GstBin * bin, const gchar * factory);
 
-/* A shmframesrc for the socket, as the options ask for. */
-GstElement *add_source (GstBin * bin, const gchar * socket,
-    const Options * options);
+/* A shmframesrc for what a file's frames are published on: second N is second N
+ * of the file, and no frame is ever too late. */
+GstElement *add_source (GstBin * bin, const gchar * socket);
 
 /* Plays until EOS, an error or a signal, and takes the pipeline. `transport` is
  * NULL or a shmframesink or shmframesrc in it; then a line at the end says how

@@ -9,7 +9,7 @@
 live=false
 publish "$sockets/a" ball "${1:-}"
 publish "$sockets/b" smpte "${2:-}"
-launch_showing 'second-batch,.*' \
+launch_showing 'second-batch, index.*' \
   secondbatcher name=batcher post-messages=true ! fakesink \
   shmframesrc is-live=false socket-path="$sockets/a" ! batcher. \
   shmframesrc is-live=false socket-path="$sockets/b" ! batcher.
