@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "consumer-private.h"
+#include "explain.h"
 
 /* How often to try where nothing tells of a new socket (abstract names, folders
  * that do not exist yet); with inotify only as a safety net. */
@@ -314,6 +315,18 @@ handle_latency (struct sf_consumer *c, const struct sf_latency *latency)
   pthread_mutex_unlock (&c->lock);
 }
 
+/* The end of a link for an error of ours. */
+static void
+give_up (struct sf_reject *farewell, const char *what, int error)
+{
+  char why[SF_TEXT_MAX / 2];
+
+  sf_explain (why, sizeof (why), error);
+  farewell->reason = error == -EPROTO ? SF_REASON_VIOLATION
+      : SF_REASON_RESOURCES;
+  snprintf (farewell->text, sizeof (farewell->text), "%s: %s", what, why);
+}
+
 /* The link has to end if that gives the farewell a reason. */
 static void
 handle_message (struct sf_consumer *c, struct sf_link *link,
@@ -327,10 +340,7 @@ handle_message (struct sf_consumer *c, struct sf_link *link,
       SF_HOOK ("segment");
       r = sf_link_add_segment (link, &msg->segment, fds);
       if (r < 0) {
-        farewell->reason = r == -EPROTO ? SF_REASON_VIOLATION
-            : SF_REASON_RESOURCES;
-        snprintf (farewell->text, sizeof (farewell->text),
-            "a segment of the producer cannot be mapped: %s", strerror (-r));
+        give_up (farewell, "a segment of the producer cannot be mapped", r);
         return;
       }
       pthread_mutex_lock (&c->lock);
@@ -380,11 +390,11 @@ read_messages (struct sf_consumer *c, struct sf_link *link,
       handle_message (c, link, &msg, fds, farewell);
       continue;
     }
-    farewell->reason = r == -EPROTO ? SF_REASON_VIOLATION
-        : r == -EMFILE ? SF_REASON_RESOURCES : SF_REASON_HANGUP;
     if (r == -EMFILE)
-      snprintf (farewell->text, sizeof (farewell->text),
-          "there is no file descriptor left for a segment of the producer");
+      give_up (farewell, "a segment of the producer cannot be taken", r);
+    else
+      farewell->reason = r == -EPROTO ? SF_REASON_VIOLATION
+          : SF_REASON_HANGUP;
   }
   return false;
 }
@@ -462,7 +472,7 @@ sf_consumer_thread (void *consumer)
     struct sf_link *link = NULL;
     int fd = connect_patiently (c);
     /* Whoever accepts and hangs up, or breaks the rules, is not asked again
-     * without a pause. */
+     * without a pause; nor does it help when we, or it, lack something. */
     bool patient = fd >= 0;
 
     if (fd >= 0)
@@ -471,7 +481,8 @@ sf_consumer_thread (void *consumer)
       hand_over (c, link);
       serve (c, link, asked);
       patient = sf_observe_u32 (&link->over) != 0
-          && link->farewell.reason == SF_REASON_VIOLATION;
+          && (link->farewell.reason == SF_REASON_VIOLATION
+          || link->farewell.reason == SF_REASON_RESOURCES);
       sf_link_unref (link);
     }
     forget_process (c);

@@ -7,6 +7,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "explain.h"
 #include "producer-private.h"
 
 /* Connections that have not said HELLO. More than are accepted in one turn. */
@@ -120,6 +121,7 @@ sf_client_accept (struct sf_producer *p, int fd,
 {
   struct sf_reject reject = {.reason = SF_REASON_NONE };
   struct sf_client *c = NULL;
+  int r = 0;
 
   if (!is_refused (p, peer, &reject)) {
     make_place (p);
@@ -130,10 +132,12 @@ sf_client_accept (struct sf_producer *p, int fd,
             -1,.peer = *peer,.patience_until =
             sf_now () + SF_GREETING_TIMEOUT,.announce = {.fd =
               -1},.returns = {.fd = -1}};
-    if (c == NULL || sf_client_watch (c, fd, EPOLLIN | EPOLLRDHUP, 0) < 0)
-      reject = (struct sf_reject) {
-      .reason = SF_REASON_RESOURCES,.text =
-            "the producer is out of memory or file descriptors"};
+    r = c == NULL ? -ENOMEM
+        : sf_client_watch (c, fd, EPOLLIN | EPOLLRDHUP, 0);
+  }
+  if (r < 0) {
+    reject.reason = SF_REASON_RESOURCES;
+    sf_explain (reject.text, sizeof (reject.text), r);
   }
   if (reject.reason != SF_REASON_NONE) {
     sf_client_refuse (p, fd, peer, &reject);

@@ -223,10 +223,15 @@ accept_some (struct sf_producer *p)
     struct sf_credentials peer;
     int fd = sf_listener_accept (&p->listener, &peer);
 
-    if (fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM || fd == -ENOBUFS)
+    if (fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM || fd == -ENOBUFS) {
+      if (!p->told_starved && p->callbacks.starved != NULL)
+        p->callbacks.starved (p->user, fd);
+      p->told_starved = true;
       return true;
+    }
     if (fd < 0)
       return false;
+    p->told_starved = false;
     sf_client_accept (p, fd, &peer);
   }
   return false;

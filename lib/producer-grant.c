@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "explain.h"
 #include "producer-private.h"
 
 /* `before`: how often it had grown until then. */
@@ -135,6 +136,7 @@ sf_client_explain_grant (const struct sf_client *c, int error,
     uint32_t max_held, uint64_t needed, struct sf_reject *reject)
 {
   struct sf_producer *p = c->producer;
+  char why[SF_TEXT_MAX / 2];
 
   reject->needed = needed;
   if (error == -ENOSPC) {
@@ -156,9 +158,9 @@ sf_client_explain_grant (const struct sf_client *c, int error,
     sf_producer_name_holder (p, reject);
   } else {
     reject->reason = SF_REASON_RESOURCES;
+    sf_explain (why, sizeof (why), error);
     snprintf (reject->text, sizeof (reject->text),
-        "the producer cannot make memory for %u frames: %s", max_held,
-        strerror (-error));
+        "the producer cannot make memory for %u frames: %s", max_held, why);
   }
 }
 

@@ -156,6 +156,7 @@ struct sf_producer
   bool pooled;                  /* upstream may wait for what clients return */
   int64_t last_publish;
   int64_t last_judged;          /* when clients were looked at for progress */
+  bool told_starved;            /* the thread's: that no client can be accepted */
   bool ticking;                 /* the thread looks at returns now and then */
   struct sf_client **to_wake;   /* the publisher's, max_clients of them */
   bool far;                     /* the publisher's: the last woken were not near */

@@ -44,6 +44,9 @@ struct sf_producer_callbacks
   /* A client was refused before it was welcomed, or what it asked for since. */
   void (*refused) (void *user, const struct sf_credentials *peer,
       const struct sf_reject *reject);
+  /* Clients cannot be accepted, for want of fds or memory (-errno). Told once,
+   * until one could be. */
+  void (*starved) (void *user, int error);
   /* An upstream event arrived from a client. */
   void (*upstream) (void *user, const uint8_t *data, uint32_t size);
   /* The ring was made larger: for this client, which wants to hold `max_held`

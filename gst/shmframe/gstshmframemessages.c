@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "gstshmframemessages.h"
 
-#include <errno.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <unistd.h>
+
+#include "explain.h"
 
 #define REPLACEMENT 0xfffd
 
@@ -48,14 +47,10 @@ gst_shm_frame_messages_post (GstElement * element, const gchar * name,
 }
 
 gchar *
-gst_shm_frame_messages_no_fds (gint error)
+gst_shm_frame_messages_explain (gint error)
 {
-  struct rlimit limit;
+  gchar text[256];
 
-  if (error == -ENFILE || getrlimit (RLIMIT_NOFILE, &limit) < 0)
-    return g_strdup ("too many open files on this machine; close some, or raise "
-        "fs.file-max");
-  return g_strdup_printf ("too many open files in this process (pid %d); raise "
-      "its limit of %" G_GUINT64_FORMAT " (ulimit -n)", (gint) getpid (),
-      (guint64) limit.rlim_cur);
+  sf_explain (text, sizeof (text), error);
+  return g_strdup (text);
 }

@@ -31,9 +31,8 @@ gboolean gst_shm_frame_quota_take (GstShmFrameQuota * self, gint64 interval,
 void gst_shm_frame_messages_post (GstElement * element, const gchar * name,
     const GstStructure * fields);
 
-/* Whose file descriptors are used up, and what to do: -EMFILE or -ENFILE. Free
- * it. */
-gchar *gst_shm_frame_messages_no_fds (gint error);
+/* As sf_explain(). Free it. */
+gchar *gst_shm_frame_messages_explain (gint error);
 
 G_END_DECLS
 

@@ -49,16 +49,11 @@ gst_shm_frame_sink_post_open_error (GstShmFrameSink * self,
           ("No permission to make the socket %s; choose a socket-path in a "
               "folder you can write to.", path), (NULL));
       break;
-    case -EMFILE:
-    case -ENFILE:
-      text = gst_shm_frame_messages_no_fds (error);
+    default:
+      text = gst_shm_frame_messages_explain (error);
       GST_ELEMENT_ERROR (self, RESOURCE, OPEN_WRITE,
           ("Cannot serve %s: %s.", path, text), (NULL));
       g_free (text);
-      break;
-    default:
-      GST_ELEMENT_ERROR (self, RESOURCE, OPEN_WRITE,
-          ("Cannot serve %s: %s.", path, g_strerror (-error)), (NULL));
       break;
   }
 }

@@ -35,6 +35,7 @@ gst_shm_frame_sink_make_slots (GstShmFrameSink * self, gsize size,
   struct sf_slots_state state;
   guint64 needed = 0, max_memory;
   GstFlowReturn ret;
+  gchar *text = NULL;
   gint r, waited;
   guint slots;
 
@@ -69,6 +70,11 @@ gst_shm_frame_sink_make_slots (GstShmFrameSink * self, gsize size,
     GST_ELEMENT_ERROR (self, RESOURCE, NO_SPACE_LEFT,
         ("slots=%u are too few for the clients; raise it to at least %"
             G_GUINT64_FORMAT ", or leave it at 0.", slots, needed), (NULL));
+  else if (r == -EMFILE || r == -ENFILE)
+    GST_ELEMENT_ERROR (self, RESOURCE, NO_SPACE_LEFT,
+        ("Cannot make shared memory for frames of %" G_GSIZE_FORMAT
+            " bytes: %s.", size, text = gst_shm_frame_messages_explain (r)),
+        (NULL));
   else if (r < 0)
     GST_ELEMENT_ERROR (self, RESOURCE, NO_SPACE_LEFT,
         ("Cannot make shared memory for frames of %" G_GSIZE_FORMAT
@@ -76,6 +82,7 @@ gst_shm_frame_sink_make_slots (GstShmFrameSink * self, gsize size,
             g_strerror (-r)), (NULL));
   else
     gst_shm_frame_sink_tell_slots (self, &state);
+  g_free (text);
   return r >= 0 ? GST_FLOW_OK : GST_FLOW_ERROR;
 }
 

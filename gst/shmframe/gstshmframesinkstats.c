@@ -169,10 +169,24 @@ on_grown (void *user, const struct sf_slots_state *slots,
   g_free (name);
 }
 
+static void
+on_starved (void *user, int error)
+{
+  GstShmFrameSink *self = user;
+  gchar *text = gst_shm_frame_messages_explain (error);
+
+  if (gst_shm_frame_quota_take (&self->told_refusals,
+          GST_SHM_FRAME_WARNING_QUOTA))
+    GST_ELEMENT_WARNING (self, RESOURCE, NO_SPACE_LEFT,
+        ("Consumers cannot connect: %s.", text), (NULL));
+  g_free (text);
+}
+
 const struct sf_producer_callbacks gst_shm_frame_sink_callbacks = {
   .connected = on_connected,
   .disconnected = on_disconnected,
   .refused = on_refused,
+  .starved = on_starved,
   .upstream = gst_shm_frame_sink_on_upstream,
   .grown = on_grown,
 };

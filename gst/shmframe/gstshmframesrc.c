@@ -54,9 +54,7 @@ post_open_error (GstShmFrameSrc * self, const gchar * path, gint error)
         ("socket-path=%s is too long; use one of at most 107 bytes.", path),
         (NULL));
   else {
-    text = error == -EMFILE || error == -ENFILE
-        ? gst_shm_frame_messages_no_fds (error)
-        : g_strdup (g_strerror (-error));
+    text = gst_shm_frame_messages_explain (error);
     GST_ELEMENT_ERROR (self, RESOURCE, OPEN_READ,
         ("Cannot receive from %s: %s.", path, text), (NULL));
     g_free (text);

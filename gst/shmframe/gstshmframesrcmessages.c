@@ -82,7 +82,7 @@ warn_of_end (GstShmFrameSrc * self, guint32 reason, const gchar * text,
             "%s.", self->path, next), (NULL));
   else
     GST_ELEMENT_WARNING (self, RESOURCE, READ,
-        ("The producer at %s ended the connection (%s)%s%s; %s.", self->path,
+        ("The connection to the producer at %s ended (%s)%s%s; %s.", self->path,
             sf_reason_name (reason), text[0] != '\0' ? ": " : "", text, next),
         (NULL));
 }
@@ -106,7 +106,7 @@ gst_shm_frame_src_tell_disconnected (GstShmFrameSrc * self,
       || (policy != GST_SHM_FRAME_DISCONNECT_EOS
           && why->reason == SF_REASON_DELIVERY)) {
     GST_ELEMENT_ERROR (self, RESOURCE, READ,
-        ("The producer at %s ended the connection (%s)%s%s.",
+        ("The connection to the producer at %s ended (%s)%s%s.",
             self->path, reason, text[0] != '\0' ? ": " : "", text), (NULL));
     ret = GST_FLOW_ERROR;
   } else {
@@ -141,10 +141,6 @@ gst_shm_frame_src_tell_failed (GstShmFrameSrc * self,
     GST_ELEMENT_ERROR (self, RESOURCE, NOT_FOUND,
         ("No producer at %s; start one, or raise connect-timeout to wait for "
             "it.", path), (NULL));
-  } else if (in->error == -EMFILE || in->error == -ENFILE) {
-    text = gst_shm_frame_messages_no_fds (in->error);
-    GST_ELEMENT_ERROR (self, RESOURCE, OPEN_READ,
-        ("Cannot receive from %s: %s.", path, text), (NULL));
   } else if (in->error == -EACCES || in->error == -EPERM) {
     GST_ELEMENT_ERROR (self, RESOURCE, OPEN_READ,
         ("No permission to connect to %s; see socket-mode of shmframesink.",
@@ -154,9 +150,9 @@ gst_shm_frame_src_tell_failed (GstShmFrameSrc * self,
         ("%s is not a socket; set socket-path to that of a shmframesink.",
             path), (NULL));
   } else {
+    text = gst_shm_frame_messages_explain (in->error);
     GST_ELEMENT_ERROR (self, RESOURCE, OPEN_READ,
-        ("Cannot receive from %s: %s.", path, g_strerror (-in->error)),
-        (NULL));
+        ("Cannot receive from %s: %s.", path, text), (NULL));
   }
   g_free (text);
 }

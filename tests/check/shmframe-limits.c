@@ -67,13 +67,49 @@ GST_START_TEST (test_consumer_without_fds)
 
   /* The producer would be in the same need: it starts when that is over. */
   limit_to (RLIMIT_NOFILE, next_fd ());
-  expect_error (pipeline, "in this process (pid");
+  expect_error (pipeline, "(ulimit -n)");
   limit_to (RLIMIT_NOFILE, RLIM_INFINITY);
   rig_play (producer);
   rig_play (pipeline);
   rig_await_eos (pipeline);
   rig_stop (pipeline);
   rig_stop (producer);
+}
+
+GST_END_TEST;
+
+/* A consumer waits at the door, and cannot be let in */
+GST_START_TEST (test_no_fd_for_consumer)
+{
+  GstElement *pipeline = rig_launch ("videotestsrc is-live=true ! "
+      RIG_GRAY (64, 48) " ! shmframesink name=e socket-path=@");
+  struct sockaddr_un address = {.sun_family = AF_UNIX };
+  int fd = socket (AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+  gchar *pid = g_strdup_printf ("(pid %d)", (gint) getpid ());
+  GstBus *bus = gst_element_get_bus (pipeline);
+  GError *error = NULL;
+  GstMessage *m;
+
+  g_strlcpy (address.sun_path, rig_path, sizeof (address.sun_path));
+  rig_play (pipeline);
+  rig_until (rig_stat (rig_child (pipeline, "e"), "frames") > 0);
+  limit_to (RLIMIT_NOFILE, next_fd ());
+  fail_unless (connect (fd, (struct sockaddr *) &address,
+          sizeof (address)) == 0);
+  m = rig_message (pipeline, GST_MESSAGE_WARNING);
+  gst_message_parse_warning (m, &error, NULL);
+  fail_unless (strstr (error->message, "ulimit -n") && strstr (error->message,
+          pid), "%s", error->message);
+  g_error_free (error);
+  gst_message_unref (m);
+  /* tried again and again, and told once */
+  m = gst_bus_timed_pop_filtered (bus, GST_SECOND / 2, GST_MESSAGE_WARNING);
+  fail_unless (m == NULL);
+  limit_to (RLIMIT_NOFILE, RLIM_INFINITY);
+  gst_object_unref (bus);
+  close (fd);
+  rig_stop (pipeline);
+  g_free (pid);
 }
 
 GST_END_TEST;
@@ -97,6 +133,7 @@ add_tests (TCase * tc)
 {
   tcase_add_test (tc, test_producer_without_fds);
   tcase_add_test (tc, test_consumer_without_fds);
+  tcase_add_test (tc, test_no_fd_for_consumer);
   tcase_add_test (tc, test_memory_refused);
 }
 

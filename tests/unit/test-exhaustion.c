@@ -48,6 +48,10 @@ try_to_join (const char *path, uint8_t max_held)
         : type == SF_MESSAGE_WELCOME ? WELCOME : ENDED;
     check (outcome != REJECTED || msg.reject.reason == SF_REASON_RESOURCES);
     check (outcome != REJECTED || msg.reject.text[0] != '\0');
+    /* Whose they are, and what to do. */
+    check (outcome != REJECTED || strstr (msg.reject.text, "open files") == NULL
+        || (strstr (msg.reject.text, "(pid ") != NULL
+            && strstr (msg.reject.text, "ulimit -n") != NULL));
   }
   raw_close_fds (fds);
   raw_close (&r);
@@ -200,8 +204,11 @@ consume_with (const char *path, int what, rlim_t limit)
       sf_lease_unref (in.lease);
     if (in.kind == SF_INCOMING_FAILED)
       r = in.error;
-    else if (in.kind == SF_INCOMING_DISCONNECTED)
+    else if (in.kind == SF_INCOMING_DISCONNECTED) {
       check_int (in.reject.reason, SF_REASON_RESOURCES);
+      check (what != RLIMIT_NOFILE
+          || strstr (in.reject.text, "ulimit -n") != NULL);
+    }
     sf_consumer_close (c);
   }
   limit_to (what, before);
