@@ -68,6 +68,23 @@ sf_observe_u32 (const sf_atomic_u32 * p)
   return atomic_load_explicit ((sf_atomic_u32 *) p, memory_order_acquire);
 }
 
+/* Where a mapping begins, for threads of one process. A mapping that has taken an
+ * older one's place holds at least as much: who reads a count first that is
+ * published after the address finds a mapping that holds so many. */
+typedef uint8_t *_Atomic sf_atomic_address;
+
+static inline void
+sf_store_address (sf_atomic_address * p, uint8_t *address)
+{
+  atomic_store_explicit (p, address, memory_order_relaxed);
+}
+
+static inline uint8_t *
+sf_load_address (const sf_atomic_address * p)
+{
+  return atomic_load_explicit ((sf_atomic_address *) p, memory_order_relaxed);
+}
+
 /* Claim or revoke: one compare-and-swap decides which side has the frame.
  * acq_rel: the winner's later reads of the frame (claim) or writes to it
  * (revoke, then reuse) must not move before the swap, and what either side did

@@ -32,14 +32,16 @@
 /* A record may fill a quarter of the ring, so that some always fit. */
 #define SF_MAX_PAYLOAD (SF_ANNOUNCE_RING_SIZE / 4u - 64u)
 
-/* A segment: `n_slots` slots of `pitch` bytes from `data_offset` on; pitch and
- * data_offset are multiples of the page size. generation[i] is odd while slot i
- * may be written and even when its content is final; it only grows. */
+/* A segment: slots of `pitch` bytes from `data_offset` to `size`; pitch and
+ * data_offset are multiples of the page size. The first `n_slots` of them are
+ * there, with all their pages; the rest is a hole, in which the producer makes
+ * more. generation[i] is odd while slot i may be written and even when its content
+ * is final; n_slots and generation[i] only grow. */
 struct sf_segment_header
 {
   uint64_t magic;
   uint32_t version;
-  uint32_t n_slots;
+  sf_atomic_u32 n_slots;
   uint64_t pitch;
   uint64_t data_offset;
   uint64_t size;
@@ -158,6 +160,6 @@ _Static_assert (offsetof (struct sf_returns_page, returned) == 192, "layout");
 _Static_assert (offsetof (struct sf_returns_page, lease) == 704, "layout");
 _Static_assert (sizeof (struct sf_returns_page) == 704 + 8 * 4096, "layout");
 
-#define SF_LAYOUT_VERSION 1u
+#define SF_LAYOUT_VERSION 2u
 
 #endif

@@ -15,16 +15,13 @@
 
 /* fallocate() may undo its work when a signal comes; of this much at a time, a
  * process with a fast timer signal gets to the end as well. */
-#define FALLOCATE_STEP (UINT64_C (2) << 20)
+#define FALLOCATE_STEP (UINT64_C (64) << 10)
 
-/* Sizes whose attempt would harm instead of fail: beyond the file size limit
- * the kernel sends SIGXFSZ, and beyond the machine's memory it looks for a
- * process to kill. */
+/* Beyond the file size limit the kernel sends SIGXFSZ. */
 static int
-check_limits (uint64_t size)
+check_size (uint64_t size)
 {
   struct rlimit limit;
-  struct sysinfo info;
 
   if (size == 0)
     return -EINVAL;
@@ -33,10 +30,17 @@ check_limits (uint64_t size)
   if (getrlimit (RLIMIT_FSIZE, &limit) == 0
       && limit.rlim_cur != RLIM_INFINITY && size > limit.rlim_cur)
     return -EFBIG;
-  if (sysinfo (&info) == 0
-      && size / info.mem_unit > (uint64_t) info.totalram + info.totalswap)
-    return -ENOMEM;
   return 0;
+}
+
+/* Beyond the machine's memory the kernel looks for a process to kill. */
+static bool
+is_more_than_all (uint64_t size)
+{
+  struct sysinfo info;
+
+  return sysinfo (&info) == 0
+      && size / info.mem_unit > (uint64_t) info.totalram + info.totalswap;
 }
 
 static int
@@ -66,46 +70,10 @@ sf_huge_page_size (void)
   return (uint64_t) st.st_blksize;
 }
 
-/* Huge pages cannot be written to through the fd. */
-static int
-reserve_huge (int fd, uint64_t size)
-{
-  for (uint64_t at = 0; at < size;) {
-    uint64_t n = size - at < FALLOCATE_STEP ? size - at : FALLOCATE_STEP;
-
-    if (fallocate (fd, 0, (off_t) at, (off_t) n) == 0)
-      at += n;
-    else if (errno != EINTR)
-      return -errno;
-  }
-  return 0;
-}
-
-/* Pages that were written to can be mapped many at a time. Those of fallocate()
- * are not filled yet, and take a fault each: half as long again in all. */
-static int
-reserve (int fd, uint64_t size)
-{
-  static const uint8_t zeros[UINT64_C (16) << 10];
-
-  for (uint64_t at = 0; at < size;) {
-    size_t n = size - at < sizeof zeros ? size - at : sizeof zeros;
-    ssize_t done = pwrite (fd, zeros, n, (off_t) at);
-
-    if (done > 0)
-      at += (uint64_t) done;
-    else if (done == 0)
-      return -ENOSPC;
-    else if (errno != EINTR)
-      return -errno;
-  }
-  return 0;
-}
-
 int
 sf_memfd_create (const char *name, uint64_t size, bool huge)
 {
-  int err = check_limits (size);
+  int err = check_size (size);
   int fd;
 
   if (err < 0)
@@ -113,11 +81,26 @@ sf_memfd_create (const char *name, uint64_t size, bool huge)
   fd = new_memfd (name, huge);
   if (fd < 0)
     return fd;
-  err = ftruncate (fd, (off_t) size) < 0 ? -errno
-      : huge ? reserve_huge (fd, size) : reserve (fd, size);
-  if (err < 0) {
+  if (ftruncate (fd, (off_t) size) < 0) {
+    err = -errno;
     close (fd);
     return err;
   }
   return fd;
+}
+
+int
+sf_memfd_reserve (int fd, uint64_t from, uint64_t to)
+{
+  if (is_more_than_all (to - from))
+    return -ENOMEM;
+  while (from < to) {
+    uint64_t n = to - from < FALLOCATE_STEP ? to - from : FALLOCATE_STEP;
+
+    if (fallocate (fd, FALLOC_FL_KEEP_SIZE, (off_t) from, (off_t) n) == 0)
+      from += n;
+    else if (errno != EINTR)
+      return -errno;
+  }
+  return 0;
 }

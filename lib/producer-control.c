@@ -340,6 +340,7 @@ sf_producer_thread (void *producer)
     end_empty (p);
     tell_latency (p);
     tell_gone (p);
+    sf_slots_tidy (p->slots);
   }
   say_goodbye (p);
   return NULL;

@@ -109,7 +109,7 @@ send_grant (struct sf_client *c)
   sf_send (c->fd, &msg, NULL, 0);
 }
 
-/* To make a larger ring takes a while; what the one at hand has to spare is
+/* To make slots takes a while; what the one at hand has to spare is
  * granted before. */
 static void
 grant_what_is_there (struct sf_client *c, uint32_t max_held)

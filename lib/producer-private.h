@@ -179,7 +179,7 @@ struct sf_producer
 /* Of these, what is needed to keep a stream going at all. */
 #define SF_SPARE_SLOTS 2u
 /* What a consumer asks for when it connects. There is room for one from the start,
- * so that the first one does not cost a second ring. */
+ * so that the ring need not grow for the first one. */
 #define SF_USUAL_HELD 4u
 /* What upstream may keep beyond the base slots: the references of a decoder, and
  * the frames that its threads work on. */

@@ -12,9 +12,11 @@
 #include "producer-private.h"
 
 static void
-on_slot_freed (void *producer)
+on_slot_freed (void *producer, bool idle)
 {
   sf_producer_note_progress (producer);
+  if (idle)
+    sf_producer_kick (producer);
 }
 
 static void
@@ -114,6 +116,8 @@ sf_producer_open (struct sf_producer **producer,
   }
   if (config->huge_pages)
     sf_slots_use_huge_pages (p->slots);
+  if (config->slots != 0)
+    sf_slots_fix (p->slots);
   r = sf_listener_open (&p->listener, config->path, config->mode);
   if (r < 0) {
     free_producer (p);
@@ -227,11 +231,23 @@ ensure (struct sf_producer *p, uint64_t n, uint64_t slot_size,
   return sf_slots_ensure (p->slots, (uint32_t) n, slot_size, needed);
 }
 
+/* More than is needed, up to a quarter, so that it grows a few times only however
+ * many clients come one by one. */
+static uint64_t
+round_up (uint64_t n)
+{
+  uint64_t step = 1;
+
+  while (n / step >= 8)
+    step *= 2;
+  return (n + step - 1) / step * step;
+}
+
 int
 sf_producer_make_room_locked (struct sf_producer *p, uint64_t promised,
     uint64_t * needed)
 {
-  uint64_t slot_size, each, more, held;
+  uint64_t slot_size, each, more, held, n;
   int r;
 
   pthread_mutex_lock (&p->lock);
@@ -248,8 +264,10 @@ sf_producer_make_room_locked (struct sf_producer *p, uint64_t promised,
   if (p->fixed_slots != 0)
     return ensure (p, p->fixed_slots, slot_size, needed);
   held = promised > SF_USUAL_HELD ? promised : SF_USUAL_HELD;
-  r = ensure (p, (held + sf_producer_base_slots (slot_size)) * each + more,
-      slot_size, needed);
+  n = (held + sf_producer_base_slots (slot_size)) * each + more;
+  r = ensure (p, round_up (n), slot_size, needed);
+  if (r == -E2BIG)
+    r = ensure (p, n, slot_size, needed);
   /* Where max-memory is short, it goes on with the least that can work. */
   if (r == -E2BIG)
     r = ensure (p, (promised + SF_SPARE_SLOTS) * each, slot_size, needed);
@@ -280,6 +298,7 @@ sf_producer_set_format (struct sf_producer *p, uint64_t slot_size,
 
   pthread_mutex_lock (&p->lock);
   sf_producer_forget_segments_locked (p);
+  p->need_kick = true;          /* the thread unmaps what is not needed any more */
   sf_producer_unlock (p);
   return r;
 }

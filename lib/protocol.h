@@ -20,7 +20,7 @@
 #include <stdint.h>
 
 #define SF_PROTOCOL_MAGIC 0x464d4853u   /* "SHMF" */
-#define SF_PROTOCOL_VERSION 1u
+#define SF_PROTOCOL_VERSION 2u
 #define SF_MESSAGE_MAX 4096u
 #define SF_MESSAGE_MAX_FDS 8u
 #define SF_NAME_MAX 64u         /* bytes with the NUL */
@@ -99,7 +99,7 @@ struct sf_reject
 struct sf_segment_info
 {
   uint32_t id;                  /* never used twice by one producer */
-  uint32_t n_slots;
+  uint32_t n_slots;             /* there are more by and by: see layout.h */
   uint64_t pitch;
   uint64_t data_offset;
   uint64_t size;

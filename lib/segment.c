@@ -2,7 +2,6 @@
 #include "segment.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -11,11 +10,6 @@
 
 #include "fork.h"
 #include "hot.h"
-#include "memfd.h"
-
-#ifndef F_SEAL_FUTURE_WRITE
-#define F_SEAL_FUTURE_WRITE 0x0010
-#endif
 
 static uint64_t
 page_size (void)
@@ -29,126 +23,18 @@ round_up (uint64_t n, uint64_t page)
   return (n + page - 1) / page * page;
 }
 
-static int
-seals_of (enum sf_shm_kind kind)
-{
-  int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
-
-  return kind == SF_SHM_SEALED ? seals | F_SEAL_FUTURE_WRITE : seals;
-}
-
-static int
-create (struct sf_shm *shm, const char *name, uint64_t size,
-    enum sf_shm_kind kind, bool huge)
-{
-  int fd = sf_memfd_create (name, size, huge);
-  int err;
-  void *map;
-
-  if (fd < 0)
-    return fd;
-  map = mmap (NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE,
-      fd, 0);
-  if (map == MAP_FAILED) {
-    err = -errno;
-    goto fail_fd;
-  }
-  if (fcntl (fd, F_ADD_SEALS, seals_of (kind)) < 0) {
-    err = -errno;
-    goto fail_map;
-  }
-  *shm = (struct sf_shm) { .fd = fd, .map = map, .size = size };
-  return 0;
-
-fail_map:
-  munmap (map, size);
-fail_fd:
-  close (fd);
-  return err;
-}
-
-int
-sf_shm_create (struct sf_shm *shm, const char *name, uint64_t size,
-    enum sf_shm_kind kind)
-{
-  return create (shm, name, size, kind, false);
-}
-
-/* The seals are looked at first: only shared memory has any, so no later call
- * can block on a file system of the peer's own (FUSE). Sealed and without
- * holes (st_blocks), every page is there and stays. */
-static int
-check_peer_fd (int fd, uint64_t size, enum sf_shm_kind kind)
-{
-  struct stat st;
-  int seals = fcntl (fd, F_GET_SEALS);
-
-  if (seals < 0 || (seals & seals_of (kind)) != seals_of (kind))
-    return -EPROTO;
-  if (fstat (fd, &st) < 0 || size == 0 || size > INT64_MAX
-      || (uint64_t) st.st_size != size
-      || (uint64_t) st.st_blocks < (size + 511) / 512)
-    return -EPROTO;
-  return 0;
-}
-
-/* No access to what the peer sent is the peer's fault, and so is an offset that
- * its pages do not have; no memory is not. */
-static int
-error_of_peer_mmap (void)
-{
-  return errno == ENOMEM || errno == EAGAIN ? -errno : -EPROTO;
-}
-
-int
-sf_shm_open (struct sf_shm *shm, int fd, uint64_t size, enum sf_shm_kind kind)
-{
-  const int prot = kind == SF_SHM_SEALED ? PROT_READ : PROT_READ | PROT_WRITE;
-  int err = check_peer_fd (fd, size, kind);
-  void *map = MAP_FAILED;
-
-  if (err == 0) {
-    map = mmap (NULL, size, prot, MAP_SHARED | MAP_POPULATE, fd, 0);
-    if (map == MAP_FAILED)
-      err = error_of_peer_mmap ();
-  }
-  if (err < 0) {
-    close (fd);
-    return err;
-  }
-  *shm = (struct sf_shm) { .fd = fd, .map = map, .size = size };
-  return 0;
-}
-
-void
-sf_shm_keep_map (struct sf_shm *shm)
-{
-  close (shm->fd);
-  shm->fd = -1;
-  madvise (shm->map, shm->size, MADV_DONTFORK);
-}
-
-void
-sf_shm_close (struct sf_shm *shm)
-{
-  if (shm->map)
-    munmap (shm->map, shm->size);
-  if (shm->fd >= 0)
-    close (shm->fd);
-  *shm = (struct sf_shm) { .fd = -1 };
-}
-
+/* Header and generations of so many slots. */
 static uint64_t
-data_offset_of (uint32_t n_slots, uint64_t page)
+head_size_of (uint32_t n_slots, uint64_t page)
 {
   return round_up (sizeof (struct sf_segment_header)
       + n_slots * sizeof (sf_atomic_u64), page);
 }
 
 static uint64_t
-slots_size (const struct sf_segment *segment)
+end_of_slots (const struct sf_segment *segment, uint32_t n_slots)
 {
-  return segment->n_slots * segment->pitch;
+  return segment->data_offset + n_slots * segment->pitch;
 }
 
 uint64_t
@@ -159,20 +45,7 @@ sf_segment_bytes_of (uint32_t n_slots, uint64_t slot_size, uint64_t huge_page)
   if (n_slots == 0 || n_slots > SF_MAX_SLOTS
       || slot_size == 0 || round_up (slot_size, page) > SF_MAX_SLOT_SIZE)
     return UINT64_MAX;
-  return data_offset_of (n_slots, page) + n_slots * round_up (slot_size, page);
-}
-
-static void
-write_header (struct sf_segment *segment)
-{
-  struct sf_segment_header *h = sf_segment_header (segment);
-
-  h->magic = SF_SEGMENT_MAGIC;
-  h->version = SF_LAYOUT_VERSION;
-  h->n_slots = segment->n_slots;
-  h->pitch = segment->pitch;
-  h->data_offset = segment->data_offset;
-  h->size = segment->shm.size;
+  return head_size_of (n_slots, page) + n_slots * round_up (slot_size, page);
 }
 
 /* Addresses in one piece, so that mappings laid over them cannot hit anybody
@@ -200,109 +73,6 @@ reserve_addresses (uint64_t size, uint64_t page)
   return at + head;
 }
 
-/* header | slots | slots again, for windows that wrap. What is mapped already is
- * moved to where there is room behind it. */
-static int
-map_slots_again (struct sf_segment *s, uint64_t page)
-{
-  uint64_t total = s->shm.size + slots_size (s);
-  uint8_t *base = reserve_addresses (total, page);
-
-  if (base == MAP_FAILED)
-    return -errno;
-  if (mremap (s->shm.map, s->shm.size, s->shm.size,
-          MREMAP_MAYMOVE | MREMAP_FIXED, base) == MAP_FAILED) {
-    int err = -errno;
-
-    munmap (base, total);
-    return err;
-  }
-  s->shm.map = base;
-  if (mmap (base + s->shm.size, slots_size (s), PROT_READ,
-          MAP_SHARED | MAP_FIXED, s->shm.fd, (off_t) s->data_offset)
-      == MAP_FAILED) {
-    int err = -errno;
-
-    munmap (base + s->shm.size, slots_size (s));
-    return err;
-  }
-  return 0;
-}
-
-int
-sf_segment_create_of (struct sf_segment **segment, uint32_t n_slots,
-    uint64_t slot_size, uint64_t huge_page)
-{
-  uint64_t page = huge_page > 0 ? huge_page : page_size ();
-  uint64_t size = sf_segment_bytes_of (n_slots, slot_size, huge_page);
-  struct sf_segment *s;
-  int err;
-
-  if (size == UINT64_MAX)
-    return -EINVAL;
-  s = calloc (1, sizeof *s);
-  if (!s)
-    return -ENOMEM;
-  err = create (&s->shm, "shmframe-segment", size, SF_SHM_SEALED,
-      huge_page > 0);
-  if (err < 0) {
-    free (s);
-    return err;
-  }
-  sf_store_flag (&s->refs, 1);
-  s->n_slots = n_slots;
-  s->pitch = round_up (slot_size, page);
-  s->data_offset = data_offset_of (n_slots, page);
-  s->writable = true;
-  memset (s->guards, -1, sizeof s->guards);
-  err = map_slots_again (s, page);
-  if (err < 0) {
-    sf_shm_close (&s->shm);
-    free (s);
-    return err;
-  }
-  s->slots = (uint8_t *) s->shm.map + s->data_offset;
-  write_header (s);
-  *segment = s;
-  return 0;
-}
-
-/* `info` is the peer's: none of it is believed before it adds up. */
-static int
-check_info (const struct sf_segment_info *info)
-{
-  uint64_t page = page_size ();
-  uint64_t size;
-
-  if (info->n_slots == 0 || info->n_slots > SF_MAX_SLOTS
-      || info->pitch == 0 || info->pitch > SF_MAX_SLOT_SIZE
-      || info->pitch % page != 0 || info->data_offset % page != 0
-      || info->data_offset < data_offset_of (info->n_slots, page))
-    return -EPROTO;
-  if (__builtin_add_overflow (info->data_offset, info->n_slots * info->pitch,
-          &size) || size != info->size)
-    return -EPROTO;
-  return 0;
-}
-
-/* Read with a system call: it copies once, and nothing is mapped yet. */
-static int
-check_header (int fd, const struct sf_segment_info *info)
-{
-  struct sf_segment_header h;
-  ssize_t n;
-
-  do
-    n = pread (fd, &h, sizeof h, 0);
-  while (n < 0 && errno == EINTR);
-  if (n != (ssize_t) sizeof h || h.magic != SF_SEGMENT_MAGIC
-      || h.version != SF_LAYOUT_VERSION || h.n_slots != info->n_slots
-      || h.pitch != info->pitch || h.data_offset != info->data_offset
-      || h.size != info->size)
-    return -EPROTO;
-  return 0;
-}
-
 /* Of the memory behind a memfd; the kernel's word, not the peer's. */
 static uint64_t
 page_size_of (int fd)
@@ -314,32 +84,280 @@ page_size_of (int fd)
       ? (uint64_t) st.st_blksize : page;
 }
 
-/* header | slots | slots again. The second view is for runs that wrap only, its
- * page tables may fill as they are used. */
-static int
-map_twice (struct sf_segment *s, int fd, uint64_t size)
+static uint64_t
+view_size (const struct sf_segment *s, const struct sf_view *view)
 {
-  uint64_t total;
-  uint8_t *base;
+  return 2 * view->n_slots * s->pitch;
+}
+
+/* Pages come into it as they are read. */
+static int
+add_view_locked (struct sf_segment *s, uint32_t n_slots)
+{
+  uint64_t half = n_slots * s->pitch;
+  struct sf_view *view;
+  uint8_t *at;
   int err;
 
-  if (__builtin_add_overflow (size, slots_size (s), &total)
-      || total > SIZE_MAX)
+  if (s->n_views == SF_MAX_GROWTHS + 1)
+    return -EPROTO;
+  view = malloc (sizeof (*view));
+  if (!view)
     return -ENOMEM;
-  base = reserve_addresses (total, page_size_of (fd));
+  *view = (struct sf_view) { .older = s->views, .n_slots = n_slots };
+  at = reserve_addresses (2 * half, page_size_of (s->shm.fd));
+  if (at == MAP_FAILED) {
+    free (view);
+    return -ENOMEM;
+  }
+  for (int i = 0; i < 2; i++)
+    if (mmap (at + i * half, half, PROT_READ, MAP_SHARED | MAP_FIXED, s->shm.fd,
+            (off_t) s->data_offset) == MAP_FAILED) {
+      err = sf_shm_mmap_error ();
+      munmap (at, 2 * half);
+      free (view);
+      return err;
+    }
+  view->slots = at;
+  s->views = view;
+  s->n_views++;
+  return 0;
+}
+
+struct sf_run
+sf_segment_run (struct sf_segment *s, const uint8_t *address)
+{
+  struct sf_run run = { .slots = sf_load_address (&s->slots),.n_slots =
+        sf_observe_u32 (&s->n_slots),.twice = s->twice };
+  const struct sf_view *view;
+
+  if (s->writable)
+    return run;
+  pthread_mutex_lock (&s->lock);
+  for (view = s->views; view != NULL; view = view->older)
+    if (address >= view->slots
+        && address < view->slots + view->n_slots * s->pitch)
+      run = (struct sf_run) { view->slots, view->n_slots, true };
+  pthread_mutex_unlock (&s->lock);
+  return run;
+}
+
+/* The maker's, which will not grow: the slots again behind the last one. What is
+ * mapped already is moved to where there is room. */
+static int
+map_slots_again (struct sf_segment *s)
+{
+  uint64_t half = s->shm.size - s->data_offset;
+  uint8_t *base = reserve_addresses (s->shm.size + half, s->page);
+  int err;
+
   if (base == MAP_FAILED)
-    return -errno;
-  if (mmap (base, size, PROT_READ, MAP_SHARED | MAP_FIXED | MAP_POPULATE, fd,
-          0) == MAP_FAILED
-      || mmap (base + size, slots_size (s), PROT_READ, MAP_SHARED | MAP_FIXED,
-          fd, (off_t) s->data_offset) == MAP_FAILED) {
-    err = error_of_peer_mmap ();
-    munmap (base, total);
+    return -ENOMEM;
+  if (mremap (s->shm.map, s->shm.size, s->shm.size,
+          MREMAP_MAYMOVE | MREMAP_FIXED, base) == MAP_FAILED) {
+    err = -errno;
+    munmap (base, s->shm.size + half);
     return err;
   }
-  s->shm = (struct sf_shm) { .fd = fd, .map = base, .size = size };
-  s->slots = base + s->data_offset;
+  s->shm.map = base;
+  s->twice = true;
+  sf_store_address (&s->slots, base + s->data_offset);
+  return mmap (base + s->shm.size, half, PROT_READ, MAP_SHARED | MAP_FIXED,
+      s->shm.fd, (off_t) s->data_offset) == MAP_FAILED ? -errno : 0;
+}
+
+static void
+init (struct sf_segment *s, uint64_t pitch, uint64_t data_offset,
+    uint32_t capacity)
+{
+  s->refs = 1;
+  s->pitch = pitch;
+  s->data_offset = data_offset;
+  s->capacity = capacity;
+  memset (s->guards, -1, sizeof s->guards);
+  pthread_mutex_init (&s->lock, NULL);
+}
+
+/* As much of the capacity as there are addresses for, and the user may make
+ * files. */
+static int
+create_capacity (struct sf_segment *s, uint32_t n_slots, uint32_t capacity,
+    uint64_t pitch, uint64_t page)
+{
+  uint64_t head, size;
+  int err;
+
+  for (;;) {
+    head = head_size_of (capacity, page);
+    size = head + capacity * pitch;
+    err = sf_shm_create_sparse (&s->shm, "shmframe-segment", size, SF_SHM_SEALED,
+        page > page_size ());
+    if ((err != -ENOMEM && err != -EFBIG) || capacity <= n_slots)
+      break;
+    capacity = capacity / 2 > n_slots ? capacity / 2 : n_slots;
+  }
+  if (err < 0)
+    return err;
+  init (s, pitch, head, capacity);
+  s->page = page;
+  s->writable = true;
+  /* A dump would make the pages that are not there. */
+  madvise (s->shm.map, size, MADV_DONTDUMP);
+  sf_store_address (&s->slots, (uint8_t *) s->shm.map + head);
   return 0;
+}
+
+static void
+write_header (struct sf_segment *segment)
+{
+  struct sf_segment_header *h = sf_segment_header (segment);
+
+  h->magic = SF_SEGMENT_MAGIC;
+  h->version = SF_LAYOUT_VERSION;
+  h->pitch = segment->pitch;
+  h->data_offset = segment->data_offset;
+  h->size = segment->shm.size;
+}
+
+int
+sf_segment_create_of (struct sf_segment **segment, uint32_t n_slots,
+    uint32_t capacity, uint64_t slot_size, uint64_t huge_page)
+{
+  uint64_t page = huge_page > 0 ? huge_page : page_size ();
+  struct sf_segment *s;
+  int err;
+
+  if (sf_segment_bytes_of (n_slots, slot_size, huge_page) == UINT64_MAX)
+    return -EINVAL;
+  s = calloc (1, sizeof *s);
+  if (!s)
+    return -ENOMEM;
+  if (capacity > SF_MAX_SLOTS)
+    capacity = SF_MAX_SLOTS;
+  if (capacity < n_slots || huge_page > 0)
+    capacity = n_slots;
+  err = create_capacity (s, n_slots, capacity, round_up (slot_size, page), page);
+  if (err < 0) {
+    free (s);
+    return err;
+  }
+  if (s->capacity == n_slots)
+    err = map_slots_again (s);
+  if (err == 0)
+    err = sf_segment_grow (s, n_slots);
+  if (err < 0) {
+    sf_segment_unref (s);
+    return err;
+  }
+  write_header (s);
+  *segment = s;
+  return 0;
+}
+
+int
+sf_segment_grow (struct sf_segment *s, uint32_t n_slots)
+{
+  uint32_t before = sf_observe_u32 (&s->n_slots);
+  uint64_t head = before > 0 ? head_size_of (before, s->page) : 0;
+  int err = 0;
+
+  if (n_slots <= before)
+    return 0;
+  if (n_slots > s->capacity || s->n_growths == SF_MAX_GROWTHS)
+    return -ENOSPC;
+  if (head_size_of (n_slots, s->page) > head)
+    err = sf_shm_reserve (&s->shm, head, head_size_of (n_slots, s->page));
+  if (err == 0)
+    err = sf_shm_reserve (&s->shm, end_of_slots (s, before), end_of_slots (s,
+            n_slots));
+  if (err < 0)
+    return err;
+  s->n_growths += before > 0;
+  sf_publish_u32 (&sf_segment_header (s)->n_slots, n_slots);
+  sf_publish_u32 (&s->n_slots, n_slots);
+  return 0;
+}
+
+/* `info` is the peer's: none of it is believed before it adds up. */
+static int
+check_info (const struct sf_segment_info *info, uint32_t * capacity)
+{
+  uint64_t page = page_size ();
+  uint64_t n;
+
+  if (info->n_slots == 0 || info->n_slots > SF_MAX_SLOTS
+      || info->pitch == 0 || info->pitch > SF_MAX_SLOT_SIZE
+      || info->pitch % page != 0 || info->data_offset % page != 0
+      || info->size <= info->data_offset
+      || (info->size - info->data_offset) % info->pitch != 0)
+    return -EPROTO;
+  n = (info->size - info->data_offset) / info->pitch;
+  if (n < info->n_slots || n > SF_MAX_SLOTS
+      || info->data_offset < head_size_of ((uint32_t) n, page)
+      || info->data_offset > SF_MAX_SLOT_SIZE)
+    return -EPROTO;
+  *capacity = (uint32_t) n;
+  return 0;
+}
+
+/* How many slots there are now by its header, which is read with a system call: it
+ * copies once, and nothing need be mapped. -EPROTO: it says something else than it
+ * must. */
+static int
+read_header (const struct sf_segment *s, uint32_t * n_slots)
+{
+  struct sf_segment_header h;
+  ssize_t n;
+
+  do
+    n = pread (s->shm.fd, &h, sizeof h, 0);
+  while (n < 0 && errno == EINTR);
+  *n_slots = h.n_slots;
+  return n == (ssize_t) sizeof h && h.magic == SF_SEGMENT_MAGIC
+      && h.version == SF_LAYOUT_VERSION && h.pitch == s->pitch
+      && h.data_offset == s->data_offset && h.size == s->shm.size
+      && *n_slots <= s->capacity ? 0 : -EPROTO;
+}
+
+/* A client's: what the header says that there is, is there, and readable. */
+static int
+follow_locked (struct sf_segment *s)
+{
+  uint32_t before = sf_observe_u32 (&s->n_slots), n_slots;
+  const struct sf_view *old = s->views;
+  int err = read_header (s, &n_slots);
+
+  if (err < 0 || n_slots == before)
+    return err;
+  if (n_slots < before
+      || !sf_shm_has_pages (s->shm.fd, 0, head_size_of (n_slots,
+              page_size ()))
+      || !sf_shm_has_pages (s->shm.fd, end_of_slots (s, before),
+          end_of_slots (s, n_slots)))
+    return -EPROTO;
+  if (mprotect (s->shm.map, head_size_of (n_slots, page_size ()),
+          PROT_READ) < 0)
+    return sf_shm_mmap_error ();
+  err = add_view_locked (s, n_slots);
+  if (err < 0)
+    return err;
+  sf_store_address (&s->slots, s->views->slots);
+  sf_publish_u32 (&s->n_slots, n_slots);
+  /* Whoever still reads there gets its pages again. */
+  if (old != NULL)
+    madvise (old->slots, view_size (s, old), MADV_DONTNEED);
+  return 0;
+}
+
+int
+sf_segment_follow (struct sf_segment *s, uint32_t slot)
+{
+  int err;
+
+  pthread_mutex_lock (&s->lock);
+  err = follow_locked (s);
+  pthread_mutex_unlock (&s->lock);
+  return err < 0 || slot < sf_observe_u32 (&s->n_slots) ? err : -EPROTO;
 }
 
 static void
@@ -350,7 +368,7 @@ close_guards (const int guards[SF_MAX_GUARDS])
 }
 
 static int
-open_checked (struct sf_segment **segment, int fd,
+open_checked (struct sf_segment **segment, int fd, uint32_t capacity,
     const struct sf_segment_info *info)
 {
   struct sf_segment *s = calloc (1, sizeof *s);
@@ -358,13 +376,18 @@ open_checked (struct sf_segment **segment, int fd,
 
   if (!s)
     return -ENOMEM;
-  sf_store_flag (&s->refs, 1);
-  s->n_slots = info->n_slots;
-  s->pitch = info->pitch;
-  s->data_offset = info->data_offset;
-  err = map_twice (s, fd, info->size);
+  init (s, info->pitch, info->data_offset, capacity);
+  s->shm = (struct sf_shm) { .fd = fd, .size = info->size };
+  s->shm.map = mmap (NULL, s->data_offset, PROT_NONE, MAP_SHARED, fd, 0);
+  if (s->shm.map == MAP_FAILED) {
+    s->shm.map = NULL;
+    err = sf_shm_mmap_error ();
+  } else {
+    err = sf_segment_follow (s, info->n_slots - 1);
+  }
   if (err < 0) {
-    free (s);
+    s->shm.fd = -1;             /* the caller's */
+    sf_segment_unref (s);
     return err;
   }
   *segment = s;
@@ -375,14 +398,13 @@ int
 sf_segment_open (struct sf_segment **segment, int fd,
     const int guards[SF_MAX_GUARDS], const struct sf_segment_info *info)
 {
-  int err = check_info (info);
+  uint32_t capacity;
+  int err = check_info (info, &capacity);
 
   if (err == 0)
-    err = check_peer_fd (fd, info->size, SF_SHM_SEALED);
+    err = sf_shm_check_fd (fd, info->size, SF_SHM_SEALED);
   if (err == 0)
-    err = check_header (fd, info);
-  if (err == 0)
-    err = open_checked (segment, fd, info);
+    err = open_checked (segment, fd, capacity, info);
   if (err < 0) {
     close (fd);
     close_guards (guards);
@@ -405,10 +427,22 @@ sf_segment_unref (struct sf_segment *segment)
 {
   if (!segment || !sf_unref_is_last (&segment->refs))
     return;
-  munmap ((uint8_t *) segment->shm.map + segment->shm.size,
-      slots_size (segment));
+  while (segment->views != NULL) {
+    struct sf_view *view = segment->views;
+
+    segment->views = view->older;
+    munmap (view->slots, view_size (segment, view));
+    free (view);
+  }
+  /* A client's map is of the header only. */
+  if (!segment->writable)
+    segment->shm.size = segment->data_offset;
+  else if (segment->twice)
+    munmap ((uint8_t *) segment->shm.map + segment->shm.size,
+        segment->shm.size - segment->data_offset);
   sf_shm_close (&segment->shm);
   close_guards (segment->guards);
+  pthread_mutex_destroy (&segment->lock);
   free (segment);
 }
 
@@ -418,7 +452,7 @@ sf_segment_describe (const struct sf_segment *segment, uint32_t id,
 {
   *info = (struct sf_segment_info) {
     .id = id,
-    .n_slots = segment->n_slots,
+    .n_slots = sf_observe_u32 (&segment->n_slots),
     .pitch = segment->pitch,
     .data_offset = segment->data_offset,
     .size = segment->shm.size,
@@ -426,11 +460,20 @@ sf_segment_describe (const struct sf_segment *segment, uint32_t id,
 }
 
 SF_HOT int
-sf_segment_check (const struct sf_segment *segment,
-    const struct sf_mem_ref *ref)
+sf_segment_check (struct sf_segment *segment, const struct sf_mem_ref *ref)
 {
-  if (ref->slot >= segment->n_slots || ref->offset > segment->pitch
+  uint32_t n_slots = sf_observe_u32 (&segment->n_slots);
+
+  if (ref->offset > segment->pitch
       || ref->size > segment->pitch - ref->offset)
     return -EPROTO;
-  return 0;
+  /* At once, so that what follows is in one view. */
+  if (sf_observe_u32 (&sf_segment_header (segment)->n_slots) != n_slots
+      && !segment->writable) {
+    int err = sf_segment_follow (segment, ref->slot);
+
+    if (err == -EPROTO || ref->slot >= n_slots)
+      return err;
+  }
+  return ref->slot < sf_observe_u32 (&segment->n_slots) ? 0 : -EPROTO;
 }

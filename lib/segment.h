@@ -1,66 +1,56 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Shared memory made, sealed, checked and mapped.
+/* Shared memory that holds slots, counted by reference, since frames in the
+ * application's hands may outlive the connection that brought them.
  *
- * sf_shm: any sealed memfd and its mapping. sf_segment: one that holds slots,
- * counted by reference, since frames in the application's hands may outlive the
- * connection that brought them. */
+ * It has addresses for more slots than there are: a hole in a sealed memfd, in
+ * which its maker reserves more of them. No fd, no mapping and no id changes. */
 #ifndef SF_SEGMENT_H
 #define SF_SEGMENT_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "layout.h"
 #include "protocol.h"
-
-enum sf_shm_kind
-{
-  /* The maker's mapping is the last writable one there will ever be
-   * (F_SEAL_SHRINK|GROW|FUTURE_WRITE|SEAL). */
-  SF_SHM_SEALED,
-  /* Both sides write (F_SEAL_SHRINK|GROW|SEAL). */
-  SF_SHM_SHARED,
-};
-
-struct sf_shm
-{
-  int fd;
-  void *map;
-  uint64_t size;
-};
-
-/* Makes a memfd called `name`, reserves all its pages, maps it for writing with
- * the pages present, and seals it. Errors: -ENOMEM, -ENOSPC, -EFBIG (an rlimit),
- * -EMFILE, -EINVAL (size 0). Nothing is left behind on error. */
-int sf_shm_create (struct sf_shm *shm, const char *name, uint64_t size,
-    enum sf_shm_kind kind);
-
-/* Takes over `fd` (closed on error) as it came from a peer: refuses with -EPROTO
- * anything but a memfd of exactly `size` bytes with the seals of `kind`, so that
- * no access can raise SIGBUS; maps it, read-only if SEALED. */
-int sf_shm_open (struct sf_shm *shm, int fd, uint64_t size,
-    enum sf_shm_kind kind);
-
-/* Nobody else is to be given it: closes the fd; children do not get the map. */
-void sf_shm_keep_map (struct sf_shm *shm);
-
-void sf_shm_close (struct sf_shm *shm);
+#include "shm.h"
 
 /* Of the producer itself, and of as many before it as go into a message. */
 #define SF_MAX_GUARDS SF_MESSAGE_MAX_FDS
 
+/* How often a segment grows at most: each time costs its clients a view. */
+#define SF_MAX_GROWTHS 64u
+
+/* The slots that there were at some time, for a client to read, and the same once
+ * more behind the last one, so that a run that wraps is one range of addresses: slot
+ * n_slots + i is slot i. */
+struct sf_view
+{
+  struct sf_view *older;
+  uint32_t n_slots;
+  uint8_t *slots;
+};
+
 struct sf_segment
 {
   sf_atomic_u32 refs;
+  /* The maker's map is all of it, of which what is reserved can be touched, and if
+   * that is all, the slots once more; a client's is of the header only. */
   struct sf_shm shm;
-  uint32_t n_slots;
+  sf_atomic_u32 n_slots;        /* that are there */
+  uint32_t capacity;            /* for which there are addresses */
+  uint32_t n_growths;           /* the maker's */
+  uint64_t page;                /* likewise */
+  bool twice;                   /* likewise: it cannot grow */
   uint64_t pitch;
   uint64_t data_offset;
   bool writable;
-  /* Slots are mapped a second time behind the last one, for reading, so that a run
-   * of slots that wraps is still one range of addresses: slot n_slots + i is
-   * slot i. */
-  uint8_t *slots;
+  /* Of the first slot: the maker's, or in a client's newest view. */
+  sf_atomic_address slots;
+  /* A client's */
+  pthread_mutex_t lock;         /* views; held while one is made */
+  struct sf_view *views;        /* the newest first; all stay */
+  uint32_t n_views;
   /* A client's: proof to its producer that somebody may still read, and to each
    * that relayed the segment before (-1: no more). They pass on with the segment
    * when frames are relayed; a producer takes the frames of a crashed client back
@@ -69,26 +59,27 @@ struct sf_segment
   /* A client's: set, for its producer, before it passes the segment on. There as
    * long as a lease of a frame in it is. */
   sf_atomic_u32 *passed_on;
-  /* Set when its owner will not fill it again (grown, gone, disconnected). */
+  /* Set when its owner will not fill it again (gone, disconnected). */
   sf_atomic_u32 retired;
 };
 
-/* Makes a segment of `n_slots` slots of at least `slot_size` bytes; the pitch is
- * rounded up to pages: huge ones of that size, sf_huge_page_size(), if it is not 0.
- * Errors as sf_shm_create(), and others where there are too few huge pages; -EINVAL
- * for 0 or more than SF_MAX_SLOTS slots, or a size of 0 or above
- * SF_MAX_SLOT_SIZE. */
+/* Makes a segment of `n_slots` slots of at least `slot_size` bytes, which can grow
+ * to `capacity` slots, or fewer if there are not so many addresses. The pitch is
+ * rounded up to pages: huge ones of that size, sf_huge_page_size(), if it is not
+ * 0; on those it cannot grow. Errors as sf_shm_create(), and others where there are
+ * too few huge pages; -EINVAL for 0 or more than SF_MAX_SLOTS slots, or a size of
+ * 0 or above SF_MAX_SLOT_SIZE. */
 int sf_segment_create_of (struct sf_segment **segment, uint32_t n_slots,
-    uint64_t slot_size, uint64_t huge_page);
+    uint32_t capacity, uint64_t slot_size, uint64_t huge_page);
 
 static inline int
 sf_segment_create (struct sf_segment **segment, uint32_t n_slots,
     uint64_t slot_size)
 {
-  return sf_segment_create_of (segment, n_slots, slot_size, 0);
+  return sf_segment_create_of (segment, n_slots, n_slots, slot_size, 0);
 }
 
-/* The bytes it would reserve; UINT64_MAX if out of range. */
+/* The bytes that `n_slots` slots reserve; UINT64_MAX if out of range. */
 uint64_t sf_segment_bytes_of (uint32_t n_slots, uint64_t slot_size,
     uint64_t huge_page);
 
@@ -97,6 +88,28 @@ sf_segment_bytes (uint32_t n_slots, uint64_t slot_size)
 {
   return sf_segment_bytes_of (n_slots, slot_size, 0);
 }
+
+/* The maker's: there are `n_slots` from now on, if there were fewer. One thread at a
+ * time. -ENOSPC: more than its capacity, or it has grown too often; -ENOMEM,
+ * and all is as it was. */
+int sf_segment_grow (struct sf_segment *segment, uint32_t n_slots);
+
+/* A client's: makes readable what the maker has added. 0; -EPROTO: not as it must, or
+ * not `slot`; -ENOMEM. */
+int sf_segment_follow (struct sf_segment *segment, uint32_t slot);
+
+/* Where a frame lies: a run of slots in cyclic order. `twice`: they are mapped once
+ * more behind the last one, as in a view. Not where the maker's can still grow. */
+struct sf_run
+{
+  uint8_t *slots;
+  uint32_t n_slots;
+  bool twice;
+};
+
+/* Of a frame at `address`. It stays as long as the segment. */
+struct sf_run sf_segment_run (struct sf_segment *segment,
+    const uint8_t *address);
 
 /* Takes over `fd` and `guards` (all closed on error) and maps the segment
  * read-only, if seals, size, and the header in it agree with `info`; -EPROTO
@@ -129,7 +142,7 @@ sf_segment_header (const struct sf_segment *segment)
 static inline uint8_t *
 sf_segment_slot (const struct sf_segment *segment, uint32_t slot)
 {
-  return segment->slots + (uint64_t) slot * segment->pitch;
+  return sf_load_address (&segment->slots) + (uint64_t) slot * segment->pitch;
 }
 
 /* The slot's content is final: its generation becomes even. More than one may say
@@ -145,8 +158,9 @@ sf_segment_finish_slot (const struct sf_segment *segment, uint32_t slot)
     sf_decide_u64 (generation, odd, odd + 1, &seen);
 }
 
-/* Checks that `ref` lies inside one slot of the segment: 0 or -EPROTO. */
-int sf_segment_check (const struct sf_segment *segment,
+/* Checks that `ref` lies inside one slot of the segment, and of a client's, that it
+ * can be read: 0, -EPROTO or -ENOMEM. */
+int sf_segment_check (struct sf_segment *segment,
     const struct sf_mem_ref *ref);
 
 #endif

@@ -2,9 +2,9 @@
 /* The producer's slots: which are free, in which segments, within max-memory.
  *
  * Slots are handed out in cyclic order, so that frames that follow each other
- * lie one pitch apart. A ring grows by a new segment that holds everything; the
- * old one is retired and goes with its last slot. Where max-memory does not
- * hold both, the new segment only adds what is missing.
+ * lie one pitch apart. The ring is one segment, which grows in place; another one
+ * adds what is missing only where it cannot (huge pages, few addresses). Segments of
+ * slots that are too small are retired, and go when the last of these is free.
  *
  * Thread-safe. The lock is a leaf: nothing else is taken under it, and memory is
  * made and mapped outside it. */
@@ -23,13 +23,16 @@ struct sf_slot
   uint32_t index;
 };
 
-/* Called after a slot became free, without locks. */
-typedef void (*sf_slot_freed) (void *user);
+/* Called after a slot became free, without locks. `idle`: a segment can go, see
+ * sf_slots_tidy(). */
+typedef void (*sf_slot_freed) (void *user, bool idle);
 
 /* NULL when out of memory. `max_memory` in bytes. */
 struct sf_slots *sf_slots_new (uint64_t max_memory);
 /* On huge pages, as far as there are any. Before the first slots are made. */
 void sf_slots_use_huge_pages (struct sf_slots *slots);
+/* There will never be more slots of one size than at first: likewise. */
+void sf_slots_fix (struct sf_slots *slots);
 struct sf_slots *sf_slots_ref (struct sf_slots *slots);
 void sf_slots_unref (struct sf_slots *slots);
 
@@ -38,13 +41,17 @@ void sf_slots_set_freed (struct sf_slots *slots, sf_slot_freed freed,
     void *user);
 
 /* Sees to it that there are `n` slots of at least `size` bytes; slots that are
- * too small are retired. 0, or
+ * too small are retired. By one thread at a time. 0, or
  *  -E2BIG  max-memory does not allow it; `needed` is what would
  *  others as sf_segment_create(). */
 int sf_slots_ensure (struct sf_slots *slots, uint32_t n, uint64_t size,
     uint64_t * needed);
 
-/* Hands out no more slots: every segment is retired. */
+/* Unmaps segments that are not needed any more, which takes time: whoever gives a
+ * slot back does not do it. They count until then. */
+void sf_slots_tidy (struct sf_slots *slots);
+
+/* Hands out no more slots: every segment is retired, and goes with its last slot. */
 void sf_slots_shut (struct sf_slots *slots);
 
 /* Takes a free slot of at least `size` bytes, as long as more than `keep` stay
@@ -62,9 +69,9 @@ struct sf_slots_state
   uint32_t n_free;
   uint32_t n_segments;          /* retired ones included */
   uint64_t slot_size;           /* pitch of the newest segment */
-  uint64_t bytes;               /* of all segments */
+  uint64_t bytes;               /* reserved in all segments */
   uint64_t huge_bytes;          /* of those on huge pages */
-  uint64_t growths;             /* segments made after the first */
+  uint64_t growths;             /* how often slots were made after the first time */
 };
 
 void sf_slots_get_state (struct sf_slots *slots, struct sf_slots_state *state);

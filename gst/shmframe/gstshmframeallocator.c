@@ -239,10 +239,11 @@ static const guint8 *
 locate_in_ring (GstMemory * memory, GstSecondBatchRing * ring)
 {
   GstShmFrameMemory *self = (GstShmFrameMemory *) memory;
+  struct sf_run run = sf_segment_run (self->segment, self->data);
 
-  ring->base = self->segment->slots;
-  ring->size = self->segment->n_slots * self->segment->pitch;
-  ring->twice = TRUE;
+  ring->base = run.slots;
+  ring->size = run.n_slots * self->segment->pitch;
+  ring->twice = run.twice;
   return self->data + memory->offset;
 }
 

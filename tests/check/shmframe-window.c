@@ -57,7 +57,7 @@ check_view (GstBuffer * batch)
 }
 
 /* Windows in which the ring has just grown, or that were under way then, are in
- * two rings; `producer` is asked whether there were any. */
+ * two views; `producer` is asked whether there were any. */
 static guint
 check_windows (GstElement * producer, GstElement * consumer, guint n)
 {
@@ -85,8 +85,7 @@ GST_START_TEST (test_every_window)
 {
   GstElement *producer = rig_launch ("videotestsrc pattern=snow ! " HD
       " ! shmframesink name=origin socket-path=@");
-  /* so that the ring has its size at once, however slow this machine is: larger
-   * ones in the end do not fit beside each other into max-memory */
+  /* so that the ring has its size at once, however slow this machine is */
   GstElement *consumer = rig_launch ("shmframesrc socket-path=@ is-live=false"
       " max-held=60 ! secondbatcher output=memory ! appsink name=out sync=false max-buffers=1");
 
@@ -118,7 +117,7 @@ GST_START_TEST (test_after_relay)
   rig_play (relay);
   rig_play (consumer);
   fail_unless (check_windows (producer, consumer, 20) > 0, "none wrapped");
-  /* but for windows in two rings, which output=memory had copied already */
+  /* but for windows in two views, which output=memory had copied already */
   copied = rig_stat (rig_child (relay, "sink"), "frames-copied");
   fail_unless (copied <= rig_stat (rig_child (relay, "b"), "sink_0-gathered"));
   rig_stop (consumer);

@@ -25,6 +25,7 @@ static struct sf_announce_header *header;
 static uint8_t *ring;
 static struct sf_returns_page *page;
 static struct sf_segment segment;
+static struct sf_segment_header segment_header = {.n_slots = N_SLOTS };
 static struct sf_lease *out[MAX_LEASES_OUT];
 static uint64_t head;
 static volatile uint64_t sink;
@@ -51,6 +52,7 @@ set_up (void)
   header = calloc (1, SF_ANNOUNCE_DATA_OFFSET);
   ring = malloc (RING_SIZE);
   page = calloc (1, sizeof *page);
+  segment.shm.map = &segment_header;
   segment.n_slots = N_SLOTS;
   segment.pitch = PITCH;
   segment.slots = malloc (N_SLOTS * PITCH);

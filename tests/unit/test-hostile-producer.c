@@ -50,7 +50,7 @@ static const struct
   size_t size;
 } fields[] = {
   {AT_TYPE, 0, 4}, {AT_TYPE, 99, 4}, {AT_SIZE, 43, 4}, {AT_SIZE, 45, 4},
-  {AT_VERSION, 0, 4}, {AT_VERSION, 2, 4}, {AT_LEASES, 0, 4},
+  {AT_VERSION, 0, 4}, {AT_VERSION, 1, 4}, {AT_LEASES, 0, 4},
   {AT_LEASES, SF_MAX_LEASES + 1, 4}, {AT_ANNOUNCE, 0, 8},
   {AT_ANNOUNCE, SF_ANNOUNCE_DATA_OFFSET, 8},
   {AT_ANNOUNCE, SF_ANNOUNCE_DATA_OFFSET + SF_ANNOUNCE_RING_SIZE / 2, 8},

@@ -271,7 +271,9 @@ test_surplus_upstream_size (void)
 static void
 test_hello_of_another_version (void)
 {
-  static const uint32_t ranges[][2] = { {0, 0}, {2, 9}, {UINT32_MAX, UINT32_MAX} };
+  static const uint32_t ranges[][2] = {
+    {0, 0}, {SF_PROTOCOL_VERSION + 1, 9}, {UINT32_MAX, UINT32_MAX}
+  };
 
   for (size_t i = 0; i < 3; i++)
     for (size_t len = 20; len <= SF_MESSAGE_MAX; len += len < 120 ? 1 : 997) {
@@ -298,8 +300,8 @@ test_hello_of_another_version_refused (void)
 {
   struct wire w = wire_of (SF_MESSAGE_HELLO);
 
-  put (&w, 12, 4, 2);
-  put (&w, 16, 4, 2);
+  put (&w, 12, 4, SF_PROTOCOL_VERSION + 1);
+  put (&w, 16, 4, SF_PROTOCOL_VERSION + 1);
   set_len (&w, SF_MESSAGE_MAX + 1);
   check_refused (&w);
   set_len (&w, 19);

@@ -341,6 +341,7 @@ check_lie_refused (struct target *t, const struct sf_segment_info *info)
 {
   struct sf_segment_header *h = sf_segment_header (t->made), good = *h;
 
+  *h = (struct sf_segment_header) { .magic = good.magic, .version = good.version };
   h->n_slots = info->n_slots;
   h->pitch = info->pitch;
   h->data_offset = info->data_offset;
@@ -360,7 +361,6 @@ test_wrong_info_is_refused (void)
   check_int (size, 5 * page);
   const struct sf_segment_info lies[] = {
     { 1, 0, page, size, size },
-    { 1, 3, page, page, size },
     { 1, 5, page, page, size },
     { 1, 5, page, 0, size },
     { 1, SF_MAX_SLOTS + 1, page, page, size },
