@@ -27,9 +27,8 @@ violated_locked (struct sf_client *c)
   sf_client_doom_locked (c, SF_REASON_VIOLATION);
 }
 
-/* 1, 0 (nothing to revoke), or the client is doomed: 0. */
-static int
-revoke_locked (struct sf_client *c)
+int
+sf_client_revoke_locked (struct sf_client *c)
 {
   int r = sf_leases_revoke_oldest (c->leases, sf_frame_done_locked,
       c->producer);
@@ -50,7 +49,7 @@ overflow_locked (struct sf_client *c)
 {
   c->overflowed = true;
   sf_publish_u32 (&c->ring.header->overflowed, 1);
-  while (revoke_locked (c) > 0);
+  while (sf_client_revoke_locked (c) > 0);
 }
 
 /* All that was written has been read: a fresh start is possible. */
@@ -136,16 +135,16 @@ sf_client_announce_locked (struct sf_client *c, struct sf_frame *frame)
 
   if (!recovered_locked (c)) {
     c->dropped++;
-    while (revoke_locked (c) > 0);
+    while (sf_client_revoke_locked (c) > 0);
     return;
   }
   if (!lossless && frame->foreign)
     while (c->leases->unclaimed.count >= SF_MAX_FOREIGN_QUEUED
-        && revoke_locked (c) > 0);
+        && sf_client_revoke_locked (c) > 0);
   if (c->leases->n_free == 0)
     sf_client_collect_locked (c);
   if (c->leases->n_free == 0)
-    revoke_locked (c);
+    sf_client_revoke_locked (c);
   if (sf_leases_give (c->leases, frame, &record) < 0) {
     c->dropped++;
     return;

@@ -60,6 +60,9 @@ end_doomed (struct sf_producer *p)
           "returns what cannot be";
     else if (reason == SF_REASON_SLOW)
       text = "no progress for client-timeout";
+    else if (reason == SF_REASON_MEMORY)
+      text = "it holds more frames than max-memory allows since they became "
+          "larger; raise max-memory of shmframesink, or hold fewer frames";
     else if (reason == SF_REASON_RESOURCES)
       text = "the producer is out of memory";
     sf_client_end (c, reason, text);
@@ -201,12 +204,13 @@ recover (struct sf_producer *p)
 static int
 timeout_ms (struct sf_producer *p, int greeting_ms)
 {
-  bool out = false;
+  bool out;
 
   pthread_mutex_lock (&p->lock);
+  out = p->owing;
   for (struct sf_client * c = p->clients; c != NULL && !out; c = c->next)
     out = c->leases != NULL && sf_leases_outstanding (c->leases) > 0;
-  p->ticking = out;
+  p->ticking = out;             /* that frames are out, or owed */
   pthread_mutex_unlock (&p->lock);
   if (!out)
     return greeting_ms;
@@ -334,13 +338,13 @@ sf_producer_thread (void *producer)
     if (deaf)
       listen_again (p, false);
     collect (p);
+    sf_producer_settle (p);
     sf_producer_grow_for_upstream (p);
     recover (p);
     end_doomed (p);
     end_empty (p);
     tell_latency (p);
     tell_gone (p);
-    sf_slots_tidy (p->slots);
   }
   say_goodbye (p);
   return NULL;

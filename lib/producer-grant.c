@@ -41,8 +41,10 @@ sf_client_grant (struct sf_client *c, uint32_t max_held, uint64_t * needed)
   pthread_mutex_unlock (&p->lock);
   r = sf_producer_make_room_locked (p, promised, needed);
   pthread_mutex_lock (&p->lock);
-  if (r == 0)
-    c->max_held = max_held;
+  if (r == 0) {
+    c->max_held = c->wanted = max_held;
+    c->owed_until = 0;
+  }
   pthread_mutex_unlock (&p->room_lock);
   sf_producer_forget_segments_locked (p);
   sf_producer_unlock (p);
@@ -101,8 +103,21 @@ sf_producer_grow_for_upstream (struct sf_producer *p)
   sf_producer_note_progress (p);
 }
 
-static void
-send_grant (struct sf_client *c)
+uint32_t
+sf_client_limit_locked (struct sf_client *c)
+{
+  if (c->may_hold > c->max_held && sf_now () >= c->may_hold_until) {
+    c->may_hold_until = INT64_MAX;
+    if (c->leases->held.count > c->max_held)
+      sf_client_doom_locked (c, SF_REASON_MEMORY);
+    else
+      c->may_hold = 0;
+  }
+  return c->may_hold > c->max_held ? c->may_hold : c->max_held;
+}
+
+void
+sf_client_send_grant (struct sf_client *c)
 {
   struct sf_message msg = {.type = SF_MESSAGE_GRANT,.max_held = c->max_held };
 
@@ -127,8 +142,10 @@ grant_what_is_there (struct sf_client *c, uint32_t max_held)
     spare = max_held;
   if (spare > c->max_held)
     c->max_held = (uint32_t) spare;
+  if (c->wanted < c->max_held)
+    c->wanted = c->max_held;
   pthread_mutex_unlock (&p->lock);
-  send_grant (c);
+  sf_client_send_grant (c);
 }
 
 void
@@ -165,9 +182,20 @@ sf_client_explain_grant (const struct sf_client *c, int error,
 }
 
 void
-sf_client_want (struct sf_client *c, uint32_t max_held)
+sf_client_refuse_grant (struct sf_client *c, int error, uint32_t max_held,
+    uint64_t needed)
 {
   struct sf_message msg = {.type = SF_MESSAGE_REJECT };
+
+  sf_client_explain_grant (c, error, max_held, needed, &msg.reject);
+  sf_send (c->fd, &msg, NULL, 0);
+  if (c->producer->callbacks.refused != NULL)
+    c->producer->callbacks.refused (c->producer->user, &c->peer, &msg.reject);
+}
+
+void
+sf_client_want (struct sf_client *c, uint32_t max_held)
+{
   uint64_t needed = 0;
   int r;
 
@@ -176,13 +204,8 @@ sf_client_want (struct sf_client *c, uint32_t max_held)
   r = max_held <= c->max_held ? 0 : sf_client_grant (c, max_held, &needed);
   if (r == -ESHUTDOWN)
     return;                     /* BYE comes next */
-  if (r < 0) {
-    sf_client_explain_grant (c, r, max_held, needed, &msg.reject);
-    sf_send (c->fd, &msg, NULL, 0);
-    if (c->producer->callbacks.refused != NULL)
-      c->producer->callbacks.refused (c->producer->user, &c->peer,
-          &msg.reject);
-  } else {
-    send_grant (c);
-  }
+  if (r < 0)
+    sf_client_refuse_grant (c, r, max_held, needed);
+  else
+    sf_client_send_grant (c);
 }

@@ -91,7 +91,13 @@ struct sf_client
   uint32_t doomed;              /* enum sf_reason: to be ended by the thread */
   char name[SF_NAME_MAX];
   uint32_t wish;                /* enum sf_delivery */
-  uint32_t max_held;
+  uint32_t max_held;            /* what it is granted */
+  uint32_t wanted;              /* what it was before max-memory held less, and is to
+                                   be again, or hears in the end that it cannot */
+  int64_t owed_until;           /* that is then; 0: nothing is owed */
+  uint32_t may_hold;            /* and until when it may hold as much as then */
+  int64_t may_hold_until;
+  bool untold;                  /* of a new max_held */
   bool overflowed;
   int64_t last_progress;
   uint64_t frames, dropped;
@@ -139,6 +145,7 @@ struct sf_producer
   uint32_t upstream_slots;      /* more than base slots, for upstream to keep */
   bool slot_missed;             /* it wants still more */
   uint32_t slots_per_record;
+  bool owing;                   /* slots are to be made for what was promised */
   bool live, lossless, delivery_known;
   uint64_t latency_min, latency_max;
   bool delivery_changed;
@@ -176,6 +183,12 @@ struct sf_producer
 #define SF_BASE_BYTES (UINT64_C (64) << 20)
 #define SF_MIN_BASE_SLOTS 6u
 #define SF_MAX_BASE_SLOTS 16u
+/* How long slots on their way back are waited for before a client hears that there
+ * are not enough. */
+#ifndef SF_OWED_TIMEOUT_MS
+#define SF_OWED_TIMEOUT_MS 3000
+#endif
+#define SF_OWED_TIMEOUT (SF_OWED_TIMEOUT_MS * INT64_C (1000000))
 /* Of these, what is needed to keep a stream going at all. */
 #define SF_SPARE_SLOTS 2u
 /* What a consumer asks for when it connects. There is room for one from the start,
@@ -230,10 +243,14 @@ bool sf_client_is_near (const struct sf_client *c);
 bool sf_client_wakes_early (const struct sf_client *c);
 void sf_client_wake (struct sf_client *c);
 void sf_client_doom_locked (struct sf_client *c, uint32_t reason);
+/* Takes back its oldest unclaimed frame. 1; 0: there is none, or it is doomed. */
+int sf_client_revoke_locked (struct sf_client *c);
 
 /* producer.c */
-uint32_t sf_producer_base_slots (uint64_t slot_size);
 void sf_client_info_locked (struct sf_client *c, struct sf_client_info *info);
+
+/* producer-room.c */
+uint32_t sf_producer_base_slots (uint64_t slot_size);
 /* How many frames all clients (but one) together may hold. */
 uint64_t sf_producer_promised_locked (struct sf_producer *p,
     const struct sf_client *but);
@@ -241,6 +258,9 @@ uint64_t sf_producer_promised_locked (struct sf_producer *p,
  * With the room lock. */
 int sf_producer_make_room_locked (struct sf_producer *p, uint64_t promised,
     uint64_t * needed);
+/* The control thread's: makes what was promised in a new format, unmaps what is not
+ * needed any more. */
+void sf_producer_settle (struct sf_producer *p);
 
 /* producer-wait.c */
 /* Takes what the client, or all of them, returned; the number of frames. */
@@ -289,6 +309,12 @@ int sf_client_grant (struct sf_client *c, uint32_t max_held,
 /* What to tell a client whose grant ended in this error. */
 void sf_client_explain_grant (const struct sf_client *c, int error,
     uint32_t max_held, uint64_t needed, struct sf_reject *reject);
+/* How many frames it may hold: for a while more than its grant, where that became
+ * less. */
+uint32_t sf_client_limit_locked (struct sf_client *c);
+void sf_client_send_grant (struct sf_client *c);
+void sf_client_refuse_grant (struct sf_client *c, int error,
+    uint32_t max_held, uint64_t needed);
 /* It asks for more than it has. */
 void sf_client_want (struct sf_client *c, uint32_t max_held);
 /* More slots for upstream, if it missed some. */

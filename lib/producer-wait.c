@@ -20,8 +20,8 @@ collect_from_locked (struct sf_client *c)
 
   if (n >= 0)
     n = sf_leases_collect (c->leases, sf_frame_done_locked, c->producer);
-  return c->leases->held.count > c->max_held && !c->producer->stopping
-      ? -EPROTO : n;
+  return c->leases->held.count > sf_client_limit_locked (c)
+      && !c->producer->stopping ? -EPROTO : n;
 }
 
 int

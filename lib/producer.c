@@ -181,15 +181,6 @@ sf_producer_slots (struct sf_producer *p)
   return p->slots;
 }
 
-uint32_t
-sf_producer_base_slots (uint64_t slot_size)
-{
-  uint64_t n = slot_size > 0 ? SF_BASE_BYTES / slot_size : SF_MIN_BASE_SLOTS;
-
-  return n < SF_MIN_BASE_SLOTS ? SF_MIN_BASE_SLOTS
-      : n > SF_MAX_BASE_SLOTS ? SF_MAX_BASE_SLOTS : (uint32_t) n;
-}
-
 void
 sf_client_info_locked (struct sf_client *c, struct sf_client_info *info)
 {
@@ -208,114 +199,6 @@ sf_client_info_locked (struct sf_client *c, struct sf_client_info *info)
       info->lag = sf_now () - ((const struct sf_frame *)
           c->leases->entry[c->leases->unclaimed.first].frame)->published;
   }
-}
-
-uint64_t
-sf_producer_promised_locked (struct sf_producer *p,
-    const struct sf_client *but)
-{
-  uint64_t sum = 0;
-
-  for (struct sf_client * c = p->clients; c != NULL; c = c->next)
-    if (c != but)
-      sum += c->max_held;
-  return sum;
-}
-
-static int
-ensure (struct sf_producer *p, uint64_t n, uint64_t slot_size,
-    uint64_t * needed)
-{
-  if (n > SF_MAX_SLOTS)
-    return -E2BIG;
-  return sf_slots_ensure (p->slots, (uint32_t) n, slot_size, needed);
-}
-
-/* More than is needed, up to a quarter, so that it grows a few times only however
- * many clients come one by one. */
-static uint64_t
-round_up (uint64_t n)
-{
-  uint64_t step = 1;
-
-  while (n / step >= 8)
-    step *= 2;
-  return (n + step - 1) / step * step;
-}
-
-int
-sf_producer_make_room_locked (struct sf_producer *p, uint64_t promised,
-    uint64_t * needed)
-{
-  uint64_t slot_size, each, more, held, n;
-  int r;
-
-  pthread_mutex_lock (&p->lock);
-  slot_size = p->slot_size;
-  each = p->slots_per_record;
-  more = p->upstream_slots;
-  pthread_mutex_unlock (&p->lock);
-  if (p->fixed_slots != 0 && promised + SF_SPARE_SLOTS > p->fixed_slots) {
-    *needed = promised + SF_SPARE_SLOTS;
-    return -ENOSPC;
-  }
-  if (slot_size == 0)
-    return 0;
-  if (p->fixed_slots != 0)
-    return ensure (p, p->fixed_slots, slot_size, needed);
-  held = promised > SF_USUAL_HELD ? promised : SF_USUAL_HELD;
-  n = (held + sf_producer_base_slots (slot_size)) * each + more;
-  r = ensure (p, round_up (n), slot_size, needed);
-  if (r == -E2BIG)
-    r = ensure (p, n, slot_size, needed);
-  /* Where max-memory is short, it goes on with the least that can work. */
-  if (r == -E2BIG)
-    r = ensure (p, (promised + SF_SPARE_SLOTS) * each, slot_size, needed);
-  return r;
-}
-
-int
-sf_producer_set_format (struct sf_producer *p, uint64_t slot_size,
-    uint32_t per_record, uint64_t * needed)
-{
-  uint64_t promised;
-  int r;
-
-  pthread_mutex_lock (&p->lock);
-  /* It is of the format before, and in the way of the new slots. */
-  sf_frame_unref_locked (p, p->latest);
-  p->latest = NULL;
-  sf_producer_unlock (p);
-
-  pthread_mutex_lock (&p->room_lock);
-  pthread_mutex_lock (&p->lock);
-  p->slot_size = slot_size;
-  p->slots_per_record = per_record;
-  promised = sf_producer_promised_locked (p, NULL);
-  pthread_mutex_unlock (&p->lock);
-  r = sf_producer_make_room_locked (p, promised, needed);
-  pthread_mutex_unlock (&p->room_lock);
-
-  pthread_mutex_lock (&p->lock);
-  sf_producer_forget_segments_locked (p);
-  p->need_kick = true;          /* the thread unmaps what is not needed any more */
-  sf_producer_unlock (p);
-  return r;
-}
-
-int
-sf_producer_want_slot_size (struct sf_producer *p, uint64_t slot_size,
-    uint64_t * needed)
-{
-  uint32_t per_record;
-  uint64_t now;
-
-  pthread_mutex_lock (&p->lock);
-  now = p->slot_size;
-  per_record = p->slots_per_record;
-  pthread_mutex_unlock (&p->lock);
-  return slot_size <= now ? 0 : sf_producer_set_format (p, slot_size,
-      per_record, needed);
 }
 
 void

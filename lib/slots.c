@@ -337,6 +337,27 @@ ensure (struct sf_slots *slots, uint32_t n, uint64_t size, uint64_t page,
   return r;
 }
 
+uint32_t
+sf_slots_most (struct sf_slots *slots, uint64_t size)
+{
+  struct plan plan = { .n = SF_MAX_SLOTS };
+  uint64_t left;
+  uint32_t n;
+
+  pthread_mutex_lock (&slots->lock);
+  left = slots->max_memory > slots->bytes ? slots->max_memory - slots->bytes : 0;
+  plan.grow = growable_locked (slots, 1);
+  if (plan.grow != NULL)
+    plan.n = plan.grow->segment->capacity - plan.grow->n_slots;
+  if (plan.n > left / size)
+    plan.n = (uint32_t) (left / size);
+  while (plan.n > 0 && bytes_to_add (&plan, size, 0) > left)
+    plan.n--;
+  n = slots->n_active + plan.n;
+  pthread_mutex_unlock (&slots->lock);
+  return n;
+}
+
 /* Huge pages are a wish: where there are too few of them, or they take more than
  * max_memory, ordinary ones do. */
 int

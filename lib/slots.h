@@ -47,6 +47,9 @@ void sf_slots_set_freed (struct sf_slots *slots, sf_slot_freed freed,
 int sf_slots_ensure (struct sf_slots *slots, uint32_t n, uint64_t size,
     uint64_t * needed);
 
+/* How many slots of this size there could be. */
+uint32_t sf_slots_most (struct sf_slots *slots, uint64_t size);
+
 /* Unmaps segments that are not needed any more, which takes time: whoever gives a
  * slot back does not do it. They count until then. */
 void sf_slots_tidy (struct sf_slots *slots);
