@@ -71,6 +71,7 @@ second_batcher_pads (GstSecondBatcher * self)
   GstElement *element = GST_ELEMENT_CAST (self);
   GPtrArray *old = NULL;
   GList *l;
+  guint i;
 
   GST_OBJECT_LOCK (self);
   if (self->pads == NULL || self->pads_cookie != element->pads_cookie) {
@@ -80,6 +81,10 @@ second_batcher_pads (GstSecondBatcher * self)
       g_ptr_array_add (self->pads, gst_object_ref (l->data));
     g_ptr_array_sort (self->pads, compare_pads);
     self->pads_cookie = element->pads_cookie;
+    g_ptr_array_set_size (self->tracks, 0);
+    for (i = 0; i < self->pads->len; i++)
+      g_ptr_array_add (self->tracks, &GST_SECOND_BATCHER_PAD
+          (g_ptr_array_index (self->pads, i))->track);
   }
   GST_OBJECT_UNLOCK (self);
 
@@ -138,8 +143,7 @@ static void
 gst_second_batcher_release_pad (GstElement * element, GstPad * pad)
 {
   GstSecondBatcher *self = GST_SECOND_BATCHER (element);
-  GPtrArray *trash = g_ptr_array_new_with_free_func
-      ((GDestroyNotify) gst_buffer_unref);
+  GPtrArray *trash = second_trash_new ();
 
   gst_object_ref (pad);
   gst_child_proxy_child_removed (GST_CHILD_PROXY (element), G_OBJECT (pad),
@@ -160,11 +164,10 @@ gst_second_batcher_release_pad (GstElement * element, GstPad * pad)
 static void
 reset_locked (GstSecondBatcher * self)
 {
-  self->open = FALSE;
-  self->started = FALSE;
-  self->anchored = FALSE;
-  self->clock_offset = 0;
-  self->flow = GST_FLOW_OK;
+  second_timeline_reset (&self->timeline);
+  self->clock_offset = self->shift = 0;
+  self->has_clock_offset = FALSE;
+  self->pts = 0;
 }
 
 static gboolean
@@ -178,11 +181,11 @@ gst_second_batcher_start (GstAggregator * agg)
   hop = self->hop ? self->hop : self->batch_duration;
   ok = hop <= self->batch_duration;
   if (ok) {
-    self->grid.duration = self->batch_duration;
-    self->grid.hop = hop;
+    self->timeline.grid.duration = self->batch_duration;
+    self->timeline.grid.hop = hop;
+    self->timeline.relative = self->align == SECOND_ALIGN_FIRST_FRAME;
     reset_locked (self);
     self->running = TRUE;
-    self->live = TRUE;          /* until upstream says that it is not */
     self->batches = self->incomplete_batches = 0;
     self->dropped_windows = self->skipped_windows = 0;
     self->gaps = self->missing_data = 0;
@@ -197,6 +200,7 @@ gst_second_batcher_start (GstAggregator * agg)
             GST_TIME_ARGS (self->batch_duration)), (NULL));
     return FALSE;
   }
+  self->live_latency = GST_CLOCK_TIME_NONE;
   self->need_segment = TRUE;
   self->pushed = FALSE;
   second_batcher_apply_latency (self);
@@ -223,6 +227,7 @@ gst_second_batcher_stop (GstAggregator * agg)
     g_ptr_array_set_size (pad->sticky, 0);
   }
   self->pads = NULL;
+  g_ptr_array_set_size (self->tracks, 0);
   g_clear_pointer (&pads, g_ptr_array_unref);
   gst_clear_caps (&self->out_caps);
   return TRUE;
@@ -252,7 +257,10 @@ gst_second_batcher_negotiate (GstAggregator * agg)
 static void
 gst_second_batcher_finalize (GObject * object)
 {
-  g_mutex_clear (&GST_SECOND_BATCHER (object)->lock);
+  GstSecondBatcher *self = GST_SECOND_BATCHER (object);
+
+  g_ptr_array_unref (self->tracks);
+  g_mutex_clear (&self->lock);
   G_OBJECT_CLASS (gst_second_batcher_parent_class)->finalize (object);
 }
 
@@ -310,5 +318,6 @@ static void
 gst_second_batcher_init (GstSecondBatcher * self)
 {
   g_mutex_init (&self->lock);
+  self->tracks = g_ptr_array_new ();
   second_batcher_init_properties (self);
 }

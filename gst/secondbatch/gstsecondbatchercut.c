@@ -1,214 +1,198 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Cutting a batch out of the open window; nothing here calls outside */
+/* The batches of a window that is over; nothing here calls outside */
 #include "gstsecondbatcherpriv.h"
 
-static SecondFrame *
-frame_at (GstSecondBatcherPad * pad, guint i)
-{
-  return &g_array_index (pad->held, SecondFrame, i);
-}
+/* A hole in all streams of up to this many windows is filled with batches */
+#define MAX_EMPTY_BATCHES 100
 
-/* Index of the first held frame at or after a position */
-static guint
-find_position_locked (GstSecondBatcherPad * pad, guint64 pos)
-{
-  guint low = 0, high = pad->held->len;
-
-  while (low < high) {
-    guint middle = (low + high) / 2;
-
-    if (frame_at (pad, middle)->pos < pos)
-      low = middle + 1;
-    else
-      high = middle;
-  }
-  return low;
-}
-
-/* A batch describes each stream once, so that it ends where a stream's caps or
- * segment change; the window goes on in another batch of the same index. */
-static guint64
-find_end_locked (GstSecondBatcher * self, GPtrArray * pads)
-{
-  guint64 end = second_window_end (&self->grid, self->index);
-  guint i, f;
-
-  for (i = 0; i < pads->len; i++) {
-    GstSecondBatcherPad *pad = g_ptr_array_index (pads, i);
-
-    f = find_position_locked (pad, self->cut) + 1;
-    while (f < pad->held->len && frame_at (pad, f)->pos < end) {
-      if (frame_at (pad, f)->format != frame_at (pad, f - 1)->format) {
-        end = frame_at (pad, f)->pos;
-        break;
-      }
-      f++;
-    }
-  }
-  return end;
-}
-
-/* Lists keep their pool's buffers out; the guard must know for how long */
+/* A list keeps its pool's buffers out; the guard must know for how long */
 static void
-follow_list_locked (GstSecondBatcherPad * pad, guint from, guint to,
-    GstBufferList * list)
+follow_list (GPtrArray * listed, GstBufferList * list)
 {
   guint i, count = 0;
 
-  for (i = from; i < to; i++) {
-    SecondPoolGuard *guard = frame_at (pad, i)->guard;
+  for (i = 0; i < listed->len; i++) {
+    SecondHeld *held = g_ptr_array_index (listed, i);
+    SecondPoolGuard *next = i + 1 < listed->len ?
+        ((SecondHeld *) g_ptr_array_index (listed, i + 1))->guard : NULL;
 
-    if (guard == NULL)
+    if (held->guard == NULL)
       continue;
     count++;
-    if (i + 1 == to || frame_at (pad, i + 1)->guard != guard) {
-      second_pool_guard_follow_list (guard, list, count);
+    if (next != held->guard) {
+      second_pool_guard_follow_list (held->guard, list, count);
       count = 0;
     }
   }
 }
 
-static void
-repeat_last_locked (GstSecondBatcherPad * pad, SecondShare * share, guint n)
+static SecondHeld *
+copy_held (const SecondHeld * held)
 {
-  GstBuffer *last = pad->last;
+  SecondHeld *copy = g_new0 (SecondHeld, 1);
 
-  if (share->frames > 0)
-    last = gst_buffer_list_get (share->list, share->frames - 1);
-  for (; last && share->frames < n; share->frames++)
-    gst_buffer_list_add (share->list, gst_buffer_ref (last));
+  copy->buffer = gst_buffer_ref (held->buffer);
+  copy->format = second_format_ref (held->format);
+  return copy;
 }
 
-/* FALSE if there are not exactly as many frames as wanted, and cannot be */
-static gboolean
-fill_locked (GstSecondBatcher * self, SecondShare * share, GPtrArray * trash)
+/* No frame is repeated under caps or a segment that it did not come with */
+static void
+repeat_last_locked (SecondShare * share, GPtrArray * listed, guint n,
+    GPtrArray * trash)
 {
   GstSecondBatcherPad *pad = share->pad;
+  SecondHeld *last = pad->last;
 
-  if (self->frames == 0)
-    return TRUE;
-  if (share->frames < self->frames && self->fill == SECOND_FILL_REPEAT_LAST)
-    repeat_last_locked (pad, share, self->frames);
-  if (self->fill == SECOND_FILL_REPEAT_LAST && share->frames > 0) {
+  if (listed->len > 0) {
+    last = copy_held (g_ptr_array_index (listed, listed->len - 1));
     if (pad->last)
       g_ptr_array_add (trash, pad->last);
-    pad->last = gst_buffer_ref (gst_buffer_list_get (share->list,
-            share->frames - 1));
+    pad->last = last;
   }
-  return share->frames == self->frames || self->fill != SECOND_FILL_ERROR;
+  if (last == NULL || !second_format_equal (last->format, share->format))
+    return;
+  for (; share->frames < n; share->frames++)
+    gst_buffer_list_add (share->list, gst_buffer_ref (last->buffer));
 }
 
-/* The events among frames from..to, and behind them if no other is held */
+/* The events that this batch takes along: those for whose frames it, or one
+ * before it, has room, as long as their format has begun */
 static void
-move_events_locked (GstSecondBatcherPad * pad, SecondShare * share, guint from,
-    guint to)
+move_events_locked (SecondShare * share)
 {
+  SecondTrack *track = &share->pad->track;
   SecondEvent *event;
+  guint i;
 
-  while ((event = g_queue_peek_head (&pad->events))
-      && (event->position < to || to == pad->held->len)) {
-    g_queue_pop_head (&pad->events);
-    event->position -= MIN (event->position, from);
+  while ((event = g_queue_peek_head (&share->pad->events))
+      && event->format <= share->format->number
+      && second_track_is_seen (track, event->seq)) {
+    g_queue_pop_head (&share->pad->events);
+    event->position = 0;
+    for (i = 0; i < track->frames->len; i++) {
+      const SecondFrame *frame = second_track_frame (track, i);
+
+      event->position += frame->chosen && frame->seq < event->seq;
+    }
+    event->position = MIN (event->position, share->frames);
     g_queue_push_tail (&share->events, event);
   }
 }
 
+/* The frames of the part that was chosen last */
 static void
-fill_share_locked (GstSecondBatcher * self, SecondShare * share,
-    guint64 end)
+list_frames_locked (GstSecondBatcher * self, SecondShare * share,
+    GPtrArray * listed)
 {
-  GstSecondBatcherPad *pad = share->pad;
-  guint from = find_position_locked (pad, self->cut);
-  guint to = find_position_locked (pad, end);
-  guint take = to - from;
-  guint i;
+  SecondTrack *track = &share->pad->track;
+  guint64 next = second_window_start (&self->timeline.grid,
+      self->timeline.index + 1);
+  guint i, most = G_MAXUINT;
 
-  share->format = second_format_ref (to > from ? frame_at (pad, from)->format :
-      pad->format);
-  if (self->frames > 0 && take > self->frames
-      && self->fill != SECOND_FILL_ERROR) {
-    share->dropped += take - self->frames;
-    pad->total_dropped += take - self->frames;
-    take = self->frames;
+  if (self->frames > 0 && self->fill != SECOND_FILL_ERROR)
+    most = self->frames;
+  share->format = second_format_ref (share->pad->format);
+  for (i = 0; i < track->frames->len; i++) {
+    SecondFrame *frame = second_track_frame (track, i);
+    SecondHeld *held = frame->data;
+
+    if (frame->chosen && listed->len < most) {
+      g_ptr_array_add (listed, held);
+      frame->delivered = TRUE;
+    } else if (frame->chosen && !frame->delivered && frame->pos < next) {
+      second_track_drop (track, 1);
+      frame->delivered = TRUE;  /* counted here, not again when it goes */
+    }
+    if (held->format->number == track->part_format
+        && held->format != share->format) {
+      second_format_unref (share->format);
+      share->format = second_format_ref (held->format);
+    }
   }
 
-  share->list = gst_buffer_list_new_sized (MAX (take, self->frames));
-  for (i = from; i < to; i++) {
-    if (i < from + take)
-      gst_buffer_list_add (share->list,
-          gst_buffer_ref (frame_at (pad, i)->buffer));
-    frame_at (pad, i)->delivered = TRUE;
-  }
-  follow_list_locked (pad, from, from + take, share->list);
-  share->frames = take;
-  move_events_locked (pad, share, from, to);
+  share->list = gst_buffer_list_new_sized (MAX (listed->len, self->frames));
+  for (i = 0; i < listed->len; i++)
+    gst_buffer_list_add (share->list, gst_buffer_ref (((SecondHeld *)
+                g_ptr_array_index (listed, i))->buffer));
+  follow_list (listed, share->list);
+  share->frames = listed->len;
 }
 
 static void
 make_share_locked (GstSecondBatcher * self, GstSecondBatcherPad * pad,
     SecondBatch * batch, GPtrArray * trash)
 {
+  GPtrArray *listed = g_ptr_array_new ();
+  SecondTrack *track = &pad->track;
   SecondShare share = { 0 };
 
   share.pad = gst_object_ref (pad);
-  share.late = pad->late;
-  share.dropped = pad->dropped;
-  pad->late = pad->dropped = 0;
-  fill_share_locked (self, &share, batch->end);
+  list_frames_locked (self, &share, listed);
+  move_events_locked (&share);
   share.expected = second_window_expected (batch->start, batch->end,
-      pad->has_phase ? pad->phase : batch->start, share.format->fps_n,
-      share.format->fps_d);
-  if (!fill_locked (self, &share, trash))
+      track->part_phase == G_MAXUINT64 ? batch->start : track->part_phase,
+      share.format->run_fps_n, share.format->run_fps_d);
+  if (self->frames > 0 && self->fill == SECOND_FILL_REPEAT_LAST)
+    repeat_last_locked (&share, listed, self->frames, trash);
+  if (self->frames > 0 && self->fill == SECOND_FILL_ERROR
+      && share.frames != self->frames)
     batch->wrong_share = (gint) batch->shares->len;
+
+  share.late = track->late;
+  share.dropped = track->dropped;
+  track->late = track->dropped = 0;
   g_array_append_val (batch->shares, share);
+  g_ptr_array_unref (listed);
 }
 
-/* Whether some stream has no frame in the open window */
-static gboolean
-is_lacking_locked (GstSecondBatcher * self, GPtrArray * pads)
-{
-  guint64 end = second_window_end (&self->grid, self->index);
-  guint i;
-
-  for (i = 0; i < pads->len; i++) {
-    GstSecondBatcherPad *pad = g_ptr_array_index (pads, i);
-
-    if (find_position_locked (pad, self->cut) ==
-        find_position_locked (pad, end))
-      return TRUE;
-  }
-  return FALSE;
-}
-
+/* Time minus running time of the window. Where frames say what time it is, each
+ * stream has its own. */
 static void
-close_window_locked (GstSecondBatcher * self, GPtrArray * pads,
-    GPtrArray * trash)
+find_shift_locked (GstSecondBatcher * self, GPtrArray * pads)
 {
-  guint i;
+  guint i, f;
 
-  self->index++;
-  self->cut = second_window_start (&self->grid, self->index);
-  for (i = 0; i < pads->len; i++) {
-    GstSecondBatcherPad *pad = g_ptr_array_index (pads, i);
-
-    second_batcher_pad_discard_locked (pad,
-        find_position_locked (pad, self->cut), trash);
-    pad->past = FALSE;
+  if (self->align != SECOND_ALIGN_REFERENCE_TIMESTAMP) {
+    self->shift = self->align == SECOND_ALIGN_FIRST_FRAME ?
+        -self->timeline.zero : self->clock_offset;
+    return;
   }
+  for (i = 0; i < pads->len; i++) {
+    const SecondTrack *track = second_track_at (self->tracks, i);
+
+    for (f = 0; f < track->frames->len; f++) {
+      const SecondFrame *frame = second_track_frame (track, f);
+
+      if (frame->left) {
+        self->shift = ((SecondHeld *) frame->data)->shift;
+        return;
+      }
+    }
+  }
+}
+
+/* Of a time in the alignment */
+static GstClockTime
+running_time_locked (const GstSecondBatcher * self, guint64 time)
+{
+  return (GstClockTime) MAX (second_time_add ((gint64) time, -self->shift), 0);
 }
 
 static SecondBatch *
-make_batch_locked (GstSecondBatcher * self, GPtrArray * pads, guint64 end,
-    GPtrArray * trash)
+make_batch_locked (GstSecondBatcher * self, GPtrArray * pads,
+    const SecondPart * part, GPtrArray * trash)
 {
   SecondBatch *batch = g_new0 (SecondBatch, 1);
+  GstClockTime pts = running_time_locked (self, part->start);
   guint i;
 
-  batch->index = self->index;
-  batch->start = self->cut;
-  batch->end = end;
-  batch->pts = second_batcher_running_time_locked (self, self->cut);
-  batch->duration = second_batcher_running_time_locked (self, end) - batch->pts;
+  batch->index = self->timeline.index;
+  batch->start = part->start;
+  batch->end = part->end;
+  batch->duration = running_time_locked (self, part->end) - pts;
+  /* references may step back, running time does not */
+  batch->pts = self->pts = MAX (pts, self->pts);
   batch->align = self->align;
   batch->post_message = self->post_messages;
   batch->output = self->output;
@@ -217,39 +201,76 @@ make_batch_locked (GstSecondBatcher * self, GPtrArray * pads, guint64 end,
       pads->len);
   for (i = 0; i < pads->len; i++)
     make_share_locked (self, g_ptr_array_index (pads, i), batch, trash);
-
-  self->batches++;
-  if (self->lacking)
-    self->incomplete_batches++;
   return batch;
 }
 
-/* The next batch of the open window, which is closed with its last batch. NULL
- * if incomplete=drop throws the window away. */
-SecondBatch *
-second_batcher_cut_locked (GstSecondBatcher * self, GPtrArray * pads,
-    GPtrArray * trash)
+/* A hole is jumped where no empty batches are wanted, and where it is so long
+ * that nobody can want them: a timestamp that leaps is no reason for a storm. */
+static guint64
+skip_locked (GstSecondBatcher * self)
 {
-  guint64 window_end = second_window_end (&self->grid, self->index);
-  SecondBatch *batch = NULL;
-  guint64 end;
+  guint64 windows = second_timeline_hole (&self->timeline, self->tracks);
 
-  self->started = TRUE;
-  if (self->cut == second_window_start (&self->grid, self->index))
-    self->lacking = is_lacking_locked (self, pads);
+  if (windows <= MAX_EMPTY_BATCHES
+      && self->incomplete != SECOND_INCOMPLETE_DROP)
+    return 0;
+  return windows;
+}
 
-  if (self->lacking && self->incomplete == SECOND_INCOMPLETE_DROP) {
+/* Closes the open window and adds its batches to `batches`, unless it is thrown
+ * away. Or, if nobody has a frame in it and in those behind it, jumps over all of
+ * them: then TRUE, and `hole` in running time. */
+gboolean
+second_batcher_close_locked (GstSecondBatcher * self, GPtrArray * pads,
+    GPtrArray * batches, SecondPart * hole, GPtrArray * trash)
+{
+  guint64 skipped;
+  gboolean incomplete;
+  SecondPart part;
+
+  second_timeline_begin_close (&self->timeline, self->tracks, trash);
+  find_shift_locked (self, pads);
+  incomplete = second_timeline_is_incomplete (self->tracks);
+  skipped = skip_locked (self);
+  hole->start = running_time_locked (self,
+      second_timeline_start (&self->timeline));
+  if (skipped > 0) {
+    self->skipped_windows += skipped;
+  } else if (incomplete && self->incomplete == SECOND_INCOMPLETE_DROP) {
     self->dropped_windows++;
-    end = window_end;
   } else {
-    end = find_end_locked (self, pads);
-    batch = make_batch_locked (self, pads, end, trash);
+    while (second_timeline_next_part (&self->timeline, self->tracks, &part))
+      g_ptr_array_add (batches, make_batch_locked (self, pads, &part, trash));
+    self->batches += batches->len;
+    self->incomplete_batches += incomplete ? batches->len : 0;
   }
+  second_timeline_end_close (&self->timeline, self->tracks, MAX (skipped, 1),
+      trash);
+  hole->end = running_time_locked (self,
+      second_timeline_start (&self->timeline));
+  return skipped > 0;
+}
 
-  if (end == window_end)
-    close_window_locked (self, pads, trash);
-  else
-    self->cut = end;
+/* Events that no batch follows any more, as the shares of one */
+SecondBatch *
+second_batcher_take_events_locked (GPtrArray * pads)
+{
+  SecondBatch *batch = g_new0 (SecondBatch, 1);
+  guint i;
+
+  batch->shares = g_array_sized_new (FALSE, TRUE, sizeof (SecondShare),
+      pads->len);
+  for (i = 0; i < pads->len; i++) {
+    GstSecondBatcherPad *pad = g_ptr_array_index (pads, i);
+    SecondShare share = { 0 };
+    SecondEvent *event;
+
+    share.pad = gst_object_ref (pad);
+    share.format = second_format_ref (pad->format);
+    while ((event = g_queue_pop_head (&pad->events)))
+      g_queue_push_tail (&share.events, event);
+    g_array_append_val (batch->shares, share);
+  }
   return batch;
 }
 
@@ -258,6 +279,8 @@ second_batch_free (SecondBatch * batch)
 {
   guint i;
 
+  if (batch == NULL)
+    return;
   for (i = 0; i < batch->shares->len; i++) {
     SecondShare *share = &g_array_index (batch->shares, SecondShare, i);
 

@@ -112,7 +112,7 @@ make_caps (GstSecondBatcher * self, const SecondBatch * batch)
   guint i;
 
   g_mutex_lock (&self->lock);
-  duration = self->grid.duration;
+  duration = self->timeline.grid.duration;
   g_mutex_unlock (&self->lock);
 
   g_value_init (&streams, GST_TYPE_ARRAY);
@@ -274,8 +274,8 @@ wrap_event (const SecondEvent * event, guint stream)
 }
 
 /* Events of the streams go before the batch of their frames */
-static void
-push_stream_events (GstSecondBatcher * self, const SecondBatch * batch)
+void
+second_batcher_push_events (GstSecondBatcher * self, const SecondBatch * batch)
 {
   guint i;
 
@@ -317,7 +317,7 @@ second_batcher_push (GstSecondBatcher * self, SecondBatch * batch)
   if (!second_batcher_span (self, batch))
     return GST_FLOW_ERROR;
   select_samples (self, batch);
-  push_stream_events (self, batch);
+  second_batcher_push_events (self, batch);
 
   buffer = make_buffer (self, batch);
   if (batch->post_message)

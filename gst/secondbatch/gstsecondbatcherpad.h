@@ -4,6 +4,7 @@
 
 #include <gst/base/gstaggregator.h>
 #include "poolguard.h"
+#include "timeline.h"
 
 G_BEGIN_DECLS
 
@@ -19,35 +20,44 @@ enum
 /* How to read a frame; shared by the frames of a stream, never changed */
 typedef struct
 {
+  guint number;                 /* of the stream's formats */
   GstCaps *caps;                /* NULL before the first CAPS */
   GstSegment segment;
   gchar *stream_id;             /* NULL before STREAM_START */
-  gint fps_n, fps_d;            /* 0/1: variable or unknown */
+  gint fps_n, fps_d;            /* buffers per second; 0/1: variable, unknown */
+  gint run_fps_n, run_fps_d;    /* the same in running time */
   GstEvent *told[SECOND_TOLD_LAST];     /* for analytics elements */
 } SecondFormat;
 
 SecondFormat *second_format_new (const SecondFormat * base);
 SecondFormat *second_format_ref (SecondFormat * format);
 void second_format_unref (SecondFormat * format);
+void second_format_read (SecondFormat * format, GstEvent * event);
 gboolean second_format_equal (const SecondFormat * a, const SecondFormat * b);
 GstClockTime second_format_frame_duration (const SecondFormat * format);
+void second_caps_get_rate (GstCaps * caps, gint * fps_n, gint * fps_d);
 
-/* A frame of an open window */
+/* A frame of an open window, as the data of a SecondFrame */
 typedef struct
 {
   GstBuffer *buffer;
   SecondFormat *format;
   SecondPoolGuard *guard;       /* NULL: its pool is not bounded */
-  guint64 time;                 /* in the batcher's alignment */
-  guint64 pos;                  /* time + tolerance: its place on the grid */
-  gboolean delivered;           /* has been in a batch */
-} SecondFrame;
+  gint64 shift;                 /* alignment's time minus running time */
+} SecondHeld;
+
+void second_held_free (SecondHeld * held);
+
+/* What must not be freed with a lock held, since that may run upstream's code */
+GPtrArray *second_trash_new (void);
 
 /* An event in the middle of a stream */
 typedef struct
 {
   GstEvent *event;
-  guint position;               /* among the held frames: before this one */
+  guint64 seq;                  /* of the frame that follows */
+  guint format;
+  guint position;               /* in the batch: before this frame */
 } SecondEvent;
 
 void second_event_free (SecondEvent * event);
@@ -60,37 +70,27 @@ struct _GstSecondBatcherPad
 {
   GstAggregatorPad parent;
 
-  GstPadChainFunction queue_chain;      /* the base class's, set once */
+  /* The latest event or query that has not come out of the queue yet, to be
+   * compared only; atomic */
+  gpointer latest;
 
   /* All below: the batcher's lock */
   GstClockTimeDiff ts_offset;
 
-  SecondFormat *format;
-  GArray *held;                 /* of SecondFrame, sorted by time */
-  GstBuffer *last;              /* for fill=repeat-last only */
+  SecondFormat *format;         /* told last */
+  SecondTrack track;
   GQueue events;                /* of SecondEvent */
+  SecondHeld *last;             /* for fill=repeat-last only */
 
-  /* Events, queries and buffers inside the base class's queue. A frame may
-   * overtake the queue only when there are none. */
-  guint queued;
-  guint queued_others;          /* of these, events and queries */
-  GCond dequeued;               /* queued is 0, or past is set */
-
-  gboolean past;                /* has shown that the open window is over */
-  gboolean has_phase;
-  guint64 phase;                /* position of some frame of the stream */
-  GstClockTimeDiff shift;       /* running time minus time, latest frame */
-  gboolean has_shift;
-  GstClockTimeDiff reference;   /* reference time minus running time */
+  gint64 reference;             /* reference time minus running time */
   gboolean has_reference;
+  gboolean lacks_reference;     /* a frame had none, and none before it */
   gboolean warned_reference;
 
   GstBufferPool *pool;          /* what guard is for, not a reference */
   SecondPoolGuard *guard;
 
-  guint late, dropped;          /* since the last batch */
-  guint64 total_frames, total_late, total_dropped, total_copied;
-  guint64 total_contiguous, total_gathered;
+  guint64 total_copied, total_contiguous, total_gathered;
 
   /* The source pad's task only */
   GstBufferPool *span_pool;     /* of rooms for a window's frames */
@@ -98,19 +98,12 @@ struct _GstSecondBatcherPad
   GPtrArray *sticky;            /* of GstEvent; what analytics elements got */
 };
 
-/* Releases what is held; the caller holds the batcher's lock. The frames are
- * moved to @trash, because freeing one may run code of upstream's pool. */
 void second_batcher_pad_clear_locked (GstSecondBatcherPad * pad,
     GPtrArray * trash);
-void second_batcher_pad_discard_locked (GstSecondBatcherPad * pad, guint n,
-    GPtrArray * trash);
-void second_batcher_pad_hold_locked (GstSecondBatcherPad * pad,
-    const SecondFrame * frame);
 SecondPoolGuard *second_batcher_pad_guard_locked (GstSecondBatcherPad * pad,
     GstBuffer * buffer, guint granted);
-void second_batcher_pad_dequeued_locked (GstSecondBatcherPad * pad);
-void second_batcher_pad_other_queued_locked (GstSecondBatcherPad * pad);
-void second_batcher_pad_other_dequeued_locked (GstSecondBatcherPad * pad);
+void second_batcher_pad_change_format_locked (GstSecondBatcherPad * pad,
+    SecondFormat * format);
 void second_batcher_pad_clear_span (GstSecondBatcherPad * pad);
 guint second_batcher_pad_number (GstPad * pad);
 

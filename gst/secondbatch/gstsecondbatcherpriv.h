@@ -2,11 +2,10 @@
 /*
  * What the files of the batcher share.
  *
- * Threads: each sink pad has a streaming thread; the source pad's task calls
- * aggregate(). A frame of the open window goes from its streaming thread
- * straight into the pad's list (gstsecondbatchertake.c) without waking anybody;
- * only a frame past the window, or one behind a queued event, goes through the
- * base class's queue and wakes the task, whose next stop is get_next_time().
+ * Threads: each sink pad has a streaming thread, which leaves frames and events
+ * in the base class's queue and nowhere else. The source pad's task reads them
+ * from there in aggregate() (live, before each wait as well), closes windows and
+ * pushes.
  *
  * Lock order: base class's source lock, element's object lock, base class's pad
  * lock, pad's object lock, then `lock`. `lock` is a leaf: nothing is pushed,
@@ -17,7 +16,7 @@
 
 #include "gstsecondbatcher.h"
 #include "gstsecondbatcherpad.h"
-#include "window.h"
+#include "timeline.h"
 
 G_BEGIN_DECLS
 
@@ -71,40 +70,38 @@ struct _GstSecondBatcher
   GMutex lock;
 
   /* Properties, under lock */
-  SecondGrid grid;              /* in use; set from the next two at start */
   GstClockTime batch_duration;
   GstClockTime hop;
   SecondAlign align;
   SecondIncomplete incomplete;
   SecondLate late;
-  GstClockTime boundary_tolerance;
+  gint64 boundary_tolerance;    /* -1: auto */
   guint frames;
   SecondFill fill;
   SecondOutput output;
   gboolean post_messages;
-  GstClockTime latency;
+  gint64 latency;               /* -1: auto */
 
   /* State, under lock */
   gboolean running;             /* between start() and stop() */
-  gboolean open;                /* window `index` is open */
-  gboolean started;             /* a batch was cut: windows only go forward */
-  guint64 index;
-  guint64 cut;                  /* start of what is left of the window */
-  gboolean lacking;             /* some stream has no frame in the window */
-  gboolean anchored;            /* align=first-frame has its zero */
-  GstClockTimeDiff clock_offset;        /* time = running time + this */
-  gboolean live;
-  GstFlowReturn flow;           /* last result of aggregate() */
+  SecondTimeline timeline;      /* its grid is set at start */
+  gint64 clock_offset;          /* what the alignment adds to running time */
+  gboolean has_clock_offset;
+  gint64 shift;                 /* that, for the latest window */
+  GstClockTime pts;             /* of the latest batch */
   guint64 batches, incomplete_batches, dropped_windows, skipped_windows;
   guint64 gaps, missing_data;
 
   /* The source pad's task only */
   GPtrArray *pads;              /* of GstSecondBatcherPad, by number */
+  GPtrArray *tracks;            /* of these pads; their lists: under lock */
   guint32 pads_cookie;
   GstCaps *out_caps;            /* also read by negotiation, same thread */
   gboolean caps_changed;        /* of out_caps, since they were negotiated */
   gboolean need_segment;
   gboolean pushed;              /* stream-start and segment are out */
+  GstClockTime live_latency;    /* upstream's and ours; NONE: not live */
+  gboolean look_again;          /* aggregate() comes at no deadline */
   const struct _SecondBatch *selected;  /* during selected_samples() */
 };
 
@@ -140,41 +137,40 @@ typedef struct _SecondBatch
 GPtrArray *second_batcher_pads (GstSecondBatcher * self);
 
 /* gstsecondbatchertime.c */
-void second_batcher_update_clock (GstSecondBatcher * self);
-gboolean second_batcher_map_time_locked (GstSecondBatcher * self,
-    GstSecondBatcherPad * pad, GstBuffer * buffer, gint64 * time);
-GstClockTime second_batcher_running_time_locked (GstSecondBatcher * self,
-    guint64 time);
-GstClockTime second_batcher_get_next_time (GstAggregator * agg);
-gboolean second_batcher_is_clipped (const SecondFormat * format,
-    GstBuffer * buffer);
-gboolean second_batcher_is_gap (GstBuffer * buffer);
+typedef struct
+{
+  gint64 time;                  /* in the alignment */
+  guint64 tolerance;
+  gint64 shift;                 /* what the alignment adds to running time */
+} SecondPlace;
 
-/* gstsecondbatchertake.c */
 typedef enum
 {
-  SECOND_TAKE_DONE,             /* held, or counted and to be dropped */
-  SECOND_TAKE_COPY,             /* the pool is low: offer a copy instead */
-  SECOND_TAKE_PAST,             /* belongs to a later window */
-  SECOND_TAKE_NO_TIME           /* cannot be placed in time */
-} SecondTake;
+  SECOND_MAP_PLACED,
+  SECOND_MAP_OUTSIDE,           /* of its segment */
+  SECOND_MAP_NO_TIME            /* no PTS, or its segment is not in time */
+} SecondMap;
 
-GstFlowReturn second_batcher_pad_chain (GstPad * pad, GstObject * parent,
-    GstBuffer * buffer);
-GstFlowReturn second_batcher_take_queued (GstSecondBatcher * self,
+void second_batcher_update_clock (GstSecondBatcher * self);
+SecondMap second_batcher_map_frame_locked (GstSecondBatcher * self,
+    GstSecondBatcherPad * pad, GstBuffer * buffer, SecondPlace * place);
+SecondMap second_batcher_map_gap_locked (GstSecondBatcher * self,
+    GstSecondBatcherPad * pad, GstBuffer * buffer, gint64 * end);
+GstClockTime second_batcher_get_next_time (GstAggregator * agg);
+gboolean second_batcher_is_gap (GstBuffer * buffer);
+
+/* gstsecondbatcherread.c */
+GstSecondBatcherPad *second_batcher_read (GstSecondBatcher * self,
     GPtrArray * pads);
-void second_batcher_open (GstSecondBatcher * self, guint64 pos, gint64 time);
-gboolean second_batcher_is_open (GstSecondBatcher * self);
-void second_batcher_drain (GstSecondBatcher * self, GPtrArray * pads);
-gboolean second_batcher_first_position (GstSecondBatcher * self,
-    GPtrArray * pads, guint64 * pos, gint64 * first_time);
 
-/* gstsecondbatcherwindow.c */
+/* gstsecondbatcheraggregate.c */
 GstFlowReturn second_batcher_aggregate (GstAggregator * agg, gboolean timeout);
 
 /* gstsecondbatchercut.c */
-SecondBatch *second_batcher_cut_locked (GstSecondBatcher * self,
-    GPtrArray * pads, GPtrArray * trash);
+gboolean second_batcher_close_locked (GstSecondBatcher * self,
+    GPtrArray * pads, GPtrArray * batches, SecondPart * hole,
+    GPtrArray * trash);
+SecondBatch *second_batcher_take_events_locked (GPtrArray * pads);
 void second_batch_free (SecondBatch * batch);
 
 /* gstsecondbatcherspan.c */
@@ -195,6 +191,8 @@ void second_batcher_add_analytics (GstBuffer * buffer,
 /* gstsecondbatcheroutput.c */
 GstFlowReturn second_batcher_push (GstSecondBatcher * self,
     SecondBatch * batch);
+void second_batcher_push_events (GstSecondBatcher * self,
+    const SecondBatch * batch);
 void second_batcher_push_gap (GstSecondBatcher * self, GstClockTime pts,
     GstClockTime duration);
 GstFlowReturn second_batcher_update_src_caps (GstAggregator * agg,
@@ -208,8 +206,6 @@ GstFlowReturn second_batcher_sink_event_pre_queue (GstAggregator * agg,
 gboolean second_batcher_sink_event (GstAggregator * agg,
     GstAggregatorPad * pad, GstEvent * event);
 gboolean second_batcher_src_event (GstAggregator * agg, GstEvent * event);
-void second_batcher_wake_later (GstSecondBatcher * self,
-    GstSecondBatcherPad * pad);
 
 /* gstsecondbatcherquery.c */
 gboolean second_batcher_sink_query_pre_queue (GstAggregator * agg,
@@ -220,7 +216,7 @@ gboolean second_batcher_propose_allocation (GstAggregator * agg,
     GstAggregatorPad * pad, GstQuery * decide, GstQuery * query);
 gboolean second_batcher_decide_allocation (GstAggregator * agg,
     GstQuery * query);
-void second_batcher_update_latency (GstSecondBatcher * self);
+void second_batcher_update_live (GstSecondBatcher * self);
 void second_batcher_apply_latency (GstSecondBatcher * self);
 
 /* gstsecondbatcherprops.c */

@@ -6,7 +6,8 @@
 #define DEFAULT_ALIGN SECOND_ALIGN_RUNNING_TIME
 #define DEFAULT_INCOMPLETE SECOND_INCOMPLETE_PUSH
 #define DEFAULT_LATE SECOND_LATE_DROP
-#define DEFAULT_BOUNDARY_TOLERANCE GST_CLOCK_TIME_NONE
+#define DEFAULT_BOUNDARY_TOLERANCE -1
+#define DEFAULT_LATENCY -1
 #define DEFAULT_FILL SECOND_FILL_REPEAT_LAST
 #define DEFAULT_OUTPUT SECOND_OUTPUT_META
 
@@ -91,9 +92,9 @@ pad_stats_locked (GstSecondBatcher * self, GstStructure * s)
       const gchar *what;
       guint64 value;
     } counts[] = {
-      {"frames", pad->total_frames}, {"late", pad->total_late},
-      {"dropped", pad->total_dropped}, {"copied", pad->total_copied},
-      {"held", pad->held->len}, {"contiguous", pad->total_contiguous},
+      {"frames", pad->track.total_frames}, {"late", pad->track.total_late},
+      {"dropped", pad->track.total_dropped}, {"copied", pad->total_copied},
+      {"held", pad->track.frames->len}, {"contiguous", pad->total_contiguous},
       {"gathered", pad->total_gathered}
     };
     guint i;
@@ -150,9 +151,10 @@ set_property_locked (GstSecondBatcher * self, guint id, const GValue * value)
       break;
     case PROP_LATE:
       self->late = (SecondLate) g_value_get_enum (value);
+      self->timeline.late_next = self->late == SECOND_LATE_NEXT;
       break;
     case PROP_BOUNDARY_TOLERANCE:
-      self->boundary_tolerance = g_value_get_uint64 (value);
+      self->boundary_tolerance = g_value_get_int64 (value);
       break;
     case PROP_HOP:
       self->hop = g_value_get_uint64 (value);
@@ -170,7 +172,7 @@ set_property_locked (GstSecondBatcher * self, guint id, const GValue * value)
       self->post_messages = g_value_get_boolean (value);
       break;
     case PROP_LATENCY:
-      self->latency = g_value_get_uint64 (value);
+      self->latency = g_value_get_int64 (value);
       break;
   }
 }
@@ -213,7 +215,7 @@ get_property_locked (GstSecondBatcher * self, guint id, GValue * value)
       g_value_set_enum (value, (gint) self->late);
       break;
     case PROP_BOUNDARY_TOLERANCE:
-      g_value_set_uint64 (value, self->boundary_tolerance);
+      g_value_set_int64 (value, self->boundary_tolerance);
       break;
     case PROP_HOP:
       g_value_set_uint64 (value, self->hop);
@@ -231,7 +233,7 @@ get_property_locked (GstSecondBatcher * self, guint id, GValue * value)
       g_value_set_boolean (value, self->post_messages);
       break;
     case PROP_LATENCY:
-      g_value_set_uint64 (value, self->latency);
+      g_value_set_int64 (value, self->latency);
       break;
   }
 }
@@ -279,10 +281,10 @@ install_window_properties (GObjectClass * klass)
           "a warning", 0, MAX_BATCH_DURATION, 0,
           READY_FLAGS));
   g_object_class_install_property (klass, PROP_BOUNDARY_TOLERANCE,
-      g_param_spec_uint64 ("boundary-tolerance", "Boundary tolerance",
-          "Nanoseconds; a frame this close below the end of a window belongs "
-          "to the next one (default 18446744073709551615: 1/8 of the frame "
-          "duration)", 0, G_MAXUINT64, DEFAULT_BOUNDARY_TOLERANCE,
+      g_param_spec_int64 ("boundary-tolerance", "Boundary tolerance",
+          "Nanoseconds, less than hop; a frame this close below the end of a "
+          "window belongs to the next one (default -1: 1/8 of the frame "
+          "duration)", -1, G_MAXINT64, DEFAULT_BOUNDARY_TOLERANCE,
           PLAYING_FLAGS));
 }
 
@@ -307,9 +309,10 @@ install_policy_properties (GObjectClass * klass)
           "How to reach the number of `frames` (default repeat-last)",
           second_fill_get_type (), DEFAULT_FILL, PLAYING_FLAGS));
   g_object_class_install_property (klass, PROP_LATENCY,
-      g_param_spec_uint64 ("latency", "Latency",
+      g_param_spec_int64 ("latency", "Latency",
           "Nanoseconds that a live window waits for frames after its end, on "
-          "top of upstream's latency (at most a day, default 0)", 0, MAX_BATCH_DURATION, 0,
+          "top of upstream's latency (at most a day; default -1: half of "
+          "batch-duration)", -1, (gint64) MAX_BATCH_DURATION, DEFAULT_LATENCY,
           PLAYING_FLAGS));
 }
 
@@ -342,6 +345,7 @@ second_batcher_init_properties (GstSecondBatcher * self)
 {
   self->batch_duration = DEFAULT_BATCH_DURATION;
   self->boundary_tolerance = DEFAULT_BOUNDARY_TOLERANCE;
+  self->latency = DEFAULT_LATENCY;
   self->align = DEFAULT_ALIGN;
   self->incomplete = DEFAULT_INCOMPLETE;
   self->late = DEFAULT_LATE;

@@ -4,26 +4,22 @@
 
 #include <gst/video/video.h>
 
+/* latency=-1: a busy machine delivers within half a window, see
+ * docs/secondbatcher.md */
+#define AUTO_LATENCY_PART 2
+
 gboolean
 second_batcher_sink_query_pre_queue (GstAggregator * agg,
     GstAggregatorPad * aggpad, GstQuery * query)
 {
-  GstSecondBatcher *self = GST_SECOND_BATCHER (agg);
   GstSecondBatcherPad *pad = GST_SECOND_BATCHER_PAD (aggpad);
-  gboolean ret, serialized = GST_QUERY_IS_SERIALIZED (query);
+  gboolean ret;
 
-  if (serialized) {
-    g_mutex_lock (&self->lock);
-    second_batcher_pad_other_queued_locked (pad);
-    g_mutex_unlock (&self->lock);
-  }
+  if (GST_QUERY_IS_SERIALIZED (query))
+    g_atomic_pointer_set (&pad->latest, query);
   ret = second_batcher_parent_class ()->sink_query_pre_queue (agg, aggpad,
       query);
-  if (serialized) {
-    g_mutex_lock (&self->lock);
-    second_batcher_pad_other_dequeued_locked (pad);
-    g_mutex_unlock (&self->lock);
-  }
+  g_atomic_pointer_compare_and_exchange (&pad->latest, query, NULL);
   return ret;
 }
 
@@ -31,17 +27,18 @@ second_batcher_sink_query_pre_queue (GstAggregator * agg,
 static void
 copy_held_frames (GstSecondBatcher * self, GstSecondBatcherPad * pad)
 {
-  GPtrArray *trash = g_ptr_array_new_with_free_func
-      ((GDestroyNotify) gst_buffer_unref);
+  GPtrArray *trash = second_trash_new ();
   guint i;
 
   for (i = 0;; i++) {
-    GstBuffer *buffer = NULL, *copy;
+    SecondHeld *held = NULL, *copy;
+    GstBuffer *buffer = NULL;
 
     g_mutex_lock (&self->lock);
-    if (i < pad->held->len)
-      buffer = gst_buffer_ref (g_array_index (pad->held, SecondFrame,
-              i).buffer);
+    if (i < pad->track.frames->len) {
+      held = second_track_frame (&pad->track, i)->data;
+      buffer = gst_buffer_ref (held->buffer);
+    }
     g_mutex_unlock (&self->lock);
     if (buffer == NULL)
       break;
@@ -50,23 +47,24 @@ copy_held_frames (GstSecondBatcher * self, GstSecondBatcherPad * pad)
       continue;
     }
 
-    /* only this thread removes frames, so that i is still the same one */
-    copy = gst_buffer_copy_deep (buffer);
+    /* only this thread takes out frames, but for a flush */
+    copy = g_new0 (SecondHeld, 1);
+    copy->buffer = gst_buffer_copy_deep (buffer);
     g_mutex_lock (&self->lock);
-    if (i < pad->held->len) {
-      SecondFrame *frame = &g_array_index (pad->held, SecondFrame, i);
-
-      g_ptr_array_add (trash, frame->buffer);
-      frame->buffer = copy;
-      if (frame->guard) {
-        second_pool_guard_release (frame->guard);
-        g_clear_pointer (&frame->guard, second_pool_guard_unref);
-      }
+    if (i < pad->track.frames->len
+        && second_track_frame (&pad->track, i)->data == held) {
+      copy->format = second_format_ref (held->format);
+      copy->shift = held->shift;
+      second_track_frame (&pad->track, i)->data = copy;
+      g_ptr_array_add (trash, held);
       pad->total_copied++;
       copy = NULL;
     }
     g_mutex_unlock (&self->lock);
-    g_clear_pointer (&copy, gst_buffer_unref);
+    if (copy) {
+      gst_buffer_unref (copy->buffer);
+      g_free (copy);
+    }
     gst_buffer_unref (buffer);
   }
   g_ptr_array_unref (trash);
@@ -108,14 +106,13 @@ second_batcher_sink_query (GstAggregator * agg, GstAggregatorPad * pad,
 static guint
 frames_to_hold (GstSecondBatcher * self, GstCaps * caps)
 {
-  const GstStructure *s = gst_caps_get_structure (caps, 0);
-  gint fps_n = 0, fps_d = 1;
+  gint fps_n, fps_d;
   guint64 duration;
 
   g_mutex_lock (&self->lock);
-  duration = self->grid.duration;
+  duration = self->timeline.grid.duration;
   g_mutex_unlock (&self->lock);
-  gst_structure_get_fraction (s, "framerate", &fps_n, &fps_d);
+  second_caps_get_rate (caps, &fps_n, &fps_d);
 
   return second_window_frames_to_hold (duration, fps_n, fps_d);
 }
@@ -219,34 +216,23 @@ set_base_latency (GstSecondBatcher * self, GstClockTime latency)
 /* A batch leaves when its window is over, one window after its first frame.
  * That latency is given to the base class as `latency`, not as a subclass's own:
  * before 1.26.5 it sizes the pads' queues without the latter, so that with one
- * silent live pad the others would lose frames. Where nothing is live, queues
- * of a whole window would only cost memory. */
+ * silent live pad the others would lose frames. */
 void
 second_batcher_apply_latency (GstSecondBatcher * self)
 {
   GstClockTime latency;
 
   g_mutex_lock (&self->lock);
-  latency = self->latency;
-  if (self->live)
-    latency += self->grid.duration;
+  latency = self->batch_duration + (self->latency >= 0 ?
+      (GstClockTime) self->latency : self->batch_duration / AUTO_LATENCY_PART);
   g_mutex_unlock (&self->lock);
 
   set_base_latency (self, latency);
 }
 
+/* Not to be asked where the base class has its source lock */
 void
-second_batcher_update_latency (GstSecondBatcher * self)
+second_batcher_update_live (GstSecondBatcher * self)
 {
-  gboolean live = GST_CLOCK_TIME_IS_VALID (gst_aggregator_get_latency
-      (GST_AGGREGATOR (self)));
-  gboolean changed;
-
-  g_mutex_lock (&self->lock);
-  changed = live != self->live;
-  self->live = live;
-  g_mutex_unlock (&self->lock);
-
-  if (changed)
-    second_batcher_apply_latency (self);
+  self->live_latency = gst_aggregator_get_latency (GST_AGGREGATOR (self));
 }

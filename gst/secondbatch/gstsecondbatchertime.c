@@ -69,10 +69,10 @@ second_batcher_update_clock (GstSecondBatcher * self)
       offset += clock ? measure_utc_offset (clock) : (gint64) read_utc ();
 
     g_mutex_lock (&self->lock);
-    if (align == SECOND_ALIGN_CLOCK || !self->anchored
+    if (align == SECOND_ALIGN_CLOCK || !self->has_clock_offset
         || ABS (offset - self->clock_offset) > (gint64) UTC_JITTER)
       self->clock_offset = offset;
-    self->anchored = TRUE;
+    self->has_clock_offset = TRUE;
     g_mutex_unlock (&self->lock);
   }
   g_clear_object (&clock);
@@ -83,23 +83,6 @@ second_batcher_is_gap (GstBuffer * buffer)
 {
   return GST_BUFFER_FLAG_IS_SET (buffer, GST_BUFFER_FLAG_GAP)
       && gst_buffer_n_memory (buffer) == 0;
-}
-
-/* Whether nothing of the frame is inside its segment */
-gboolean
-second_batcher_is_clipped (const SecondFormat * format, GstBuffer * buffer)
-{
-  GstClockTime start = GST_BUFFER_PTS (buffer);
-  GstClockTime duration = GST_BUFFER_DURATION (buffer);
-  guint64 unused;
-
-  /* an open end would lie in any segment */
-  if (!GST_CLOCK_TIME_IS_VALID (duration))
-    duration = second_format_frame_duration (format);
-  if (!GST_CLOCK_TIME_IS_VALID (duration))
-    duration = 0;
-  return !gst_segment_clip (&format->segment, GST_FORMAT_TIME, start,
-      start + duration, &unused, &unused);
 }
 
 static gboolean
@@ -125,118 +108,193 @@ reference_to_unix (GstBuffer * buffer, guint64 * unix_time)
   return FALSE;
 }
 
-/* A frame without reference takes the latest one of its own stream and counts
- * on from there; a stream that never had one is on the pipeline's clock, and
- * the caller says so. */
+/* [*from, *to) is what of the frame is inside its segment. FALSE if nothing. */
+static gboolean
+clip_frame (const SecondFormat * format, GstBuffer * buffer, guint64 * from,
+    guint64 * to)
+{
+  GstClockTime start = GST_BUFFER_PTS (buffer);
+  GstClockTime duration = GST_BUFFER_DURATION (buffer);
+
+  /* an open end would lie in any segment */
+  if (!GST_CLOCK_TIME_IS_VALID (duration))
+    duration = second_format_frame_duration (format);
+  if (!GST_CLOCK_TIME_IS_VALID (duration))
+    duration = 0;
+  duration = MIN (duration, GST_CLOCK_TIME_NONE - 1 - start);
+  return gst_segment_clip (&format->segment, GST_FORMAT_TIME, start,
+      start + duration, from, to);
+}
+
 static gint64
-map_reference_locked (GstSecondBatcher * self, GstSecondBatcherPad * pad,
-    GstBuffer * buffer, gint64 running_time)
+running_time (const GstSegment * segment, guint64 position)
+{
+  guint64 value = 0;
+  gint sign = gst_segment_to_running_time_full (segment, GST_FORMAT_TIME,
+      position, &value);
+
+  return second_time_signed (sign, value);
+}
+
+/* What the alignment adds to running time; less the first frame's, where that
+ * is the alignment. A frame without reference takes the latest one of its own
+ * stream; a stream that never had one is on the pipeline's clock, and the caller
+ * of the callers says so. */
+static gint64
+shift_locked (const GstSecondBatcher * self, const GstSecondBatcherPad * pad)
+{
+  if (self->align == SECOND_ALIGN_FIRST_FRAME)
+    return 0;
+  return pad && pad->has_reference ? pad->reference : self->clock_offset;
+}
+
+static void
+update_reference_locked (GstSecondBatcher * self, GstSecondBatcherPad * pad,
+    GstBuffer * buffer, gint64 time)
 {
   guint64 unix_time;
 
+  if (self->align != SECOND_ALIGN_REFERENCE_TIMESTAMP)
+    return;
   if (reference_to_unix (buffer, &unix_time)) {
-    pad->reference = (gint64) unix_time - running_time;
+    pad->reference = second_time_add (second_time_signed (1, unix_time), -time);
     pad->has_reference = TRUE;
-    return (gint64) unix_time;
   }
-  return running_time + (pad->has_reference ? pad->reference :
-      self->clock_offset);
+  pad->lacks_reference = !pad->has_reference;
 }
 
-/* FALSE if the frame has no PTS or its segment is not in time */
-gboolean
-second_batcher_map_time_locked (GstSecondBatcher * self,
-    GstSecondBatcherPad * pad, GstBuffer * buffer, gint64 * time)
+static gboolean
+is_in_time (const SecondFormat * format, GstBuffer * buffer)
+{
+  return format->segment.format == GST_FORMAT_TIME
+      && GST_BUFFER_PTS_IS_VALID (buffer);
+}
+
+SecondMap
+second_batcher_map_frame_locked (GstSecondBatcher * self,
+    GstSecondBatcherPad * pad, GstBuffer * buffer, SecondPlace * place)
 {
   const GstSegment *segment = &pad->format->segment;
-  guint64 pts = GST_BUFFER_PTS (buffer), running_time;
-  gint64 signed_time;
+  guint64 from, to, duration;
+  gint64 time;
 
-  if (segment->format != GST_FORMAT_TIME || !GST_CLOCK_TIME_IS_VALID (pts))
-    return FALSE;
+  if (!is_in_time (pad->format, buffer))
+    return SECOND_MAP_NO_TIME;
+  if (!clip_frame (pad->format, buffer, &from, &to))
+    return SECOND_MAP_OUTSIDE;
 
-  /* Played backwards, a frame begins where it ends */
-  if (segment->rate < 0.0 && GST_BUFFER_DURATION_IS_VALID (buffer))
-    pts += GST_BUFFER_DURATION (buffer);
+  /* played backwards, a frame begins where it ends */
+  time = running_time (segment, segment->rate < 0.0 ? to : from);
+  update_reference_locked (self, pad, buffer, time);
+  place->shift = shift_locked (self, pad);
+  place->time = second_time_add (second_time_add (time, place->shift),
+      pad->ts_offset);
 
-  signed_time = gst_segment_to_running_time_full (segment, GST_FORMAT_TIME,
-      pts, &running_time) >= 0 ? (gint64) running_time :
-      -(gint64) running_time;
-
-  if (self->align == SECOND_ALIGN_REFERENCE_TIMESTAMP)
-    *time = map_reference_locked (self, pad, buffer, signed_time);
-  else
-    *time = signed_time + self->clock_offset;
-  *time += pad->ts_offset;
-
-  pad->shift = signed_time - *time;
-  pad->has_shift = TRUE;
-  return TRUE;
+  duration = second_format_frame_duration (pad->format);
+  if (!GST_CLOCK_TIME_IS_VALID (duration))
+    duration = GST_BUFFER_DURATION (buffer);
+  place->tolerance = second_window_tolerance (&self->timeline.grid,
+      self->boundary_tolerance, duration, segment->rate);
+  return SECOND_MAP_PLACED;
 }
 
-/* Running time of a time in the alignment, by the pipeline's clock */
-GstClockTime
-second_batcher_running_time_locked (GstSecondBatcher * self, guint64 time)
+/* Up to where a gap says that there is nothing */
+SecondMap
+second_batcher_map_gap_locked (GstSecondBatcher * self,
+    GstSecondBatcherPad * pad, GstBuffer * buffer, gint64 * end)
 {
-  return (GstClockTime) MAX ((gint64) time - self->clock_offset, 0);
+  const GstSegment *segment = &pad->format->segment;
+  guint64 start = GST_BUFFER_PTS (buffer), duration = 0;
+  gint64 time;
+
+  if (!is_in_time (pad->format, buffer))
+    return SECOND_MAP_NO_TIME;
+  if (GST_BUFFER_DURATION_IS_VALID (buffer))
+    duration = MIN (GST_BUFFER_DURATION (buffer),
+        GST_CLOCK_TIME_NONE - 1 - start);
+  time = MAX (running_time (segment, start),
+      running_time (segment, start + duration));
+  *end = second_time_add (second_time_add (time, shift_locked (self, pad)),
+      pad->ts_offset);
+  return SECOND_MAP_PLACED;
 }
 
-/* Running time at which the last frames of a window have time to arrive: the
- * streams' own skews move it, so that it is the one that is furthest behind. */
+/* Running time at which the last frames of the open window have time to arrive,
+ * less its duration, which is in our latency. The streams' own skews move it, so
+ * that it is the one that is furthest behind, whether it has shown a frame or not. */
 static GstClockTime
-latest_running_time_locked (GstSecondBatcher * self, GPtrArray * pads,
-    guint64 time)
+deadline_locked (const GstSecondBatcher * self, GPtrArray * pads)
 {
-  gint64 shift = -self->clock_offset;
-  gboolean any = FALSE;
+  gint64 least = G_MAXINT64;
+  guint i;
+
+  for (i = 0; i < pads->len; i++) {
+    const GstSecondBatcherPad *pad = g_ptr_array_index (pads, i);
+
+    least = MIN (least, second_time_add (shift_locked (self, pad),
+            pad->ts_offset));
+  }
+  if (pads->len == 0)
+    least = 0;
+  return (GstClockTime) MAX (second_time_add (second_time_add (
+              (gint64) second_timeline_start (&self->timeline),
+              self->timeline.zero), -least), 0);
+}
+
+/* An event or query that stood behind frames which were just read is dealt with
+ * when the base class looks again; upstream may be waiting for it. */
+static gboolean
+has_uncovered (GstSecondBatcher * self, GPtrArray * pads)
+{
   guint i;
 
   for (i = 0; i < pads->len; i++) {
     GstSecondBatcherPad *pad = g_ptr_array_index (pads, i);
 
-    if (pad->has_shift && (!any || pad->shift > shift)) {
-      shift = pad->shift;
-      any = TRUE;
-    }
+    if (g_atomic_pointer_get (&pad->latest)
+        && !gst_aggregator_pad_has_buffer (GST_AGGREGATOR_PAD (pad)))
+      return TRUE;
   }
-  return (GstClockTime) MAX ((gint64) time + shift, 0);
+  return FALSE;
 }
 
-/* Called by the base class with its source lock. It adds our latency, which
- * contains the window, so that the answer is the window's start. */
+/* What to add our latency to so that it makes now. In the first second that is
+ * less than 0; but the base class only adds, and the sum is right again. */
+static GstClockTime
+now_less_latency (GstSecondBatcher * self, GstClockTime latency)
+{
+  GstClock *clock = gst_element_get_clock (GST_ELEMENT_CAST (self));
+  GstClockTime now;
+
+  if (clock == NULL)
+    return GST_CLOCK_TIME_NONE;
+  now = gst_clock_get_time (clock) -
+      gst_element_get_base_time (GST_ELEMENT_CAST (self)) - latency;
+  gst_object_unref (clock);
+  return GST_CLOCK_TIME_IS_VALID (now) ? now : now - 1;
+}
+
+/* Called by the base class with its source lock, before its thread waits because
+ * some stream has nothing to show. Live, it waits no longer than until the time
+ * returned plus our latency, which contains the window. What the others have is
+ * read first, so that a silent stream fills no queue or pool upstream. */
 GstClockTime
 second_batcher_get_next_time (GstAggregator * agg)
 {
   GstSecondBatcher *self = GST_SECOND_BATCHER (agg);
   GPtrArray *pads = second_batcher_pads (self);
   GstClockTime next = GST_CLOCK_TIME_NONE;
-  guint64 pos = 0;
-  gint64 time;
-  gboolean open;
 
-  if (!second_batcher_is_open (self))
-    second_batcher_update_clock (self);
-  second_batcher_drain (self, pads);
-
-  open = second_batcher_is_open (self);
-  if (!open && !second_batcher_first_position (self, pads, &pos,
-          &time))
+  if (!GST_CLOCK_TIME_IS_VALID (self->live_latency))
     return GST_CLOCK_TIME_NONE;
+  second_batcher_read (self, pads);
+  self->look_again = has_uncovered (self, pads);
+  if (self->look_again)
+    return now_less_latency (self, self->live_latency);
 
   g_mutex_lock (&self->lock);
-  if (self->incomplete != SECOND_INCOMPLETE_WAIT) {
-    guint64 start = pos;
-
-    if (open)
-      start = second_window_start (&self->grid, self->index);
-    else if (self->align != SECOND_ALIGN_FIRST_FRAME)
-      start = second_window_start (&self->grid,
-          second_window_last (&self->grid, pos));
-    next = latest_running_time_locked (self, pads, start);
-    if (!self->live)
-      next += self->grid.duration;
-  }
+  if (self->timeline.open && self->incomplete != SECOND_INCOMPLETE_WAIT)
+    next = deadline_locked (self, pads);
   g_mutex_unlock (&self->lock);
-
   return next;
 }

@@ -25,6 +25,11 @@ G_BEGIN_DECLS
  * it stood), "type" (string, as gst_event_type_get_name() says), "structure" */
 #define GST_SECOND_BATCH_EVENT_NAME "GstSecondBatchStreamEvent"
 
+/* What secondsplitter sends ahead of a stream's frames where its batch has lost
+ * some, so that a secondbatcher behind it counts them too: "late" and "dropped"
+ * (uint) */
+#define GST_SECOND_BATCH_COUNTS_NAME "GstSecondBatchCounts"
+
 /**
  * gst_second_batch_meta_register:
  *

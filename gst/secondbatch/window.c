@@ -15,6 +15,21 @@
  * one that shows that its window is over, one in the application */
 #define FRAMES_ON_THE_WAY 4
 
+gint64
+second_time_add (gint64 a, gint64 b)
+{
+  return CLAMP (a, -SECOND_TIME_MAX, SECOND_TIME_MAX)
+      + CLAMP (b, -SECOND_TIME_MAX, SECOND_TIME_MAX);
+}
+
+gint64
+second_time_signed (gint sign, guint64 value)
+{
+  gint64 time = (gint64) MIN (value, (guint64) SECOND_TIME_MAX);
+
+  return sign < 0 ? -time : time;
+}
+
 guint64
 second_window_start (const SecondGrid * grid, guint64 index)
 {
@@ -40,55 +55,64 @@ second_window_last (const SecondGrid * grid, guint64 pos)
 }
 
 guint64
-second_window_tolerance (guint64 setting, guint64 frame_duration)
+second_window_tolerance (const SecondGrid * grid, gint64 setting,
+    guint64 frame_duration, gdouble rate)
 {
-  if (GST_CLOCK_TIME_IS_VALID (setting))
-    return setting;
-  return GST_CLOCK_TIME_IS_VALID (frame_duration) ? frame_duration / 8 : 0;
+  gdouble duration;
+
+  if (setting >= 0)
+    return MIN ((guint64) setting, grid->hop - 1);
+  if (!GST_CLOCK_TIME_IS_VALID (frame_duration))
+    return 0;
+  if (ABS (rate) == 1.0)
+    return MIN (frame_duration, grid->hop) / 8;
+  duration = (gdouble) frame_duration / ABS (rate);
+  return duration < (gdouble) grid->hop ? (guint64) duration / 8 :
+      grid->hop / 8;
 }
 
 guint64
 second_window_position (gint64 time, guint64 tolerance)
 {
-  if (time >= 0)
-    return (guint64) time + tolerance;
-  /* -(time + 1) + 1 is -time without the overflow of the lowest integer */
-  if ((guint64) (-(time + 1)) + 1 >= tolerance)
-    return 0;
-  return tolerance - ((guint64) (-(time + 1)) + 1);
+  return (guint64) MAX (second_time_add (time, (gint64) tolerance), 0);
 }
 
-/* How many frames of a grid of frames that contains 0 lie in [0, length) */
-static guint64
-frames_in (guint64 length, gint fps_n, gint fps_d)
+/* The least i with phase + i / fps >= time */
+static gint64
+frame_at (guint64 time, guint64 phase, gint fps_n, gint fps_d)
 {
-  return gst_util_uint64_scale_ceil (length, fps_n, fps_d * GST_SECOND);
+  if (time >= phase)
+    return (gint64) gst_util_uint64_scale_ceil (time - phase, fps_n,
+        fps_d * GST_SECOND);
+  return -(gint64) gst_util_uint64_scale (phase - time, fps_n,
+      fps_d * GST_SECOND);
 }
 
 guint
 second_window_expected (guint64 start, guint64 end, guint64 phase,
     gint fps_n, gint fps_d)
 {
-  guint64 lead;
+  gint64 frames;
 
   if (fps_n <= 0 || fps_d <= 0 || end <= start)
     return 0;
+  frames = frame_at (end, phase, fps_n, fps_d)
+      - frame_at (start, phase, fps_n, fps_d);
+  return (guint) CLAMP (frames, 0, G_MAXINT);
+}
 
-  /* Any frame of the stream is as good a phase as another: take one that is
-   * not after the window, so that all differences are positive. */
-  if (phase > start) {
-    guint64 back = gst_util_uint64_scale_ceil (phase - start, fps_n,
-        fps_d * GST_SECOND);
-    guint64 shift = gst_util_uint64_scale_ceil (back, fps_d * GST_SECOND,
-        fps_n);
+void
+second_window_scale_rate (gint * fps_n, gint * fps_d, gdouble rate)
+{
+  gint n, d;
 
-    lead = shift - (phase - start);
-  } else {
-    lead = start - phase;
+  if (ABS (rate) == 1.0)
+    return;
+  gst_util_double_to_fraction (ABS (rate), &n, &d);
+  if (!gst_util_fraction_multiply (*fps_n, *fps_d, n, d, fps_n, fps_d)) {
+    *fps_n = 0;
+    *fps_d = 1;
   }
-
-  return (guint) (frames_in (lead + (end - start), fps_n, fps_d) -
-      frames_in (lead, fps_n, fps_d));
 }
 
 guint

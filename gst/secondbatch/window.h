@@ -5,17 +5,28 @@
  * A grid has windows 0, 1, 2 ...; window N is [N * hop, N * hop + duration).
  * The position of a frame on the grid is its time plus the boundary tolerance,
  * so that a frame a little below a boundary belongs to the later window.
+ *
+ * Times are signed nanoseconds. Each that comes from outside is clamped to
+ * SECOND_TIME_MAX on its way in; a few of them, or a day, may then be added
+ * without a thought of overflow.
  */
 #ifndef SECOND_WINDOW_H
 #define SECOND_WINDOW_H
 
 #include <gst/gst.h>
 
+#define SECOND_TIME_MAX (G_GINT64_CONSTANT (1) << 61)
+
 typedef struct
 {
   guint64 duration;
   guint64 hop;                  /* 0 < hop <= duration */
 } SecondGrid;
+
+/* a + b, clamped; each may be any number */
+gint64 second_time_add (gint64 a, gint64 b);
+/* Running time as GStreamer gives it, with its sign apart */
+gint64 second_time_signed (gint sign, guint64 value);
 
 guint64 second_window_start (const SecondGrid * grid, guint64 index);
 guint64 second_window_end (const SecondGrid * grid, guint64 index);
@@ -24,7 +35,9 @@ guint64 second_window_end (const SecondGrid * grid, guint64 index);
 guint64 second_window_first (const SecondGrid * grid, guint64 pos);
 guint64 second_window_last (const SecondGrid * grid, guint64 pos);
 
-guint64 second_window_tolerance (guint64 setting, guint64 frame_duration);
+/* setting: -1 for 1/8 of what a frame lasts at that rate (NONE: unknown) */
+guint64 second_window_tolerance (const SecondGrid * grid, gint64 setting,
+    guint64 frame_duration, gdouble rate);
 
 /* A time may lie before the grid's zero; a position may not */
 guint64 second_window_position (gint64 time, guint64 tolerance);
@@ -32,6 +45,9 @@ guint64 second_window_position (gint64 time, guint64 tolerance);
 /* How many frames a stream with a frame at phase has in [start, end) */
 guint second_window_expected (guint64 start, guint64 end, guint64 phase,
     gint fps_n, gint fps_d);
+
+/* A framerate in running time; 0/1 if there is none */
+void second_window_scale_rate (gint * fps_n, gint * fps_d, gdouble rate);
 
 /* How many frames a batcher may hold: two windows and what is on its way */
 guint second_window_frames_to_hold (guint64 duration, gint fps_n, gint fps_d);

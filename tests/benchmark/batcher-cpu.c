@@ -14,7 +14,7 @@
 #define FPS 1000
 #define MAX_PADS 64
 #define ROUNDS 2
-#define MAX_MICROSECONDS 2.0
+#define MAX_MICROSECONDS 10.0
 
 typedef struct
 {

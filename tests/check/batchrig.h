@@ -68,6 +68,8 @@ rig_init (Rig * rig, guint n, gboolean live, const gchar * property, ...)
   rig->n = n;
   rig->batcher = gst_element_factory_make ("secondbatcher", NULL);
   fail_unless (rig->batcher != NULL, "no secondbatcher; see GST_PLUGIN_PATH");
+  /* so that a deadline is the end of a window */
+  g_object_set (rig->batcher, "latency", (gint64) 0, NULL);
   va_start (args, property);
   g_object_set_valist (G_OBJECT (rig->batcher), property, args);
   va_end (args);

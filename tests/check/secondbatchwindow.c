@@ -33,12 +33,19 @@ GST_END_TEST;
 
 GST_START_TEST (test_tolerance)
 {
-  fail_unless_equals_uint64 (second_window_tolerance (7, 80), 7);
-  fail_unless_equals_uint64 (second_window_tolerance (0, 80), 0);
-  fail_unless_equals_uint64 (second_window_tolerance (GST_CLOCK_TIME_NONE,
-          80), 10);
-  fail_unless_equals_uint64 (second_window_tolerance (GST_CLOCK_TIME_NONE,
-          GST_CLOCK_TIME_NONE), 0);
+  fail_unless_equals_uint64 (second_window_tolerance (&seconds, 7, 80, 1), 7);
+  fail_unless_equals_uint64 (second_window_tolerance (&seconds, 0, 80, 1), 0);
+  fail_unless_equals_uint64 (second_window_tolerance (&seconds, -1, 80, 1), 10);
+  fail_unless_equals_uint64 (second_window_tolerance (&seconds, -1, 80, -2), 5);
+  fail_unless_equals_uint64 (second_window_tolerance (&seconds, -1,
+          GST_CLOCK_TIME_NONE, 1), 0);
+  /* never so much that a frame leaves its window altogether */
+  fail_unless_equals_uint64 (second_window_tolerance (&overlapping, -1,
+          GST_SECOND, 1), 250 * MS / 8);
+  fail_unless_equals_uint64 (second_window_tolerance (&overlapping, -1,
+          40 * MS, 1e-300), 250 * MS / 8);
+  fail_unless_equals_uint64 (second_window_tolerance (&overlapping, GST_SECOND,
+          0, 1), 250 * MS - 1);
 
   fail_unless_equals_uint64 (second_window_position (100, 10), 110);
   fail_unless_equals_uint64 (second_window_position (-4, 10), 6);

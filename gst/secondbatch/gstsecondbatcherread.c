@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Reading the streams: from the base class's queues into the tracks, up to the
+ * first item of a later window, which stays in its queue. Source pad's task. */
+#include "gstsecondbatcherpriv.h"
+
+typedef enum
+{
+  READ_NEXT,                    /* taken, or counted and thrown away */
+  READ_STOP,                    /* belongs to a later window */
+  READ_ERROR                    /* cannot be placed in time */
+} Read;
+
+static Read
+read_gap_locked (GstSecondBatcher * self, GstSecondBatcherPad * pad,
+    GstBuffer * buffer)
+{
+  gint64 end;
+
+  if (second_batcher_map_gap_locked (self, pad, buffer, &end) !=
+      SECOND_MAP_PLACED)
+    return READ_ERROR;
+  if (!second_timeline_take_gap (&self->timeline, &pad->track, end))
+    return READ_STOP;
+  self->gaps++;
+  if (gst_buffer_get_custom_meta (buffer, "GstAggregatorMissingDataMeta"))
+    self->missing_data++;
+  return READ_NEXT;
+}
+
+/* Of a bounded pool that has little left, a copy is held; its buffer goes home */
+static gboolean
+must_copy_locked (GstSecondBatcher * self, GstSecondBatcherPad * pad,
+    GstBuffer * buffer, const SecondPlace * place)
+{
+  guint wanted = second_window_frames_to_hold (self->timeline.grid.duration,
+      pad->format->fps_n, pad->format->fps_d);
+  SecondPoolGuard *guard = second_batcher_pad_guard_locked (pad, buffer,
+      wanted);
+
+  return guard && second_pool_guard_is_low (guard)
+      && second_timeline_wants (&self->timeline, place->time,
+      place->tolerance);
+}
+
+/* Takes a reference to the buffer if it is held */
+static Read
+hold_locked (GstSecondBatcher * self, GstSecondBatcherPad * pad,
+    GstBuffer * buffer, const SecondPlace * place)
+{
+  SecondHeld *held = g_new (SecondHeld, 1);
+  SecondVerdict verdict = second_timeline_take_frame (&self->timeline,
+      self->tracks, &pad->track, place->time,
+      place->tolerance, held);
+
+  if (verdict != SECOND_HELD) {
+    g_free (held);
+    return verdict == SECOND_LATE ? READ_NEXT : READ_STOP;
+  }
+  held->buffer = gst_buffer_ref (buffer);
+  held->format = second_format_ref (pad->format);
+  held->shift = place->shift;
+  held->guard = buffer->pool ? pad->guard : NULL;
+  if (held->guard) {
+    second_pool_guard_ref (held->guard);
+    second_pool_guard_hold (held->guard);
+  }
+  return READ_NEXT;
+}
+
+static Read
+read_frame (GstSecondBatcher * self, GstSecondBatcherPad * pad,
+    GstBuffer * buffer)
+{
+  GstBuffer *copy = NULL;
+  SecondPlace place;
+  Read read = READ_NEXT;
+
+  g_mutex_lock (&self->lock);
+  switch (second_batcher_map_frame_locked (self, pad, buffer, &place)) {
+    case SECOND_MAP_NO_TIME:
+      read = READ_ERROR;
+      break;
+    case SECOND_MAP_OUTSIDE:
+      second_track_drop (&pad->track, 1);
+      break;
+    case SECOND_MAP_PLACED:
+      if (must_copy_locked (self, pad, buffer, &place)) {
+        pad->total_copied++;
+        g_mutex_unlock (&self->lock);
+        copy = gst_buffer_copy_deep (buffer);
+        g_mutex_lock (&self->lock);
+      }
+      read = hold_locked (self, pad, copy ? copy : buffer, &place);
+      break;
+  }
+  g_mutex_unlock (&self->lock);
+  gst_clear_buffer (&copy);
+  return read;
+}
+
+static Read
+read_pad (GstSecondBatcher * self, GstSecondBatcherPad * pad)
+{
+  GstAggregatorPad *aggpad = GST_AGGREGATOR_PAD (pad);
+  Read read = READ_NEXT;
+  GstBuffer *buffer;
+
+  while (read == READ_NEXT
+      && (buffer = gst_aggregator_pad_peek_buffer (aggpad))) {
+    if (second_batcher_is_gap (buffer)) {
+      g_mutex_lock (&self->lock);
+      read = read_gap_locked (self, pad, buffer);
+      g_mutex_unlock (&self->lock);
+    } else {
+      read = read_frame (self, pad, buffer);
+    }
+    gst_buffer_unref (buffer);
+    if (read == READ_NEXT)
+      gst_aggregator_pad_drop_buffer (aggpad);
+  }
+  return read;
+}
+
+/* Where the grid starts is known before frames are judged by it */
+static void
+show_first_frame (GstSecondBatcher * self, GstSecondBatcherPad * pad)
+{
+  GstBuffer *buffer;
+  SecondPlace place;
+  gboolean begun;
+
+  g_mutex_lock (&self->lock);
+  begun = pad->track.begun;
+  g_mutex_unlock (&self->lock);
+  if (begun)
+    return;
+  buffer = gst_aggregator_pad_peek_buffer (GST_AGGREGATOR_PAD (pad));
+  if (buffer == NULL)
+    return;
+  g_mutex_lock (&self->lock);
+  if (!second_batcher_is_gap (buffer)
+      && second_batcher_map_frame_locked (self, pad, buffer, &place) ==
+      SECOND_MAP_PLACED)
+    second_timeline_show_first (&self->timeline, self->tracks, &pad->track,
+        place.time, place.tolerance);
+  g_mutex_unlock (&self->lock);
+  gst_buffer_unref (buffer);
+}
+
+static gboolean
+begin_reading (GstSecondBatcher * self, GstSecondBatcherPad * pad)
+{
+  gboolean eos = gst_aggregator_pad_is_eos (GST_AGGREGATOR_PAD (pad));
+  gboolean more;
+
+  g_mutex_lock (&self->lock);
+  if (eos)
+    second_track_end (&pad->track);
+  else if (pad->track.reach == SECOND_ENDED)
+    pad->track.reach = SECOND_READING;  /* it has started again */
+  more = pad->track.reach == SECOND_READING;
+  g_mutex_unlock (&self->lock);
+  return more;
+}
+
+/* Returns the pad whose next frame cannot be placed in time, or NULL */
+GstSecondBatcherPad *
+second_batcher_read (GstSecondBatcher * self, GPtrArray * pads)
+{
+  GstSecondBatcherPad *wrong = NULL;
+  gboolean open;
+  guint i;
+
+  g_mutex_lock (&self->lock);
+  open = self->timeline.open;
+  g_mutex_unlock (&self->lock);
+  if (!open)
+    second_batcher_update_clock (self);
+  for (i = 0; i < pads->len; i++)
+    show_first_frame (self, g_ptr_array_index (pads, i));
+  for (i = 0; i < pads->len; i++) {
+    GstSecondBatcherPad *pad = g_ptr_array_index (pads, i);
+
+    if (begin_reading (self, pad) && read_pad (self, pad) == READ_ERROR)
+      wrong = pad;
+  }
+  return wrong;
+}

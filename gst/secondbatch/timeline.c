@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "timeline.h"
+
+void
+second_timeline_reset (SecondTimeline * timeline)
+{
+  timeline->open = timeline->started = FALSE;
+  timeline->index = 0;
+  timeline->zero = 0;
+}
+
+/* --- tracks --- */
+
+void
+second_track_init (SecondTrack * track)
+{
+  track->frames = g_array_new (FALSE, FALSE, sizeof (SecondFrame));
+  track->gap = G_MININT64;
+}
+
+void
+second_track_reset (SecondTrack * track, GPtrArray * trash)
+{
+  guint i;
+
+  for (i = 0; i < track->frames->len; i++)
+    g_ptr_array_add (trash, second_track_frame (track, i)->data);
+  g_array_set_size (track->frames, 0);
+  track->furthest = 0;
+  track->gap = G_MININT64;
+  track->reach = SECOND_READING;
+  track->begun = track->has_phase = FALSE;
+  track->late = track->dropped = 0;
+}
+
+void
+second_track_clear (SecondTrack * track, GPtrArray * trash)
+{
+  second_track_reset (track, trash);
+  g_clear_pointer (&track->frames, g_array_unref);
+}
+
+void
+second_track_change_format (SecondTrack * track)
+{
+  track->format++;
+  track->has_phase = FALSE;
+}
+
+void
+second_track_end (SecondTrack * track)
+{
+  track->reach = SECOND_ENDED;
+}
+
+void
+second_track_drop (SecondTrack * track, guint n)
+{
+  track->dropped += n;
+  track->total_dropped += n;
+}
+
+void
+second_track_count_late (SecondTrack * track)
+{
+  track->late++;
+  track->total_late++;
+}
+
+gboolean
+second_track_is_seen (const SecondTrack * track, guint64 seq)
+{
+  guint i;
+
+  for (i = 0; i < track->frames->len; i++) {
+    const SecondFrame *frame = second_track_frame (track, i);
+
+    if (frame->seq < seq && !frame->seen)
+      return FALSE;
+  }
+  return TRUE;
+}
+
+static void
+hold (SecondTrack * track, const SecondFrame * frame)
+{
+  guint at = track->frames->len;
+
+  while (at > 0 && second_track_frame (track, at - 1)->time > frame->time)
+    at--;
+  g_array_insert_val (track->frames, at, *frame);
+  track->furthest = MAX (track->furthest, frame->pos);
+  track->total_frames++;
+}
+
+void
+second_track_find_furthest (SecondTrack * track)
+{
+  guint i;
+
+  track->furthest = 0;
+  for (i = 0; i < track->frames->len; i++)
+    track->furthest = MAX (track->furthest, second_track_frame (track, i)->pos);
+}
+
+/* --- where the grid starts --- */
+
+/* The zero moves back, and with it all that was placed by it */
+static void
+move_zero (SecondTimeline * timeline, GPtrArray * tracks, gint64 zero)
+{
+  gint64 delta = timeline->zero - zero;
+  guint i, f;
+
+  for (i = 0; i < tracks->len; i++) {
+    SecondTrack *track = second_track_at (tracks, i);
+
+    for (f = 0; f < track->frames->len; f++) {
+      SecondFrame *frame = second_track_frame (track, f);
+
+      frame->time = second_time_add (frame->time, delta);
+      frame->pos = second_window_position (frame->time, frame->tolerance);
+      frame->phase = second_time_add (frame->phase, delta);
+    }
+    track->phase = second_time_add (track->phase, delta);
+    track->ahead += (guint64) delta;
+    second_track_find_furthest (track);
+  }
+  timeline->zero = zero;
+}
+
+/* Each stream's first frame may set the start, as long as no window is over */
+void
+second_timeline_show_first (SecondTimeline * timeline, GPtrArray * tracks,
+    SecondTrack * track, gint64 time, guint64 tolerance)
+{
+  guint64 first;
+
+  if (track->begun)
+    return;
+  track->begun = TRUE;
+  if (timeline->started)
+    return;
+  if (timeline->relative && !timeline->open)
+    timeline->zero = time;
+  else if (timeline->relative && time < timeline->zero)
+    move_zero (timeline, tracks, time);
+
+  first = second_window_first (&timeline->grid,
+      second_window_position (second_time_add (time, -timeline->zero),
+          tolerance));
+  if (!timeline->open || first < timeline->index)
+    timeline->index = first;
+  timeline->open = TRUE;
+}
+
+/* --- reading --- */
+
+SecondVerdict
+second_timeline_take_frame (SecondTimeline * timeline, GPtrArray * tracks,
+    SecondTrack * track, gint64 time, guint64 tolerance, gpointer data)
+{
+  SecondFrame frame = { 0 };
+
+  second_timeline_show_first (timeline, tracks, track, time, tolerance);
+  frame.time = second_time_add (time, -timeline->zero);
+  frame.tolerance = tolerance;
+  frame.pos = second_window_position (frame.time, tolerance);
+  if (frame.pos >= second_timeline_end (timeline)) {
+    track->reach = SECOND_PAST;
+    track->ahead = frame.pos;
+    return SECOND_NOT_YET;
+  }
+
+  track->reach = SECOND_READING;
+  frame.seq = track->next_seq++;
+  if (!track->has_phase) {
+    track->has_phase = TRUE;
+    track->phase = second_time_add (frame.time, (gint64) tolerance);
+  }
+  if (timeline->started && frame.pos < second_timeline_start (timeline)) {
+    second_track_count_late (track);
+    if (!timeline->late_next) {
+      second_track_drop (track, 1);
+      return SECOND_LATE;
+    }
+    frame.pos = second_timeline_start (timeline);
+  }
+  frame.format = track->format;
+  frame.phase = track->phase;
+  frame.data = data;
+  hold (track, &frame);
+  return SECOND_HELD;
+}
+
+gboolean
+second_timeline_take_gap (SecondTimeline * timeline, SecondTrack * track,
+    gint64 end)
+{
+  guint64 pos = second_window_position (second_time_add (end, -timeline->zero),
+      0);
+
+  track->reach = SECOND_READING;
+  if (!timeline->open)
+    track->gap = MAX (track->gap, end);
+  if (!timeline->open || pos < second_timeline_end (timeline))
+    return TRUE;
+  track->reach = SECOND_PAST;
+  track->ahead = pos;
+  return FALSE;
+}
+
+/* --- is it over? --- */
+
+gboolean
+second_timeline_is_over (const SecondTimeline * timeline, GPtrArray * tracks)
+{
+  guint i;
+
+  for (i = 0; i < tracks->len && timeline->open; i++)
+    if (!second_track_is_past (timeline, second_track_at (tracks, i)))
+      return FALSE;
+  return timeline->open;
+}
+
+gboolean
+second_timeline_has_frames (GPtrArray * tracks)
+{
+  guint i;
+
+  for (i = 0; i < tracks->len; i++)
+    if (second_track_at (tracks, i)->frames->len > 0)
+      return TRUE;
+  return FALSE;
+}
+
+gboolean
+second_timeline_has_ended (GPtrArray * tracks)
+{
+  guint i;
+
+  for (i = 0; i < tracks->len; i++)
+    if (second_track_at (tracks, i)->reach != SECOND_ENDED)
+      return FALSE;
+  return TRUE;
+}

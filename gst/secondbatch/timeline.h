@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Which window a frame belongs to, when a window is over, and what is in its
+ * batch: the rules of docs/secondbatcher.md, on plain values. Nothing here
+ * knows elements, pads, buffers, locks or clocks.
+ *
+ * A track is one stream: it is shown frames, gaps, changes of format and its
+ * end, in the stream's order. What it calls PAST stays with the caller, who
+ * shows it again when the next window is open. When all tracks are past the open
+ * window (or the caller knows that it is too late for more), it is closed:
+ *
+ *   second_timeline_begin_close()
+ *   while (second_timeline_next_part())
+ *     what is `chosen` in each track is one batch
+ *   second_timeline_end_close()
+ */
+#ifndef SECOND_TIMELINE_H
+#define SECOND_TIMELINE_H
+
+#include "window.h"
+
+typedef struct
+{
+  gint64 time;                  /* orders the frames of a batch */
+  guint64 tolerance;
+  guint64 pos;                  /* chooses the window */
+  guint64 seq;                  /* place in the stream's order */
+  gint64 phase;                 /* position of the first one of its format */
+  guint format;                 /* number of the format it came under */
+  gboolean delivered;           /* has been in a batch */
+  gboolean left;                /* in the closing window, not yet in a part */
+  gboolean chosen;              /* in the part that was made last */
+  gboolean seen;                /* has been chosen */
+  gpointer data;                /* the caller's */
+} SecondFrame;
+
+typedef enum
+{
+  SECOND_READING,
+  SECOND_PAST,                  /* an item that waits shows that the window is over */
+  SECOND_ENDED
+} SecondReach;
+
+typedef struct
+{
+  GArray *frames;               /* of SecondFrame, in order of time */
+  guint64 next_seq;
+  SecondReach reach;
+  guint64 ahead;                /* if PAST: where that item is */
+  gboolean begun;               /* has shown its first frame */
+  gint64 gap;                   /* up to where gaps before all frames reach */
+  guint format;                 /* told last */
+  gboolean has_phase;           /* a frame of it was read */
+  gint64 phase;
+  guint64 furthest;             /* the latest position among frames */
+
+  /* While a window is closed */
+  guint64 limit;                /* seq of the first frame read beyond it */
+  gboolean has_frames;          /* in some part of it */
+  guint part_format;
+  guint64 part_phase;           /* see second_window_expected() */
+
+  guint late, dropped;          /* since the last batch */
+  guint64 total_frames, total_late, total_dropped;
+} SecondTrack;
+
+typedef struct
+{
+  SecondGrid grid;
+  gboolean relative;            /* time 0 is the first frame */
+  gboolean late_next;           /* late frames go into the open window */
+
+  gboolean open;                /* some stream has begun */
+  gboolean started;             /* a window was closed: only forward from here */
+  guint64 index;                /* of the open window */
+  gint64 zero;                  /* what is subtracted if relative */
+  gint64 part_end;              /* end of the last part, start of the next */
+  gboolean last_part;
+} SecondTimeline;
+
+typedef struct
+{
+  guint64 start, end;
+} SecondPart;
+
+typedef enum
+{
+  SECOND_HELD,                  /* in the track now */
+  SECOND_LATE,                  /* counted, to be thrown away */
+  SECOND_NOT_YET                /* of a later window: show it again */
+} SecondVerdict;
+
+static inline SecondTrack *
+second_track_at (GPtrArray * tracks, guint i)
+{
+  return (SecondTrack *) g_ptr_array_index (tracks, i);
+}
+
+static inline SecondFrame *
+second_track_frame (const SecondTrack * track, guint i)
+{
+  return &g_array_index (track->frames, SecondFrame, i);
+}
+
+static inline guint64
+second_timeline_start (const SecondTimeline * timeline)
+{
+  return second_window_start (&timeline->grid, timeline->index);
+}
+
+static inline guint64
+second_timeline_end (const SecondTimeline * timeline)
+{
+  return second_window_end (&timeline->grid, timeline->index);
+}
+
+static inline guint64
+second_track_gap (const SecondTimeline * timeline, const SecondTrack * track)
+{
+  return second_window_position (second_time_add (track->gap,
+          -timeline->zero), 0);
+}
+
+/* Or by what was read before it was known where the grid starts */
+static inline gboolean
+second_track_is_past (const SecondTimeline * timeline,
+    const SecondTrack * track)
+{
+  guint64 end = second_timeline_end (timeline);
+
+  return track->reach != SECOND_READING || track->furthest >= end
+      || second_track_gap (timeline, track) >= end;
+}
+
+/* Whether a frame there would be read now */
+static inline gboolean
+second_timeline_wants (const SecondTimeline * timeline, gint64 time,
+    guint64 tolerance)
+{
+  return !timeline->open || second_window_position (second_time_add (time,
+          -timeline->zero), tolerance) < second_timeline_end (timeline);
+}
+
+void second_timeline_reset (SecondTimeline * timeline);
+
+void second_track_init (SecondTrack * track);
+/* What the track had is added to trash */
+void second_track_reset (SecondTrack * track, GPtrArray * trash);
+void second_track_clear (SecondTrack * track, GPtrArray * trash);
+void second_track_change_format (SecondTrack * track);
+void second_track_end (SecondTrack * track);
+void second_track_drop (SecondTrack * track, guint n);
+void second_track_count_late (SecondTrack * track);
+void second_track_find_furthest (SecondTrack * track);
+/* Whether all that came before seq has been in a part, or is gone */
+gboolean second_track_is_seen (const SecondTrack * track, guint64 seq);
+
+/* A stream's first frame. Taking it does the same; but who reads all that several
+ * streams have shows their first frames before. */
+void second_timeline_show_first (SecondTimeline * timeline,
+    GPtrArray * tracks, SecondTrack * track, gint64 time, guint64 tolerance);
+SecondVerdict second_timeline_take_frame (SecondTimeline * timeline,
+    GPtrArray * tracks, SecondTrack * track, gint64 time, guint64 tolerance,
+    gpointer data);
+/* end: up to where there is nothing; FALSE if beyond the open window */
+gboolean second_timeline_take_gap (SecondTimeline * timeline,
+    SecondTrack * track, gint64 end);
+
+gboolean second_timeline_is_over (const SecondTimeline * timeline,
+    GPtrArray * tracks);
+gboolean second_timeline_has_frames (GPtrArray * tracks);
+gboolean second_timeline_has_ended (GPtrArray * tracks);
+
+/* Late frames that have to go are added to trash */
+void second_timeline_begin_close (SecondTimeline * timeline,
+    GPtrArray * tracks, GPtrArray * trash);
+/* Of the closing window, all parts together */
+gboolean second_timeline_is_incomplete (GPtrArray * tracks);
+/* How many windows from the closing one on nobody has a frame in; 0 if it has
+ * frames, or nobody knows */
+guint64 second_timeline_hole (const SecondTimeline * timeline,
+    GPtrArray * tracks);
+gboolean second_timeline_next_part (SecondTimeline * timeline,
+    GPtrArray * tracks, SecondPart * part);
+/* On to the window that is `windows` later */
+void second_timeline_end_close (SecondTimeline * timeline,
+    GPtrArray * tracks, guint64 windows, GPtrArray * trash);
+
+#endif /* SECOND_TIMELINE_H */

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Closing a window: what is in its batch, or batches */
+#include "timeline.h"
+
+/* What was read behind a frame of a later window does not count yet: how far
+ * ahead a stream was read makes no difference to what is in a batch. */
+static void
+find_limit (const SecondTimeline * timeline, SecondTrack * track)
+{
+  guint i;
+
+  track->limit = G_MAXUINT64;
+  if (second_track_gap (timeline, track) >= second_timeline_end (timeline))
+    track->limit = 0;
+  if (track->furthest < second_timeline_end (timeline))
+    return;
+  for (i = 0; i < track->frames->len; i++) {
+    const SecondFrame *frame = second_track_frame (track, i);
+
+    if (frame->pos >= second_timeline_end (timeline))
+      track->limit = MIN (track->limit, frame->seq);
+  }
+}
+
+/* Frames read before it was known where the grid starts, or ahead */
+static void
+judge (SecondTimeline * timeline, SecondTrack * track, GPtrArray * trash)
+{
+  guint i;
+
+  for (i = 0; i < track->frames->len;) {
+    SecondFrame *frame = second_track_frame (track, i);
+
+    if (frame->pos < second_timeline_start (timeline) && frame->seq < track->limit) {
+      second_track_count_late (track);
+      if (!timeline->late_next) {
+        second_track_drop (track, 1);
+        track->total_frames--;
+        g_ptr_array_add (trash, frame->data);
+        g_array_remove_index (track->frames, i);
+        continue;
+      }
+      frame->pos = second_timeline_start (timeline);
+    }
+    i++;
+  }
+}
+
+void
+second_timeline_begin_close (SecondTimeline * timeline, GPtrArray * tracks,
+    GPtrArray * trash)
+{
+  guint i, f;
+
+  for (i = 0; i < tracks->len; i++) {
+    SecondTrack *track = second_track_at (tracks, i);
+
+    find_limit (timeline, track);
+    judge (timeline, track, trash);
+    track->has_frames = FALSE;
+    for (f = 0; f < track->frames->len; f++) {
+      SecondFrame *frame = second_track_frame (track, f);
+
+      frame->left = frame->seq < track->limit
+          && frame->pos < second_timeline_end (timeline);
+      track->has_frames |= frame->left;
+    }
+  }
+  timeline->started = TRUE;
+  timeline->part_end = (gint64) second_timeline_start (timeline);
+  timeline->last_part = FALSE;
+}
+
+gboolean
+second_timeline_is_incomplete (GPtrArray * tracks)
+{
+  guint i;
+
+  for (i = 0; i < tracks->len; i++) {
+    const SecondTrack *track = second_track_at (tracks, i);
+
+    if (!track->has_frames && track->reach != SECOND_ENDED)
+      return TRUE;
+  }
+  return FALSE;
+}
+
+guint64
+second_timeline_hole (const SecondTimeline * timeline, GPtrArray * tracks)
+{
+  guint64 next = G_MAXUINT64;
+  guint i, f;
+
+  for (i = 0; i < tracks->len; i++) {
+    const SecondTrack *track = second_track_at (tracks, i);
+
+    if (track->has_frames || !second_track_is_past (timeline, track))
+      return 0;
+    if (track->reach == SECOND_PAST)
+      next = MIN (next, track->ahead);
+    if (second_track_gap (timeline, track) >= second_timeline_end (timeline))
+      next = MIN (next, second_track_gap (timeline, track));
+    for (f = 0; f < track->frames->len; f++)
+      if (second_track_frame (track, f)->pos >= second_timeline_end (timeline))
+        next = MIN (next, second_track_frame (track, f)->pos);
+  }
+  if (next == G_MAXUINT64)
+    return 0;
+  return second_window_first (&timeline->grid, next) - timeline->index;
+}
+
+/* Where a stream's format changes for the first time in what is left of the
+ * window. FALSE if it does not. */
+static gboolean
+find_cut (const SecondTrack * track, guint * old, gint64 * cut)
+{
+  guint next = G_MAXUINT, i;
+  guint64 seq = G_MAXUINT64;
+  gint64 last_old = G_MININT64, first_new = 0;
+
+  *old = G_MAXUINT;
+  for (i = 0; i < track->frames->len; i++)
+    if (second_track_frame (track, i)->left)
+      *old = MIN (*old, second_track_frame (track, i)->format);
+  for (i = 0; i < track->frames->len; i++) {
+    const SecondFrame *frame = second_track_frame (track, i);
+
+    if (!frame->left)
+      continue;
+    if (frame->format == *old) {
+      last_old = MAX (last_old, frame->time);
+    } else if (frame->seq < seq) {
+      seq = frame->seq;
+      next = frame->format;
+      first_new = frame->time;
+    }
+  }
+  *cut = MAX (last_old, first_new);
+  return next != G_MAXUINT;
+}
+
+/* An empty share has the format of what comes next */
+static void
+find_part_format (SecondTrack * track)
+{
+  const SecondFrame *in = NULL, *next = NULL, *best;
+  guint i;
+
+  for (i = 0; i < track->frames->len && in == NULL; i++) {
+    const SecondFrame *frame = second_track_frame (track, i);
+
+    if (frame->chosen)
+      in = frame;
+    else if ((frame->left || frame->seq == track->limit)
+        && (next == NULL || frame->seq < next->seq))
+      next = frame;
+  }
+  best = in ? in : next;
+  track->part_format = best ? best->format : track->format;
+  track->part_phase = G_MAXUINT64;
+  if (best || track->has_phase)
+    track->part_phase = (guint64) MAX (best ? best->phase : track->phase, 0);
+}
+
+static void
+choose (SecondTrack * track, guint format, gboolean all, gint64 before)
+{
+  guint i;
+
+  for (i = 0; i < track->frames->len; i++) {
+    SecondFrame *frame = second_track_frame (track, i);
+
+    frame->chosen = frame->left && frame->format == format
+        && (all || frame->time < before);
+    if (frame->chosen) {
+      frame->left = FALSE;
+      frame->seen = TRUE;
+    }
+  }
+  find_part_format (track);
+}
+
+gboolean
+second_timeline_next_part (SecondTimeline * timeline, GPtrArray * tracks,
+    SecondPart * part)
+{
+  gint64 start = timeline->part_end, window_end = (gint64) second_timeline_end (timeline);
+  gint64 end = window_end, cut;
+  gboolean cuts = FALSE;
+  guint i, old;
+
+  if (timeline->last_part)
+    return FALSE;
+  for (i = 0; i < tracks->len; i++)
+    if (find_cut (second_track_at (tracks, i), &old, &cut)) {
+      end = MIN (end, CLAMP (cut, start, window_end));
+      cuts = TRUE;
+    }
+  for (i = 0; i < tracks->len; i++) {
+    SecondTrack *track = second_track_at (tracks, i);
+    gboolean cut_here = find_cut (track, &old, &cut);
+
+    choose (track, old, !cuts || (cut_here && CLAMP (cut, start,
+                window_end) == end), end);
+  }
+  part->start = (guint64) start;
+  part->end = (guint64) end;
+  timeline->part_end = end;
+  timeline->last_part = !cuts;
+  return TRUE;
+}
+
+void
+second_timeline_end_close (SecondTimeline * timeline, GPtrArray * tracks,
+    guint64 windows, GPtrArray * trash)
+{
+  guint i, f, kept;
+
+  timeline->index += windows;
+  for (i = 0; i < tracks->len; i++) {
+    SecondTrack *track = second_track_at (tracks, i);
+
+    for (f = kept = 0; f < track->frames->len; f++) {
+      SecondFrame *frame = second_track_frame (track, f);
+
+      if (frame->pos >= second_timeline_start (timeline) || frame->seq > track->limit) {
+        *second_track_frame (track, kept++) = *frame;
+        continue;
+      }
+      if (!frame->delivered)
+        second_track_drop (track, 1);
+      g_ptr_array_add (trash, frame->data);
+    }
+    g_array_set_size (track->frames, kept);
+    second_track_find_furthest (track);
+    if (track->reach == SECOND_PAST)
+      track->reach = SECOND_READING;
+  }
+}
