@@ -28,7 +28,7 @@ struct _GstSecondSplitter
   GPtrArray *streams;           /* of SplitStream */
   GstFlowCombiner *flows;
   guint group_id;
-  guint64 window_end;           /* of the last batch, in its alignment */
+  guint64 window_index, window_end;     /* of the last batch */
   gboolean no_more_pads;
 };
 
@@ -108,12 +108,14 @@ read_batch (GstSecondSplitter * self, GstBuffer * batch, guint n)
   for (k = 0; k < n; k++) {
     SplitStream *stream = get_stream (self, k);
 
-    if (!split_stream_read (stream, batch, k))
-      continue;
-    if (stream->pad == NULL)
-      add_pad (self, stream, k);
-    else
-      split_stream_push_headers (stream, self->group_id);
+    if (split_stream_read (stream, batch, k)) {
+      if (stream->pad == NULL)
+        add_pad (self, stream, k);
+      else
+        split_stream_push_headers (stream, self->group_id);
+    }
+    if (stream->pad)
+      split_stream_push_counts (stream);
   }
   if (!self->no_more_pads) {
     self->no_more_pads = TRUE;
@@ -123,20 +125,16 @@ read_batch (GstSecondSplitter * self, GstBuffer * batch, guint n)
 
 /* The stream whose next frame comes first */
 static SplitStream *
-pick_stream (GstSecondSplitter * self, gboolean skip)
+pick_stream (GstSecondSplitter * self)
 {
   SplitStream *first = NULL;
-  GstClockTime best = GST_CLOCK_TIME_NONE;
+  gint64 time, best = 0;
   guint k;
 
   for (k = 0; k < self->streams->len; k++) {
     SplitStream *stream = g_ptr_array_index (self->streams, k);
-    GstClockTime time;
-
-    if (stream->pad == NULL)
-      continue;
-    time = split_stream_peek (stream, skip);
-    if (GST_CLOCK_TIME_IS_VALID (time) && (first == NULL || time < best)) {
+    if (stream->pad && split_stream_peek (stream, &time)
+        && (first == NULL || time < best)) {
       first = stream;
       best = time;
     }
@@ -145,15 +143,30 @@ pick_stream (GstSecondSplitter * self, gboolean skip)
 }
 
 static GstFlowReturn
-push_frames (GstSecondSplitter * self, gboolean skip)
+push_frames (GstSecondSplitter * self)
 {
   GstFlowReturn ret = GST_FLOW_OK;
   SplitStream *stream;
 
-  while (ret == GST_FLOW_OK && (stream = pick_stream (self, skip)))
+  while (ret == GST_FLOW_OK && (stream = pick_stream (self)))
     ret = gst_flow_combiner_update_pad_flow (self->flows, stream->pad,
         split_stream_push_next (stream));
   return ret;
+}
+
+static void
+begin_window (GstSecondSplitter * self, GstBuffer * batch)
+{
+  guint64 index = gst_second_batch_get_index (batch);
+  guint64 start = gst_second_batch_get_window_start (batch);
+  guint k;
+
+  if (index != self->window_index || start > self->window_end)
+    for (k = 0; k < self->streams->len; k++)
+      split_stream_next_window (g_ptr_array_index (self->streams, k),
+          start < self->window_end);
+  self->window_index = index;
+  self->window_end = start + gst_second_batch_get_window_duration (batch);
 }
 
 static GstFlowReturn
@@ -161,7 +174,6 @@ gst_second_splitter_chain (GstPad * pad, GstObject * parent, GstBuffer * batch)
 {
   GstSecondSplitter *self = GST_SECOND_SPLITTER (parent);
   const GstStructure *fields = gst_second_batch_get_structure (batch);
-  guint64 start = gst_second_batch_get_window_start (batch);
   GstFlowReturn ret;
   guint k;
 
@@ -173,6 +185,7 @@ gst_second_splitter_chain (GstPad * pad, GstObject * parent, GstBuffer * batch)
     return GST_FLOW_ERROR;
   }
 
+  begin_window (self, batch);
   /* A stream has fields of its own, whatever the number says. */
   read_batch (self, batch, MIN (gst_second_batch_get_n_streams (batch),
           (guint) gst_structure_n_fields (fields)));
@@ -182,8 +195,7 @@ gst_second_splitter_chain (GstPad * pad, GstObject * parent, GstBuffer * batch)
     if (stream->pad)
       split_stream_begin (stream, batch);
   }
-  ret = push_frames (self, start < self->window_end);
-  self->window_end = start + gst_second_batch_get_window_duration (batch);
+  ret = push_frames (self);
   for (k = 0; k < self->streams->len && ret == GST_FLOW_OK; k++) {
     SplitStream *stream = g_ptr_array_index (self->streams, k);
 
@@ -261,6 +273,12 @@ gst_second_splitter_sink_event (GstPad * pad, GstObject * parent,
     case GST_EVENT_GAP:
       push_gap (self, event);
       break;
+    case GST_EVENT_EOS:
+      /* those that no batch follows */
+      for (k = 0; k < self->streams->len; k++)
+        if (((SplitStream *) self->streams->pdata[k])->pad)
+          split_stream_push_events (self->streams->pdata[k]);
+      return gst_pad_event_default (pad, parent, event);
     case GST_EVENT_CUSTOM_DOWNSTREAM:
       if (keep_stream_event (self, event))
         return TRUE;
@@ -269,7 +287,7 @@ gst_second_splitter_sink_event (GstPad * pad, GstObject * parent,
       for (k = 0; k < self->streams->len; k++)
         split_stream_flush (g_ptr_array_index (self->streams, k));
       gst_flow_combiner_reset (self->flows);
-      self->window_end = 0;
+      self->window_index = self->window_end = 0;
       return gst_pad_event_default (pad, parent, event);
     default:
       return gst_pad_event_default (pad, parent, event);
@@ -299,7 +317,7 @@ reset (GstSecondSplitter * self)
     remove_pad (self, g_ptr_array_index (self->streams, k));
   g_ptr_array_set_size (self->streams, 0);
   gst_flow_combiner_reset (self->flows);
-  self->window_end = 0;
+  self->window_index = self->window_end = 0;
   self->no_more_pads = FALSE;
 }
 

@@ -2,6 +2,29 @@
 #include "splitstream.h"
 #include "gstsecondbatchmeta.h"
 
+/* What tells a frame in two overlapping windows; another process may have made
+ * two buffers of it */
+typedef struct
+{
+  gint64 time;
+  GstCaps *caps;
+} SplitFrame;
+
+static void
+clear_frame (gpointer frame)
+{
+  gst_caps_unref (((SplitFrame *) frame)->caps);
+}
+
+static GArray *
+new_frames (void)
+{
+  GArray *frames = g_array_new (FALSE, FALSE, sizeof (SplitFrame));
+
+  g_array_set_clear_func (frames, clear_frame);
+  return frames;
+}
+
 SplitStream *
 split_stream_new (void)
 {
@@ -9,7 +32,9 @@ split_stream_new (void)
 
   gst_segment_init (&stream->segment, GST_FORMAT_UNDEFINED);
   g_queue_init (&stream->events);
-  stream->last = GST_CLOCK_TIME_NONE;
+  stream->sent = new_frames ();
+  stream->sent_before = new_frames ();
+  stream->again = g_byte_array_new ();
   return stream;
 }
 
@@ -26,6 +51,9 @@ void
 split_stream_free (SplitStream * stream)
 {
   clear_events (stream);
+  g_array_unref (stream->sent);
+  g_array_unref (stream->sent_before);
+  g_byte_array_unref (stream->again);
   gst_clear_caps (&stream->caps);
   g_free (stream->stream_id);
   g_free (stream);
@@ -36,23 +64,79 @@ split_stream_flush (SplitStream * stream)
 {
   clear_events (stream);
   stream->has_segment = FALSE;
-  stream->last = GST_CLOCK_TIME_NONE;
+  stream->late = stream->dropped = 0;
+  split_stream_next_window (stream, FALSE);
+  g_array_set_size (stream->sent_before, 0);
 }
 
-gboolean
-split_stream_read (SplitStream * stream, GstBuffer * batch, guint k)
+void
+split_stream_next_window (SplitStream * stream, gboolean overlaps)
 {
-  const GstSegment *segment = gst_second_batch_get_segment (batch, k);
-  const gchar *stream_id = gst_second_batch_get_stream_id (batch, k);
-  GstCaps *caps = gst_second_batch_get_caps (batch, k);
+  GArray *sent = stream->sent;
 
-  stream->list = NULL;
-  stream->next = 0;
-  if (caps == NULL || !gst_caps_is_fixed (caps) || segment == NULL
-      || segment->format != GST_FORMAT_TIME)
-    return FALSE;
-  stream->list = gst_second_batch_get_buffers (batch, k);
+  g_array_set_size (stream->sent_before, 0);
+  if (!overlaps) {
+    g_array_set_size (stream->sent, 0);
+    return;
+  }
+  stream->sent = stream->sent_before;
+  stream->sent_before = sent;
+}
 
+static gint64
+running_time (const GstSegment * segment, GstBuffer * buffer)
+{
+  guint64 time = 0;
+  gint sign = gst_segment_to_running_time_full (segment, GST_FORMAT_TIME,
+      GST_BUFFER_PTS (buffer), &time);
+
+  time = MIN (time, G_MAXINT64);
+  return sign < 0 ? -(gint64) time : (gint64) time;
+}
+
+/* Of several that are the same, each is found once */
+static gboolean
+was_sent_before (SplitStream * stream, const SplitFrame * frame)
+{
+  guint i;
+
+  for (i = 0; i < stream->sent_before->len; i++) {
+    const SplitFrame *before = &g_array_index (stream->sent_before,
+        SplitFrame, i);
+
+    if (before->time == frame->time && (before->caps == frame->caps
+            || gst_caps_is_equal (before->caps, frame->caps))) {
+      g_array_remove_index (stream->sent_before, i);
+      return TRUE;
+    }
+  }
+  return FALSE;
+}
+
+/* Finds the frames that overlapping batches had. FALSE if those are all. */
+static gboolean
+has_news (SplitStream * stream, const GstSegment * segment, GstCaps * caps)
+{
+  guint i, n = stream->list ? gst_buffer_list_length (stream->list) : 0;
+  gboolean news = n == 0;
+
+  g_byte_array_set_size (stream->again, n);
+  for (i = 0; i < n; i++) {
+    SplitFrame frame = { running_time (segment,
+          gst_buffer_list_get (stream->list, i)), gst_caps_ref (caps)
+    };
+
+    stream->again->data[i] = was_sent_before (stream, &frame);
+    news |= !stream->again->data[i];
+    g_array_append_val (stream->sent, frame);
+  }
+  return news;
+}
+
+static void
+read_format (SplitStream * stream, const gchar * stream_id, GstCaps * caps,
+    const GstSegment * segment)
+{
   if (g_strcmp0 (stream_id, stream->stream_id) != 0) {
     g_free (stream->stream_id);
     stream->stream_id = g_strdup (stream_id);
@@ -67,7 +151,41 @@ split_stream_read (SplitStream * stream, GstBuffer * batch, guint k)
     gst_segment_copy_into (segment, &stream->segment);
     stream->has_segment = FALSE;
   }
+}
+
+gboolean
+split_stream_read (SplitStream * stream, GstBuffer * batch, guint k)
+{
+  const GstSegment *segment = gst_second_batch_get_segment (batch, k);
+  GstCaps *caps = gst_second_batch_get_caps (batch, k);
+
+  stream->list = NULL;
+  stream->next = 0;
+  stream->late += gst_second_batch_get_count (batch, "late", k);
+  stream->dropped += gst_second_batch_get_count (batch, "dropped", k);
+  if (caps == NULL || !gst_caps_is_fixed (caps) || segment == NULL
+      || segment->format != GST_FORMAT_TIME)
+    return FALSE;
+  stream->list = gst_second_batch_get_buffers (batch, k);
+  if (!has_news (stream, segment, caps))
+    return FALSE;
+  read_format (stream, gst_second_batch_get_stream_id (batch, k), caps,
+      segment);
   return TRUE;
+}
+
+/* For a batcher behind us, which would not know of them */
+void
+split_stream_push_counts (SplitStream * stream)
+{
+  if (stream->late == 0 && stream->dropped == 0)
+    return;
+  gst_pad_push_event (stream->pad,
+      gst_event_new_custom (GST_EVENT_CUSTOM_DOWNSTREAM,
+          gst_structure_new (GST_SECOND_BATCH_COUNTS_NAME,
+              "late", G_TYPE_UINT, stream->late,
+              "dropped", G_TYPE_UINT, stream->dropped, NULL)));
+  stream->late = stream->dropped = 0;
 }
 
 void
@@ -89,32 +207,18 @@ split_stream_push_headers (SplitStream * stream, guint group_id)
   }
 }
 
-static GstClockTime
-running_time (const SplitStream * stream, GstBuffer * buffer)
-{
-  guint64 time;
-
-  /* of a frame that begins before its segment: all that counts is the order */
-  if (gst_segment_to_running_time_full (&stream->segment, GST_FORMAT_TIME,
-          GST_BUFFER_PTS (buffer), &time) > 0)
-    return time;
-  return 0;
-}
-
-GstClockTime
-split_stream_peek (SplitStream * stream, gboolean skip)
+gboolean
+split_stream_peek (SplitStream * stream, gint64 * time)
 {
   guint n = stream->list ? gst_buffer_list_length (stream->list) : 0;
 
-  for (; stream->next < n; stream->next++) {
-    GstBuffer *buffer = gst_buffer_list_get (stream->list, stream->next);
-    GstClockTime time = running_time (stream, buffer);
-
-    if (!skip || !GST_CLOCK_TIME_IS_VALID (stream->last)
-        || time > stream->last)
-      return time;
-  }
-  return GST_CLOCK_TIME_NONE;
+  while (stream->next < n && stream->again->data[stream->next])
+    stream->next++;
+  if (stream->next == n)
+    return FALSE;
+  *time = running_time (&stream->segment, gst_buffer_list_get (stream->list,
+          stream->next));
+  return TRUE;
 }
 
 /* Whoever reads a TAG or TOC event does not ask whether its fields are there. */
@@ -190,7 +294,6 @@ split_stream_push_next (SplitStream * stream)
   GstBuffer *buffer = gst_buffer_list_get (stream->list, stream->next);
 
   push_events_up_to (stream, stream->next);
-  stream->last = running_time (stream, buffer);
   stream->next++;
   return gst_pad_push (stream->pad, gst_buffer_ref (buffer));
 }
@@ -219,8 +322,14 @@ split_stream_begin (SplitStream * stream, GstBuffer * batch)
 }
 
 void
-split_stream_finish (SplitStream * stream)
+split_stream_push_events (SplitStream * stream)
 {
   push_events_up_to (stream, G_MAXUINT);
+}
+
+void
+split_stream_finish (SplitStream * stream)
+{
+  split_stream_push_events (stream);
   stream->list = NULL;
 }

@@ -13,11 +13,13 @@ typedef struct
   GstCaps *caps;
   GstSegment segment;
   gboolean started, has_segment;        /* those events are out */
-  GstClockTime last;            /* running time of the last frame out */
   GQueue events;                /* of GstEvent, wrapped by the batcher */
+  guint late, dropped;          /* to be told */
+  GArray *sent, *sent_before;   /* of SplitFrame: this window's, the last one's */
 
   /* during one batch */
   GstBufferList *list;
+  GByteArray *again;            /* per frame: an overlapping batch had it */
   guint next;
 } SplitStream;
 
@@ -25,13 +27,18 @@ SplitStream *split_stream_new (void);
 void split_stream_free (SplitStream * stream);
 void split_stream_flush (SplitStream * stream);
 
-/* Reads stream k of a batch; FALSE if it has not said what it is */
+/* The next batch is another window, which begins before the last one ended */
+void split_stream_next_window (SplitStream * stream, gboolean overlaps);
+
+/* Reads stream k of a batch; FALSE if there is nothing new to be told: it has not
+ * said what it is, or an overlapping batch had all of its frames */
 gboolean split_stream_read (SplitStream * stream, GstBuffer * batch, guint k);
 void split_stream_push_headers (SplitStream * stream, guint group_id);
+void split_stream_push_counts (SplitStream * stream);
+void split_stream_push_events (SplitStream * stream);
 
-/* Running time of the next frame, or NONE. With skip, frames that an earlier,
- * overlapping batch had are left out. */
-GstClockTime split_stream_peek (SplitStream * stream, gboolean skip);
+/* Running time of the next frame that no earlier batch had. FALSE if none. */
+gboolean split_stream_peek (SplitStream * stream, gint64 * time);
 GstFlowReturn split_stream_push_next (SplitStream * stream);
 /* Before the frames of a batch, and after them */
 void split_stream_begin (SplitStream * stream, GstBuffer * batch);

@@ -345,6 +345,115 @@ GST_START_TEST (test_pads_come_and_go)
 GST_END_TEST;
 
 static void
+set_ts_offset (Rig * rig, const gchar * name, gint64 offset)
+{
+  GstPad *pad = gst_element_get_static_pad (rig->batcher, name);
+
+  g_object_set (pad, "ts-offset", offset, NULL);
+  gst_object_unref (pad);
+}
+
+/* The first deadline, too, gives the stream that stamps too late, and that has
+ * not shown anything yet, its time */
+GST_START_TEST (test_deadline_of_skewed_pad)
+{
+  Rig rig;
+
+  rig_init_live (&rig, 2);
+  set_ts_offset (&rig, "sink_1", -300 * (gint64) MS);
+  rig_push_n (&rig, 0, 0, 40 * MS, 25);
+  crank (&rig, 1300 * MS);
+  rig_expect (&rig, 0, 25, 0);
+  rig_push_n (&rig, 0, 1000 * MS, 40 * MS, 25);
+  rig_push_n (&rig, 1, 1300 * MS, 40 * MS, 25);
+  crank (&rig, 2300 * MS);
+  rig_expect (&rig, 1, 25, 25);
+  fail_unless_equals_uint64 (rig_stat (&rig, "sink_1-late"), 0);
+  rig_clear (&rig);
+}
+
+GST_END_TEST;
+
+/* A pad that begins earlier than the others gets the deadline of its window */
+GST_START_TEST (test_start_moves_back)
+{
+  Rig rig;
+
+  rig_init_live (&rig, 2);
+  rig_push (&rig, 0, 2100 * MS);
+  rig_wait_stat (&rig, "sink_0-held", 1);
+  rig_push (&rig, 1, 1900 * MS);
+  rig_wait_stat (&rig, "sink_1-held", 1);
+  crank (&rig, 2000 * MS);
+  rig_expect (&rig, 1, 0, 1);
+  rig_push (&rig, 1, 2140 * MS);
+  crank (&rig, 3000 * MS);
+  rig_expect (&rig, 2, 1, 1);
+  rig_clear (&rig);
+}
+
+GST_END_TEST;
+
+/* A gap is not a reason to wait for ever */
+GST_START_TEST (test_first_gap)
+{
+  Rig rig;
+
+  rig_init_live (&rig, 2);
+  gst_harness_push_event (rig.h[0], gst_event_new_gap (0, 100 * MS));
+  rig_push_n (&rig, 0, 100 * MS, 40 * MS, 10);
+  crank (&rig, 1000 * MS);
+  rig_expect (&rig, 0, 10, 0);
+  rig_clear (&rig);
+}
+
+GST_END_TEST;
+
+/* What stands behind frames that were read while another stream was silent does
+ * not wait for the deadline */
+GST_START_TEST (test_query_behind_frames)
+{
+  GstCaps *caps = rig_caps (25, 1);
+  Rig rig;
+  guint i;
+
+  rig_init_live (&rig, 2);
+  /* a wait that has nothing to wait for ends by itself, unlike a test clock's */
+  gst_harness_use_systemclock (rig.h[0]);
+  for (i = 0; i < 50; i++) {
+    GstQuery *query = gst_query_new_allocation (caps, FALSE);
+
+    rig_push_n (&rig, 0, i * 20 * MS, 10 * MS, 2);
+    fail_unless (gst_pad_peer_query (rig.h[0]->srcpad, query));
+    gst_query_unref (query);
+  }
+  gst_caps_unref (caps);
+  rig_clear (&rig);
+}
+
+GST_END_TEST;
+
+/* Without being told, half a window: a busy machine is not a silent stream */
+GST_START_TEST (test_default_latency)
+{
+  gint64 latency;
+  Rig rig;
+
+  rig_init (&rig, 2, TRUE, "latency", (gint64) -1, NULL);
+  rig_set_caps (&rig, 0, 25, 1);
+  rig_set_caps (&rig, 1, 25, 1);
+  g_object_get (rig.batcher, "latency", &latency, NULL);
+  fail_unless (latency == -1);
+  check_latency (&rig, 1500 * MS, GST_CLOCK_TIME_NONE);
+  rig_push_n (&rig, 0, 0, 40 * MS, 25);
+  crank (&rig, 1500 * MS);
+  rig_expect (&rig, 0, 25, 0);
+  rig_clear (&rig);
+}
+
+GST_END_TEST;
+
+static void
 add_tests (TCase * tc)
 {
   tcase_add_test (tc, test_silent_pad);
@@ -359,6 +468,11 @@ add_tests (TCase * tc)
   tcase_add_test (tc, test_wait_from_now_on);
   tcase_add_test (tc, test_pause_and_reuse);
   tcase_add_test (tc, test_pads_come_and_go);
+  tcase_add_test (tc, test_deadline_of_skewed_pad);
+  tcase_add_test (tc, test_start_moves_back);
+  tcase_add_test (tc, test_first_gap);
+  tcase_add_test (tc, test_query_behind_frames);
+  tcase_add_test (tc, test_default_latency);
 }
 
 BATCH_SUITE (secondbatcherlive)

@@ -160,6 +160,8 @@ note_order (GstPad * pad, GstPadProbeInfo * info, gpointer data)
     g_string_append_c (order, 't');
   else if (GST_EVENT_TYPE (info->data) == GST_EVENT_CAPS)
     g_string_append_c (order, 'C');
+  else if (gst_event_has_name (info->data, GST_SECOND_BATCH_COUNTS_NAME))
+    g_string_append_c (order, 'n');
   else if (GST_EVENT_TYPE (info->data) == GST_EVENT_CUSTOM_DOWNSTREAM)
     g_string_append_c (order, 'c');
   return GST_PAD_PROBE_OK;
@@ -279,8 +281,9 @@ GST_START_TEST (test_event_in_a_dropped_window)
   rig_push_n (&rig, 0, 2100 * MS, 100 * MS, 2);
   rig_eos (&rig);
   split_wait_eos (&split, 0);
-  /* windows 0 and 2, of both streams: sink_1 has the second frame of each */
-  fail_unless_equals_string (order->str, "CfCffffffffff" "cffff");
+  /* windows 0 and 2, of both streams: sink_1 has the second frame of each, and
+   * what became of window 1 is told */
+  fail_unless_equals_string (order->str, "CfCffffffffff" "ncffff");
 
   split_clear (&split);
   rig_clear (&rig);

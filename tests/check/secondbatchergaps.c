@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Gaps, holes and timestamps that leap; nothing is live but where it says so */
+#include "batchtext.h"
+
+#define BIG (G_MAXINT64 / 2)
+
+static void
+init_pair (Rig * rig, const gchar * incomplete)
+{
+  rig_init (rig, 2, FALSE, "batch-duration", 200 * MS, NULL);
+  gst_util_set_object_arg (G_OBJECT (rig->batcher), "incomplete", incomplete);
+  text_begin (rig);
+}
+
+typedef struct
+{
+  Rig *rig;
+  guint n;
+} Feed;
+
+static gpointer
+feed_around_gap (gpointer data)
+{
+  Feed *feed = data;
+
+  text_push (feed->rig, 1, 4, 0);
+  text_gap (feed->rig, 1, 200, 300);
+  text_push_n (feed->rig, 1, 4, 500, feed->n);
+  gst_harness_push_event (feed->rig->h[1], gst_event_new_eos ());
+  return NULL;
+}
+
+/* A long hole in one stream, and a short gap in the other that runs on: nothing
+ * of that one is jumped over */
+GST_START_TEST (test_hole_beside_gap)
+{
+  Rig rig;
+  Feed feed = { &rig, 740 };
+  GThread *thread;
+  guint total = 0;
+
+  init_pair (&rig, "push");
+  thread = g_thread_new ("feed", feed_around_gap, &feed);
+  text_push (&rig, 0, 4, 0);
+  text_push (&rig, 0, 4, 30000);
+  gst_harness_push_event (rig.h[0], gst_event_new_eos ());
+  rig_wait_eos (&rig);
+  g_thread_join (thread);
+  while (gst_harness_buffers_in_queue (rig.h[0]) > 0) {
+    GstBuffer *batch = rig_pull (&rig);
+
+    total += batch_count (batch, 1);
+    gst_buffer_unref (batch);
+  }
+  fail_unless_equals_int (total, 1 + feed.n);
+  fail_unless_equals_uint64 (rig_stat (&rig, "sink_1-late"), 0);
+  fail_unless_equals_uint64 (rig_stat (&rig, "skipped-windows"), 0);
+  rig_clear (&rig);
+}
+
+GST_END_TEST;
+
+/* 1.5 s of a segment played at twice the speed take 0.75 s, and backwards no less */
+GST_START_TEST (test_rate)
+{
+  Rig rig;
+
+  rig_init (&rig, 1, FALSE, NULL);
+  text_begin (&rig);
+  text_segment (&rig, 0, 2.0, 0, GST_CLOCK_TIME_NONE);
+  text_push (&rig, 0, 4, 0);
+  text_gap (&rig, 0, 40, 1500);
+  text_push (&rig, 0, 4, 1540);
+  text_push (&rig, 0, 4, 2200);
+  rig_eos (&rig);
+  text_expect (&rig, "0: 4 0 1540");
+  text_expect (&rig, "1: 4 2200");
+  text_end (&rig);
+
+  rig_init (&rig, 1, FALSE, NULL);
+  text_begin (&rig);
+  text_segment (&rig, 0, -2.0, 0, 4 * GST_SECOND);
+  text_push (&rig, 0, 4, 3960);
+  text_gap (&rig, 0, 2460, 1500);
+  text_push (&rig, 0, 4, 2420);
+  text_push (&rig, 0, 4, 1000);
+  rig_eos (&rig);
+  text_expect (&rig, "0: 4 3960 2420");
+  text_expect (&rig, "1: 4 1000");
+  text_end (&rig);
+}
+
+GST_END_TEST;
+
+/* An eighth of the gap is no tolerance of the frames of a variable framerate */
+GST_START_TEST (test_variable_rate)
+{
+  Rig rig;
+
+  rig_init (&rig, 1, FALSE, NULL);
+  gst_harness_set_src_caps (rig.h[0], text_caps (4, 0));
+  text_push (&rig, 0, 4, 0);
+  text_gap (&rig, 0, 100, 850);
+  text_push (&rig, 0, 4, 950);
+  rig_eos (&rig);
+  text_expect (&rig, "0: 4 0 950");
+  fail_unless_equals_uint64 (rig_stat (&rig, "sink_0-late"), 0);
+  text_end (&rig);
+}
+
+GST_END_TEST;
+
+static guint
+count_gap_events (Rig * rig)
+{
+  GstEvent *event;
+  guint n = 0;
+
+  while ((event = gst_harness_try_pull_event (rig->h[0]))) {
+    n += GST_EVENT_TYPE (event) == GST_EVENT_GAP;
+    gst_event_unref (event);
+  }
+  return n;
+}
+
+/* A long hole is one gap, with every policy, and whether upstream told or not */
+GST_START_TEST (test_long_hole)
+{
+  static const gchar *policies[] = { "push", "drop", "wait" };
+  guint i;
+
+  for (i = 0; i < 2 * G_N_ELEMENTS (policies); i++) {
+    Rig rig;
+
+    init_pair (&rig, policies[i / 2]);
+    text_push (&rig, 1, 4, 0);
+    text_push (&rig, 0, 4, 0);
+    if (i % 2) {
+      text_gap (&rig, 1, 40, 200000);
+      text_gap (&rig, 0, 40, 200000);
+    }
+    text_push (&rig, 1, 4, 200040);
+    text_push (&rig, 0, 4, 200040);
+    rig_eos (&rig);
+    text_expect (&rig, "0: 4 0; 4 0");
+    text_expect (&rig, "1000: 4 200040; 4 200040");
+    fail_unless_equals_int (count_gap_events (&rig), 1);
+    fail_unless_equals_uint64 (rig_stat (&rig, "skipped-windows"), 999);
+    fail_unless_equals_uint64 (rig_stat (&rig, "dropped-windows"), 0);
+    rig_clear (&rig);
+  }
+}
+
+GST_END_TEST;
+
+/* However far a timestamp leaps, nobody counts the windows in between, and
+ * nothing wraps */
+GST_START_TEST (test_bogus)
+{
+  guint i;
+
+  for (i = 0; i < 2; i++) {
+    Rig rig;
+
+    rig_init (&rig, 1, FALSE, "batch-duration", 1 * MS, NULL);
+    text_begin (&rig);
+    text_push (&rig, 0, 4, 0);
+    if (i == 0)
+      gst_harness_push_event (rig.h[0], gst_event_new_gap (40 * MS, BIG));
+    else
+      text_push (&rig, 0, 4, BIG / MS);
+    text_push (&rig, 0, 4, 80);
+    rig_eos (&rig);
+    rig_wait_eos (&rig);
+    fail_unless (rig_stat (&rig, "skipped-windows") > 1000000);
+    fail_unless_equals_uint64 (rig_stat (&rig, "sink_0-late"), 1);
+    fail_unless_equals_uint64 (rig_stat (&rig, "batches"), 1 + i);
+    rig_clear (&rig);
+  }
+}
+
+GST_END_TEST;
+
+/* No batch and no gap before there is a frame; a window thrown away is none */
+GST_START_TEST (test_nothing_before_first_batch)
+{
+  Rig rig;
+
+  init_pair (&rig, "drop");
+  text_push (&rig, 0, 4, 0);
+  text_gap (&rig, 1, 0, 1000);
+  text_push (&rig, 0, 4, 1000);
+  text_push (&rig, 1, 4, 1000);
+  rig_eos (&rig);
+  text_expect (&rig, "5: 4 1000; 4 1000");
+  fail_unless_equals_int (count_gap_events (&rig), 0);
+  rig_clear (&rig);
+}
+
+GST_END_TEST;
+
+/* A stream that has ended makes no window incomplete */
+GST_START_TEST (test_drop_after_end)
+{
+  Rig rig;
+
+  init_pair (&rig, "drop");
+  text_push (&rig, 1, 4, 0);
+  gst_harness_push_event (rig.h[1], gst_event_new_eos ());
+  text_push_n (&rig, 0, 4, 0, 6);
+  gst_harness_push_event (rig.h[0], gst_event_new_eos ());
+  text_expect (&rig, "0: 4 0 40 80 120 160; 4 0");
+  text_expect (&rig, "1: 4 200; 4 -");
+  fail_unless_equals_uint64 (rig_stat (&rig, "dropped-windows"), 0);
+  fail_unless_equals_uint64 (rig_stat (&rig, "incomplete-batches"), 0);
+  text_end (&rig);
+}
+
+GST_END_TEST;
+
+static void
+add_tests (TCase * tc)
+{
+  tcase_add_test (tc, test_hole_beside_gap);
+  tcase_add_test (tc, test_rate);
+  tcase_add_test (tc, test_variable_rate);
+  tcase_add_test (tc, test_long_hole);
+  tcase_add_test (tc, test_bogus);
+  tcase_add_test (tc, test_nothing_before_first_batch);
+  tcase_add_test (tc, test_drop_after_end);
+}
+
+BATCH_SUITE (secondbatchergaps)
