@@ -219,7 +219,7 @@ say_hello (struct sf_consumer *c, int fd, uint32_t * asked)
   msg.hello = (struct sf_hello) {
   .magic = SF_PROTOCOL_MAGIC,.version_min =
         SF_PROTOCOL_VERSION,.version_max = SF_PROTOCOL_VERSION,.delivery =
-        c->delivery};
+        c->delivery,.max_lag = (uint64_t) c->max_lag};
   memcpy (msg.hello.name, c->name, sizeof (msg.hello.name));
   pthread_mutex_lock (&c->lock);
   *asked = msg.hello.max_held = c->max_held;

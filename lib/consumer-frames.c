@@ -175,6 +175,8 @@ sf_consumer_take_frame (struct sf_consumer *c, struct sf_link *link,
   in->kind = SF_INCOMING_FRAME;
   in->seq = record->seq;
   in->discont = lost > 0;
+  in->sticky = (record->flags & SF_RECORD_STICKY) != 0;
+  in->lossless = (record->flags & SF_RECORD_LOSSLESS) != 0;
   sf_add_count (&c->lost, (uint64_t) lost);
   sf_add_count (&c->frames, 1);
   return 1;

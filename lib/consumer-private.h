@@ -69,7 +69,7 @@ struct sf_consumer
   char path[109];
   char name[SF_NAME_MAX];
   uint32_t delivery;
-  int64_t connect_timeout, spin;
+  int64_t connect_timeout, spin, max_lag;
   uint32_t generation;          /* as of a link */
   pthread_t thread;
   int wake_fd;                  /* eventfd for the thread, ours alone */

@@ -53,7 +53,8 @@ sf_consumer_open (struct sf_consumer **consumer,
     return -EINVAL;
   if (strlen (config->path) >= sizeof (c->path) - 1)
     return -ENAMETOOLONG;
-  if (config->max_held < 1 || config->max_held > SF_MAX_LEASES)
+  if (config->max_held < 1 || config->max_held > SF_MAX_LEASES
+      || config->max_lag < 0)
     return -EINVAL;
   c = calloc (1, sizeof (*c));
   if (c == NULL)
@@ -67,6 +68,7 @@ sf_consumer_open (struct sf_consumer **consumer,
   c->needed = c->max_held = config->max_held;
   c->connect_timeout = config->connect_timeout;
   c->spin = config->spin;
+  c->max_lag = config->max_lag;
   pthread_mutex_init (&c->lock, NULL);
   pthread_condattr_init (&attr);
   pthread_condattr_setclock (&attr, CLOCK_MONOTONIC);

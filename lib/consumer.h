@@ -23,6 +23,8 @@ struct sf_consumer_config
   uint32_t delivery;            /* enum sf_delivery */
   uint32_t max_held;            /* frames to hold at once, 1..SF_MAX_LEASES */
   bool grow;                    /* ask for more when that turns out too few */
+  int64_t max_lag;              /* ns that frames may wait, if served live; older
+                                   ones are lost to us; 0: as long as slots last */
   int64_t connect_timeout;      /* ns; 0: try once; SF_FOREVER */
   int64_t spin;                 /* ns to look again and again before sleeping */
 };
@@ -55,7 +57,8 @@ struct sf_incoming
   enum sf_incoming_kind kind;
   const uint8_t *body;
   uint32_t body_size;
-  bool sticky;                  /* EVENT: repeated for somebody who joined late */
+  bool sticky;                  /* EVENT, FRAME: repeated for who joined late */
+  bool lossless;                /* FRAME: the producer would have waited for us */
   bool discont;                 /* FRAME: frames before it were lost to us */
   uint64_t seq;
   uint64_t producer_id;

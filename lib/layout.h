@@ -102,6 +102,8 @@ enum sf_record_flags
 {
   /* A copy of what the stream holds, for a client that joined late. */
   SF_RECORD_STICKY = 1 << 0,
+  /* FRAME: the producer waits for this client rather than lose it a frame. */
+  SF_RECORD_LOSSLESS = 1 << 1,
 };
 
 /* At the start of a FRAME's payload: `uint32_t n_refs, 0`, then the parts. */

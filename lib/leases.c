@@ -148,25 +148,36 @@ note_claimed (struct sf_leases *leases, uint32_t i)
 }
 
 int
+sf_leases_revoke_first (struct sf_leases *leases, sf_lease_done done,
+    void *user)
+{
+  uint32_t i = leases->unclaimed.first;
+  uint64_t stamp, seen;
+
+  if (leases->unclaimed.count == 0)
+    return 0;
+  stamp = leases->entry[i].stamp;
+  if (sf_decide_u64 (&leases->page->lease[i],
+          SF_LEASE_WORD (stamp, SF_LEASE_ANNOUNCED),
+          SF_LEASE_WORD (stamp, SF_LEASE_REVOKED), &seen)) {
+    done (release (leases, i), user);
+    return 1;
+  }
+  if (seen != SF_LEASE_WORD (stamp, SF_LEASE_CLAIMED))
+    return -EPROTO;
+  note_claimed (leases, i);
+  return 0;
+}
+
+int
 sf_leases_revoke_oldest (struct sf_leases *leases, sf_lease_done done,
     void *user)
 {
-  while (leases->unclaimed.count > 0) {
-    uint32_t i = leases->unclaimed.first;
-    uint64_t stamp = leases->entry[i].stamp;
-    uint64_t seen;
+  int r = 0;
 
-    if (sf_decide_u64 (&leases->page->lease[i],
-            SF_LEASE_WORD (stamp, SF_LEASE_ANNOUNCED),
-            SF_LEASE_WORD (stamp, SF_LEASE_REVOKED), &seen)) {
-      done (release (leases, i), user);
-      return 1;
-    }
-    if (seen != SF_LEASE_WORD (stamp, SF_LEASE_CLAIMED))
-      return -EPROTO;
-    note_claimed (leases, i);
-  }
-  return 0;
+  while (r == 0 && leases->unclaimed.count > 0)
+    r = sf_leases_revoke_first (leases, done, user);
+  return r;
 }
 
 int

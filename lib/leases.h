@@ -63,6 +63,10 @@ int sf_leases_collect (struct sf_leases *leases, sf_lease_done done,
 int sf_leases_revoke_oldest (struct sf_leases *leases, sf_lease_done done,
     void *user);
 
+/* The same for the oldest alone: 0 if that one turns out to be claimed. */
+int sf_leases_revoke_first (struct sf_leases *leases, sf_lease_done done,
+    void *user);
+
 /* How many the client holds, after a look at what it has claimed meanwhile.
  * -EPROTO as above. */
 int sf_leases_count_held (struct sf_leases *leases);

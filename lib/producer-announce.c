@@ -27,12 +27,10 @@ violated_locked (struct sf_client *c)
   sf_client_doom_locked (c, SF_REASON_VIOLATION);
 }
 
-int
-sf_client_revoke_locked (struct sf_client *c)
+/* What revoking gave: 1, 0 (nothing to revoke), or the client is doomed: 0. */
+static int
+count_revoked_locked (struct sf_client *c, int r)
 {
-  int r = sf_leases_revoke_oldest (c->leases, sf_frame_done_locked,
-      c->producer);
-
   if (r < 0)
     violated_locked (c);
   if (r <= 0)
@@ -40,6 +38,28 @@ sf_client_revoke_locked (struct sf_client *c)
   c->dropped++;
   c->producer->stats.revoked++;
   return 1;
+}
+
+int
+sf_client_revoke_locked (struct sf_client *c)
+{
+  return count_revoked_locked (c, sf_leases_revoke_oldest (c->leases,
+          sf_frame_done_locked, c->producer));
+}
+
+/* Takes back what a live client has left unclaimed for longer than it said. */
+SF_HOT static void
+limit_lag_locked (struct sf_client *c, int64_t now)
+{
+  while (c->leases->unclaimed.count >= SF_KEPT_QUEUED && c->doomed == 0) {
+    const struct sf_frame *oldest =
+        c->leases->entry[c->leases->unclaimed.first].frame;
+
+    if (now - oldest->published <= c->max_lag)
+      return;
+    count_revoked_locked (c, sf_leases_revoke_first (c->leases,
+            sf_frame_done_locked, c->producer));
+  }
 }
 
 /* A live client without room: it gets nothing until it has read all, and what
@@ -128,10 +148,13 @@ recovered_locked (struct sf_client *c)
 }
 
 SF_HOT void
-sf_client_announce_locked (struct sf_client *c, struct sf_frame *frame)
+sf_client_announce_locked (struct sf_client *c, struct sf_frame *frame,
+    uint16_t flags)
 {
-  struct sf_record_header record = {.type = SF_RECORD_FRAME,.seq = frame->seq };
   bool lossless = sf_client_is_lossless_locked (c);
+  struct sf_record_header record = {.type = SF_RECORD_FRAME,.flags = flags
+        | (lossless ? SF_RECORD_LOSSLESS : 0),.seq = frame->seq
+  };
 
   if (!recovered_locked (c)) {
     c->dropped++;
@@ -141,6 +164,8 @@ sf_client_announce_locked (struct sf_client *c, struct sf_frame *frame)
   if (!lossless && frame->foreign)
     while (c->leases->unclaimed.count >= SF_MAX_FOREIGN_QUEUED
         && sf_client_revoke_locked (c) > 0);
+  if (!lossless && c->max_lag > 0)
+    limit_lag_locked (c, frame->published);
   if (c->leases->n_free == 0)
     sf_client_collect_locked (c);
   if (c->leases->n_free == 0)
@@ -167,7 +192,7 @@ sf_client_recover_locked (struct sf_client *c)
     return;
   if (latest != NULL && latest->seq > c->last_seq
       && sf_client_lacks_locked (c, latest) == 0)
-    sf_client_announce_locked (c, latest);
+    sf_client_announce_locked (c, latest, 0);
 }
 
 void
@@ -186,7 +211,7 @@ sf_client_catch_up_locked (struct sf_client *c)
 {
   events_again_locked (c);
   if (c->producer->latest != NULL)
-    sf_client_announce_locked (c, c->producer->latest);
+    sf_client_announce_locked (c, c->producer->latest, SF_RECORD_STICKY);
 }
 
 SF_HOT static bool

@@ -308,6 +308,7 @@ handle_hello (struct sf_client *c, const struct sf_hello *hello)
   pthread_mutex_lock (&p->lock);
   memcpy (c->name, hello->name, sizeof (c->name));
   c->wish = hello->delivery;
+  c->max_lag = (int64_t) hello->max_lag;
   pthread_mutex_unlock (&p->lock);
   SF_HOOK ("hello");
   r = sf_client_grant (c, hello->max_held, &needed);

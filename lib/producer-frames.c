@@ -342,7 +342,7 @@ announce_locked (struct sf_producer *p, struct sf_frame *frame)
     if (c->state != SF_CLIENT_ACTIVE || c->doomed != 0)
       continue;
     sf_store_flag (&c->ring.header->cpu, cpu);
-    sf_client_announce_locked (c, frame);
+    sf_client_announce_locked (c, frame, 0);
   }
   p->latest = frame;
   p->n_frames++;

@@ -98,6 +98,7 @@ struct sf_client
   uint32_t may_hold;            /* and until when it may hold as much as then */
   int64_t may_hold_until;
   bool untold;                  /* of a new max_held */
+  int64_t max_lag;              /* ns; 0: none. Constant from HELLO on */
   bool overflowed;
   int64_t last_progress;
   uint64_t frames, dropped;
@@ -197,6 +198,9 @@ struct sf_producer
 /* What upstream may keep beyond the base slots: the references of a decoder, and
  * the frames that its threads work on. */
 #define SF_MAX_UPSTREAM_SLOTS 64u
+/* What a live client keeps of its queue however old it is, the newest included: a
+ * batch is as old as the window is long before the next one comes. */
+#define SF_KEPT_QUEUED 2u
 /* Frames of another producer that a live client may leave unclaimed. */
 #define SF_MAX_FOREIGN_QUEUED 2u
 /* And how long it may take for one, where they come in a burst. Tests are on busy
@@ -221,7 +225,9 @@ bool sf_client_is_lossless_locked (const struct sf_client *c);
 /* 0, -EAGAIN (no room: only a lossless client), or the client is doomed. */
 int sf_client_room_locked (struct sf_client *c, uint32_t payload_size,
     bool frame);
-void sf_client_announce_locked (struct sf_client *c, struct sf_frame *frame);
+/* `flags` as of its record; SF_RECORD_LOSSLESS is set here. */
+void sf_client_announce_locked (struct sf_client *c, struct sf_frame *frame,
+    uint16_t flags);
 void sf_client_event_locked (struct sf_client *c, const void *body,
     uint32_t size, uint16_t flags);
 /* A client that had overflowed has kicked: if it has read all, it gets the sticky

@@ -129,6 +129,7 @@ put_hello (struct writer *w, const struct sf_hello *hello)
     return;
   put_u32 (w, hello->delivery);
   put_u32 (w, hello->max_held);
+  put_u64 (w, hello->max_lag);
   put_string (w, hello->name, sizeof hello->name);
 }
 
@@ -145,6 +146,7 @@ get_hello (struct reader *r, struct sf_hello *hello)
   }
   hello->delivery = get_u32 (r);
   hello->max_held = get_u32 (r);
+  hello->max_lag = get_u64 (r);
   get_string (r, hello->name, sizeof hello->name);
 }
 
@@ -324,7 +326,7 @@ hello_is_valid (const struct sf_hello *hello)
   if (!speaks_our_version (hello))
     return true;
   return hello->delivery <= SF_DELIVERY_LOSSLESS
-      && max_held_is_valid (hello->max_held)
+      && max_held_is_valid (hello->max_held) && hello->max_lag <= INT64_MAX
       && strnlen (hello->name, sizeof hello->name) < sizeof hello->name;
 }
 

@@ -75,6 +75,8 @@ struct sf_hello
   uint32_t version_max;
   uint32_t delivery;            /* enum sf_delivery */
   uint32_t max_held;            /* frames it wants to hold at once; >= 1 */
+  uint64_t max_lag;             /* ns that it may be behind where it is served
+                                   live; 0: as far as the ring reaches */
   char name[SF_NAME_MAX];       /* of the element, for logs and stats */
 };
 

@@ -77,6 +77,7 @@ open_consumer (GstShmFrameSrc * self)
   self->grow = self->max_held == 0;
   config.grow = self->grow;
   config.max_held = self->max_held != 0 ? self->max_held : INITIAL_MAX_HELD;
+  config.max_lag = (gint64) self->max_lag;
   config.connect_timeout = self->connect_timeout;
   config.spin = (gint64) self->spin;
   self->keep = self->timestamps == GST_SHM_FRAME_TIMESTAMPS_KEEP

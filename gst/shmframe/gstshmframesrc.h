@@ -45,6 +45,7 @@ struct _GstShmFrameSrc
   GstShmFrameDisconnect on_disconnect;
   GstShmFrameEos on_eos;
   guint max_held;
+  guint64 max_lag;              /* ns */
   guint64 spin;
   GstShmFrameSrcCounts counts;
   struct sf_latency latency;

@@ -13,6 +13,7 @@ enum
   PROP_ON_DISCONNECT,
   PROP_ON_EOS,
   PROP_MAX_HELD,
+  PROP_MAX_LAG,
   PROP_SPIN,
   PROP_CONNECTED,
   PROP_STATS,
@@ -20,6 +21,9 @@ enum
 
 #define DEFAULT_IS_LIVE TRUE
 #define DEFAULT_CONNECT_TIMEOUT (-1)
+/* Longer than a busy machine keeps a thread waiting that only takes frames: see
+ * docs/elements.md. */
+#define DEFAULT_MAX_LAG (500 * GST_MSECOND)
 
 static void
 gst_shm_frame_src_set_property (GObject * object, guint id,
@@ -54,6 +58,9 @@ gst_shm_frame_src_set_property (GObject * object, guint id,
       break;
     case PROP_MAX_HELD:
       self->max_held = g_value_get_uint (value);
+      break;
+    case PROP_MAX_LAG:
+      self->max_lag = g_value_get_uint64 (value);
       break;
     case PROP_SPIN:
       self->spin = g_value_get_uint64 (value);
@@ -102,6 +109,9 @@ gst_shm_frame_src_get_property (GObject * object, guint id, GValue * value,
     case PROP_MAX_HELD:
       g_value_set_uint (value, self->max_held);
       break;
+    case PROP_MAX_LAG:
+      g_value_set_uint64 (value, self->max_lag);
+      break;
     case PROP_SPIN:
       g_value_set_uint64 (value, self->spin);
       break;
@@ -113,6 +123,28 @@ gst_shm_frame_src_get_property (GObject * object, guint id, GValue * value,
       break;
   }
   GST_OBJECT_UNLOCK (self);
+}
+
+static void
+install_max_lag (GObjectClass * klass)
+{
+  /**
+   * GstShmFrameSrc:max-lag:
+   *
+   * How far behind the producer this client may fall where it is served live.
+   * When a frame is published, those that have waited longer to be taken are lost
+   * to this client, but for the last two: so much older is never what it takes,
+   * however large the ring has become for others.
+   *
+   * Since: 0.2
+   */
+  g_object_class_install_property (klass, PROP_MAX_LAG,
+      g_param_spec_uint64 ("max-lag", "Maximum lag",
+          "Nanoseconds that frames wait for us where we are served live; older "
+          "ones are lost to us, except the last two (at most 2^63-1, default "
+          "500 ms; 0 = as long as the producer has room)", 0, G_MAXINT64,
+          DEFAULT_MAX_LAG, G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS
+          | GST_PARAM_MUTABLE_READY));
 }
 
 static void
@@ -198,6 +230,7 @@ gst_shm_frame_src_install_properties (GObjectClass * klass)
       g_param_spec_boolean ("connected", "Connected",
           "Whether a producer is connected", FALSE,
           G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
+  install_max_lag (klass);
   install_stats (klass);
 }
 
@@ -205,5 +238,6 @@ void
 gst_shm_frame_src_init_properties (GstShmFrameSrc * self)
 {
   self->connect_timeout = DEFAULT_CONNECT_TIMEOUT;
+  self->max_lag = DEFAULT_MAX_LAG;
   gst_base_src_set_live (GST_BASE_SRC (self), DEFAULT_IS_LIVE);
 }

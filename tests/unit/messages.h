@@ -34,6 +34,7 @@ fill_hello (struct sf_hello *hello)
   hello->version_min = hello->version_max = SF_PROTOCOL_VERSION;
   hello->delivery = SF_DELIVERY_LOSSLESS;
   hello->max_held = 27;
+  hello->max_lag = UINT64_C (500000000);
   strcpy (hello->name, "shmframesrc0");
 }
 

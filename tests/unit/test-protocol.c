@@ -200,7 +200,9 @@ test_fields_out_of_range (void)
     {SF_MESSAGE_HELLO, 20, 4, UINT32_MAX},
     {SF_MESSAGE_HELLO, 24, 4, 0},
     {SF_MESSAGE_HELLO, 24, 4, SF_MAX_LEASES + 1},
-    {SF_MESSAGE_HELLO, 8 + 20 + SF_NAME_MAX - 1, 1, 'x'},
+    {SF_MESSAGE_HELLO, 28, 8, UINT64_C (1) << 63},
+    {SF_MESSAGE_HELLO, 28, 8, UINT64_MAX},
+    {SF_MESSAGE_HELLO, 8 + 28 + SF_NAME_MAX - 1, 1, 'x'},
     {SF_MESSAGE_WELCOME, 8, 4, 0},
     {SF_MESSAGE_WELCOME, 8, 4, SF_PROTOCOL_VERSION + 1},
     {SF_MESSAGE_WELCOME, 12, 4, SF_MAX_LEASES - 1},
@@ -247,10 +249,10 @@ test_strings (void)
 {
   struct wire w = wire_of (SF_MESSAGE_HELLO);
 
-  memset (w.bytes + 28, 'x', SF_NAME_MAX);
+  memset (w.bytes + 36, 'x', SF_NAME_MAX);
   check_refused (&w);
   w = wire_of (SF_MESSAGE_HELLO);
-  w.bytes[28 + strlen ("shmframesrc0") + 2] = 'x';
+  w.bytes[36 + strlen ("shmframesrc0") + 2] = 'x';
   check_refused (&w);
 }
 
