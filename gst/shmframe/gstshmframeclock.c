@@ -83,6 +83,8 @@ gst_shm_frame_clock_get_base (GstShmFrameClock * self, GstElement * element,
   GST_OBJECT_LOCK (element);
   clock = GST_ELEMENT_CLOCK (element);
   base_time = element->base_time;
+  self->start_time = GST_CLOCK_TIME_IS_VALID (GST_ELEMENT_START_TIME (element))
+      ? (gint64) GST_ELEMENT_START_TIME (element) : 0;
   known = clock == self->clock;
   if (clock != NULL && !known)
     gst_object_ref (clock);

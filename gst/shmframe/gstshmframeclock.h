@@ -15,6 +15,8 @@ typedef struct
                                  * its calibration */
   gboolean measured;
   gint64 offset;                /* clock time - monotonic time, ns */
+  gint64 start_time;            /* the running time at which the element last
+                                 * began to play, as of the last call */
 } GstShmFrameClock;
 
 /* The monotonic time at which the element's running time was 0. FALSE while it has

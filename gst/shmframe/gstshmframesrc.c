@@ -84,11 +84,12 @@ open_consumer (GstShmFrameSrc * self)
       || (self->timestamps == GST_SHM_FRAME_TIMESTAMPS_AUTO
       && !live);
   memset (&self->counts, 0, sizeof (self->counts));
-  memset (&self->latency, 0, sizeof (self->latency));
   self->position = GST_CLOCK_TIME_NONE;
   GST_OBJECT_UNLOCK (self);
-  self->discont = FALSE;
+  self->discont = self->lost = self->is_before = FALSE;
+  gst_segment_init (&self->theirs, GST_FORMAT_UNDEFINED);
   self->has_started = self->has_caps = FALSE;
+  gst_shm_frame_src_reset_latency (self);
   self->segment_sent = FALSE;
   self->last_pts = 0;
   self->holding = FALSE;

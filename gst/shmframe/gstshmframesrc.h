@@ -26,6 +26,7 @@ typedef struct
   guint64 frames;
   guint64 bytes;
   guint64 discont;              /* times that frames were lost in between */
+  guint64 before;               /* frames from before the pipeline played */
   guint64 connections;
   guint64 handover_max;         /* ns */
   guint64 buckets[GST_SHM_FRAME_N_BUCKETS];
@@ -48,7 +49,7 @@ struct _GstShmFrameSrc
   guint64 max_lag;              /* ns */
   guint64 spin;
   GstShmFrameSrcCounts counts;
-  struct sf_latency latency;
+  struct sf_latency latency;    /* the producer's */
   guint64 position;             /* PTS of the last frame */
   gboolean connected;
 
@@ -60,12 +61,18 @@ struct _GstShmFrameSrc
   gboolean grow;                /* max-held was left to us */
   gboolean keep;                /* timestamps, resolved */
   gboolean discont;
-  guint64 last_pts;             /* clock: PTS never runs backwards */
+  gboolean lost;                /* frames, before the next one */
+  /* With timestamps=clock: */
   GstShmFrameClock clock;
+  GstSegment theirs;            /* the producer's; no format: not known (yet) */
+  guint64 last_pts;             /* PTS never runs backwards */
+  gboolean is_before;           /* in force is: */
+  GstSegment before;            /* for frames from before its start */
   gboolean pushing_own;         /* an event of ours, not the base class's */
   gboolean has_started, has_caps;       /* those events have come */
   gboolean segment_sent;        /* before the base class did */
   guint32 eos_seqnum;           /* of the producer's last EOS */
+  guint64 latency_min, latency_max;     /* as of the last LATENCY message */
   GstShmFramePrepared prepared;
   guint group, own_group;       /* of streams: the producer's, and ours */
   GstShmFrameQuota told, told_ends;     /* element messages, warnings */
@@ -104,6 +111,18 @@ void gst_shm_frame_src_tell_asked (GstShmFrameSrc * self, guint asked,
 /* The element has let go of its producer, if it had one. */
 void gst_shm_frame_src_tell_stopped (GstShmFrameSrc * self);
 
+/* gstshmframesrctimes.c: the streaming thread's */
+/* Past the filter that stops the base class's events of these types. */
+void gst_shm_frame_src_push_own (GstShmFrameSrc * self, GstEvent * event);
+gboolean gst_shm_frame_src_has_segment (GstShmFrameSrc * self);
+/* Gives the frame times of our own. FALSE: it is no part of the stream. */
+gboolean gst_shm_frame_src_translate (GstShmFrameSrc * self,
+    GstBuffer * buffer, const GstShmFrameStamp * stamp,
+    const struct sf_incoming *in);
+/* NULL: nothing of it is of our time. */
+GstEvent *gst_shm_frame_src_translate_gap (GstShmFrameSrc * self,
+    GstEvent * event, guint64 capture_time);
+
 /* gstshmframesrcstats.c */
 void gst_shm_frame_src_count_frame (GstShmFrameSrc * self,
     const GstShmFrameStamp * stamp, const struct sf_incoming *in,
@@ -113,6 +132,12 @@ GstStructure *gst_shm_frame_src_get_stats (GstShmFrameSrc * self);
 /* gstshmframesrcquery.c */
 gboolean gst_shm_frame_src_query (GstBaseSrc * src, GstQuery * query);
 gboolean gst_shm_frame_src_event (GstBaseSrc * src, GstEvent * event);
+/* No producer is known (yet). */
+void gst_shm_frame_src_reset_latency (GstShmFrameSrc * self);
+/* The producer's is this now, or, NULL, the caps are others: posts a message if
+ * our answer is another one. */
+void gst_shm_frame_src_set_latency (GstShmFrameSrc * self,
+    const struct sf_latency *latency);
 
 /* gstshmframesrc.c: what the base class does */
 gboolean gst_shm_frame_src_parent_query (GstBaseSrc * src, GstQuery * query);

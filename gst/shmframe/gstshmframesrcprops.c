@@ -153,7 +153,8 @@ install_stats (GObjectClass * klass)
   g_object_class_install_property (klass, PROP_STATS,
       g_param_spec_boxed ("stats", "Statistics",
           "Counts since the start: connected (boolean), connections, frames, "
-          "bytes, bytes-copied (always 0), frames-lost, disconts, held, "
+          "bytes, bytes-copied (always 0), frames-lost, frames-before (of a "
+          "time before this pipeline played), disconts, held, "
           "max-held, segments, segment-bytes, and the time from publishing to "
           "receiving, in ns: handover-p50, handover-p99, handover-max (uint64)",
           GST_TYPE_STRUCTURE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));

@@ -2,6 +2,7 @@
 /* What downstream asks shmframesrc for: queries, and events to the producer. */
 #include <errno.h>
 #include <gst/video/video.h>
+#include <string.h>
 
 #include "gstshmframesrc.h"
 #include "gstshmframewire.h"
@@ -14,21 +15,90 @@
 /* More is no latency of a pipeline, and a sum of more may be no time at all. */
 #define MAX_LATENCY (3600 * GST_SECOND)
 
+/* How long a frame, or batch, lasts; NONE: nobody says. */
+static GstClockTime
+frame_duration (GstShmFrameSrc * self)
+{
+  GstCaps *caps = gst_pad_get_current_caps (GST_BASE_SRC_PAD (self));
+  const GstStructure *s = caps != NULL ? gst_caps_get_structure (caps, 0)
+      : NULL;
+  guint64 duration = GST_CLOCK_TIME_NONE;
+  gint n, d;
+
+  if (s != NULL && gst_structure_get_fraction (s, "framerate", &n, &d)
+      && n > 0 && d > 0)
+    duration = gst_util_uint64_scale_int (GST_SECOND, d, n);
+  else if (s != NULL
+      && !gst_structure_get_uint64 (s, "batch-duration", &duration))
+    duration = GST_CLOCK_TIME_NONE;
+  gst_clear_caps (&caps);
+  return duration;
+}
+
+/* As of a queue: it holds what downstream does not take (yet), for as long as
+ * max-held frames last; without max-held it grows with what downstream holds. */
+static void
+get_latency (GstShmFrameSrc * self, guint64 * min, guint64 * max)
+{
+  GstClockTime each = frame_duration (self);
+  struct sf_latency theirs;
+  guint max_held;
+
+  GST_OBJECT_LOCK (self);
+  theirs = self->latency;
+  max_held = self->max_held;
+  GST_OBJECT_UNLOCK (self);
+  *min = MIN (theirs.min, MAX_LATENCY) + HANDOVER_LATENCY;
+  *max = GST_CLOCK_TIME_NONE;
+  if (theirs.live && theirs.max <= G_MAXINT64 && max_held > 0
+      && each <= MAX_LATENCY)
+    *max = MAX (theirs.max + HANDOVER_LATENCY, *min + max_held * each);
+}
+
 static gboolean
 answer_latency (GstShmFrameSrc * self, GstQuery * query)
 {
   gboolean live = gst_base_src_is_live (GST_BASE_SRC (self));
   guint64 min = 0, max = GST_CLOCK_TIME_NONE;
 
-  if (live) {
-    GST_OBJECT_LOCK (self);
-    min = MIN (self->latency.min, MAX_LATENCY) + HANDOVER_LATENCY;
-    if (self->latency.live && self->latency.max <= G_MAXINT64)
-      max = self->latency.max + HANDOVER_LATENCY;
-    GST_OBJECT_UNLOCK (self);
-  }
+  if (live)
+    get_latency (self, &min, &max);
   gst_query_set_latency (query, live, min, max);
   return TRUE;
+}
+
+void
+gst_shm_frame_src_reset_latency (GstShmFrameSrc * self)
+{
+  GST_OBJECT_LOCK (self);
+  memset (&self->latency, 0, sizeof (self->latency));
+  GST_OBJECT_UNLOCK (self);
+  get_latency (self, &self->latency_min, &self->latency_max);
+}
+
+void
+gst_shm_frame_src_set_latency (GstShmFrameSrc * self,
+    const struct sf_latency *latency)
+{
+  guint64 min, max;
+  gboolean changed;
+
+  if (latency != NULL) {
+    GST_OBJECT_LOCK (self);
+    self->latency = *latency;
+    GST_OBJECT_UNLOCK (self);
+    GST_DEBUG_OBJECT (self, "the producer is %slive, serves us %s, latency %"
+        GST_TIME_FORMAT, latency->live ? "" : "not ",
+        latency->lossless ? "lossless" : "live",
+        GST_TIME_ARGS (latency->min));
+  }
+  get_latency (self, &min, &max);
+  changed = self->latency_min != min || self->latency_max != max;
+  self->latency_min = min;
+  self->latency_max = max;
+  if (changed && gst_base_src_is_live (GST_BASE_SRC (self)))
+    gst_element_post_message (GST_ELEMENT (self),
+        gst_message_new_latency (GST_OBJECT (self)));
 }
 
 /* In stream time: where kept times are, of the last frame; else, as of a camera,

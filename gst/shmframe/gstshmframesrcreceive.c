@@ -11,34 +11,6 @@
 /* create() goes on with the next record. */
 #define FLOW_NEXT GST_FLOW_CUSTOM_SUCCESS
 
-/* The running time of this pipeline at which the frame was due there. A frame
- * from before our own start is of time 0, since a PTS cannot be negative. */
-SF_HOT static void
-translate_timestamps (GstShmFrameSrc * self, GstBuffer * buffer,
-    const GstShmFrameStamp * stamp)
-{
-  guint64 capture = stamp->capture_time != GST_CLOCK_TIME_NONE
-      ? stamp->capture_time : stamp->publish_time;
-  GstClockTimeDiff dts_offset = 0;
-  gint64 base, pts;
-
-  if (GST_BUFFER_PTS_IS_VALID (buffer) && GST_BUFFER_DTS_IS_VALID (buffer))
-    dts_offset = GST_CLOCK_DIFF (GST_BUFFER_PTS (buffer),
-        GST_BUFFER_DTS (buffer));
-  if (!gst_shm_frame_clock_get_base (&self->clock, GST_ELEMENT (self),
-          &base)) {
-    GST_BUFFER_PTS (buffer) = GST_BUFFER_DTS (buffer) = GST_CLOCK_TIME_NONE;
-    return;
-  }
-  pts = (gint64) capture - base;
-  pts = MAX (pts, (gint64) self->last_pts);
-  self->last_pts = pts;
-  GST_BUFFER_PTS (buffer) = pts;
-  if (GST_BUFFER_DTS_IS_VALID (buffer))
-    GST_BUFFER_DTS (buffer) = MAX (pts
-        + CLAMP (dts_offset, -GST_SECOND * 3600, GST_SECOND * 3600), 0);
-}
-
 SF_HOT static GstFlowReturn
 receive_frame (GstShmFrameSrc * self, const struct sf_incoming *in,
     GstBuffer ** buffer)
@@ -63,13 +35,19 @@ receive_frame (GstShmFrameSrc * self, const struct sf_incoming *in,
             "same release on both sides.", self->path), (NULL));
     return GST_FLOW_ERROR;
   }
-  if (!self->keep)
-    translate_timestamps (self, *buffer, &stamp);
   if (self->holding) {
     self->holding = FALSE;
     self->held_until = g_get_monotonic_time ();
   }
-  if (in->discont || self->discont)
+  self->lost |= in->discont;
+  if (!self->keep && !gst_shm_frame_src_translate (self, *buffer, &stamp, in)) {
+    GST_LOG_OBJECT (self, "outside of the producer's segment: %"
+        GST_PTR_FORMAT, *buffer);
+    self->discont |= GST_BUFFER_FLAG_IS_SET (*buffer, GST_BUFFER_FLAG_DISCONT);
+    gst_clear_buffer (buffer);
+    return FLOW_NEXT;
+  }
+  if (self->lost || self->discont)
     GST_BUFFER_FLAG_SET (*buffer, GST_BUFFER_FLAG_DISCONT);
   self->discont = FALSE;
   gst_shm_frame_src_count_frame (self, &stamp, in, *buffer);
@@ -95,6 +73,7 @@ receive_caps (GstShmFrameSrc * self, GstEvent * event)
   /* Whether downstream takes them shows with the next frame, which they go in
    * front of again. Until then they may just have met somebody who stops. */
   gst_pad_push_event (pad, gst_event_ref (event));
+  gst_shm_frame_src_set_latency (self, NULL);
   /* Runs the ALLOCATION query, which tells what downstream holds. */
   if (gst_base_src_negotiate (src))
     return FLOW_NEXT;
@@ -113,15 +92,6 @@ receive_eos (GstShmFrameSrc * self, GstEvent * event)
   GST_INFO_OBJECT (self, "the producer's stream ended");
   self->eos_seqnum = gst_event_get_seqnum (event);
   return on_eos == GST_SHM_FRAME_EOS_EOS ? GST_FLOW_EOS : FLOW_NEXT;
-}
-
-/* Past the filter that stops the base class's events of these types. */
-static void
-push_own (GstShmFrameSrc * self, GstEvent * event)
-{
-  self->pushing_own = TRUE;
-  gst_pad_push_event (GST_BASE_SRC_PAD (self), event);
-  self->pushing_own = FALSE;
 }
 
 /* A group is a number of the other process; what is one there is one here. */
@@ -143,7 +113,7 @@ push_stream_start (GstShmFrameSrc * self, GstEvent * event)
   event = gst_event_make_writable (event);
   gst_event_set_group_id (event, own_group (self, group));
   self->has_started = TRUE;
-  push_own (self, event);
+  gst_shm_frame_src_push_own (self, event);
 }
 
 static void
@@ -181,37 +151,11 @@ receive_flush (GstShmFrameSrc * self, GstEvent * event)
 static void
 receive_gap (GstShmFrameSrc * self, GstEvent * event, guint64 capture_time)
 {
-  GstShmFrameStamp stamp = {.capture_time = capture_time };
-  GstClockTime duration;
-  GstBuffer *time;
-  GstEvent *own;
+  GstEvent *own = self->keep ? gst_event_ref (event)
+      : gst_shm_frame_src_translate_gap (self, event, capture_time);
 
-  if (self->keep) {
-    gst_pad_push_event (GST_BASE_SRC_PAD (self), gst_event_ref (event));
-    return;
-  }
-  if (capture_time == GST_CLOCK_TIME_NONE)
-    return;
-  time = gst_buffer_new ();
-  translate_timestamps (self, time, &stamp);
-  if (GST_BUFFER_PTS_IS_VALID (time)) {
-    gst_event_parse_gap (event, NULL, &duration);
-    own = gst_event_new_gap (GST_BUFFER_PTS (time), duration);
-    gst_event_set_seqnum (own, gst_event_get_seqnum (event));
+  if (own != NULL)
     gst_pad_push_event (GST_BASE_SRC_PAD (self), own);
-  }
-  gst_buffer_unref (time);
-}
-
-static gboolean
-has_segment (GstShmFrameSrc * self)
-{
-  GstEvent *event = gst_pad_get_sticky_event (GST_BASE_SRC_PAD (self),
-      GST_EVENT_SEGMENT, 0);
-  gboolean has = event != NULL;
-
-  gst_clear_event (&event);
-  return has;
 }
 
 static GstFlowReturn
@@ -222,17 +166,19 @@ receive_segment (GstShmFrameSrc * self, GstEvent * event)
   GstSegment own;
   GstEvent *sent;
 
+  gst_event_parse_segment (event, &segment);
   if (self->keep) {
-    gst_event_parse_segment (event, &segment);
     if (segment->format != GST_FORMAT_TIME) {
       GST_WARNING_OBJECT (self, "passing over a segment that is not in time");
       return FLOW_NEXT;
     }
     if (!gst_base_src_new_segment (src, segment))
       return GST_FLOW_ERROR;
-  } else if (has_segment (self)) {
+  } else {
+    self->theirs = *segment;
     /* Running times are our own: so is the segment, the base class's. */
-    return FLOW_NEXT;
+    if (gst_shm_frame_src_has_segment (self))
+      return FLOW_NEXT;
   }
   /* The base class sends it with the next frame, behind events that belong
    * behind it. So it goes now, and the other is dropped when it comes. */
@@ -242,7 +188,7 @@ receive_segment (GstShmFrameSrc * self, GstEvent * event)
   self->segment_sent = TRUE;
   sent = gst_event_new_segment (&own);
   gst_event_set_seqnum (sent, gst_event_get_seqnum (event));
-  push_own (self, sent);
+  gst_shm_frame_src_push_own (self, sent);
   return FLOW_NEXT;
 }
 
@@ -256,7 +202,7 @@ is_in_place (GstShmFrameSrc * self, GstEvent * event)
     case GST_EVENT_SEGMENT:
       return self->has_caps;
     case GST_EVENT_GAP:
-      return self->has_caps && has_segment (self);
+      return self->has_caps && gst_shm_frame_src_has_segment (self);
     default:
       return self->has_started;
   }
@@ -306,25 +252,6 @@ receive_event (GstShmFrameSrc * self, const struct sf_incoming *in)
   return ret;
 }
 
-static void
-latency_changed (GstShmFrameSrc * self, const struct sf_latency *latency)
-{
-  gboolean changed;
-
-  GST_OBJECT_LOCK (self);
-  changed = self->latency.min != latency->min
-      || self->latency.max != latency->max
-      || self->latency.live != latency->live;
-  self->latency = *latency;
-  GST_OBJECT_UNLOCK (self);
-  GST_DEBUG_OBJECT (self, "the producer is %slive, serves us %s, latency %"
-      GST_TIME_FORMAT, latency->live ? "" : "not ",
-      latency->lossless ? "lossless" : "live", GST_TIME_ARGS (latency->min));
-  if (changed && gst_base_src_is_live (GST_BASE_SRC (self)))
-    gst_element_post_message (GST_ELEMENT (self),
-        gst_message_new_latency (GST_OBJECT (self)));
-}
-
 SF_HOT static GstFlowReturn
 handle (GstShmFrameSrc * self, const struct sf_incoming *in,
     GstBuffer ** buffer)
@@ -335,10 +262,11 @@ handle (GstShmFrameSrc * self, const struct sf_incoming *in,
     case SF_INCOMING_EVENT:
       return receive_event (self, in);
     case SF_INCOMING_CONNECTED:
+      self->theirs.format = GST_FORMAT_UNDEFINED;
       gst_shm_frame_src_tell_connected (self);
       return FLOW_NEXT;
     case SF_INCOMING_LATENCY:
-      latency_changed (self, &in->latency);
+      gst_shm_frame_src_set_latency (self, &in->latency);
       return FLOW_NEXT;
     case SF_INCOMING_WAITING:
       GST_ELEMENT_INFO (self, RESOURCE, NOT_FOUND,

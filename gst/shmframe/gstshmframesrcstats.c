@@ -69,20 +69,23 @@ gst_shm_frame_src_count_frame (GstShmFrameSrc * self,
 
   for (guint i = 0; i < in->n_parts; i++)
     bytes += in->parts[i].size;
-  /* A frame that a late joiner found there was not being handed over. */
   GST_OBJECT_LOCK (self);
-  self->position = GST_BUFFER_PTS (buffer);
+  if (!self->is_before)
+    self->position = GST_BUFFER_PTS (buffer);
+  self->counts.before += self->is_before;
   frames = ++self->counts.frames;
   self->counts.bytes += bytes;
-  if (in->discont)
+  if (self->lost)
     self->counts.discont++;
-  if (ns >= 0 && frames > 1) {
+  /* A frame that a late joiner found there was not being handed over. */
+  if (ns >= 0 && !in->sticky) {
     self->counts.buckets[bucket_of (ns)]++;
     self->counts.handover_max = MAX (self->counts.handover_max, (guint64) ns);
   }
   GST_OBJECT_UNLOCK (self);
-  if (in->discont)
+  if (self->lost)
     post_lost (self, buffer, frames);
+  self->lost = FALSE;
 }
 
 GstStructure *
@@ -107,6 +110,7 @@ gst_shm_frame_src_get_stats (GstShmFrameSrc * self)
       /* Nothing here ever copies; the field says so to whoever checks. */
       "bytes-copied", G_TYPE_UINT64, G_GUINT64_CONSTANT (0),
       "frames-lost", G_TYPE_UINT64, c.lost,
+      "frames-before", G_TYPE_UINT64, counts->before,
       "disconts", G_TYPE_UINT64, counts->discont,
       "held", G_TYPE_UINT64, (guint64) c.held,
       "max-held", G_TYPE_UINT64, (guint64) c.max_held,

@@ -70,6 +70,77 @@ GST_START_TEST (test_latency)
 
 GST_END_TEST;
 
+/* The maximum beyond the minimum */
+static GstClockTime
+slack (void)
+{
+  GstQuery *query = gst_query_new_latency ();
+  GstClockTime min, max;
+
+  fail_unless (gst_pad_peer_query (out->sinkpad, query));
+  gst_query_parse_latency (query, NULL, &min, &max);
+  gst_query_unref (query);
+  return max == GST_CLOCK_TIME_NONE ? max : max - min;
+}
+
+static gboolean
+answer_latency (GstPad * pad, GstObject * parent, GstQuery * query)
+{
+  if (GST_QUERY_TYPE (query) != GST_QUERY_LATENCY)
+    return gst_pad_query_default (pad, parent, query);
+  gst_query_set_latency (query, TRUE, 100 * GST_MSECOND, 300 * GST_MSECOND);
+  return TRUE;
+}
+
+#define AT(rate) "video/x-raw,format=GRAY8,width=8,height=8,framerate=" rate
+
+/* What the pair holds, as a queue does, is in the maximum: max-held frames, or what
+ * downstream may come to hold. It is never less than what the producer says. Each
+ * change of the answer is told, and nothing else. */
+GST_START_TEST (test_latency_max)
+{
+  static const struct
+  {
+    guint max_held;
+    const gchar *caps;
+    GstClockTime slack;
+  } cases[] = { {0, AT ("25/1"), GST_CLOCK_TIME_NONE},
+  {10, AT ("25/1"), 400 * GST_MSECOND}, {10, AT ("0/1"), GST_CLOCK_TIME_NONE},
+  {3, "multistream/x-second-batch,batch-duration=(guint64)2000000000",
+        6 * GST_SECOND}, {1, AT ("1000/1"), 200 * GST_MSECOND}
+  };
+  GstBus *bus = gst_bus_new ();
+  GstClockTime told = GST_CLOCK_TIME_NONE;
+  GstMessage *m;
+  guint n_told = 0;
+
+  in = rig_harness (rig_element ("shmframesink", "delivery", LIVE, NULL));
+  gst_pad_set_query_function (in->srcpad, answer_latency);
+  out = rig_harness (rig_element ("shmframesrc", "max-held",
+          cases[__i__].max_held, NULL));
+  gst_element_set_bus (out->element, bus);
+  gst_harness_set_src_caps_str (in, cases[__i__].caps);
+  do {
+    m = gst_bus_timed_pop_filtered (bus, RIG_DEADLINE, GST_MESSAGE_LATENCY);
+    fail_unless (m != NULL, "the slack is %" GST_TIME_FORMAT,
+        GST_TIME_ARGS (slack ()));
+    gst_message_unref (m);
+    told = slack ();
+    n_told++;
+  } while (told != cases[__i__].slack);
+  gst_element_set_bus (out->element, NULL);
+  while ((m = gst_bus_pop_filtered (bus, GST_MESSAGE_LATENCY)) != NULL) {
+    gst_message_unref (m);
+    n_told++;
+  }
+  /* of the producer's latency, and of the caps */
+  fail_unless (n_told <= 2);
+  gst_object_unref (bus);
+  close_pair ();
+}
+
+GST_END_TEST;
+
 /* Files have none */
 GST_START_TEST (test_no_latency)
 {
@@ -325,6 +396,7 @@ static void
 add_tests (TCase * tc)
 {
   tcase_add_test (tc, test_latency);
+  tcase_add_loop_test (tc, test_latency_max, 0, 5);
   tcase_add_test (tc, test_no_latency);
   tcase_add_test (tc, test_convert);
   tcase_add_test (tc, test_allocation);
