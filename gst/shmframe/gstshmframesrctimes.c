@@ -73,18 +73,23 @@ place_before (GstShmFrameSrc * self, gint64 time, gint64 floor)
   return s->start - floor + time;
 }
 
+/* In running time, a day at most. */
 static gint64
-running_time (const GstSegment * segment, GstClockTime position)
+time_between (const GstSegment * segment, GstClockTime from, GstClockTime to)
 {
-  guint64 time = 0;
-  gint sign = gst_segment_to_running_time_full (segment, GST_FORMAT_TIME,
-      position, &time);
+  guint64 a = 0, b = 0;
+  gint sign_a = gst_segment_to_running_time_full (segment, GST_FORMAT_TIME,
+      from, &a);
+  gint sign_b = gst_segment_to_running_time_full (segment, GST_FORMAT_TIME,
+      to, &b);
+  gint64 between = sign_b * (gint64) MIN (b, G_MAXINT64 / 2)
+      - sign_a * (gint64) MIN (a, G_MAXINT64 / 2);
 
-  return sign * (gint64) MIN (time, G_MAXINT64);
+  return CLAMP (between, -24 * HOUR, 24 * HOUR);
 }
 
 /* Cuts what begins at `start` there to the producer's segment, and `capture_time`
- * with it. FALSE: nothing is left. */
+ * with it; the duration is then one of running time. FALSE: nothing is left. */
 SF_HOT static gboolean
 clip (const GstSegment * theirs, GstClockTime start, GstClockTime * duration,
     guint64 * capture_time)
@@ -100,13 +105,10 @@ clip (const GstSegment * theirs, GstClockTime start, GstClockTime * duration,
   if (!gst_segment_clip (theirs, GST_FORMAT_TIME, start, stop, &from, &to))
     return FALSE;
   if (GST_CLOCK_TIME_IS_VALID (stop))
-    *duration = to - from;
-  if (from != start && *capture_time != GST_CLOCK_TIME_NONE) {
-    gint64 later = running_time (theirs, from) / 2
-        - running_time (theirs, start) / 2;
-
-    *capture_time += 2 * CLAMP (later, -HOUR, HOUR);
-  }
+    *duration = ABS (theirs->rate) == 1.0 ? to - from
+        : (GstClockTime) ABS (time_between (theirs, from, to));
+  if (from != start && *capture_time != GST_CLOCK_TIME_NONE)
+    *capture_time += time_between (theirs, start, from);
   return TRUE;
 }
 
