@@ -257,6 +257,7 @@ shake_hands (struct sf_consumer *c, int fd, uint32_t * asked)
   struct sf_message msg;
   struct sf_link *link = NULL;
   int fds[SF_MESSAGE_MAX_FDS];
+  int64_t before = sf_now ();
   int r;
 
   memset (fds, -1, sizeof (fds));
@@ -271,6 +272,9 @@ shake_hands (struct sf_consumer *c, int fd, uint32_t * asked)
     r = sf_link_new (&link, fd, &msg.welcome, fds);
     if (r < 0)
       fail (c, r, NULL);
+    else
+      link->clock_offset = sf_clock_offset (before, (int64_t) msg.welcome.clock,
+          sf_now ());
     return link;
   }
   if (r == 1 && msg.type == SF_MESSAGE_REJECT) {

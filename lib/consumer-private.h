@@ -33,6 +33,7 @@ struct sf_link
   uint32_t generation;          /* of the process that made it, see fork.h */
   int fd, guard_fd;
   uint64_t producer_id;
+  int64_t clock_offset;         /* as in struct sf_incoming */
   struct sf_shm announce, returns;
   /* The streaming thread's. */
   struct sf_ring_reader ring;

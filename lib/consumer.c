@@ -303,6 +303,7 @@ next_on_link (struct sf_consumer *c, struct sf_link *link,
     if (!link->told_connected) {
       link->told_connected = true;
       in->kind = SF_INCOMING_CONNECTED;
+      in->clock_offset = link->clock_offset;
       return 1;
     }
     if (sf_load_flag (&c->notices)) {

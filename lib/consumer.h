@@ -62,6 +62,9 @@ struct sf_incoming
   bool discont;                 /* FRAME: frames before it were lost to us */
   uint64_t seq;
   uint64_t producer_id;
+  /* CONNECTED: ns that the producer's CLOCK_MONOTONIC is ahead of ours, which is
+   * another one then (a time namespace); 0 where they may be one. */
+  int64_t clock_offset;
   const struct sf_incoming_part *parts;
   uint32_t n_parts;
   struct sf_lease *lease;       /* the receiver's; sf_lease_unref() it */

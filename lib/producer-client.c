@@ -327,7 +327,8 @@ handle_hello (struct sf_client *c, const struct sf_hello *hello)
   msg.welcome = (struct sf_welcome) {
   .version = SF_PROTOCOL_VERSION,.n_leases = SF_MAX_LEASES,.producer_id =
         p->id,.announce_size = c->announce.size,.returns_size =
-        c->returns.size,.max_held = hello->max_held};
+        c->returns.size,.max_held = hello->max_held,.clock =
+        (uint64_t) sf_now ()};
   pthread_mutex_lock (&p->lock);
   c->state = SF_CLIENT_JOINING;
   pthread_mutex_unlock (&p->lock);

@@ -159,6 +159,7 @@ put_welcome (struct writer *w, const struct sf_welcome *welcome)
   put_u64 (w, welcome->announce_size);
   put_u64 (w, welcome->returns_size);
   put_u32 (w, welcome->max_held);
+  put_u64 (w, welcome->clock);
 }
 
 static void
@@ -170,6 +171,7 @@ get_welcome (struct reader *r, struct sf_welcome *welcome)
   welcome->announce_size = get_u64 (r);
   welcome->returns_size = get_u64 (r);
   welcome->max_held = get_u32 (r);
+  welcome->clock = get_u64 (r);
 }
 
 static void
@@ -337,7 +339,7 @@ welcome_is_valid (const struct sf_welcome *welcome)
       && welcome->n_leases == SF_MAX_LEASES
       && welcome->announce_size > SF_ANNOUNCE_DATA_OFFSET
       && welcome->returns_size >= sizeof (struct sf_returns_page)
-      && max_held_is_valid (welcome->max_held);
+      && max_held_is_valid (welcome->max_held) && welcome->clock <= INT64_MAX;
 }
 
 static bool

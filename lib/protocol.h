@@ -88,6 +88,7 @@ struct sf_welcome
   uint64_t announce_size;       /* bytes of the announce memfd */
   uint64_t returns_size;        /* bytes of the returns memfd */
   uint32_t max_held;            /* granted */
+  uint64_t clock;               /* CLOCK_MONOTONIC of the producer, ns */
 };
 
 struct sf_reject

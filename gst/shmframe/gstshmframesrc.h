@@ -96,7 +96,8 @@ GstMessage *gst_shm_frame_src_explain (GstShmFrameSrc * self,
     GstMessage * message);
 
 /* gstshmframesrcmessages.c: what is told of the producer; the streaming thread's */
-void gst_shm_frame_src_tell_connected (GstShmFrameSrc * self);
+void gst_shm_frame_src_tell_connected (GstShmFrameSrc * self,
+    const struct sf_incoming *in);
 /* What to do now: reconnect (GST_FLOW_CUSTOM_SUCCESS), EOS, or an error that was
  * posted. */
 GstFlowReturn gst_shm_frame_src_tell_disconnected (GstShmFrameSrc * self,

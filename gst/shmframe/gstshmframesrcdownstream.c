@@ -229,8 +229,9 @@ static gchar *
 find_converters (const GstCaps * sent, const GstCaps * takes)
 {
   const GstStructure *s = gst_caps_get_structure (sent, 0);
-  const gchar *other = gst_caps_is_empty (takes) ? "" : gst_structure_get_name
-      (gst_caps_get_structure (takes, 0));
+  /* Neither of none, nor of any. */
+  const gchar *other = gst_caps_get_size (takes) == 0 ? "" :
+      gst_structure_get_name (gst_caps_get_structure (takes, 0));
   GString *out;
 
   if (gst_structure_has_name (s, BATCH))
@@ -240,7 +241,7 @@ find_converters (const GstCaps * sent, const GstCaps * takes)
   if (g_str_equal (other, BATCH))
     return g_strdup ("secondbatcher");
   out = g_string_new ("videoconvert");
-  if (gst_caps_is_empty (takes))
+  if (gst_caps_get_size (takes) == 0)
     return g_string_free (out, FALSE);
   if (!allows (takes, s, NULL)) {
     g_string_append_printf (out, " and what makes %s of it", other);

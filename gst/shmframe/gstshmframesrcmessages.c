@@ -39,8 +39,22 @@ post_disconnected (GstShmFrameSrc * self, const gchar * reason,
   gst_structure_free (s);
 }
 
+/* The age of a frame by the producer's clock says nothing here. */
+static void
+warn_of_clocks (GstShmFrameSrc * self, gint64 offset)
+{
+  gint64 tenths = ABS (offset / (gint64) (GST_SECOND / 10));
+
+  GST_ELEMENT_WARNING (self, RESOURCE, SETTINGS,
+      ("The clocks differ: CLOCK_MONOTONIC of the producer at %s is %"
+          G_GINT64_FORMAT " s %s ours, as in another time namespace; set "
+          "timestamps=keep, or run both in one.", self->path,
+          (tenths + 5) / 10, offset > 0 ? "ahead of" : "behind"), (NULL));
+}
+
 void
-gst_shm_frame_src_tell_connected (GstShmFrameSrc * self)
+gst_shm_frame_src_tell_connected (GstShmFrameSrc * self,
+    const struct sf_incoming *in)
 {
   GstStructure *s;
   guint64 n;
@@ -57,6 +71,10 @@ gst_shm_frame_src_tell_connected (GstShmFrameSrc * self)
   if (gst_shm_frame_quota_take (&self->told, GST_SHM_FRAME_ELEMENT_QUOTA))
     gst_shm_frame_messages_post (GST_ELEMENT (self), "shmframe-connected", s);
   gst_structure_free (s);
+  if (in->clock_offset != 0 && !self->keep
+      && gst_shm_frame_quota_take (&self->told_ends,
+          GST_SHM_FRAME_WARNING_QUOTA))
+    warn_of_clocks (self, in->clock_offset);
 }
 
 void

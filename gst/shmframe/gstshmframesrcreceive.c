@@ -263,7 +263,7 @@ handle (GstShmFrameSrc * self, const struct sf_incoming *in,
       return receive_event (self, in);
     case SF_INCOMING_CONNECTED:
       self->theirs.format = GST_FORMAT_UNDEFINED;
-      gst_shm_frame_src_tell_connected (self);
+      gst_shm_frame_src_tell_connected (self, in);
       return FLOW_NEXT;
     case SF_INCOMING_LATENCY:
       gst_shm_frame_src_set_latency (self, &in->latency);

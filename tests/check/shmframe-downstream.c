@@ -103,6 +103,38 @@ GST_START_TEST (test_refused_batch)
 
 GST_END_TEST;
 
+static GstPadProbeReturn
+refuse_buffers (GstPad * pad, GstPadProbeInfo * info, gpointer unused)
+{
+  gst_buffer_unref (GST_PAD_PROBE_INFO_BUFFER (info));
+  GST_PAD_PROBE_INFO_DATA (info) = NULL;
+  GST_PAD_PROBE_INFO_FLOW_RETURN (info) = GST_FLOW_NOT_NEGOTIATED;
+  return GST_PAD_PROBE_HANDLED;
+}
+
+/* By an element that says it takes anything */
+GST_START_TEST (test_refused_all_the_same)
+{
+  GstElement *producer = rig_launch (VIDEO);
+  GstElement *consumer = rig_launch ("shmframesrc name=src socket-path=@ ! "
+      "fakesink name=f");
+  GstPad *pad = gst_element_get_static_pad (rig_child (consumer, "f"), "sink");
+  gchar *text;
+
+  gst_pad_add_probe (pad, GST_PAD_PROBE_TYPE_BUFFER, refuse_buffers, NULL,
+      NULL);
+  gst_object_unref (pad);
+  rig_play (producer);
+  rig_play (consumer);
+  rig_expect_error (consumer, "src", &text);
+  fail_unless (strstr (text, "refused by f, or behind it"), "%s", text);
+  g_free (text);
+  rig_stop (consumer);
+  rig_stop (producer);
+}
+
+GST_END_TEST;
+
 /* The streaming thread's, at the line that it logs before it sends CAPS on */
 static struct
 {
@@ -321,6 +353,7 @@ add_tests (TCase * tc)
   tcase_add_test (tc, test_refused);
   tcase_add_test (tc, test_refused_by_encoder);
   tcase_add_test (tc, test_refused_batch);
+  tcase_add_test (tc, test_refused_all_the_same);
   tcase_add_test (tc, test_stopped_at_caps);
   tcase_add_test (tc, test_who_holds);
   tcase_add_test (tc, test_holding_is_told_once);

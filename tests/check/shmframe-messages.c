@@ -1,77 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What applications hear of peers: messages on both buses, `connected`, and text
- * from the other process that is fit to be shown. */
-#include "connection.h"
-#include "shmrig.h"
+/* What applications hear of peers: messages on both buses, `connected`, and what
+ * clients say of themselves. */
+#include "busrig.h"
 
 #define SOURCE RIG_APPSRC (32, 24)
 #define PRODUCER SOURCE " ! shmframesink name=sink socket-path=@ min-clients=0 "
 #define CONSUMER "shmframesrc name=src socket-path=@ "
-
-/* A terminal's escape, a broken sequence of UTF-8, a turned direction, a newline */
-#define HOSTILE "a\x1b[31mb\xff" "c\xe2\x80\xae" "d\ne"
-#define CLEAN "a\xef\xbf\xbd[31mb\xef\xbf\xbd" "c\xef\xbf\xbd" "d\xef\xbf\xbd" "e"
-
-/* The structure of the next element message of this name. Free it. */
-static GstStructure *
-await_element (GstElement * pipeline, const gchar * name)
-{
-  GstStructure *s = NULL;
-
-  while (s == NULL) {
-    GstMessage *m = rig_message (pipeline, GST_MESSAGE_ELEMENT);
-
-    if (gst_message_has_name (m, name))
-      s = gst_structure_copy (gst_message_get_structure (m));
-    gst_message_unref (m);
-  }
-  return s;
-}
-
-/* The next warning has all of these words */
-static void
-expect_warning (GstElement * pipeline, const gchar * first,
-    const gchar * second)
-{
-  GstMessage *m = rig_message (pipeline, GST_MESSAGE_WARNING);
-  GError *error = NULL;
-
-  gst_message_parse_warning (m, &error, NULL);
-  fail_unless (strstr (error->message, first) != NULL, "no '%s' in: %s",
-      first, error->message);
-  fail_unless (strstr (error->message, second) != NULL, "no '%s' in: %s",
-      second, error->message);
-  g_error_free (error);
-  gst_message_unref (m);
-}
-
-static guint
-count_messages (GstElement * pipeline, GstMessageType types)
-{
-  GstBus *bus = gst_element_get_bus (pipeline);
-  GstMessage *m;
-  guint n = 0;
-
-  while ((m = gst_bus_pop_filtered (bus, types)) != NULL) {
-    n++;
-    gst_message_unref (m);
-  }
-  gst_object_unref (bus);
-  return n;
-}
-
-/* What the control socket brings next */
-static struct sf_message
-receive (int fd, int fds[SF_MESSAGE_MAX_FDS])
-{
-  struct sf_message msg = { 0 };
-  int r;
-
-  while ((r = sf_receive (fd, &msg, fds)) == -EAGAIN)
-    g_usleep (1000);
-  fail_unless_equals_int (r, 1);
-  return msg;
-}
 
 /* A client that does not behave like one of ours: welcomed, with what came */
 typedef struct
@@ -296,44 +230,6 @@ GST_START_TEST (test_no_flood)
 
 GST_END_TEST;
 
-static gpointer
-reject_one (gpointer listener)
-{
-  struct sf_message msg = {.type = SF_MESSAGE_REJECT,.reject = {
-          .reason = SF_REASON_FULL,.text = HOSTILE}
-  };
-  struct sf_credentials peer;
-  int fds[SF_MESSAGE_MAX_FDS];
-  int fd;
-
-  while ((fd = sf_listener_accept (listener, &peer)) == -EAGAIN)
-    g_usleep (1000);
-  fail_unless_equals_int (receive (fd, fds).type, SF_MESSAGE_HELLO);
-  fail_unless (sf_send (fd, &msg, NULL, 0) >= 0);
-  close (fd);
-  return NULL;
-}
-
-GST_START_TEST (test_producer_says)
-{
-  GstElement *consumer = rig_launch (CONSUMER "connect-timeout=0 ! fakesink");
-  struct sf_listener listener;
-  GThread *thread;
-  gchar *text;
-
-  fail_unless (sf_listener_open (&listener, rig_path, 0600) == 0);
-  thread = g_thread_new ("peer", reject_one, &listener);
-  rig_play (consumer);
-  rig_expect_error (consumer, "src", &text);
-  fail_unless (strstr (text, CLEAN) != NULL, "%s", text);
-  g_free (text);
-  g_thread_join (thread);
-  sf_listener_close (&listener);
-  rig_stop (consumer);
-}
-
-GST_END_TEST;
-
 /* As bindings do, which pass on what the value has, if it is the value's own */
 static void
 look_at_value (GClosure * closure, GValue * ret, guint n, const GValue * params,
@@ -371,7 +267,6 @@ add_tests (TCase * tc)
   tcase_add_test (tc, test_client_crashes);
   tcase_add_test (tc, test_client_says);
   tcase_add_test (tc, test_no_flood);
-  tcase_add_test (tc, test_producer_says);
   tcase_add_test (tc, test_signal_structure);
 }
 

@@ -47,6 +47,7 @@ fill_welcome (struct sf_welcome *welcome)
   welcome->announce_size = SF_ANNOUNCE_DATA_OFFSET + SF_ANNOUNCE_RING_SIZE;
   welcome->returns_size = sizeof (struct sf_returns_page);
   welcome->max_held = SF_MAX_LEASES;
+  welcome->clock = UINT64_C (0x0011223344556677);
 }
 
 static inline void

@@ -40,7 +40,7 @@ patch (uint8_t * bytes, size_t at, uint64_t value, size_t size)
 enum
 {
   AT_TYPE = 0, AT_SIZE = 4, AT_VERSION = 8, AT_LEASES = 12, AT_ANNOUNCE = 24,
-  AT_RETURNS = 32, AT_HELD = 40
+  AT_RETURNS = 32, AT_HELD = 40, AT_CLOCK = 44
 };
 
 static const struct
@@ -49,7 +49,7 @@ static const struct
   uint64_t value;
   size_t size;
 } fields[] = {
-  {AT_TYPE, 0, 4}, {AT_TYPE, 99, 4}, {AT_SIZE, 43, 4}, {AT_SIZE, 45, 4},
+  {AT_TYPE, 0, 4}, {AT_TYPE, 99, 4}, {AT_SIZE, 51, 4}, {AT_SIZE, 53, 4},
   {AT_VERSION, 0, 4}, {AT_VERSION, SF_PROTOCOL_VERSION + 1, 4}, {AT_LEASES, 0, 4},
   {AT_LEASES, SF_MAX_LEASES + 1, 4}, {AT_ANNOUNCE, 0, 8},
   {AT_ANNOUNCE, SF_ANNOUNCE_DATA_OFFSET, 8},
@@ -59,6 +59,7 @@ static const struct
   {AT_RETURNS, sizeof (struct sf_returns_page) + 1, 8},
   {AT_RETURNS, UINT64_MAX, 8}, {AT_HELD, 0, 4},
   {AT_HELD, SF_MAX_LEASES + 1, 4}, {AT_HELD, UINT32_MAX, 4},
+  {AT_CLOCK, UINT64_MAX, 8},
 };
 
 static size_t current;

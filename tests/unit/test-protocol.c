@@ -211,6 +211,7 @@ test_fields_out_of_range (void)
     {SF_MESSAGE_WELCOME, 32, 8, sizeof (struct sf_returns_page) - 1},
     {SF_MESSAGE_WELCOME, 40, 4, 0},
     {SF_MESSAGE_WELCOME, 40, 4, SF_MAX_LEASES + 1},
+    {SF_MESSAGE_WELCOME, 44, 8, UINT64_C (1) << 63},
     {SF_MESSAGE_REJECT, 8, 4, SF_REASON_LAST + 1},
     {SF_MESSAGE_REJECT, 8 + 20 + SF_TEXT_MAX - 1, 1, 'x'},
     {SF_MESSAGE_BYE, 8, 4, UINT32_MAX},
