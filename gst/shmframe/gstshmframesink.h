@@ -70,6 +70,7 @@ struct _GstShmFrameSink
   /* Streaming thread. */
   gboolean is_batch;
   gboolean started;             /* the first frame went, or was waited for */
+  guint per_record;             /* frames in slots that the largest batch had */
   gboolean format_failed;       /* told; upstream may try again */
   gboolean pages_told;          /* that there are too few huge ones */
   gboolean published;           /* the frame at hand, ahead of render() */
@@ -111,8 +112,10 @@ GstFlowReturn gst_shm_frame_sink_render (GstBaseSink * sink,
 /* Publishes the event, if it is one that crosses. */
 GstFlowReturn gst_shm_frame_sink_publish_event (GstShmFrameSink * self,
     GstEvent * event);
-/* Slots for frames of `size` bytes, `per_record` to a record. GST_FLOW_ERROR: an
- * error was posted. */
+/* Slots for frames of `size` bytes, `per_record` to a record, or for batches like
+ * this one. GST_FLOW_ERROR: an error was posted. */
+GstFlowReturn gst_shm_frame_sink_make_batch_slots (GstShmFrameSink * self,
+    GstBuffer * batch);
 GstFlowReturn gst_shm_frame_sink_make_slots (GstShmFrameSink * self,
     gsize size, guint per_record);
 /* Waits for clients to make room; `waited` is what sf_producer_wait() said. */

@@ -159,18 +159,25 @@ gst_shm_frame_sink_batch_is_shared (GstBuffer * batch)
   return gst_shm_frame_batch_foreach (batch, is_shared, NULL);
 }
 
-/* This batch and the next one. What is in slots already counts, too: the batch
- * keeps it while the rest is copied. */
-static GstFlowReturn
-make_slots_for (GstShmFrameSink * self, const Needs * needs)
+/* What clients were granted they were granted in batches: where one has more frames
+ * in slots than those before, so have the ones that they may hold. What is in slots
+ * already counts, too: the batch keeps it while the rest is copied. */
+GstFlowReturn
+gst_shm_frame_sink_make_batch_slots (GstShmFrameSink * self, GstBuffer * batch)
 {
   struct sf_slots_state state;
+  Needs needs = { 0, 0 };
+  GstFlowReturn ret;
 
+  gst_shm_frame_batch_foreach (batch, add_needs, &needs);
   sf_slots_get_state (sf_producer_slots (self->producer), &state);
-  if (state.n_slots >= 2 * needs->n_ours && state.slot_size >= needs->size)
+  if (needs.n_ours <= self->per_record && state.slot_size >= needs.size)
     return GST_FLOW_OK;
-  return gst_shm_frame_sink_make_slots (self, MAX (needs->size,
-          state.slot_size), needs->n_ours);
+  ret = gst_shm_frame_sink_make_slots (self, MAX (needs.size, state.slot_size),
+      MAX (needs.n_ours, self->per_record));
+  if (ret == GST_FLOW_OK)
+    self->per_record = MAX (needs.n_ours, self->per_record);
+  return ret;
 }
 
 typedef struct
@@ -213,15 +220,9 @@ GstFlowReturn
 gst_shm_frame_sink_copy_batch (GstShmFrameSink * self, GstBuffer * batch,
     GstBuffer ** copy)
 {
-  CopyBatch copying = {.self = self };
-  Needs needs = { 0, 0 };
+  CopyBatch copying = {.self = self,.in_record = self->per_record };
   GstCustomMeta *meta;
 
-  gst_shm_frame_batch_foreach (batch, add_needs, &needs);
-  copying.in_record = needs.n_ours;
-  copying.ret = make_slots_for (self, &needs);
-  if (copying.ret != GST_FLOW_OK)
-    return copying.ret;
   *copy = gst_buffer_copy (batch);
   meta = gst_buffer_get_custom_meta (*copy, GST_SECOND_BATCH_META_NAME);
   gst_structure_map_in_place (gst_custom_meta_get_structure (meta), copy_list,

@@ -279,8 +279,10 @@ static GstFlowReturn
 render_batch (GstShmFrameSink * self, GstBuffer * batch)
 {
   GstBuffer *copy;
-  GstFlowReturn ret;
+  GstFlowReturn ret = gst_shm_frame_sink_make_batch_slots (self, batch);
 
+  if (ret != GST_FLOW_OK)
+    return ret;
   if (gst_shm_frame_sink_batch_is_shared (batch)) {
     /* At EOS, or after a wait, several windows are closed at once. */
     sf_producer_wait_for_live (self->producer);

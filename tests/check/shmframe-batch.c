@@ -360,6 +360,35 @@ GST_START_TEST (test_long_relay)
 
 GST_END_TEST;
 
+/* Four batches were granted by the first one, which is short: four of those that
+ * come after it can be held as well */
+GST_START_TEST (test_grant_in_batches)
+{
+  GstElement *producer = rig_launch ("videotestsrc num-buffers=200 "
+      "timestamp-offset=880000000 ! video/x-raw,format=GRAY8,width=64,height=48,"
+      "framerate=25/1 ! identity drop-allocation=true ! secondbatcher ! "
+      "shmframesink name=sink delivery=lossless socket-path=@2");
+  GstElement *reader = rig_launch ("shmframesrc socket-path=@2 is-live=false "
+      "max-held=4 ! appsink name=out sync=false max-buffers=1");
+  GstBuffer *held[5];
+
+  rig_play (reader);
+  rig_play (producer);
+  for (guint i = 0; i < 4; i++) {
+    held[i] = rig_pull (reader, "out");
+    fail_unless_equals_int (gst_second_batch_get_count (held[i], "frames", 0),
+        i == 0 ? 3 : 25);
+  }
+  gst_buffer_unref (held[0]);
+  held[4] = rig_pull (reader, "out");
+  for (guint i = 1; i < 5; i++)
+    gst_buffer_unref (held[i]);
+  rig_stop (reader);
+  rig_stop (producer);
+}
+
+GST_END_TEST;
+
 static void
 add_tests (TCase * tc)
 {
@@ -372,6 +401,7 @@ add_tests (TCase * tc)
   tcase_add_test (tc, test_row_of_relays);
   tcase_add_test (tc, test_burst);
   tcase_add_test (tc, test_long_relay);
+  tcase_add_test (tc, test_grant_in_batches);
 }
 
 RIG_SUITE (shmframe_batch)
