@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "explain.h"
+#include "headroom.h"
 #include "producer-private.h"
 
 /* `before`: how often it had grown until then. */
@@ -173,6 +174,19 @@ sf_client_explain_grant (const struct sf_client *c, int error,
         "batch-duration)", max_held, (unsigned long long) needed,
         (unsigned long long) p->max_memory);
     sf_producer_name_holder (p, reject);
+  } else if (error == -EDQUOT) {
+    struct sf_headroom room;
+
+    sf_headroom_get (&room);
+    reject->reason = SF_REASON_MEMORY;
+    reject->limit = room.left;
+    snprintf (reject->text, sizeof (reject->text),
+        "a client that holds %u frames needs %llu bytes more, and of the %llu of "
+        "%s %llu are left; raise that limit (MemoryMax= of a service, --memory of "
+        "a container), or hold fewer frames (max-held of shmframesrc, "
+        "batch-duration)", max_held, (unsigned long long) needed,
+        (unsigned long long) room.limit, room.where,
+        (unsigned long long) room.left);
   } else {
     reject->reason = SF_REASON_RESOURCES;
     sf_explain (why, sizeof (why), error);

@@ -47,6 +47,13 @@ round_up (uint64_t n)
   return (n + step - 1) / step * step;
 }
 
+/* Are there fewer slots to be had? */
+static bool
+is_too_much (int error)
+{
+  return error == -E2BIG || error == -EDQUOT;
+}
+
 int
 sf_producer_make_room_locked (struct sf_producer *p, uint64_t promised,
     uint64_t * needed)
@@ -70,10 +77,10 @@ sf_producer_make_room_locked (struct sf_producer *p, uint64_t promised,
   held = promised > SF_USUAL_HELD ? promised : SF_USUAL_HELD;
   n = (held + sf_producer_base_slots (slot_size)) * each + more;
   r = ensure (p, round_up (n), slot_size, needed);
-  if (r == -E2BIG)
+  if (is_too_much (r))
     r = ensure (p, n, slot_size, needed);
   /* Where max-memory is short, it goes on with the least that can work. */
-  if (r == -E2BIG)
+  if (is_too_much (r))
     r = ensure (p, (promised + SF_SPARE_SLOTS) * each, slot_size, needed);
   return r;
 }
@@ -132,13 +139,13 @@ make_first_slots (struct sf_producer *p, uint64_t * needed)
   least = (wanted_at_most_locked (p, 1) + SF_SPARE_SLOTS) * each;
   pthread_mutex_unlock (&p->lock);
   r = ensure (p, n, slot_size, needed);
-  if (r != -E2BIG)
+  if (!is_too_much (r))
     return r;
   pthread_mutex_lock (&p->lock);
   take_back_locked (p);
   sf_producer_unlock (p);
   r = ensure (p, n, slot_size, needed);
-  return r != -E2BIG ? r : ensure (p, least, slot_size, needed);
+  return is_too_much (r) ? ensure (p, least, slot_size, needed) : r;
 }
 
 /* Who is not served any more gets no frame of this format; what it has it may
@@ -220,8 +227,8 @@ set_grant_locked (struct sf_client *c, uint32_t most)
 }
 
 /* Makes the slots that were promised, or as many as max-memory holds, and shares them
- * out. `needed`: bytes for all. With the room lock. */
-static void
+ * out. What was in the way of all, as sf_slots_ensure(). With the room lock. */
+static int
 make_promised (struct sf_producer *p, uint64_t * needed)
 {
   uint32_t most = SF_MAX_LEASES;
@@ -232,14 +239,14 @@ make_promised (struct sf_producer *p, uint64_t * needed)
   promised = wanted_at_most_locked (p, most);
   pthread_mutex_unlock (&p->lock);
   r = sf_producer_make_room_locked (p, promised, needed);
-  if (r == -E2BIG) {
+  if (is_too_much (r)) {
     pthread_mutex_lock (&p->lock);
     take_back_locked (p);
     sf_producer_unlock (p);
     sf_slots_tidy (p->slots);
     r = sf_producer_make_room_locked (p, promised, needed);
   }
-  if (r == -E2BIG) {
+  if (is_too_much (r)) {
     pthread_mutex_lock (&p->lock);
     most = share_locked (p);
     promised = wanted_at_most_locked (p, most);
@@ -250,12 +257,13 @@ make_promised (struct sf_producer *p, uint64_t * needed)
   for (struct sf_client * c = p->clients; c != NULL; c = c->next)
     set_grant_locked (c, most);
   pthread_mutex_unlock (&p->lock);
+  return r;
 }
 
 /* Tells a client what it has, and after a while that it stays so. True if it may yet
  * get more. */
 static bool
-tell_grant (struct sf_client *c, uint64_t needed)
+tell_grant (struct sf_client *c, int error, uint64_t needed)
 {
   struct sf_producer *p = c->producer;
   uint32_t wanted = 0;
@@ -277,7 +285,7 @@ tell_grant (struct sf_client *c, uint64_t needed)
   if (untold)
     sf_client_send_grant (c);
   if (wanted > 0)
-    sf_client_refuse_grant (c, -E2BIG, wanted, needed);
+    sf_client_refuse_grant (c, error, wanted, needed);
   return owed;
 }
 
@@ -286,6 +294,7 @@ sf_producer_settle (struct sf_producer *p)
 {
   uint64_t needed = 0;
   bool owing;
+  int error;
 
   sf_slots_tidy (p->slots);
   pthread_mutex_lock (&p->lock);
@@ -295,11 +304,11 @@ sf_producer_settle (struct sf_producer *p)
   if (!owing)
     return;
   pthread_mutex_lock (&p->room_lock);
-  make_promised (p, &needed);
+  error = make_promised (p, &needed);
   pthread_mutex_unlock (&p->room_lock);
   owing = false;
   for (struct sf_client * c = p->clients; c != NULL; c = c->next)
-    owing = tell_grant (c, needed) || owing;
+    owing = tell_grant (c, error, needed) || owing;
   pthread_mutex_lock (&p->lock);
   p->owing = p->owing || owing;
   sf_producer_forget_segments_locked (p);

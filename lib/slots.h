@@ -43,6 +43,7 @@ void sf_slots_set_freed (struct sf_slots *slots, sf_slot_freed freed,
 /* Sees to it that there are `n` slots of at least `size` bytes; slots that are
  * too small are retired. By one thread at a time. 0, or
  *  -E2BIG  max-memory does not allow it; `needed` is what would
+ *  -EDQUOT it is more than is left (headroom.h); `needed` is how much more it takes
  *  others as sf_segment_create(). */
 int sf_slots_ensure (struct sf_slots *slots, uint32_t n, uint64_t size,
     uint64_t * needed);

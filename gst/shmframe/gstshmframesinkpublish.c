@@ -7,6 +7,7 @@
 #include "gstshmframepool.h"
 #include "gstshmframesink.h"
 #include "gstshmframewire.h"
+#include "headroom.h"
 #include "hot.h"
 
 #define GST_CAT_DEFAULT gst_shm_frame_sink_debug
@@ -27,6 +28,20 @@ gst_shm_frame_sink_wait_for_room (GstShmFrameSink * self, guint64 token,
   return gst_base_sink_wait_preroll (GST_BASE_SINK (self));
 }
 
+static void
+tell_headroom (GstShmFrameSink * self, gsize size, guint64 needed)
+{
+  struct sf_headroom room;
+
+  sf_headroom_get (&room);
+  GST_ELEMENT_ERROR (self, RESOURCE, NO_SPACE_LEFT,
+      ("Frames of %" G_GSIZE_FORMAT " bytes need %" G_GUINT64_FORMAT " bytes "
+          "more, and of the %" G_GUINT64_FORMAT " of %s %" G_GUINT64_FORMAT
+          " are left; raise that limit (MemoryMax= of a service, --memory of a "
+          "container), or set fewer slots or less max-memory.", size, needed,
+          room.limit, room.where, room.left), (NULL));
+}
+
 GstFlowReturn
 gst_shm_frame_sink_make_slots (GstShmFrameSink * self, gsize size,
     guint per_record)
@@ -45,7 +60,7 @@ gst_shm_frame_sink_make_slots (GstShmFrameSink * self, gsize size,
     r = sf_producer_set_format (self->producer, size, per_record, &needed);
     sf_slots_get_state (sf_producer_slots (self->producer), &state);
     /* What is in the way may be frames of the format before. */
-    if (r != -E2BIG || state.n_segments == 0
+    if ((r != -E2BIG && r != -EDQUOT) || state.n_segments == 0
         || sf_now () > until)
       break;
     ret = gst_shm_frame_sink_wait_for_room (self, token, &waited);
@@ -66,6 +81,8 @@ gst_shm_frame_sink_make_slots (GstShmFrameSink * self, gsize size,
         ("max-memory=%" G_GUINT64_FORMAT " is too small for frames of %"
             G_GSIZE_FORMAT " bytes; raise it to at least %" G_GUINT64_FORMAT
             ".", max_memory, size, needed), (NULL));
+  else if (r == -EDQUOT)
+    tell_headroom (self, size, needed);
   else if (r == -ENOSPC)
     GST_ELEMENT_ERROR (self, RESOURCE, NO_SPACE_LEFT,
         ("slots=%u are too few for the clients; raise it to at least %"
