@@ -107,6 +107,7 @@ resolve (struct sf_consumer *c, struct sf_link *link,
   for (uint32_t i = 0; i < head[0]; i++) {
     struct sf_incoming_part *part = &c->parts[i];
     struct sf_mem_ref ref;
+    uint32_t n_slots;
 
     memcpy (&ref, c->payload + at, sizeof (ref));
     at += sizeof (ref);
@@ -114,8 +115,13 @@ resolve (struct sf_consumer *c, struct sf_link *link,
     if (r < 0)
       return r;
     part->segment = in->lease->segments[in->lease->n_segments - 1];
-    if (sf_segment_check (part->segment, &ref) < 0)
-      return -EPROTO;
+    n_slots = sf_observe_u32 (&part->segment->n_slots);
+    r = sf_segment_check (part->segment, &ref);
+    if (r == 0 && sf_observe_u32 (&part->segment->n_slots) != n_slots
+        && !sf_link_is_within_bounds (link))
+      r = -EPROTO;
+    if (r < 0)
+      return r;
     part->slot = ref.slot;
     part->offset = ref.offset;
     part->size = ref.size;

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include "consumer-private.h"
@@ -89,7 +90,25 @@ sf_link_new (struct sf_link **link, int fd, const struct sf_welcome *welcome,
 }
 
 /* More than a producer needs that relays those of many others. */
-#define MAX_SEGMENTS 1024u
+#define MAX_SEGMENTS 256u
+
+/* Slots are in memory, so all of them are less than there is; but those of another
+ * producer may come in two ways. The same memory under many ids would take page
+ * tables without end. */
+bool
+sf_link_is_within_bounds (struct sf_link *link)
+{
+  struct sysinfo info;
+  uint64_t sum = 0;
+
+  pthread_mutex_lock (&link->lock);
+  for (uint32_t i = 0; i < link->n_segments; i++)
+    sum += sf_observe_u32 (&link->segments[i].segment->n_slots)
+        * link->segments[i].segment->pitch;
+  pthread_mutex_unlock (&link->lock);
+  return sysinfo (&info) < 0 || sum / 2 / info.mem_unit
+      <= (uint64_t) info.totalram + info.totalswap;
+}
 
 /* Has an id that no other has, and is not one too many. Only the control thread
  * adds segments. */
@@ -143,7 +162,7 @@ sf_link_add_segment (struct sf_link *link, const struct sf_segment_info *info,
     sf_segment_unref (segment);
     return -ENOMEM;
   }
-  return 0;
+  return sf_link_is_within_bounds (link) ? 0 : -EPROTO;
 }
 
 void

@@ -133,6 +133,8 @@ int sf_link_new (struct sf_link **link, int fd,
 /* Takes over what came with SEGMENT: the segment, and the guards it had. */
 int sf_link_add_segment (struct sf_link *link,
     const struct sf_segment_info *info, const int fds[SF_MESSAGE_MAX_FDS]);
+/* Does it map no more than there can be? To be asked when it has become more. */
+bool sf_link_is_within_bounds (struct sf_link *link);
 void sf_link_remove_segment (struct sf_link *link, uint32_t id);
 /* Referenced; NULL if it is not known (yet). */
 struct sf_segment *sf_link_find_segment (struct sf_link *link, uint32_t id);

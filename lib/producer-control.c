@@ -10,6 +10,8 @@
 #define MAX_EVENTS 32
 /* How often returns are looked for while frames are out, if nothing else does. */
 #define TICK_MS 40
+/* And whether segments of another producer have retired. */
+#define RELAY_TICK_MS 200
 /* After running out of fds: how long the listener is left alone. */
 #define ACCEPT_PAUSE_MS 100
 #define ACCEPTS_PER_TURN 32
@@ -106,7 +108,7 @@ end_silent (struct sf_producer *p)
 static void
 tell_gone (struct sf_producer *p)
 {
-  uint32_t *gone;
+  struct sf_known_segment *gone;
   uint32_t n;
 
   pthread_mutex_lock (&p->lock);
@@ -117,13 +119,14 @@ tell_gone (struct sf_producer *p)
   pthread_mutex_unlock (&p->lock);
   for (uint32_t i = 0; i < n; i++) {
     struct sf_message msg = {.type = SF_MESSAGE_SEGMENT_GONE,.segment_gone =
-          gone[i]
+          gone[i].id
     };
 
     /* A hint: one that does not hear it unmaps when it disconnects. */
     for (struct sf_client * c = p->clients; c != NULL; c = c->next)
       if (c->state == SF_CLIENT_ACTIVE && !c->hung_up)
         sf_send (c->fd, &msg, NULL, 0);
+    sf_segment_unref (gone[i].segment);
   }
   free (gone);
 }
@@ -175,6 +178,8 @@ collect (struct sf_producer *p)
   sf_fence_store_load ();
   n = sf_producer_collect_locked (p);
   sf_producer_judge_unasked_locked (p);
+  /* Another producer's segment retires without a frame of ours. */
+  sf_producer_forget_segments_locked (p);
   sf_producer_unlock (p);
   if (n > 0)
     sf_producer_note_progress (p);
@@ -204,17 +209,21 @@ recover (struct sf_producer *p)
 static int
 timeout_ms (struct sf_producer *p, int greeting_ms)
 {
-  bool out;
+  bool out, relays = false;
+  int ms;
 
   pthread_mutex_lock (&p->lock);
   out = p->owing;
   for (struct sf_client * c = p->clients; c != NULL && !out; c = c->next)
     out = c->leases != NULL && sf_leases_outstanding (c->leases) > 0;
   p->ticking = out;             /* that frames are out, or owed */
+  for (uint32_t i = 0; i < p->n_known && !relays; i++)
+    relays = !p->known[i].segment->writable;
   pthread_mutex_unlock (&p->lock);
-  if (!out)
+  if (!out && !relays)
     return greeting_ms;
-  return greeting_ms >= 0 && greeting_ms < TICK_MS ? greeting_ms : TICK_MS;
+  ms = out ? TICK_MS : RELAY_TICK_MS;
+  return greeting_ms >= 0 && greeting_ms < ms ? greeting_ms : ms;
 }
 
 /* Some of those that wait, not all: whoever connects faster than we accept must

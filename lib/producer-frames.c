@@ -43,17 +43,19 @@ know_locked (struct sf_producer *p, struct sf_segment *segment)
   return k;
 }
 
-/* The control thread tells the clients, so that they can unmap early. Without
- * memory for the note they unmap when they disconnect. */
+/* The control thread tells the clients, which unmap it, and does so itself. */
 static void
-note_gone_locked (struct sf_producer *p, uint32_t id)
+note_gone_locked (struct sf_producer *p, const struct sf_known_segment *known)
 {
-  uint32_t *gone = realloc (p->gone, (p->n_gone + 1) * sizeof (*gone));
+  struct sf_known_segment *gone = realloc (p->gone,
+      (p->n_gone + 1) * sizeof (*gone));
 
-  if (gone == NULL)
+  if (gone == NULL) {
+    sf_segment_unref (known->segment);
     return;
+  }
   p->gone = gone;
-  p->gone[p->n_gone++] = id;
+  p->gone[p->n_gone++] = *known;
   p->need_kick = true;
 }
 
@@ -67,8 +69,7 @@ sf_producer_forget_segments_locked (struct sf_producer *p)
       i++;
       continue;
     }
-    note_gone_locked (p, k->id);
-    sf_segment_unref (k->segment);
+    note_gone_locked (p, k);
     *k = p->known[--p->n_known];
   }
 }

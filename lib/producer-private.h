@@ -150,7 +150,7 @@ struct sf_producer
   bool live, lossless, delivery_known;
   uint64_t latency_min, latency_max;
   bool delivery_changed;
-  uint32_t *gone;               /* ids of segments the clients may forget */
+  struct sf_known_segment *gone;        /* segments the clients may forget */
   uint32_t n_gone;
   bool need_kick;               /* wake the thread when the lock is dropped */
   bool stopping, interrupted;

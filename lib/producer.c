@@ -50,6 +50,8 @@ free_producer (struct sf_producer *p)
   pthread_mutex_destroy (&p->lock);
   pthread_cond_destroy (&p->cond);
   free (p->known);
+  for (uint32_t i = 0; i < p->n_gone; i++)
+    sf_segment_unref (p->gone[i].segment);
   free (p->gone);
   free (p->to_wake);
   free (p);

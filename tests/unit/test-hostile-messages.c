@@ -156,7 +156,7 @@ many_segments (struct raw_producer *p)
     n = stats.n_segments > n ? stats.n_segments : n;
   }
   check (i < 5000);
-  check (n <= 1024);
+  check (n <= 256);
 }
 
 static void
