@@ -16,7 +16,8 @@
 #define N_PARTS 2u
 #define PART_ROOM 65536u
 
-static struct sf_lease lease;
+static struct sf_link on;       /* what the lease is of; it never comes back */
+static struct sf_lease lease = {.link = &on };
 static struct sf_segment segment;
 /* A page that cannot be read stands behind each: those who read the pixels have
  * no sanitizer in them. */
@@ -40,6 +41,7 @@ set_up (void)
   /* GStreamer reports what cannot be parsed; that is no finding. */
   gst_debug_set_active (FALSE);
   g_log_set_default_handler (on_message, NULL);
+  on.generation = sf_generation;
   lease.refs = 1;
   segment.refs = 1;
   segment.n_slots = 1;
