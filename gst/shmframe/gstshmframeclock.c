@@ -82,7 +82,7 @@ gst_shm_frame_clock_get_base (GstShmFrameClock * self, GstElement * element,
   /* Both under one lock: this is done for every frame. */
   GST_OBJECT_LOCK (element);
   clock = GST_ELEMENT_CLOCK (element);
-  base_time = element->base_time;
+  self->base_time = base_time = element->base_time;
   self->start_time = GST_CLOCK_TIME_IS_VALID (GST_ELEMENT_START_TIME (element))
       ? (gint64) GST_ELEMENT_START_TIME (element) : 0;
   known = clock == self->clock;

@@ -15,8 +15,10 @@ typedef struct
                                  * its calibration */
   gboolean measured;
   gint64 offset;                /* clock time - monotonic time, ns */
-  gint64 start_time;            /* the running time at which the element last
-                                 * began to play, as of the last call */
+  /* Of the element, as of the last call: */
+  GstClockTime base_time;
+  gint64 start_time;            /* the running time at which it last began to
+                                 * play */
 } GstShmFrameClock;
 
 /* The monotonic time at which the element's running time was 0. FALSE while it has

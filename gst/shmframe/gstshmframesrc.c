@@ -92,6 +92,7 @@ open_consumer (GstShmFrameSrc * self)
   gst_shm_frame_src_reset_latency (self);
   self->segment_sent = FALSE;
   self->last_pts = 0;
+  self->base_time = GST_CLOCK_TIME_NONE;
   self->holding = FALSE;
   self->held_until = 0;
   self->own_group = GST_GROUP_ID_INVALID;

@@ -65,7 +65,8 @@ struct _GstShmFrameSrc
   /* With timestamps=clock: */
   GstShmFrameClock clock;
   GstSegment theirs;            /* the producer's; no format: not known (yet) */
-  guint64 last_pts;             /* PTS never runs backwards */
+  guint64 last_pts;             /* PTS never runs backwards, as long as */
+  GstClockTime base_time;       /* this stays */
   gboolean is_before;           /* in force is: */
   GstSegment before;            /* for frames from before its start */
   gboolean pushing_own;         /* an event of ours, not the base class's */

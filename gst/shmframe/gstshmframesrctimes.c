@@ -159,6 +159,24 @@ set_times (GstShmFrameSrc * self, GstBuffer * buffer, gint64 time)
         + CLAMP (dts_offset, -HOUR, HOUR), 0);
 }
 
+/* The monotonic time of our running time 0. FALSE while there is no clock. */
+SF_HOT static gboolean
+get_base (GstShmFrameSrc * self, gint64 * base)
+{
+  if (!gst_shm_frame_clock_get_base (&self->clock, GST_ELEMENT (self), base))
+    return FALSE;
+  if (self->clock.base_time == self->base_time)
+    return TRUE;
+  self->base_time = self->clock.base_time;
+  /* It plays, but not again after a pause: another source of this pipeline was
+   * flushed by a seek, and running time has begun anew. */
+  if (self->clock.start_time == 0 && self->last_pts > 0) {
+    self->last_pts = 0;
+    self->discont = TRUE;
+  }
+  return TRUE;
+}
+
 SF_HOT gboolean
 gst_shm_frame_src_translate (GstShmFrameSrc * self, GstBuffer * buffer,
     const GstShmFrameStamp * stamp, const struct sf_incoming *in)
@@ -170,8 +188,7 @@ gst_shm_frame_src_translate (GstShmFrameSrc * self, GstBuffer * buffer,
   if (!clip (&self->theirs, GST_BUFFER_PTS (buffer),
           &GST_BUFFER_DURATION (buffer), &capture))
     return FALSE;
-  if (!gst_shm_frame_clock_get_base (&self->clock, GST_ELEMENT (self),
-          &base)) {
+  if (!get_base (self, &base)) {
     GST_BUFFER_PTS (buffer) = GST_BUFFER_DTS (buffer) = GST_CLOCK_TIME_NONE;
     return TRUE;
   }
@@ -201,8 +218,7 @@ gst_shm_frame_src_translate_gap (GstShmFrameSrc * self, GstEvent * event,
   gst_event_parse_gap_flags (event, &flags);
   if (capture_time == GST_CLOCK_TIME_NONE
       || !clip (&self->theirs, start, &duration, &capture_time)
-      || !gst_shm_frame_clock_get_base (&self->clock, GST_ELEMENT (self),
-          &base))
+      || !get_base (self, &base))
     return NULL;
   time = (gint64) capture_time - base;
   floor = self->clock.start_time;

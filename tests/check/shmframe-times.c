@@ -218,6 +218,24 @@ GST_START_TEST (test_after_pause)
 
 GST_END_TEST;
 
+/* Another source of the pipeline was flushed by a seek: running time begins anew. */
+GST_START_TEST (test_after_seek)
+{
+  open_pair (__i__ == 0 ? LIVE : LOSSLESS, CLOCK, 0);
+  push_caps ();
+  push_segment (0, GST_CLOCK_TIME_NONE, 1.0);
+  push_at (10 * GST_SECOND, 40 * MS);
+  expect_inside (10 * GST_SECOND, 40 * MS, FALSE);
+  gst_element_set_base_time (out->element, theirs + 12 * GST_SECOND);
+  push_at (12500 * MS, 40 * MS);
+  expect_inside (500 * MS, 40 * MS, TRUE);
+  push_at (12540 * MS, 40 * MS);
+  expect_inside (540 * MS, 40 * MS, FALSE);
+  close_pair ();
+}
+
+GST_END_TEST;
+
 /* Another producer at the same place, whose last frame is older than what we had;
  * and one whose last frame is of our time, though of long ago */
 GST_START_TEST (test_reconnect)
@@ -296,6 +314,7 @@ add_tests (TCase * tc)
   tcase_add_loop_test (tc, test_latest, 0, 12);
   tcase_add_loop_test (tc, test_announced, 0, 2);
   tcase_add_loop_test (tc, test_after_pause, 0, 2);
+  tcase_add_loop_test (tc, test_after_seek, 0, 2);
   tcase_add_loop_test (tc, test_reconnect, 0, 2);
   tcase_add_test (tc, test_batches);
 }
