@@ -121,6 +121,9 @@ struct sf_lease
 #endif
 #define SF_ANSWER_TIMEOUT (SF_ANSWER_TIMEOUT_MS * INT64_C (1000000))
 
+/* How long as many frames are held as may be, and none comes, before it is told. */
+#define SF_HOLDING_PATIENCE SF_NS_PER_SECOND
+
 /* Records that come soon before the next one is waited for awake. */
 #define SF_BRISK_ENOUGH 8u
 

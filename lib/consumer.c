@@ -251,6 +251,41 @@ ask_for_more (struct sf_consumer *c, struct sf_link *link,
   return 1;
 }
 
+/* Will never hold more than now, and has not been told so. */
+static bool
+is_at_its_limit (struct sf_consumer *c, struct sf_link *link)
+{
+  bool grows;
+
+  if (link->told_holding || !sf_link_is_full (link))
+    return false;
+  pthread_mutex_lock (&c->lock);
+  grows = c->grow && sf_load_flag (&link->max_held) < SF_MAX_LEASES;
+  pthread_mutex_unlock (&c->lock);
+  return !grows;
+}
+
+/* Waits for a record. Where no frame could be taken, a producer that needs one back
+ * announces none, either: that is told after a while. 1: tell HOLDING; 0. */
+SF_HOT static int
+wait_for_record (struct sf_consumer *c, struct sf_link *link,
+    struct sf_incoming *in, int64_t until)
+{
+  int64_t patience;
+
+  if (!is_at_its_limit (c, link)) {
+    sf_consumer_wait (c, link, until);
+    return 0;
+  }
+  patience = sf_now () + SF_HOLDING_PATIENCE;
+  sf_consumer_wait (c, link, until < patience ? until : patience);
+  if (sf_now () < patience || !is_at_its_limit (c, link))
+    return 0;
+  link->told_holding = true;
+  in->kind = SF_INCOMING_HOLDING;
+  return 1;
+}
+
 /* The next record. 1: `in` is filled; 0: none now (or no room to take it);
  * -errno. */
 SF_HOT static int
@@ -327,7 +362,8 @@ next_on_link (struct sf_consumer *c, struct sf_link *link,
     if (sf_now () >= until)
       return 0;
     SF_HOOK ("idle");
-    sf_consumer_wait (c, link, until);
+    if (wait_for_record (c, link, in, until) > 0)
+      return 1;
   }
 }
 

@@ -37,7 +37,8 @@ enum sf_incoming_kind
   SF_INCOMING_LATENCY,          /* latency */
   SF_INCOMING_WAITING,          /* nobody is there; told once, trying goes on */
   SF_INCOMING_HOLDING,          /* max_held frames are held, so nothing can be
-                                   taken; told once, until a frame came back */
+                                   taken: another one is there, or may not come
+                                   for that; told once, until a frame came */
   SF_INCOMING_DISCONNECTED,     /* reject: why. All that was announced has been
                                    delivered. The next call reconnects. */
   SF_INCOMING_FAILED,           /* error (-errno), reject: cannot go on */

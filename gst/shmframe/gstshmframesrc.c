@@ -95,6 +95,7 @@ open_consumer (GstShmFrameSrc * self)
   self->base_time = GST_CLOCK_TIME_NONE;
   self->holding = FALSE;
   self->held_until = 0;
+  self->told_unread = FALSE;
   self->own_group = GST_GROUP_ID_INVALID;
   self->eos_seqnum = GST_SEQNUM_INVALID;
 

@@ -79,6 +79,7 @@ struct _GstShmFrameSrc
   GstShmFrameQuota told, told_ends;     /* element messages, warnings */
   gboolean holding;             /* as many frames are held as may be */
   gint64 held_until;            /* when that was over (us); 0: never so */
+  gboolean told_unread;
 };
 
 /* gstshmframesrcprops.c */
@@ -89,6 +90,8 @@ void gst_shm_frame_src_init_properties (GstShmFrameSrc * self);
 GstFlowReturn gst_shm_frame_src_create (GstPushSrc * src, GstBuffer ** buffer);
 
 /* gstshmframesrcdownstream.c: what is behind */
+/* Of an appsink at the end of it, or NULL. Free it. */
+gchar *gst_shm_frame_src_find_appsink (GstShmFrameSrc * self);
 /* Who seems to hold frames, for a sentence. Free it. */
 gchar *gst_shm_frame_src_find_holders (GstShmFrameSrc * self);
 /* (transfer full) for both: instead of the base class's error, that the stream
@@ -107,6 +110,8 @@ GstFlowReturn gst_shm_frame_src_tell_disconnected (GstShmFrameSrc * self,
 void gst_shm_frame_src_tell_failed (GstShmFrameSrc * self,
     const struct sf_incoming *in);
 void gst_shm_frame_src_tell_holding (GstShmFrameSrc * self);
+/* Of so many frames that came, few may have come back. */
+void gst_shm_frame_src_tell_unread (GstShmFrameSrc * self, guint64 frames);
 /* Downstream asks for more frames than it may hold. */
 void gst_shm_frame_src_tell_asked (GstShmFrameSrc * self, guint asked,
     guint max_held);

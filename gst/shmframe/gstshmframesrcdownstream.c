@@ -92,6 +92,25 @@ put_holder (GString * out, const gchar * format, ...)
   va_end (args);
 }
 
+static gboolean
+is_appsink (GstElement * element)
+{
+  return g_str_equal (G_OBJECT_TYPE_NAME (element), "GstAppSink");
+}
+
+gchar *
+gst_shm_frame_src_find_appsink (GstShmFrameSrc * self)
+{
+  GstElement *last = NULL;
+  gchar *name = NULL;
+
+  visit_downstream (self, keep_last, &last);
+  if (last != NULL && is_appsink (last))
+    name = gst_object_get_name (GST_OBJECT (last));
+  gst_clear_object (&last);
+  return name;
+}
+
 static void
 note_holder (GstElement * element, gpointer user)
 {
@@ -106,7 +125,7 @@ note_holder (GstElement * element, gpointer user)
     g_object_get (element, "current-level-buffers", &wide, NULL);
     n = (guint) MIN (wide, G_MAXUINT);
   }
-  if (g_str_equal (G_OBJECT_TYPE_NAME (element), "GstAppSink"))
+  if (is_appsink (element))
     put_holder (user, "the application of appsink %s does not pull, or keeps "
         "what it pulled", name);
   else if (n > 0)

@@ -197,6 +197,28 @@ gst_shm_frame_src_tell_holding (GstShmFrameSrc * self)
   g_free (holders);
 }
 
+/* An appsink takes all there is, as long as there is memory for it. */
+void
+gst_shm_frame_src_tell_unread (GstShmFrameSrc * self, guint64 frames)
+{
+  struct sf_consumer_stats c;
+  gchar *name;
+
+  sf_consumer_get_stats (self->consumer, &c);
+  if (self->told_unread || c.held < frames - frames / 4)
+    return;
+  name = gst_shm_frame_src_find_appsink (self);
+  if (name == NULL)
+    return;
+  self->told_unread = TRUE;
+  GST_ELEMENT_WARNING (self, RESOURCE, NO_SPACE_LEFT,
+      ("The application of appsink %s does not pull, or keeps what it pulled: %u "
+          "of %" G_GUINT64_FORMAT " frames are still held; give them back, or "
+          "set max-buffers and drop of %s.", name, c.held, frames, name),
+      (NULL));
+  g_free (name);
+}
+
 void
 gst_shm_frame_src_tell_asked (GstShmFrameSrc * self, guint asked,
     guint max_held)

@@ -4,6 +4,10 @@
 #include "gstshmframesrc.h"
 #include "hot.h"
 
+/* After so many frames, and each time that it is twice as many, it is looked at how
+ * many of them came back. */
+#define UNREAD_FROM 64
+
 /* Four to an octave, from 1 us on, by the highest bits: the frame waits. */
 SF_HOT static guint
 bucket_of (guint64 ns)
@@ -83,6 +87,8 @@ gst_shm_frame_src_count_frame (GstShmFrameSrc * self,
     self->counts.handover_max = MAX (self->counts.handover_max, (guint64) ns);
   }
   GST_OBJECT_UNLOCK (self);
+  if (frames >= UNREAD_FROM && (frames & (frames - 1)) == 0)
+    gst_shm_frame_src_tell_unread (self, frames);
   if (self->lost)
     post_lost (self, buffer, frames);
   self->lost = FALSE;

@@ -276,6 +276,62 @@ GST_START_TEST (test_who_holds)
 
 GST_END_TEST;
 
+/* A producer that waits for frames to come back announces none: both would stand
+ * without a word. */
+GST_START_TEST (test_nobody_pulls)
+{
+  GstElement *producer = rig_launch ("videotestsrc ! video/x-raw,"
+      "format=GRAY8,width=320,height=240 ! shmframesink socket-path=@ "
+      "max-memory=2000000");
+  GstElement *consumer = rig_launch ("shmframesrc socket-path=@ ! "
+      "appsink name=out sync=false");
+  gchar *text;
+
+  rig_play (producer);
+  rig_play (consumer);
+  text = await_warning (consumer);
+  fail_unless (strstr (text, "appsink out does not pull"), "%s", text);
+  fail_unless (strstr (text, "max-memory or slots"), "%s", text);
+  g_free (text);
+  rig_stop (consumer);
+  rig_stop (producer);
+}
+
+GST_END_TEST;
+
+/* Nor need there be a limit: memory is used up, and at a camera's rate that takes
+ * long. Who pulls is not told anything. */
+GST_START_TEST (test_nobody_pulls_live)
+{
+  for (guint pulls = 0; pulls < 2; pulls++) {
+    GstElement *producer = rig_launch (FED);
+    GstElement *consumer = rig_launch ("shmframesrc name=src socket-path=@ ! "
+        "appsink name=out sync=false");
+    GstElement *src = rig_child (consumer, "src");
+
+    rig_play (producer);
+    rig_play (consumer);
+    rig_until (rig_stat (src, "connections") == 1);
+    for (guint i = 0; i < 130; i++) {
+      rig_feed (producer, "in", rig_frame (i, FRAME_SIZE));
+      rig_until (rig_stat (src, "frames") == i + 1);
+      if (pulls == 1)
+        gst_buffer_unref (rig_pull (consumer, "out"));
+    }
+    if (pulls == 0) {
+      gchar *text = await_warning (consumer);
+
+      fail_unless (strstr (text, "appsink out does not pull"), "%s", text);
+      g_free (text);
+    }
+    fail_unless_equals_int (count_warnings (consumer), 0);
+    rig_stop (consumer);
+    rig_stop (producer);
+  }
+}
+
+GST_END_TEST;
+
 /* At its limit with each frame: told once */
 GST_START_TEST (test_holding_is_told_once)
 {
@@ -356,6 +412,8 @@ add_tests (TCase * tc)
   tcase_add_test (tc, test_refused_all_the_same);
   tcase_add_test (tc, test_stopped_at_caps);
   tcase_add_test (tc, test_who_holds);
+  tcase_add_test (tc, test_nobody_pulls);
+  tcase_add_test (tc, test_nobody_pulls_live);
   tcase_add_test (tc, test_holding_is_told_once);
   tcase_add_test (tc, test_asked_for_more);
 }
