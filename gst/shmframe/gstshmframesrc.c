@@ -110,6 +110,7 @@ open_consumer (GstShmFrameSrc * self)
   g_rw_lock_writer_lock (&self->consumer_lock);
   self->consumer = consumer;
   g_rw_lock_writer_unlock (&self->consumer_lock);
+  gst_shm_frame_src_watch (self, TRUE);
   return TRUE;
 }
 
@@ -118,6 +119,7 @@ close_consumer (GstShmFrameSrc * self)
 {
   struct sf_consumer *consumer = self->consumer;
 
+  gst_shm_frame_src_watch (self, FALSE);
   g_rw_lock_writer_lock (&self->consumer_lock);
   self->consumer = NULL;
   g_rw_lock_writer_unlock (&self->consumer_lock);

@@ -80,6 +80,13 @@ struct _GstShmFrameSrc
   gboolean holding;             /* as many frames are held as may be */
   gint64 held_until;            /* when that was over (us); 0: never so */
   gboolean told_unread;
+  sf_atomic_u32 pushing;        /* a frame is downstream, that is all there is */
+
+  GstClockID watch_id;          /* from READY to PAUSED, and back */
+  /* The watch's. */
+  guint64 watched;              /* frames at its last look */
+  guint n_stuck;
+  GstShmFrameQuota told_stuck;
 };
 
 /* gstshmframesrcprops.c */
@@ -129,6 +136,9 @@ gboolean gst_shm_frame_src_translate (GstShmFrameSrc * self,
 /* NULL: nothing of it is of our time. */
 GstEvent *gst_shm_frame_src_translate_gap (GstShmFrameSrc * self,
     GstEvent * event, guint64 capture_time);
+
+/* gstshmframesrcwatch.c */
+void gst_shm_frame_src_watch (GstShmFrameSrc * self, gboolean on);
 
 /* gstshmframesrcstats.c */
 void gst_shm_frame_src_count_frame (GstShmFrameSrc * self,

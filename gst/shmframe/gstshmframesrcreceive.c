@@ -292,6 +292,7 @@ gst_shm_frame_src_create (GstPushSrc * src, GstBuffer ** buffer)
   GstShmFrameSrc *self = GST_SHM_FRAME_SRC (src);
   GstFlowReturn ret = FLOW_NEXT;
 
+  sf_store_flag (&self->pushing, FALSE);
   while (ret == FLOW_NEXT) {
     struct sf_incoming in;
     gint r;
@@ -304,6 +305,7 @@ gst_shm_frame_src_create (GstPushSrc * src, GstBuffer ** buffer)
     if (r > 0)
       ret = handle (self, &in, buffer);
   }
+  sf_store_flag (&self->pushing, ret == GST_FLOW_OK);
   if (ret != GST_FLOW_ERROR)
     return ret;
   /* The error has been posted, with what to do; the base class would add one of

@@ -202,8 +202,11 @@ GST_START_TEST (test_stopped_at_caps)
 
 GST_END_TEST;
 
+/* Times are kept: by the clock, frames of before the consumer started are in no
+ * segment, and no sink keeps them. */
 #define FED RIG_APPSRC (32, 24) " ! shmframesink socket-path=@ delivery=live"
 #define FRAME_SIZE (32 * 24)
+#define KEEPS "shmframesrc name=src timestamps=keep socket-path=@ "
 
 static gchar *
 await_warning (GstElement * pipeline)
@@ -239,7 +242,7 @@ static void
 check_holds (const gchar * behind, const gchar * first_word,
     const gchar * second_word)
 {
-  gchar *line = g_strconcat ("shmframesrc name=src socket-path=@ ", behind,
+  gchar *line = g_strconcat (KEEPS, behind,
       NULL);
   GstElement *producer = rig_launch (FED);
   GstElement *consumer = rig_launch (line);
@@ -283,7 +286,7 @@ GST_START_TEST (test_nobody_pulls)
   GstElement *producer = rig_launch ("videotestsrc ! video/x-raw,"
       "format=GRAY8,width=320,height=240 ! shmframesink socket-path=@ "
       "max-memory=2000000");
-  GstElement *consumer = rig_launch ("shmframesrc socket-path=@ ! "
+  GstElement *consumer = rig_launch (KEEPS "! "
       "appsink name=out sync=false");
   gchar *text;
 
@@ -305,7 +308,7 @@ GST_START_TEST (test_nobody_pulls_live)
 {
   for (guint pulls = 0; pulls < 2; pulls++) {
     GstElement *producer = rig_launch (FED);
-    GstElement *consumer = rig_launch ("shmframesrc name=src socket-path=@ ! "
+    GstElement *consumer = rig_launch (KEEPS "! "
         "appsink name=out sync=false");
     GstElement *src = rig_child (consumer, "src");
 
@@ -332,11 +335,50 @@ GST_START_TEST (test_nobody_pulls_live)
 
 GST_END_TEST;
 
+/* Full, it keeps the streaming thread. Neither does one at rest, nor behind EOS. */
+GST_START_TEST (test_full_appsink)
+{
+  static const gchar *const lines[] = {
+    KEEPS "! appsink name=out sync=false "
+        "max-buffers=1",
+    KEEPS "num-buffers=1 ! appsink name=out "
+        "sync=false",
+    KEEPS "! appsink name=out sync=false "
+        "max-buffers=1 drop=true",
+  };
+  GstElement *producer = rig_launch (VIDEO);
+
+  rig_play (producer);
+  for (guint i = 0; i < G_N_ELEMENTS (lines); i++) {
+    GstElement *consumer = rig_launch (lines[i]);
+    GstBus *bus = gst_element_get_bus (consumer);
+    GError *error = NULL;
+    GstMessage *m;
+
+    rig_play (consumer);
+    m = gst_bus_timed_pop_filtered (bus, i == 0 ? RIG_DEADLINE
+        : 7 * GST_SECOND, GST_MESSAGE_INFO);
+    fail_unless ((m != NULL) == (i == 0), "%s", lines[i]);
+    if (m != NULL) {
+      gst_message_parse_info (m, &error, NULL);
+      fail_unless (strstr (error->message, "appsink out does not pull"), "%s",
+          error->message);
+      g_error_free (error);
+      gst_message_unref (m);
+    }
+    gst_object_unref (bus);
+    rig_stop (consumer);
+  }
+  rig_stop (producer);
+}
+
+GST_END_TEST;
+
 /* At its limit with each frame: told once */
 GST_START_TEST (test_holding_is_told_once)
 {
   GstElement *producer = rig_launch (FED);
-  GstElement *consumer = rig_launch ("shmframesrc name=src socket-path=@ "
+  GstElement *consumer = rig_launch (KEEPS
       "max-held=3 ! appsink name=out sync=false enable-last-sample=false");
   GstElement *src = rig_child (consumer, "src");
 
@@ -375,7 +417,7 @@ GST_START_TEST (test_asked_for_more)
 {
   for (guint max_held = 0; max_held < 12; max_held += 3) {
     GstElement *producer = rig_launch (FED);
-    GstElement *consumer = rig_launch ("shmframesrc name=src socket-path=@ ! "
+    GstElement *consumer = rig_launch (KEEPS "! "
         "appsink name=out sync=false");
     GstPad *pad = gst_element_get_static_pad (rig_child (consumer, "out"),
         "sink");
@@ -414,6 +456,7 @@ add_tests (TCase * tc)
   tcase_add_test (tc, test_who_holds);
   tcase_add_test (tc, test_nobody_pulls);
   tcase_add_test (tc, test_nobody_pulls_live);
+  tcase_add_test (tc, test_full_appsink);
   tcase_add_test (tc, test_holding_is_told_once);
   tcase_add_test (tc, test_asked_for_more);
 }
