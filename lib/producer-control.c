@@ -218,7 +218,7 @@ timeout_ms (struct sf_producer *p, int greeting_ms)
     out = c->leases != NULL && sf_leases_outstanding (c->leases) > 0;
   p->ticking = out;             /* that frames are out, or owed */
   for (uint32_t i = 0; i < p->n_known && !relays; i++)
-    relays = !p->known[i].segment->writable;
+    relays = !sf_slots_own (p->slots, p->known[i].segment);
   pthread_mutex_unlock (&p->lock);
   if (!out && !relays)
     return greeting_ms;

@@ -154,9 +154,9 @@ fill_locked (struct sf_producer *p, struct sf_frame *frame,
     generation = &sf_segment_header (part->segment)->generation[part->slot];
     if (part->segment->passed_on != NULL)
       sf_publish_u32 (part->segment->passed_on, 1);
-    if (!part->segment->writable)
+    if (!sf_slots_own (p->slots, part->segment))
       frame->foreign = true;
-    else
+    if (part->segment->writable)
       sf_segment_finish_slot (part->segment, part->slot);
     ref = (struct sf_mem_ref) {
     .segment = k->id,.slot = part->slot,.generation =

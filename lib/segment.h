@@ -45,6 +45,7 @@ struct sf_segment
   uint64_t pitch;
   uint64_t data_offset;
   bool writable;
+  const void *owner;            /* whose slots these are; NULL: of another process */
   /* Of the first slot: the maker's, or in a client's newest view. */
   sf_atomic_address slots;
   /* A client's */

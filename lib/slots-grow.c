@@ -123,6 +123,7 @@ own_segment_new (struct sf_slots *slots, uint32_t n, uint64_t size,
   }
   own->slots = slots;
   own->segment = segment;
+  segment->owner = slots;
   own->huge = page > 0;
   *out = own;
   return 0;

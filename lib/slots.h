@@ -55,6 +55,14 @@ uint32_t sf_slots_most (struct sf_slots *slots, uint64_t size);
  * slot back does not do it. They count until then. */
 void sf_slots_tidy (struct sf_slots *slots);
 
+/* Are those of the segment among them? Otherwise they are another producer's, of this
+ * process or of another one, who writes there again once they are given back. */
+static inline bool
+sf_slots_own (const struct sf_slots *slots, const struct sf_segment *segment)
+{
+  return segment->owner == slots;
+}
+
 /* Hands out no more slots: every segment is retired, and goes with its last slot. */
 void sf_slots_shut (struct sf_slots *slots);
 

@@ -127,6 +127,7 @@ gst_shm_frame_sink_copy_frame (GstShmFrameSink * self, GstBuffer * buffer,
 
 typedef struct
 {
+  struct sf_slots *slots;
   guint n_ours;                 /* frames in our slots, or yet to be copied there */
   gsize size;                   /* of the largest of the latter */
 } Needs;
@@ -141,7 +142,7 @@ add_needs (GstBuffer * frame, gpointer user)
     needs->n_ours++;
     needs->size = MAX (needs->size, gst_buffer_get_size (frame));
   } else if (gst_shm_frame_memory_get_part (gst_buffer_peek_memory (frame, 0),
-          &part) && part.segment->writable) {
+          &part) && sf_slots_own (needs->slots, part.segment)) {
     needs->n_ours++;
   }
   return TRUE;
@@ -166,7 +167,7 @@ GstFlowReturn
 gst_shm_frame_sink_make_batch_slots (GstShmFrameSink * self, GstBuffer * batch)
 {
   struct sf_slots_state state;
-  Needs needs = { 0, 0 };
+  Needs needs = {.slots = sf_producer_slots (self->producer) };
   GstFlowReturn ret;
 
   gst_shm_frame_batch_foreach (batch, add_needs, &needs);

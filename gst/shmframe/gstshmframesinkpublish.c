@@ -248,12 +248,13 @@ publish (GstShmFrameSink * self, GstBuffer * buffer, gboolean pooled)
 
 /* Does upstream have to wait, at some point, for what clients return? Then it is
  * taken back at once, not with the next frame. Our own pool does its own
- * waiting; another one, or another producer's leases, may run dry. */
+ * waiting; another one, or another producer's leases or slots, may run dry. */
 SF_HOT static gboolean
-is_awaited (GstBuffer * buffer, const struct sf_part *first)
+is_awaited (GstShmFrameSink * self, GstBuffer * buffer,
+    const struct sf_part *first)
 {
-  return buffer->pool != NULL ? !GST_IS_SHM_FRAME_POOL (buffer->pool)
-      : !first->segment->writable;
+  return (buffer->pool != NULL && !GST_IS_SHM_FRAME_POOL (buffer->pool))
+      || !sf_slots_own (sf_producer_slots (self->producer), first->segment);
 }
 
 /* Whether all of the buffer, which is not empty, lies in slots; then `first` is
@@ -283,7 +284,7 @@ render_frame (GstShmFrameSink * self, GstBuffer * buffer)
     return GST_FLOW_OK;
   }
   if (is_in_slots (buffer, &first, &n))
-    return publish (self, gst_buffer_ref (buffer), is_awaited (buffer,
+    return publish (self, gst_buffer_ref (buffer), is_awaited (self, buffer,
             &first));
   ret = gst_shm_frame_sink_copy_frame (self, buffer, &copy);
   if (ret == GST_FLOW_CUSTOM_SUCCESS)
@@ -335,7 +336,7 @@ gst_shm_frame_sink_publish_early (GstShmFrameSink * self, GstBuffer * buffer)
   sf_producer_expect (self->producer, TRUE);
   gst_buffer_ref (buffer);
   self->published = make_publication (self, buffer, n == 1 ? &first : NULL,
-      is_awaited (buffer, &first), &pub)
+      is_awaited (self, buffer, &first), &pub)
       && sf_producer_publish (self->producer, &pub) == 0;
   if (self->published) {
     count_published (self, &pub);

@@ -300,6 +300,40 @@ test_all_taken_at_the_end (void)
     usleep (1000);
 }
 
+/* Another producer of this process has the slot, which upstream still had of it after
+ * it was linked anew: it is no more ours than one of another process. */
+static void
+test_slot_of_another_producer (void)
+{
+  struct place place[2];
+  struct sf_producer *other, *p;
+  struct sf_consumer *c;
+  struct sf_incoming in;
+  int fds = unit_count_fds ();
+
+  place_make (&place[0]);
+  place_make (&place[1]);
+  other = open_producer (place[0].path, 0, true);
+  p = open_producer (place[1].path, 0, true);
+  c = open_consumer (place[1].path, SF_DELIVERY_AUTO, 4);
+  next_of (c, &in, SF_INCOMING_CONNECTED);
+  check_int (sf_producer_wait_clients (p, 1), 0);
+  publish_slot (p, fill_slot (other, 7, true), 7, true);
+  next_of (c, &in, SF_INCOMING_FRAME);
+  sf_producer_close (p);
+  for (uint64_t i = 0; i < 64; i++)
+    send_frame (other, 1000 + i, false);
+  check_int (check_frame (&in), 7);
+  sf_lease_unref (in.lease);
+  expect_all_back (other);
+  sf_consumer_close (c);
+  sf_producer_close (other);
+  place_remove (&place[0]);
+  place_remove (&place[1]);
+  while (unit_count_fds () > fds)
+    usleep (1000);
+}
+
 static void
 next_from (struct sf_consumer *c, struct sf_incoming *in, uint64_t origin)
 {
@@ -362,6 +396,7 @@ main (void)
     TEST (test_relay_stops_publishing),
     TEST (test_relay_stops_holder_killed),
     TEST (test_all_taken_at_the_end),
+    TEST (test_slot_of_another_producer),
     TEST (test_origin_killed),
   };
 
