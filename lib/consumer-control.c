@@ -16,6 +16,8 @@
  * that do not exist yet); with inotify only as a safety net. */
 #define RETRY_MS 50
 #define RETRY_WATCHED_MS 500
+/* And where all places were taken. */
+#define RETRY_FULL_MS 300
 /* Handled before it is looked whether to stop. */
 #define MESSAGES_PER_TURN 64
 
@@ -151,23 +153,41 @@ connect_process (struct sf_consumer *c)
   return -ECONNREFUSED;
 }
 
+/* Once for each kind. */
 static void
-tell_waiting (struct sf_consumer *c)
+tell_waiting (struct sf_consumer *c, const struct sf_reject *full)
 {
+  bool *told = full != NULL ? &c->told_full : &c->told_absent;
+
+  if (*told)
+    return;
+  *told = true;
   pthread_mutex_lock (&c->lock);
   c->waiting_notice = true;
+  c->waiting = full != NULL ? *full : (struct sf_reject) { 0 };
   notify_locked (c);
   pthread_mutex_unlock (&c->lock);
+}
+
+static void
+begin_to_connect (struct sf_consumer *c)
+{
+  c->until = c->connect_timeout < 0 ? INT64_MAX
+      : sf_now () + c->connect_timeout;
+  c->told_absent = c->told_full = false;
+}
+
+static int64_t
+time_left (const struct sf_consumer *c)
+{
+  return c->until == INT64_MAX ? INT64_MAX : c->until - sf_now ();
 }
 
 /* Connects, and tries until it does. The fd; -1: stopping, or failed (told). */
 static int
 connect_patiently (struct sf_consumer *c)
 {
-  int64_t until = c->connect_timeout < 0 ? INT64_MAX
-      : sf_now () + c->connect_timeout;
   int inotify = -1;
-  bool told = false;
   int fd = -1;
 
   while (!is_stopping (c)) {
@@ -175,7 +195,7 @@ connect_patiently (struct sf_consumer *c)
 
     drain (inotify);
     fd = connect_process (c);
-    left = until == INT64_MAX ? INT64_MAX : until - sf_now ();
+    left = time_left (c);
     if (fd >= 0)
       break;
     if (!is_absence (c, fd) || left <= 0) {
@@ -183,10 +203,7 @@ connect_patiently (struct sf_consumer *c)
           NULL);
       break;
     }
-    if (!told) {
-      told = true;
-      tell_waiting (c);
-    }
+    tell_waiting (c, NULL);
     if (inotify < 0) {
       inotify = watch_folder (c);
       /* It may have come between the try and the watch. */
@@ -250,6 +267,22 @@ await_answer (struct sf_consumer *c, int fd, struct sf_message *msg,
   }
 }
 
+/* Places become free: worth another try, while there is time. */
+static void
+handle_refusal (struct sf_consumer *c, const struct sf_reject *reject)
+{
+  int64_t left = time_left (c);
+
+  if (reject->reason != SF_REASON_FULL || left <= 0) {
+    fail (c, -EACCES, reject);
+    return;
+  }
+  tell_waiting (c, reject);
+  forget_process (c);
+  poll_fd (c, -1, left / 1000000 < RETRY_FULL_MS
+      ? (int) (left / 1000000) + 1 : RETRY_FULL_MS);
+}
+
 /* HELLO, WELCOME. The link, or NULL: try again, or failed (told). */
 static struct sf_link *
 shake_hands (struct sf_consumer *c, int fd, uint32_t * asked)
@@ -278,10 +311,10 @@ shake_hands (struct sf_consumer *c, int fd, uint32_t * asked)
     return link;
   }
   if (r == 1 && msg.type == SF_MESSAGE_REJECT) {
-    fail (c, -EACCES, &msg.reject);
-  } else if (r == -ETIMEDOUT && c->connect_timeout == SF_FOREVER) {
+    handle_refusal (c, &msg.reject);
+  } else if (r == -ETIMEDOUT && time_left (c) > 0) {
     /* The kernel accepted for a producer that is stopped, or stuck. */
-    tell_waiting (c);
+    tell_waiting (c, NULL);
   } else if (r == 1 || r == -EPROTO || r == -ETIMEDOUT) {
     fail (c, -EPROTO, NULL);
   } else if (r == -EMFILE) {
@@ -474,16 +507,21 @@ sf_consumer_thread (void *consumer)
   while (await_turn (c)) {
     uint32_t asked = 0;
     struct sf_link *link = NULL;
-    int fd = connect_patiently (c);
+    bool patient;
+    int fd;
+
+    if (c->until == 0)
+      begin_to_connect (c);
+    fd = connect_patiently (c);
     /* Whoever accepts and hangs up, or breaks the rules, is not asked again
      * without a pause; nor does it help when we, or it, lack something. */
-    bool patient = fd >= 0;
-
+    patient = fd >= 0;
     if (fd >= 0)
       link = shake_hands (c, fd, &asked);
     if (link != NULL) {
       hand_over (c, link);
       serve (c, link, asked);
+      c->until = 0;
       patient = sf_observe_u32 (&link->over) != 0
           && (link->farewell.reason == SF_REASON_VIOLATION
           || link->farewell.reason == SF_REASON_RESOURCES);

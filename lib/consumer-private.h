@@ -81,7 +81,8 @@ struct sf_consumer
   struct sf_link *link;
   bool stopping;
   bool grow;                    /* ask for more when all are held */
-  bool waiting_notice;          /* WAITING is to be told */
+  bool waiting_notice;          /* WAITING is to be told, */
+  struct sf_reject waiting;     /* for this */
   bool latency_notice;
   struct sf_latency latency;
   uint32_t needed;              /* frames to hold, as the user of this says */
@@ -102,6 +103,8 @@ struct sf_consumer
   uint8_t payload[SF_MAX_PAYLOAD];
   /* The control thread's. */
   int process_fd;               /* of the producer we are connected to, or -1 */
+  int64_t until;                /* to be connected; 0: not tried yet; INT64_MAX */
+  bool told_absent, told_full;  /* since we last were, or began */
 };
 
 struct sf_lease

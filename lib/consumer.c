@@ -139,6 +139,7 @@ take_notice_locked (struct sf_consumer *c, struct sf_incoming *in)
   } else if (c->waiting_notice) {
     c->waiting_notice = false;
     in->kind = SF_INCOMING_WAITING;
+    in->reject = c->waiting;
   } else {
     return 0;
   }

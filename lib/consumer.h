@@ -35,7 +35,8 @@ enum sf_incoming_kind
   SF_INCOMING_EVENT,            /* body, body_size */
   SF_INCOMING_FRAME,            /* parts, body, lease, seq */
   SF_INCOMING_LATENCY,          /* latency */
-  SF_INCOMING_WAITING,          /* nobody is there; told once, trying goes on */
+  SF_INCOMING_WAITING,          /* nobody is there, or reject: it has no place for
+                                   us; told once each, trying goes on */
   SF_INCOMING_HOLDING,          /* max_held frames are held, so nothing can be
                                    taken: another one is there, or may not come
                                    for that; told once, until a frame came */

@@ -116,6 +116,8 @@ GstFlowReturn gst_shm_frame_src_tell_disconnected (GstShmFrameSrc * self,
 /* Posts the error of SF_INCOMING_FAILED. */
 void gst_shm_frame_src_tell_failed (GstShmFrameSrc * self,
     const struct sf_incoming *in);
+void gst_shm_frame_src_tell_waiting (GstShmFrameSrc * self,
+    const struct sf_reject *why);
 void gst_shm_frame_src_tell_holding (GstShmFrameSrc * self);
 /* Of so many frames that came, few may have come back. */
 void gst_shm_frame_src_tell_unread (GstShmFrameSrc * self, guint64 frames);

@@ -147,7 +147,11 @@ gst_shm_frame_src_tell_failed (GstShmFrameSrc * self,
   const gchar *path = self->path;
   gchar *text = NULL;
 
-  if (in->reject.reason != SF_REASON_NONE) {
+  if (in->reject.reason == SF_REASON_NOT_ALLOWED && in->error == -EPERM) {
+    GST_ELEMENT_ERROR (self, RESOURCE, OPEN_READ,
+        ("What serves %s is not to be trusted: %s.", path, in->reject.text),
+        (NULL));
+  } else if (in->reject.reason != SF_REASON_NONE) {
     text = gst_shm_frame_messages_clean (in->reject.text);
     GST_ELEMENT_ERROR (self, RESOURCE, OPEN_READ,
         ("The producer at %s refuses: %s.", path, text), (NULL));
@@ -172,6 +176,24 @@ gst_shm_frame_src_tell_failed (GstShmFrameSrc * self,
     GST_ELEMENT_ERROR (self, RESOURCE, OPEN_READ,
         ("Cannot receive from %s: %s.", path, text), (NULL));
   }
+  g_free (text);
+}
+
+/* `why` has no reason where nobody is there. */
+void
+gst_shm_frame_src_tell_waiting (GstShmFrameSrc * self,
+    const struct sf_reject *why)
+{
+  gchar *text = gst_shm_frame_messages_clean (why->text);
+
+  if (why->reason != SF_REASON_NONE)
+    GST_ELEMENT_INFO (self, RESOURCE, BUSY,
+        ("Waiting for a place at the producer at %s: %s.", self->path, text),
+        ("Waiting for a place at the producer at %s: %s.", self->path, text));
+  else
+    GST_ELEMENT_INFO (self, RESOURCE, NOT_FOUND,
+        ("Waiting for a producer at %s.", self->path),
+        ("Waiting for a producer at %s.", self->path));
   g_free (text);
 }
 

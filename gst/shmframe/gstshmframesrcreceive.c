@@ -269,9 +269,7 @@ handle (GstShmFrameSrc * self, const struct sf_incoming *in,
       gst_shm_frame_src_set_latency (self, &in->latency);
       return FLOW_NEXT;
     case SF_INCOMING_WAITING:
-      GST_ELEMENT_INFO (self, RESOURCE, NOT_FOUND,
-          ("Waiting for a producer at %s.", self->path),
-          ("Waiting for a producer at %s.", self->path));
+      gst_shm_frame_src_tell_waiting (self, &in->reject);
       return FLOW_NEXT;
     case SF_INCOMING_HOLDING:
       gst_shm_frame_src_tell_holding (self);

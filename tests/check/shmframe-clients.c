@@ -151,8 +151,9 @@ GST_START_TEST (test_max_clients)
 
   rig_play (producer);
   for (guint i = 0; i < 3; i++) {
-    consumer[i] = rig_launch ("shmframesrc name=e socket-path=@ ! "
-        "appsink name=out sync=false");
+    consumer[i] = rig_launch (i < 2 ? "shmframesrc name=e socket-path=@ ! "
+        "appsink name=out sync=false" : "shmframesrc name=e socket-path=@ "
+        "connect-timeout=0 ! appsink name=out sync=false");
     rig_play (consumer[i]);
     if (i < 2)
       rig_until (rig_num_clients (sink) == i + 1);
@@ -167,6 +168,40 @@ GST_START_TEST (test_max_clients)
   gst_buffer_unref (rig_pull (consumer[1], "out"));
   for (guint i = 0; i < 3; i++)
     rig_stop (consumer[i]);
+  rig_stop (producer);
+  g_free (signals.reason);
+}
+
+GST_END_TEST;
+
+/* Who has time waits for a place, and says so. */
+GST_START_TEST (test_waits_for_place)
+{
+  GstElement *producer = launch_producer (SOURCE " ! shmframesink name=sink "
+      "socket-path=@ max-clients=1 min-clients=0");
+  GstElement *sink = rig_child (producer, "sink");
+  GstElement *consumer[2];
+  GstMessage *info;
+  GError *error = NULL;
+
+  rig_play (producer);
+  for (guint i = 0; i < 2; i++) {
+    consumer[i] = rig_launch ("shmframesrc name=e socket-path=@ ! "
+        "appsink name=out sync=false");
+    rig_play (consumer[i]);
+    rig_until (rig_num_clients (sink) == 1);
+  }
+  info = rig_message (consumer[1], GST_MESSAGE_INFO);
+  gst_message_parse_info (info, &error, NULL);
+  fail_unless (strstr (error->message, "max-clients") != NULL, "%s",
+      error->message);
+  g_error_free (error);
+  gst_message_unref (info);
+  rig_stop (consumer[0]);
+  rig_until (rig_num_clients (sink) == 1);
+  rig_feed (producer, "in", rig_frame (1, FRAME_SIZE));
+  gst_buffer_unref (rig_pull (consumer[1], "out"));
+  rig_stop (consumer[1]);
   rig_stop (producer);
   g_free (signals.reason);
 }
@@ -389,6 +424,7 @@ add_tests (TCase * tc)
   tcase_add_test (tc, test_signals);
   tcase_add_test (tc, test_client_stats);
   tcase_add_test (tc, test_max_clients);
+  tcase_add_test (tc, test_waits_for_place);
   tcase_add_test (tc, test_evicted);
   tcase_add_test (tc, test_evicted_fixed_slots);
   tcase_add_test (tc, test_evicted_copied);

@@ -367,17 +367,18 @@ test_refused_before_hello (void)
   struct sf_producer_stats stats;
   struct place place;
   struct sf_producer *p;
+  struct sf_consumer_config once = {.name = "test",.max_held = 4 };
   struct sf_consumer *first, *second;
   struct sf_incoming in;
 
   place_make (&place);
-  config.path = place.path;
+  config.path = once.path = place.path;
   check_int (sf_producer_open (&p, &config), 0);
   first = open_consumer (place.path, SF_DELIVERY_AUTO, 4);
   next_of (first, &in, SF_INCOMING_CONNECTED);
   at_step = "connected";
   hold_up = 100 * MS;
-  second = open_consumer (place.path, SF_DELIVERY_AUTO, 4);
+  check_int (sf_consumer_open (&second, &once), 0);
   next_of (second, &in, SF_INCOMING_FAILED);
   check_int (in.reject.reason, SF_REASON_FULL);
   check_int (n_held_up, 1);
