@@ -12,22 +12,23 @@ SF_HOT static int
 await_segment (struct sf_consumer *c, struct sf_link *link, uint32_t id,
     struct sf_segment **segment)
 {
-  int64_t until;
+  struct sf_patience patience;
   int r = 0;
 
   /* Mostly it has come long ago. */
   *segment = sf_link_find_segment (link, id);
   if (*segment != NULL)
     return 0;
-  until = sf_now () + SF_ANSWER_TIMEOUT;
+  patience = sf_patience_begin (SF_ANSWER_TIMEOUT);
   pthread_mutex_lock (&c->lock);
   while (r == 0 && (*segment = sf_link_find_segment (link, id)) == NULL) {
-    if (sf_observe_u32 (&link->over) != 0 || sf_now () >= until)
+    if (sf_observe_u32 (&link->over) != 0
+        || sf_patience_is_over (&patience))
       r = -EPROTO;
     else if (sf_load_flag (&c->interrupted))
       r = -EINTR;
     else
-      sf_consumer_timed_wait_locked (c, until);
+      sf_consumer_timed_wait_locked (c, patience.last + SF_PATIENCE_SLICE);
   }
   pthread_mutex_unlock (&c->lock);
   return r;

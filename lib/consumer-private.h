@@ -127,6 +127,34 @@ struct sf_lease
 /* How long as many frames are held as may be, and none comes, before it is told. */
 #define SF_HOLDING_PATIENCE SF_NS_PER_SECOND
 
+/* Only time in which we ran counts against the producer, not that in which we were
+ * stopped: of what lies between two looks, no more than two slices. */
+struct sf_patience
+{
+  int64_t left, last;
+};
+
+#define SF_PATIENCE_SLICE (SF_NS_PER_SECOND / 20)
+
+static inline struct sf_patience
+sf_patience_begin (int64_t ns)
+{
+  return (struct sf_patience) {
+  ns, sf_now ()};
+}
+
+static inline bool
+sf_patience_is_over (struct sf_patience *patience)
+{
+  int64_t now = sf_now ();
+  int64_t passed = now - patience->last;
+
+  patience->last = now;
+  patience->left -= passed < 2 * SF_PATIENCE_SLICE
+      ? passed : 2 * SF_PATIENCE_SLICE;
+  return patience->left <= 0;
+}
+
 /* Records that come soon before the next one is waited for awake. */
 #define SF_BRISK_ENOUGH 8u
 
@@ -168,7 +196,20 @@ bool sf_link_is_full (const struct sf_link *link);
 void sf_consumer_wait (struct sf_consumer *c, struct sf_link *link,
     int64_t until);
 
+/* consumer-connect.c: the control thread's */
+/* Tries for as long as there is time. NULL: try again, or stop, or failed (told).
+ * `reached`: somebody was there. */
+struct sf_link *sf_consumer_connect (struct sf_consumer *c, uint32_t * asked,
+    bool *reached);
+void sf_consumer_forget_process (struct sf_consumer *c);
+
 /* consumer-control.c */
+bool sf_consumer_is_stopping (struct sf_consumer *c);
+/* Sleeps until `fd` (-1: none) is readable, a kick, the end of the producer that
+ * we are connected to, or `ms`. True if `fd` is readable. */
+bool sf_consumer_poll (struct sf_consumer *c, int fd, int ms);
+/* Something for the streaming thread outside the ring. */
+void sf_consumer_notify_locked (struct sf_consumer *c);
 void *sf_consumer_thread (void *consumer);
 void sf_consumer_kick (struct sf_consumer *c);
 
