@@ -10,16 +10,6 @@
 
 #include "producer-private.h"
 
-/* Messages of one client handled before the others get their turn. */
-#define MESSAGES_PER_TURN 16
-
-enum sf_read
-{
-  SF_READ_ALL,
-  SF_READ_SOME,                 /* there may be more */
-  SF_READ_END,                  /* the connection ended, or the client is gone */
-};
-
 SF_HOT struct sf_client *
 sf_client_ref (struct sf_client *c)
 {
@@ -68,8 +58,8 @@ remove_client (struct sf_client *c)
   sf_producer_note_progress (p);
 }
 
-static void
-report_end (struct sf_client *c, uint32_t reason, const char *text)
+void
+sf_client_report_end (struct sf_client *c, uint32_t reason, const char *text)
 {
   struct sf_producer *p = c->producer;
   struct sf_client_info info;
@@ -107,6 +97,14 @@ stop_serving (struct sf_client *c, uint32_t state)
 }
 
 void
+sf_client_leave (struct sf_client *c)
+{
+  if (c->state != SF_CLIENT_LEAVING)
+    c->patience_until = sf_now () + SF_GREETING_TIMEOUT;
+  stop_serving (c, SF_CLIENT_LEAVING);
+}
+
+void
 sf_client_end (struct sf_client *c, uint32_t reason, const char *text)
 {
   struct sf_producer *p = c->producer;
@@ -121,7 +119,7 @@ sf_client_end (struct sf_client *c, uint32_t reason, const char *text)
     p->stats.clients_evicted++;
     pthread_mutex_unlock (&p->lock);
   }
-  report_end (c, reason, text);
+  sf_client_report_end (c, reason, text);
   /* Not told: it may be one of ours that was stopped for long, and tries again
    * when it finds the connection closed. */
   if (greeting && reason == SF_REASON_VIOLATION)
@@ -284,8 +282,8 @@ take_place (struct sf_client *c)
   return true;
 }
 
-static void
-handle_hello (struct sf_client *c, const struct sf_hello *hello)
+void
+sf_client_hello (struct sf_client *c, const struct sf_hello *hello)
 {
   struct sf_producer *p = c->producer;
   struct sf_message msg = {.type = SF_MESSAGE_WELCOME };
@@ -346,111 +344,6 @@ handle_hello (struct sf_client *c, const struct sf_hello *hello)
   sf_client_send_latency (c);
 }
 
-/* False: the client is gone. */
-static bool
-handle_message (struct sf_client *c, const struct sf_message *msg)
-{
-  struct sf_producer *p = c->producer;
-  bool greeted = c->state == SF_CLIENT_ACTIVE;
-
-  if (msg->type == SF_MESSAGE_HELLO && c->state == SF_CLIENT_GREETING) {
-    /* Referenced: it may be refused, and ended, in there. */
-    bool alive;
-
-    sf_client_ref (c);
-    handle_hello (c, &msg->hello);
-    alive = c->state != SF_CLIENT_GONE;
-    sf_client_unref (c);
-    return alive;
-  }
-  /* The thread collects after each turn. */
-  if (msg->type == SF_MESSAGE_KICK && c->state > SF_CLIENT_JOINING)
-    return true;
-  if (msg->type == SF_MESSAGE_WANT && greeted) {
-    sf_client_want (c, msg->max_held);
-    return true;
-  }
-  if (msg->type == SF_MESSAGE_UPSTREAM && greeted) {
-    if (p->callbacks.upstream != NULL)
-      p->callbacks.upstream (p->user, msg->upstream.data, msg->upstream.size);
-    return true;
-  }
-  if (msg->type == SF_MESSAGE_BYE && c->state > SF_CLIENT_JOINING) {
-    report_end (c, msg->reject.reason, msg->reject.text);
-    stop_serving (c, SF_CLIENT_LEAVING);
-    c->patience_until = sf_now () + SF_GREETING_TIMEOUT;
-    return true;
-  }
-  if (c->state >= SF_CLIENT_LEAVING)
-    return true;                /* sent before it knew */
-  sf_client_end (c, SF_REASON_VIOLATION,
-      "it sent a message that does not belong there");
-  return false;
-}
-
-static enum sf_read
-read_some (struct sf_client *c)
-{
-  for (int i = 0; i < MESSAGES_PER_TURN; i++) {
-    struct sf_message msg;
-    /* No fds: a client has none to give. */
-    int r = sf_receive (c->fd, &msg, NULL);
-
-    if (r == -EAGAIN)
-      return SF_READ_ALL;
-    if (r == -EPROTO) {
-      sf_client_end (c, SF_REASON_VIOLATION,
-          "it sent what is not a message of this protocol");
-      return SF_READ_END;
-    }
-    if (r <= 0) {
-      /* The fd stays open, it is only not looked at any more. */
-      epoll_ctl (c->producer->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
-      c->hung_up = true;
-      sf_client_end (c, SF_REASON_HANGUP, "");
-      return SF_READ_END;
-    }
-    if (!handle_message (c, &msg))
-      return SF_READ_END;
-  }
-  return SF_READ_SOME;
-}
-
-void
-sf_client_readable (struct sf_client *c)
-{
-  read_some (c);
-}
-
-void
-sf_client_greet_or_go (struct sf_client *c)
-{
-  if (read_some (c) == SF_READ_ALL && c->state == SF_CLIENT_GREETING)
-    sf_client_end (c, SF_REASON_VIOLATION, "it never said HELLO");
-}
-
-/* Whatever copies of its fds its children have, its frames are read by nobody any
- * more, unless it has passed them on. */
-void
-sf_client_process_ended (struct sf_client *c)
-{
-  struct sf_producer *p = c->producer;
-  const struct sf_returns_page *page = c->returns.map;
-
-  /* What it said before comes first; this is told again in the next turn. */
-  if (!c->hung_up && read_some (c) != SF_READ_ALL)
-    return;
-  epoll_ctl (p->epoll_fd, EPOLL_CTL_DEL, c->process_fd, NULL);
-  c->process_gone = true;
-  if (page == NULL || sf_observe_u32 (&page->passed_on) == 0) {
-    sf_client_guard_hangup (c);
-  } else if (!c->hung_up) {
-    epoll_ctl (p->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
-    c->hung_up = true;
-    sf_client_end (c, SF_REASON_HANGUP, "");
-  }
-}
-
 /* May it read frames of another producer, now or later? Our own are safe from here
  * on, nobody writes there again. */
 static bool
@@ -477,7 +370,7 @@ sf_client_say_goodbye (struct sf_client *c)
 
   if (!c->hung_up && c->state == SF_CLIENT_ACTIVE)
     sf_send (c->fd, &msg, NULL, 0);
-  report_end (c, SF_REASON_STOPPED, "");
+  sf_client_report_end (c, SF_REASON_STOPPED, "");
   /* The lease words stay as they are: it may still claim what is there. */
   pthread_mutex_lock (&p->lock);
   sf_client_collect_locked (c);
@@ -494,6 +387,6 @@ sf_client_say_goodbye (struct sf_client *c)
 void
 sf_client_guard_hangup (struct sf_client *c)
 {
-  report_end (c, SF_REASON_HANGUP, "");
+  sf_client_report_end (c, SF_REASON_HANGUP, "");
   remove_client (c);
 }

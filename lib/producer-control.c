@@ -80,10 +80,10 @@ has_left (const struct sf_client *c)
       && sf_leases_outstanding (c->leases) == 0;
 }
 
-/* Ends connections that never said HELLO, or have nothing left to say. The ms until
- * the next is due, or -1. */
+/* Ends connections that never said HELLO, or have nothing left to say; listens again
+ * to those that said too much. The ms until the next is due, or -1. */
 static int
-end_silent (struct sf_producer *p)
+keep_time (struct sf_producer *p)
 {
   int64_t now = sf_now ();
   int64_t next = INT64_MAX;
@@ -92,11 +92,15 @@ end_silent (struct sf_producer *p)
   while (c != NULL) {
     struct sf_client *following = c->next;
 
+    if (c->muted_until != 0 && c->muted_until <= now)
+      sf_client_unmute (c);
+    else if (c->muted_until != 0 && c->muted_until < next)
+      next = c->muted_until;
     if (c->state == SF_CLIENT_GREETING || has_left (c)) {
       if (c->patience_until > now)
         next = c->patience_until < next ? c->patience_until : next;
       else if (c->state == SF_CLIENT_GREETING)
-        sf_client_end (c, SF_REASON_VIOLATION, "it never said HELLO");
+        sf_client_greet_or_go (c);
       else
         sf_client_guard_hangup (c);
     }
@@ -327,7 +331,7 @@ sf_producer_thread (void *producer)
 
   while (!is_stopping (p)) {
     bool knocked = false;
-    int ms = timeout_ms (p, end_silent (p));
+    int ms = timeout_ms (p, keep_time (p));
     int n = epoll_wait (p->epoll_fd, events, MAX_EVENTS, deaf
         && (ms < 0 || ms > ACCEPT_PAUSE_MS) ? ACCEPT_PAUSE_MS : ms);
 

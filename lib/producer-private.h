@@ -86,6 +86,10 @@ struct sf_client
   bool has_place;               /* it counts for max-clients */
   bool hung_up;                 /* its socket is at its end */
   bool process_gone;
+  int64_t quota_from;           /* since when messages are counted */
+  uint32_t n_messages;
+  uint64_t n_paid;              /* n_returned when they last were */
+  int64_t muted_until;          /* 0: it is listened to */
   /* Under the producer's lock. */
   uint32_t state;               /* enum sf_client_state */
   uint32_t doomed;              /* enum sf_reason: to be ended by the thread */
@@ -101,6 +105,7 @@ struct sf_client
   int64_t max_lag;              /* ns; 0: none. Constant from HELLO on */
   bool overflowed;
   int64_t last_progress;
+  uint64_t n_returned;          /* frames, taken back so far */
   uint64_t frames, dropped;
   uint64_t last_seq;            /* of the frame announced last */
   uint64_t *sent_segments;      /* a bit for each segment id it was sent */
@@ -294,12 +299,21 @@ void sf_producer_explain_full (struct sf_producer *p,
 void sf_producer_name_holder (struct sf_producer *p,
     struct sf_reject *reject);
 
-/* producer-client.c: the control thread's */
+/* producer-messages.c: the control thread's */
 void sf_client_readable (struct sf_client *c);
 /* Its HELLO is read, if it is there by now; otherwise its connection ends. */
 void sf_client_greet_or_go (struct sf_client *c);
-void sf_client_guard_hangup (struct sf_client *c);
 void sf_client_process_ended (struct sf_client *c);
+/* Who has sent too much is listened to again from `muted_until` on. */
+void sf_client_unmute (struct sf_client *c);
+
+/* producer-client.c: the control thread's */
+void sf_client_hello (struct sf_client *c, const struct sf_hello *hello);
+/* It said BYE. */
+void sf_client_leave (struct sf_client *c);
+void sf_client_report_end (struct sf_client *c, uint32_t reason,
+    const char *text);
+void sf_client_guard_hangup (struct sf_client *c);
 /* The producer closes. The client is gone then, unless it may read frames of
  * another producer. */
 void sf_client_say_goodbye (struct sf_client *c);

@@ -37,6 +37,7 @@ sf_client_collect_locked (struct sf_client *c)
     sf_client_doom_locked (c, SF_REASON_VIOLATION);
     return 0;
   }
+  c->n_returned += (uint64_t) n;
   if (n > 0 || c->ring.read_pos != read_pos)
     c->last_progress = sf_now ();
   /* Room in its ring is something that was waited for, too. */
