@@ -224,6 +224,7 @@ report (struct driver *d, int64_t took)
     sum.disconnections += f->disconnections;
     sum.evictions += f->evictions;
     sum.drained += f->drained;
+    sum.children += f->children;
     sum.reconnects += f->reconnects;
     sum.late_reconnects += f->late_reconnects;
     if (f->longest_reconnect > sum.longest_reconnect)
@@ -246,9 +247,10 @@ report (struct driver *d, int64_t took)
       d->seats->seat[ORIGIN].life, (unsigned long long) sum.frames,
       (unsigned long long) sum.checks);
   printf ("%llu connections, %llu evictions, %llu crashes drained to the last "
-      "frame, %llu censuses\n", (unsigned long long) sum.connections,
+      "frame, %llu censuses, %llu children without exec\n",
+      (unsigned long long) sum.connections,
       (unsigned long long) sum.evictions, (unsigned long long) sum.drained,
-      (unsigned long long) d->censuses);
+      (unsigned long long) d->censuses, (unsigned long long) sum.children);
   printf ("longest stall of the producer %.0f ms; %llu of %llu connections took "
       "more than 100 ms, the longest %.0f ms\n",
       (double) d->seats->seat[ORIGIN].figures.longest_stall / 1e6,

@@ -93,6 +93,17 @@ consume (struct consumer *s)
   }
 }
 
+/* In a child. */
+static void
+let_go_all (void *consumer)
+{
+  struct consumer *s = consumer;
+
+  for (uint32_t i = 0; i < s->n_held; i++)
+    sf_lease_unref (s->held[i].lease);
+  sf_consumer_close (s->c);
+}
+
 void
 run_consumer (void)
 {
@@ -103,8 +114,10 @@ run_consumer (void)
   watch_begin (&s.watch);
   s.c = peer_open_consumer (me->source, FIRST_HELD);
   me->ready = me->life;
-  while (!leave)
+  while (!leave) {
     consume (&s);
+    children_have (let_go_all, &s);
+  }
   while (s.n_held > 0)
     give_back_first (&s);
   sf_consumer_close (s.c);
@@ -193,6 +206,16 @@ relay (struct relay *r)
   }
 }
 
+/* In a child. */
+static void
+let_go_both (void *relay)
+{
+  struct relay *r = relay;
+
+  sf_producer_close (r->p);
+  sf_consumer_close (r->c);
+}
+
 void
 run_relay (void)
 {
@@ -205,8 +228,10 @@ run_relay (void)
       RELAY_TIMEOUT_MS * MS / (me->source == ORIGIN ? 1 : 2), true);
   r.c = peer_open_consumer (me->source, RELAY_HELD);
   me->ready = me->life;
-  while (!leave)
+  while (!leave) {
     relay (&r);
+    children_have (let_go_both, &r);
+  }
   sf_producer_close (r.p);
   sf_consumer_close (r.c);
   /* The second relay keeps the last frame of the first until another one comes,

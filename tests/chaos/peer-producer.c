@@ -164,6 +164,13 @@ rest (void)
     usleep (random_below (&seed, 1500));
 }
 
+/* In a child. */
+static void
+let_go (void *origin)
+{
+  sf_producer_close (((struct origin *) origin)->p);
+}
+
 void
 run_producer (void)
 {
@@ -185,6 +192,7 @@ run_producer (void)
     if (me->census != me->counted)
       answer_census (&o);
     produce (&o);
+    children_have (let_go, &o);
     if (o.index % 2000 == 1999)
       set_size (&o, o.n_words < LAST_WORDS ? o.n_words * 2 : FIRST_WORDS);
     rest ();

@@ -210,6 +210,7 @@ main (void)
   prctl (PR_SET_PDEATHSIG, SIGKILL);
   signal (SIGTERM, on_term);
   signal (SIGPIPE, SIG_IGN);
+  children_ignore ();
   read_hook ();
   warm_up ();
   if (me->role == ROLE_PRODUCER)

@@ -85,6 +85,12 @@ void watch_disconnected (struct watch *w, const struct sf_incoming *in);
 /* The frame is still what it was. */
 void held_check (struct held *held);
 
+/* Nobody waits for them. */
+void children_ignore (void);
+/* Now and then one child, of fork() or of a bare clone(); the former lets go of what
+ * it has inherited first. */
+void children_have (void (*let_go) (void *user), void *user);
+
 void run_producer (void);
 void run_consumer (void);
 void run_relay (void);

@@ -55,7 +55,7 @@ enum act
 struct figures
 {
   _Atomic uint64_t frames, checks, connections, disconnections, evictions;
-  _Atomic uint64_t dropped, drained;
+  _Atomic uint64_t dropped, drained, children;
   _Atomic uint64_t longest_stall;       /* ns, undisturbed */
   _Atomic uint64_t reconnects, late_reconnects; /* of them after 100 ms */
   _Atomic uint64_t longest_reconnect;   /* ns */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Out of fds, of memory, of places: whoever needs them hears of it, and everybody
  * else goes on. See scene.h for what is checked besides. */
+#include <signal.h>
 #include <sys/resource.h>
 
 #define SCENE_CLIENTS 256u
@@ -294,6 +295,51 @@ test_many_clients (void)
   scene_end (&s);
 }
 
+/* Clients that joined and stand still (SIGSTOP) take fds of the producer, here all
+ * there are. That is for who comes next to hear; who is there goes on, and when
+ * they end nothing of them is left. */
+static void
+test_stopped_clients_take_all_fds (void)
+{
+  struct rlimit before, few;
+  struct scene s;
+  int start[2], status;
+  pid_t crowd;
+  char go;
+
+  scene_fork (&s);
+  check_int (pipe (start), 0);
+  crowd = fork ();
+  if (crowd == 0) {
+    struct sf_message hello = raw_hello (SF_DELIVERY_LIVE, 1);
+
+    check_int (read (start[0], &go, 1), 1);
+    for (int i = 0; i < 60; i++) {
+      int fd = sf_connect (s.place.path);
+
+      check (fd >= 0);
+      sf_send (fd, &hello, NULL, 0);
+    }
+    raise (SIGSTOP);
+    _exit (0);
+  }
+  scene_open (&s, true);
+  check_int (getrlimit (RLIMIT_NOFILE, &before), 0);
+  few = before;
+  few.rlim_cur = (rlim_t) unit_count_fds () + 20;
+  check_int (setrlimit (RLIMIT_NOFILE, &few), 0);
+  check_int (write (start[1], "g", 1), 1);
+  check_int (waitpid (crowd, &status, WUNTRACED), crowd);
+  check (WIFSTOPPED (status));
+  usleep (500000);
+  check_int (kill (crowd, SIGKILL), 0);
+  check_int (waitpid (crowd, NULL, 0), crowd);
+  check_int (setrlimit (RLIMIT_NOFILE, &before), 0);
+  close (start[0]);
+  close (start[1]);
+  scene_end (&s);
+}
+
 int
 main (void)
 {
@@ -301,6 +347,7 @@ main (void)
     TEST (test_producer_out_of_fds), TEST (test_producer_out_of_file_size),
     TEST (test_producer_out_of_addresses), TEST (test_consumer_out_of_fds),
     TEST (test_consumer_out_of_addresses), TEST (test_many_clients),
+    TEST (test_stopped_clients_take_all_fds),
   };
 
   return unit_main (tests);
