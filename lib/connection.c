@@ -9,7 +9,6 @@
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -29,9 +28,6 @@
 
 #ifndef SO_PASSRIGHTS
 #define SO_PASSRIGHTS 83
-#endif
-#ifndef SO_PEERPIDFD
-#define SO_PEERPIDFD 77
 #endif
 
 _Static_assert (sizeof ((struct sockaddr_un *) 0)->sun_path
@@ -134,38 +130,6 @@ unlock_folder (int fd)
   close (fd);
 }
 
-int
-sf_peer_process (int fd)
-{
-  struct sf_credentials peer;
-  socklen_t len = sizeof (int);
-  int process, err;
-
-  /* Linux 6.5: cannot mean another process of the same number. */
-  if (getsockopt (fd, SOL_SOCKET, SO_PEERPIDFD, &process, &len) == 0)
-    return process;
-  if (errno == EINVAL || errno == ESRCH)
-    return -ESRCH;
-  if (errno != ENOPROTOOPT)
-    return -errno;
-  err = sf_peer_credentials (fd, &peer);
-  if (err < 0)
-    return err;
-  /* Of a namespace that we do not see. */
-  if (peer.pid == 0)
-    return -ENOSYS;
-  process = (int) syscall (SYS_pidfd_open, peer.pid, 0);
-  return process < 0 ? -errno : process;
-}
-
-bool
-sf_process_is_gone (int pidfd)
-{
-  struct pollfd p = { .fd = pidfd, .events = POLLIN };
-
-  return pidfd >= 0 && poll (&p, 1, 0) > 0;
-}
-
 /* Nobody accepts here: a child may have inherited the socket of a process that is
  * gone. */
 static bool
@@ -179,12 +143,26 @@ is_orphan (int fd)
   return gone;
 }
 
+/* 1, or why not: -ECONNREFUSED where nobody listens any more, or as connect(). */
+static int
+is_served (const struct sockaddr_un *address, socklen_t len)
+{
+  int fd = connect_address (address, len);
+  bool orphan;
+
+  if (fd < 0)
+    return fd;
+  orphan = is_orphan (fd);
+  close (fd);
+  return orphan ? -ECONNREFUSED : 1;
+}
+
 /* Something is at the path already: 0 if it was a stale socket and is gone. */
 static int
 remove_stale (const struct sockaddr_un *address, socklen_t len)
 {
   struct stat st;
-  int fd;
+  int r;
 
   if (lstat (address->sun_path, &st) < 0)
     return errno == ENOENT ? 0 : -errno;
@@ -192,15 +170,8 @@ remove_stale (const struct sockaddr_un *address, socklen_t len)
     return -EISDIR;
   if (!S_ISSOCK (st.st_mode))
     return -ENOTSOCK;
-  fd = connect_address (address, len);
-  if (fd >= 0) {
-    bool orphan = is_orphan (fd);
-
-    close (fd);
-    if (orphan)
-      fd = -ECONNREFUSED;
-  }
-  switch (fd) {
+  r = is_served (address, len);
+  switch (r) {
     case -ECONNREFUSED:
       return unlink (address->sun_path) < 0 && errno != ENOENT ? -errno : 0;
     case -ENOENT:
@@ -209,7 +180,7 @@ remove_stale (const struct sockaddr_un *address, socklen_t len)
     case -EPROTOTYPE:          /* of another kind, and alive */
       return -EADDRINUSE;
     default:
-      return fd < 0 ? fd : -EADDRINUSE;
+      return r < 0 ? r : -EADDRINUSE;
   }
 }
 
@@ -270,10 +241,16 @@ static int
 listen_at_name (struct sf_listener *l, const struct sockaddr_un *address,
     socklen_t len)
 {
-  if (bind (l->fd, (const struct sockaddr *) address, len) < 0
-      || listen (l->fd, BACKLOG) < 0)
-    return -errno;
-  return 0;
+  const struct timespec pause = { .tv_nsec = 5000000 };
+  int tries = 0;
+
+  /* A child of a process that has just ended may be about to close it. */
+  while (bind (l->fd, (const struct sockaddr *) address, len) < 0) {
+    if (errno != EADDRINUSE || tries++ == 20)
+      return -errno;
+    nanosleep (&pause, NULL);
+  }
+  return listen (l->fd, BACKLOG) < 0 ? -errno : 0;
 }
 
 /* Clients have no fds to send, and to close one can take for ever (a TCP socket
@@ -328,20 +305,6 @@ sf_listener_close (struct sf_listener *listener)
     unlink (listener->path);
   sf_fd_shut (listener->fd);
   listener->fd = -1;
-}
-
-int
-sf_peer_credentials (int fd, struct sf_credentials *peer)
-{
-  struct ucred cred;
-  socklen_t len = sizeof cred;
-
-  if (getsockopt (fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
-    return -errno;
-  peer->pid = cred.pid;
-  peer->uid = cred.uid;
-  peer->gid = cred.gid;
-  return 0;
 }
 
 int
