@@ -10,7 +10,8 @@
 #include "consumer-private.h"
 #include "explain.h"
 
-/* Before whoever broke the rules, or accepted and hung up, is tried again. */
+/* Before whoever broke the rules, or accepted and hung up, is tried again, or one
+ * whose socket is full. */
 #define PAUSE_MS 50
 /* Handled before it is looked whether to stop. */
 #define MESSAGES_PER_TURN 64
@@ -138,6 +139,9 @@ handle_message (struct sf_consumer *c, struct sf_link *link,
     case SF_MESSAGE_LATENCY:
       handle_latency (c, &msg->latency);
       return;
+    case SF_MESSAGE_PING:
+      link->pong_due = true;
+      return;
     case SF_MESSAGE_BYE:
       *farewell = msg->reject;
       if (farewell->reason == SF_REASON_NONE)
@@ -211,7 +215,8 @@ serve (struct sf_consumer *c, struct sf_link *link, uint32_t asked)
       return;
     }
     ask_for_room (c, link, &asked);
-    sf_consumer_poll (c, link->fd, -1);
+    sf_consumer_poll (c, link->fd,
+        sf_link_answer (link, &c->paused) ? -1 : PAUSE_MS);
   }
 }
 

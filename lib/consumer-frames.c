@@ -135,22 +135,59 @@ resolve (struct sf_consumer *c, struct sf_link *link,
   return 0;
 }
 
+static bool
+is_same_stream (const struct sf_consumer *c, const struct sf_link *link)
+{
+  return c->have_last && c->last_producer_id == link->producer_id;
+}
+
 /* Takes note of the frame. -1: we had it before the connection broke; otherwise
  * how many frames since the last one were lost to us. */
 SF_HOT static int64_t
 note_seq (struct sf_consumer *c, const struct sf_link *link, uint64_t seq)
 {
-  int64_t lost = 0;
+  int64_t lost = (int64_t) sf_load_hint (&c->revoked);
 
-  if (c->have_last && c->last_producer_id == link->producer_id) {
-    if (seq <= c->last_seq)
+  if (is_same_stream (c, link)) {
+    if (seq < c->next_seq)
       return -1;
-    lost = (int64_t) (seq - c->last_seq - 1);
+    lost = (int64_t) (seq - c->next_seq);
   }
+  sf_store_hint (&c->revoked, 0);
   c->have_last = true;
   c->last_producer_id = link->producer_id;
-  c->last_seq = seq;
+  c->next_seq = seq + 1;
   return lost;
+}
+
+/* Served losslessly, a frame is taken back only from one that is evicted. */
+static bool
+is_evicted (struct sf_consumer *c, struct sf_link *link)
+{
+  bool lossless;
+
+  pthread_mutex_lock (&c->lock);
+  lossless = c->latency.lossless != 0;
+  pthread_mutex_unlock (&c->lock);
+  return lossless || sf_observe_u32 (&link->over) != 0;
+}
+
+/* The frame was taken back before we could claim it. The next one tells how many
+ * were, but after an eviction there may be none; and what was there before we had
+ * the first one was meant for us then, too. */
+static void
+note_revoked (struct sf_consumer *c, struct sf_link *link, uint64_t seq)
+{
+  if (!is_same_stream (c, link)) {
+    if (!is_evicted (c, link))
+      return;
+    sf_add_count (&c->lost, sf_load_hint (&c->revoked));
+    c->have_last = true;
+    c->last_producer_id = link->producer_id;
+    c->next_seq = seq;
+  }
+  if (seq >= c->next_seq)
+    sf_store_hint (&c->revoked, seq - c->next_seq + 1);
 }
 
 SF_HOT int
@@ -165,8 +202,10 @@ sf_consumer_take_frame (struct sf_consumer *c, struct sf_link *link,
     return -EPROTO;
   if (!link->claimed && !sf_decide_u64 (&link->ring.page->lease[record->lease],
           SF_LEASE_WORD (record->lease_stamp, SF_LEASE_ANNOUNCED),
-          SF_LEASE_WORD (record->lease_stamp, SF_LEASE_CLAIMED), &seen))
+          SF_LEASE_WORD (record->lease_stamp, SF_LEASE_CLAIMED), &seen)) {
+    note_revoked (c, link, record->seq);
     return 0;
+  }
   SF_HOOK ("claimed");
   r = resolve (c, link, record, in);
   link->claimed = r == -EINTR;

@@ -237,6 +237,18 @@ sf_link_kick (struct sf_link *link)
   sf_send (link->fd, &msg, NULL, 0);
 }
 
+bool
+sf_link_answer (struct sf_link *link, sf_atomic_u32 *paused)
+{
+  struct sf_message msg = {.type = SF_MESSAGE_PONG,.paused =
+        sf_load_flag (paused)
+  };
+
+  link->pong_due = link->pong_due
+      && sf_send (link->fd, &msg, NULL, 0) == -EAGAIN;
+  return !link->pong_due;
+}
+
 /* One return for each wish of the producer is signalled: it looks at all. */
 static void
 signal_return (struct sf_link *link)

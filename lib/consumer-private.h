@@ -44,6 +44,7 @@ struct sf_link
   uint32_t n_brisk;             /* records in a row that were soon there */
   uint32_t brisk_enough;        /* so many, and the next is waited for awake */
   uint32_t n_vain, n_ignored;   /* looks for what was coming; how often not */
+  bool pong_due;                /* the control thread's */
   /* Any thread's. */
   sf_atomic_u32 held;
   sf_atomic_u32 max_held;
@@ -93,10 +94,13 @@ struct sf_consumer
   struct sf_reject reject;
   sf_atomic_u32 interrupted;
   sf_atomic_u32 notices;        /* one of the notices is set: a look at the lock */
-  uint64_t last_producer_id, last_seq;
+  uint64_t last_producer_id, next_seq;
   bool have_last;
   uint64_t connections;
   sf_atomic_u64 frames, lost;
+  /* Announced to us, and taken back: lost, unless they are announced again. */
+  sf_atomic_u64 revoked;
+  sf_atomic_u32 paused;
   /* The streaming thread's. */
   struct sf_incoming_part *parts;
   uint32_t parts_room;
@@ -177,6 +181,9 @@ void sf_link_end (struct sf_link *link, const struct sf_reject *farewell);
 void sf_link_wake (struct sf_link *link);
 /* Asks the producer to look at our returns. Any thread, never waits. */
 void sf_link_kick (struct sf_link *link);
+/* Answers the producer's PING, if there was one. False: try again, since the socket
+ * is full. The control thread's. */
+bool sf_link_answer (struct sf_link *link, sf_atomic_u32 *paused);
 
 /* consumer-frames.c: the streaming thread's */
 /* One FRAME record: claim it, unless the producer has taken it back. 1, 0 (go

@@ -190,6 +190,7 @@ drop_link (struct sf_consumer *c, struct sf_link *link,
 {
   in->kind = SF_INCOMING_DISCONNECTED;
   in->reject = link->farewell;
+  in->lost = sf_load_hint (&c->revoked);
   pthread_mutex_lock (&c->lock);
   c->link = NULL;
   c->phase = SF_PHASE_OVER;
@@ -402,6 +403,12 @@ sf_consumer_interrupt (struct sf_consumer *c, bool on)
 }
 
 void
+sf_consumer_set_paused (struct sf_consumer *c, bool paused)
+{
+  sf_store_flag (&c->paused, paused);
+}
+
+void
 sf_consumer_want (struct sf_consumer *c, uint32_t max_held)
 {
   bool more;
@@ -452,7 +459,7 @@ sf_consumer_get_stats (struct sf_consumer *c, struct sf_consumer_stats *stats)
   stats->connections = c->connections;
   pthread_mutex_unlock (&c->lock);
   stats->frames = sf_load_hint (&c->frames);
-  stats->lost = sf_load_hint (&c->lost);
+  stats->lost = sf_load_hint (&c->lost) + sf_load_hint (&c->revoked);
   if (link == NULL)
     return;
   stats->connected = true;

@@ -72,6 +72,7 @@ struct sf_incoming
   struct sf_lease *lease;       /* the receiver's; sf_lease_unref() it */
   struct sf_latency latency;
   struct sf_reject reject;
+  uint64_t lost;                /* DISCONNECTED: frames that were taken back */
   int error;
 };
 
@@ -91,6 +92,9 @@ int sf_consumer_next (struct sf_consumer *consumer, struct sf_incoming *in,
 /* While `on`, sf_consumer_next() returns -EINTR at once. */
 void sf_consumer_interrupt (struct sf_consumer *consumer, bool on);
 
+/* What the producer is told that waits for us. We begin as not paused. */
+void sf_consumer_set_paused (struct sf_consumer *consumer, bool paused);
+
 /* From now on this many frames may be held; the producer is asked, now and after
  * each reconnection. Values that are not larger are ignored. */
 void sf_consumer_want (struct sf_consumer *consumer, uint32_t max_held);
@@ -107,7 +111,7 @@ struct sf_consumer_stats
   uint32_t n_segments;          /* mapped */
   uint64_t segment_bytes;
   uint64_t frames, connections;
-  uint64_t lost;                /* before frames that came, by their numbers */
+  uint64_t lost;                /* by the numbers of those that came, or should */
 };
 
 void sf_consumer_get_stats (struct sf_consumer *consumer,

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "producer-private.h"
@@ -74,6 +75,24 @@ sf_client_report_end (struct sf_client *c, uint32_t reason, const char *text)
     p->callbacks.disconnected (p->user, &info, reason, text);
 }
 
+/* It is not served any more: what it has not claimed, it will not. */
+static void
+take_queue_back_locked (struct sf_client *c)
+{
+  struct sf_producer *p = c->producer;
+  uint32_t unread = 0;
+
+  if (c->doomed == SF_REASON_VIOLATION) {
+    unread = c->leases->unclaimed.count;
+  } else {
+    sf_leases_collect (c->leases, sf_frame_done_locked, p);
+    while (sf_leases_revoke_oldest (c->leases, sf_frame_done_locked, p) > 0)
+      unread++;
+  }
+  c->unread += unread;
+  c->dropped += unread;
+}
+
 /* It gets nothing more, but may go on reading what it holds. True: it holds
  * nothing, so there is nothing to wait for. */
 static bool
@@ -86,10 +105,8 @@ stop_serving (struct sf_client *c, uint32_t state)
   if (c->state == SF_CLIENT_ACTIVE)
     p->n_active--;
   c->state = state;
-  if (c->leases != NULL && c->doomed != SF_REASON_VIOLATION) {
-    sf_leases_collect (c->leases, sf_frame_done_locked, p);
-    while (sf_leases_revoke_oldest (c->leases, sf_frame_done_locked, p) > 0);
-  }
+  if (c->leases != NULL)
+    take_queue_back_locked (c);
   empty = c->leases == NULL || sf_leases_outstanding (c->leases) == 0;
   sf_producer_unlock (p);
   sf_producer_note_progress (p);
@@ -119,16 +136,18 @@ sf_client_end (struct sf_client *c, uint32_t reason, const char *text)
     p->stats.clients_evicted++;
     pthread_mutex_unlock (&p->lock);
   }
-  sf_client_report_end (c, reason, text);
   /* Not told: it may be one of ours that was stopped for long, and tries again
    * when it finds the connection closed. */
   if (greeting && reason == SF_REASON_VIOLATION)
     sf_client_report_refusal (p, &c->peer, &msg.reject);
   empty = stop_serving (c, SF_CLIENT_LINGERING);
+  sf_client_report_end (c, reason, text);
   /* Told after its queue is taken back, of which it would take more than it may. */
   if (!c->hung_up && !greeting) {
     sf_send (c->fd, &msg, NULL, 0);
     SF_HOOK ("told");
+    /* One whose socket is full of what it has not read finds its end behind that. */
+    shutdown (c->fd, SHUT_WR);
   }
   pthread_mutex_lock (&p->lock);
   c->doomed = SF_REASON_NONE;
@@ -190,28 +209,6 @@ make_channels (struct sf_client *c, int *guard_write)
   return 0;
 }
 
-void
-sf_client_send_latency (struct sf_client *c)
-{
-  struct sf_producer *p = c->producer;
-  struct sf_message msg = {.type = SF_MESSAGE_LATENCY };
-  bool known, refused;
-
-  pthread_mutex_lock (&p->lock);
-  known = p->delivery_known;
-  refused = known && !p->lossless && c->wish == SF_DELIVERY_LOSSLESS;
-  msg.latency = (struct sf_latency) {
-  .live = p->live,.lossless = sf_client_is_lossless_locked (c),.min =
-        p->latency_min,.max = p->latency_max};
-  pthread_mutex_unlock (&p->lock);
-  if (refused)
-    sf_client_end (c, SF_REASON_DELIVERY, "the producer serves live, so no "
-        "client can have delivery=lossless; set delivery=lossless on "
-        "shmframesink too, or auto here");
-  else if (known)
-    sf_send (c->fd, &msg, NULL, 0);
-}
-
 /* Sticky events and the latest frame, then it is one of those announced to. */
 static void
 join (struct sf_client *c)
@@ -229,7 +226,7 @@ join (struct sf_client *c)
     sf_client_send_segment (c, id);
   }
   c->state = SF_CLIENT_ACTIVE;
-  c->last_progress = sf_now ();
+  c->last_progress = c->last_sign = sf_now ();
   p->n_active++;
   p->stats.clients_seen++;
   sf_client_catch_up_locked (c);
@@ -344,21 +341,6 @@ sf_client_hello (struct sf_client *c, const struct sf_hello *hello)
   sf_client_send_latency (c);
 }
 
-/* May it read frames of another producer, now or later? Our own are safe from here
- * on, nobody writes there again. */
-static bool
-borrows_locked (const struct sf_client *c)
-{
-  for (uint32_t i = 0; i < SF_MAX_LEASES; i++) {
-    const struct sf_lease_entry *e = &c->leases->entry[i];
-
-    if (e->state != SF_LEASE_FREE
-        && ((const struct sf_frame *) e->frame)->foreign)
-      return true;
-  }
-  return false;
-}
-
 void
 sf_client_say_goodbye (struct sf_client *c)
 {
@@ -370,16 +352,16 @@ sf_client_say_goodbye (struct sf_client *c)
 
   if (!c->hung_up && c->state == SF_CLIENT_ACTIVE)
     sf_send (c->fd, &msg, NULL, 0);
-  sf_client_report_end (c, SF_REASON_STOPPED, "");
   /* The lease words stay as they are: it may still claim what is there. */
   pthread_mutex_lock (&p->lock);
   sf_client_collect_locked (c);
-  lingers = c->leases != NULL && borrows_locked (c);
-  if (lingers && c->state == SF_CLIENT_ACTIVE) {
+  lingers = c->leases != NULL && sf_client_borrows_locked (c);
+  if (c->state == SF_CLIENT_ACTIVE) {
     p->n_active--;
     c->state = SF_CLIENT_LINGERING;
   }
   sf_producer_unlock (p);
+  sf_client_report_end (c, SF_REASON_STOPPED, "");
   if (!lingers)
     remove_client (c);
 }
@@ -387,6 +369,7 @@ sf_client_say_goodbye (struct sf_client *c)
 void
 sf_client_guard_hangup (struct sf_client *c)
 {
+  stop_serving (c, SF_CLIENT_LINGERING);
   sf_client_report_end (c, SF_REASON_HANGUP, "");
   remove_client (c);
 }

@@ -61,7 +61,8 @@ end_doomed (struct sf_producer *p)
       text = "it holds more frames than it was granted, or wrote into its "
           "returns what cannot be";
     else if (reason == SF_REASON_SLOW)
-      text = "no progress for client-timeout";
+      text = c->verdict != NULL ? c->verdict
+          : "it does not read what it is sent";
     else if (reason == SF_REASON_MEMORY)
       text = "it holds more frames than max-memory allows since they became "
           "larger; raise max-memory of shmframesink, or hold fewer frames";
@@ -135,6 +136,28 @@ tell_gone (struct sf_producer *p)
   free (gone);
 }
 
+void
+sf_client_send_latency (struct sf_client *c)
+{
+  struct sf_producer *p = c->producer;
+  struct sf_message msg = {.type = SF_MESSAGE_LATENCY };
+  bool known, refused;
+
+  pthread_mutex_lock (&p->lock);
+  known = p->delivery_known;
+  refused = known && !p->lossless && c->wish == SF_DELIVERY_LOSSLESS;
+  msg.latency = (struct sf_latency) {
+  .live = p->live,.lossless = sf_client_is_lossless_locked (c),.min =
+        p->latency_min,.max = p->latency_max};
+  pthread_mutex_unlock (&p->lock);
+  if (refused)
+    sf_client_end (c, SF_REASON_DELIVERY, "the producer serves live, so no "
+        "client can have delivery=lossless; set delivery=lossless on "
+        "shmframesink too, or auto here");
+  else if (known)
+    sf_send (c->fd, &msg, NULL, 0);
+}
+
 static void
 tell_latency (struct sf_producer *p)
 {
@@ -181,7 +204,6 @@ collect (struct sf_producer *p)
    * without one. */
   sf_fence_store_load ();
   n = sf_producer_collect_locked (p);
-  sf_producer_judge_unasked_locked (p);
   /* Another producer's segment retires without a frame of ours. */
   sf_producer_forget_segments_locked (p);
   sf_producer_unlock (p);
@@ -208,8 +230,8 @@ recover (struct sf_producer *p)
   }
 }
 
-/* How long to sleep: as long as frames are out and nobody publishes, returns
- * are looked for on a tick. */
+/* How long to sleep: as long as frames are out and nobody publishes, or somebody
+ * waits for clients, they are looked at on a tick. */
 static int
 timeout_ms (struct sf_producer *p, int greeting_ms)
 {
@@ -217,7 +239,7 @@ timeout_ms (struct sf_producer *p, int greeting_ms)
   int ms;
 
   pthread_mutex_lock (&p->lock);
-  out = p->owing;
+  out = p->owing || sf_producer_is_waiting_locked (p);
   for (struct sf_client * c = p->clients; c != NULL && !out; c = c->next)
     out = c->leases != NULL && sf_leases_outstanding (c->leases) > 0;
   p->ticking = out;             /* that frames are out, or owed */
@@ -352,6 +374,7 @@ sf_producer_thread (void *producer)
       listen_again (p, false);
     collect (p);
     sf_producer_settle (p);
+    sf_producer_judge (p);
     sf_producer_grow_for_upstream (p);
     recover (p);
     end_doomed (p);

@@ -235,8 +235,7 @@ everybody_has_room_locked (struct sf_producer *p, uint32_t size, bool frame)
   return 0;
 }
 
-/* Notes who sleeps, to be woken without the lock: because there is something to
- * read, or will be at once. */
+/* Notes who sleeps, to be woken without the lock: it is there, or coming. */
 SF_HOT static uint32_t
 gather_sleepers_locked (struct sf_producer *p, bool there)
 {
@@ -317,12 +316,12 @@ sf_producer_expect (struct sf_producer *p, bool coming)
   wake_gathered (p, n);
 }
 
-/* What was returned is taken after the clients were woken, unless it is what is
- * missing. */
+/* What was returned is taken after clients were woken, unless it is missing. */
 SF_HOT static int
 make_room_locked (struct sf_producer *p, uint32_t size)
 {
-  int r = everybody_has_room_locked (p, size, true);
+  int r = sf_producer_lacks_clients_locked (p) ? -ENOTCONN
+      : everybody_has_room_locked (p, size, true);
 
   if (r == -EAGAIN && sf_producer_collect_locked (p) > 0)
     r = everybody_has_room_locked (p, size, true);
@@ -352,8 +351,7 @@ announce_locked (struct sf_producer *p, struct sf_frame *frame)
   return gather_sleepers_locked (p, true);
 }
 
-/* What clients need not wait for: giving slots back takes longer than it takes
- * to announce. */
+/* What clients need not wait for: giving slots back takes longer than announcing. */
 static void
 tidy_up (struct sf_producer *p, struct sf_frame *before, bool pooled)
 {
@@ -447,7 +445,8 @@ sf_producer_event (struct sf_producer *p, uint64_t key, const void *body,
   if (size > SF_MAX_PAYLOAD)
     return -EMSGSIZE;
   pthread_mutex_lock (&p->lock);
-  r = everybody_has_room_locked (p, size, false);
+  r = (flags & SF_EVENT_NEEDS_CLIENTS) && sf_producer_lacks_clients_locked (p)
+      ? -ENOTCONN : everybody_has_room_locked (p, size, false);
   if (r == 0 && (flags & SF_EVENT_STICKY))
     r = keep_sticky_locked (p, key, body, size);
   if (r == 0) {

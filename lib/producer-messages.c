@@ -41,6 +41,9 @@ handle_message (struct sf_client *c, const struct sf_message *msg)
   /* The thread collects after each turn. */
   if (msg->type == SF_MESSAGE_KICK && c->state > SF_CLIENT_JOINING)
     return true;
+  if (msg->type == SF_MESSAGE_PONG && greeted
+      && sf_client_pong (c, msg->paused))
+    return true;
   if (msg->type == SF_MESSAGE_WANT && greeted) {
     sf_client_want (c, msg->max_held);
     return true;
@@ -51,8 +54,8 @@ handle_message (struct sf_client *c, const struct sf_message *msg)
     return true;
   }
   if (msg->type == SF_MESSAGE_BYE && c->state > SF_CLIENT_JOINING) {
-    sf_client_report_end (c, msg->reject.reason, msg->reject.text);
     sf_client_leave (c);
+    sf_client_report_end (c, msg->reject.reason, msg->reject.text);
     return true;
   }
   if (c->state >= SF_CLIENT_LEAVING)
@@ -130,6 +133,7 @@ read_some (struct sf_client *c)
       sf_client_end (c, SF_REASON_HANGUP, "");
       return SF_READ_END;
     }
+    sf_client_note_sign (c);
     if (!handle_message (c, &msg))
       return SF_READ_END;
     if (is_over_quota (c))

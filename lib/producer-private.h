@@ -106,6 +106,12 @@ struct sf_client
   bool overflowed;
   int64_t last_progress;
   uint64_t n_returned;          /* frames, taken back so far */
+  int64_t last_sign;            /* of life, other than progress */
+  int64_t stalled_at;           /* when it was last waited for for long */
+  int64_t pinged;               /* when, if it has not answered, or 0 */
+  bool paused;                  /* so it said */
+  uint32_t unread;              /* frames it never claimed, at its end */
+  const char *verdict;          /* why it is evicted */
   uint64_t frames, dropped;
   uint64_t last_seq;            /* of the frame announced last */
   uint64_t *sent_segments;      /* a bit for each segment id it was sent */
@@ -124,7 +130,8 @@ struct sf_producer
   uint32_t max_clients;
   uint64_t max_memory;
   uint32_t fixed_slots;
-  int64_t client_timeout;
+  uint32_t min_clients;
+  int64_t client_timeout, stall_timeout;
   uint64_t id;
   struct sf_slots *slots;
   pthread_t thread;
@@ -158,7 +165,7 @@ struct sf_producer
   struct sf_known_segment *gone;        /* segments the clients may forget */
   uint32_t n_gone;
   bool need_kick;               /* wake the thread when the lock is dropped */
-  bool stopping, interrupted;
+  bool stopping, interrupted, given_up;
   uint32_t n_waiting;
   sf_atomic_u32 waiting_hint;   /* n_waiting > 0, for looks without the lock */
   /* Grows with each slot or frame that has come back, wherever. Without lock. */
@@ -168,8 +175,9 @@ struct sf_producer
   bool coming;                  /* clients were told of a frame to come */
   bool pooled;                  /* upstream may wait for what clients return */
   int64_t last_publish;
-  int64_t last_judged;          /* when clients were looked at for progress */
-  bool told_starved;            /* the thread's: that no client can be accepted */
+  int64_t last_wait;            /* when somebody last waited for clients */
+  int64_t last_judged;          /* when clients were looked at for that */
+  bool told_starved;            /* the thread\'s: that no client can be accepted */
   bool ticking;                 /* the thread looks at returns now and then */
   struct sf_client **to_wake;   /* the publisher's, max_clients of them */
   bool far;                     /* the publisher's: the last woken were not near */
@@ -279,9 +287,22 @@ int sf_client_collect_locked (struct sf_client *c);
 int sf_producer_collect_locked (struct sf_producer *p);
 void sf_producer_set_want_locked (struct sf_producer *p);
 void sf_producer_note_progress (struct sf_producer *p);
-/* Where nothing is published because a client keeps what upstream needs, nobody
- * waits for that client in sf_producer_wait(): the control thread judges. */
-void sf_producer_judge_unasked_locked (struct sf_producer *p);
+/* Fewer clients than lossless delivery needs? */
+bool sf_producer_lacks_clients_locked (const struct sf_producer *p);
+
+/* producer-liveness.c: the control thread's */
+/* Has somebody been waiting for clients just now? */
+bool sf_producer_is_waiting_locked (const struct sf_producer *p);
+/* Asks those that are waited for whether they live, and dooms those that do not. */
+void sf_producer_judge (struct sf_producer *p);
+bool sf_client_is_silent_locked (const struct sf_client *c);
+/* May it read frames of another producer, now or later? Our own are safe from here
+ * on, nobody writes there again. */
+bool sf_client_borrows_locked (const struct sf_client *c);
+/* It sent something, which shows that it lives. */
+void sf_client_note_sign (struct sf_client *c);
+/* False: it was not asked. */
+bool sf_client_pong (struct sf_client *c, bool paused);
 
 /* producer-accept.c: the control thread's */
 void sf_client_accept (struct sf_producer *p, int fd,
@@ -320,7 +341,6 @@ void sf_client_say_goodbye (struct sf_client *c);
 void sf_client_end (struct sf_client *c, uint32_t reason, const char *text);
 struct sf_client *sf_client_ref (struct sf_client *c);
 void sf_client_unref (struct sf_client *c);
-void sf_client_send_latency (struct sf_client *c);
 
 /* producer-grant.c: the control thread's */
 /* Makes room for `max_held` frames in this client's hands. 0 or -errno. */
@@ -345,5 +365,6 @@ void *sf_producer_thread (void *producer);
 /* After the thread has ended: returns when the last client is gone. */
 void sf_producer_linger (struct sf_producer *p);
 void sf_producer_kick (struct sf_producer *p);
+void sf_client_send_latency (struct sf_client *c);
 
 #endif

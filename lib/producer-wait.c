@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Taking back what clients have returned; waiting for it; and what happens to
- * those that are waited for in vain. */
+/* Taking back what clients have returned, and waiting for it. */
 #include <errno.h>
 #include <unistd.h>
 
@@ -169,72 +168,29 @@ sf_producer_poll_slot (struct sf_producer *p, uint64_t size, uint32_t keep)
   return seek_slot (p, size, keep, NULL);
 }
 
-/* Only time in which it was waited for counts against a client: not that in
- * which nobody waited, nor that in which this process did not run. Of what lies
- * between two looks, no more than two slices. */
+/* Has anybody something to give back? Frames on their way back are hope enough, and
+ * what a doomed client has comes back when the control thread ends it. */
+static bool
+has_hope_locked (const struct sf_producer *p)
+{
+  if (sf_observe_u32 ((sf_atomic_u32 *) & p->n_releasing) > 0
+      || p->done != NULL)
+    return true;
+  for (const struct sf_client * c = p->clients; c != NULL; c = c->next)
+    if (c->leases != NULL && sf_leases_outstanding (c->leases) > 0)
+      return true;
+  return false;
+}
+
+/* The control thread judges those that are waited for. */
 static void
-forgive_absence_locked (struct sf_producer *p, int64_t now)
+note_wait_locked (struct sf_producer *p)
 {
-  int64_t absent = now - p->last_judged - 2 * SF_WAIT_SLICE;
-
-  p->last_judged = now;
-  if (absent <= 0)
+  p->last_wait = sf_now ();
+  if (p->ticking)
     return;
-  for (struct sf_client * c = p->clients; c != NULL; c = c->next)
-    c->last_progress = now - c->last_progress > absent
-        ? c->last_progress + absent : now;
-}
-
-/* Dooms those that stand still. False if nobody has anything to give back. */
-static bool
-judge_clients_locked (struct sf_producer *p)
-{
-  int64_t now = sf_now ();
-  /* Frames on their way back are hope enough. */
-  bool hope = sf_observe_u32 (&p->n_releasing) > 0 || p->done != NULL;
-
-  forgive_absence_locked (p, now);
-  for (struct sf_client * c = p->clients; c != NULL; c = c->next) {
-    if (c->leases == NULL)
-      continue;
-    /* What a doomed one has comes back when the control thread ends it. */
-    if (sf_leases_outstanding (c->leases) > 0)
-      hope = true;
-    if (c->state == SF_CLIENT_ACTIVE && p->client_timeout > 0
-        && sf_client_is_lossless_locked (c)
-        && (c->leases->unclaimed.count > 0
-            || c->ring.read_pos != c->ring.head)
-        && now - c->last_progress > p->client_timeout)
-      sf_client_doom_locked (c, SF_REASON_SLOW);
-  }
-  return hope;
-}
-
-/* Frames of a client's queue that somebody misses who never waits here: another
- * producer (relay), or upstream's pool. */
-static bool
-keeps_borrowed_locked (const struct sf_client *c)
-{
-  const struct sf_frame *oldest;
-
-  if (c->state != SF_CLIENT_ACTIVE || c->leases->unclaimed.count == 0
-      || !sf_client_is_lossless_locked (c))
-    return false;
-  oldest = c->leases->entry[c->leases->unclaimed.first].frame;
-  return oldest->foreign || c->producer->pooled;
-}
-
-void
-sf_producer_judge_unasked_locked (struct sf_producer *p)
-{
-  bool missed = false;
-
-  if (sf_now () - p->last_publish < SF_WAIT_SLICE)
-    return;
-  for (struct sf_client * c = p->clients; c != NULL && !missed; c = c->next)
-    missed = keeps_borrowed_locked (c);
-  if (missed)
-    judge_clients_locked (p);
+  p->ticking = true;
+  p->need_kick = true;
 }
 
 static void
@@ -264,6 +220,7 @@ sleep_locked (struct sf_producer *p, uint64_t token)
   if (sf_producer_token (p) == token && !p->interrupted)
     cond_wait_locked (p, SF_WAIT_SLICE);
   p->n_waiting--;
+  p->last_wait = sf_now ();
   sf_store_flag (&p->waiting_hint, p->n_waiting > 0);
   if (p->n_waiting == 0)
     sf_producer_set_want_locked (p);
@@ -305,7 +262,8 @@ sf_producer_wait (struct sf_producer *p, uint64_t token)
   }
   pthread_mutex_lock (&p->lock);
   SF_HOOK ("full");
-  hope = judge_clients_locked (p);
+  hope = has_hope_locked (p);
+  note_wait_locked (p);
   if (p->interrupted)
     r = -EINTR;
   else if (!hope && sf_producer_token (p) == token)
@@ -351,17 +309,47 @@ sf_producer_wait_for_live (struct sf_producer *p)
   } while (wait);
 }
 
+static bool
+are_there_locked (const struct sf_producer *p, uint32_t n)
+{
+  if (p->n_active < n)
+    return false;
+  for (const struct sf_client * c = p->clients; c != NULL && n > 0; c = c->next)
+    n -= c->state == SF_CLIENT_ACTIVE && c->doomed == 0;
+  return n == 0;
+}
+
+bool
+sf_producer_lacks_clients_locked (const struct sf_producer *p)
+{
+  return p->lossless && !are_there_locked (p, p->min_clients);
+}
+
 int
 sf_producer_wait_clients (struct sf_producer *p, uint32_t n)
 {
-  int r;
+  int r = 0;
 
   pthread_mutex_lock (&p->lock);
-  while (p->n_active < n && !p->interrupted)
-    pthread_cond_wait (&p->cond, &p->lock);
-  r = p->n_active >= n ? 0 : -EINTR;
+  while (r == 0 && !are_there_locked (p, n)) {
+    if (p->interrupted)
+      r = -EINTR;
+    else if (p->given_up)
+      r = -ECANCELED;
+    else
+      pthread_cond_wait (&p->cond, &p->lock);
+  }
   pthread_mutex_unlock (&p->lock);
   return r;
+}
+
+void
+sf_producer_give_up (struct sf_producer *p, bool on)
+{
+  pthread_mutex_lock (&p->lock);
+  p->given_up = on;
+  pthread_cond_broadcast (&p->cond);
+  pthread_mutex_unlock (&p->lock);
 }
 
 void

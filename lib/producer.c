@@ -108,7 +108,9 @@ sf_producer_open (struct sf_producer **producer,
   p->max_clients = config->max_clients;
   p->max_memory = config->max_memory;
   p->fixed_slots = config->slots;
+  p->min_clients = config->min_clients;
   p->client_timeout = config->client_timeout;
+  p->stall_timeout = config->stall_timeout;
   p->slots = sf_slots_new (config->max_memory);
   p->to_wake = calloc (config->max_clients, sizeof (struct sf_client *));
   if (p->slots == NULL || p->to_wake == NULL
@@ -190,7 +192,8 @@ sf_client_info_locked (struct sf_client *c, struct sf_client_info *info)
   .id = c->id,.peer = c->peer,.lossless =
         sf_client_is_lossless_locked (c),.lingering =
         c->state >= SF_CLIENT_LEAVING,.max_held = c->max_held,.frames =
-        c->frames,.dropped = c->dropped};
+        c->frames,.dropped = c->dropped,.unread = c->unread,.paused =
+        c->paused,.silent = sf_client_is_silent_locked (c)};
   memcpy (info->name, c->name, sizeof (info->name));
   if (c->leases != NULL) {
     int held = sf_leases_count_held (c->leases);

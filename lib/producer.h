@@ -31,6 +31,9 @@ struct sf_client_info
   uint32_t max_held;
   uint64_t frames;              /* announced to it */
   uint64_t dropped;             /* meant for it, and lost to it */
+  uint32_t unread;              /* announced, and never to be claimed: at its end */
+  bool paused;                  /* as it said when it was asked last */
+  bool silent;                  /* it was asked, and has not answered yet */
 };
 
 struct sf_producer_callbacks
@@ -47,6 +50,9 @@ struct sf_producer_callbacks
   /* Clients cannot be accepted, for want of fds or memory (-errno). Told once,
    * until one could be. */
   void (*starved) (void *user, int error);
+  /* The publisher has waited for this client, more than for a moment. Told again
+   * only when it has not had to for some time. */
+  void (*waiting) (void *user, const struct sf_client_info *client);
   /* An upstream event arrived from a client. */
   void (*upstream) (void *user, const uint8_t *data, uint32_t size);
   /* The ring was made larger: for this client, which wants to hold `max_held`
@@ -63,7 +69,11 @@ struct sf_producer_config
   uint64_t max_memory;          /* bytes */
   bool huge_pages;              /* as far as there are any */
   uint32_t slots;               /* 0: as many as the clients need */
-  int64_t client_timeout;       /* ns; 0: never */
+  /* Lossless delivery: clients that have to be there for a frame to be published,
+   * and when one that is waited for is evicted, in ns, 0: never. */
+  uint32_t min_clients;
+  int64_t client_timeout;       /* without a sign of life */
+  int64_t stall_timeout;        /* without progress, though it lives */
   struct sf_producer_callbacks callbacks;
   void *user;
 };
@@ -114,10 +124,10 @@ int sf_producer_poll_slot (struct sf_producer *producer, uint64_t size,
 uint64_t sf_producer_token (struct sf_producer *producer);
 
 /* Returns 0 as soon as something came back since the token was taken, or to
- * look again after a while; -EINTR when interrupted. Evicts lossless clients
- * that stand still for client-timeout. Does not wait at all where waiting could
- * not help: -ENODATA when no client has any frame (though the last one may be on
- * its way back: try once more). */
+ * look again after a while; -EINTR when interrupted. While somebody waits here,
+ * lossless clients are asked whether they live, and evicted if not. Does not wait
+ * at all where waiting could not help: -ENODATA when no client has any frame
+ * (though the last one may be on its way back: try once more). */
 int sf_producer_wait (struct sf_producer *producer, uint64_t token);
 
 /* Before a record of another producer's frames that may be one of a burst: a live
@@ -125,8 +135,11 @@ int sf_producer_wait (struct sf_producer *producer, uint64_t token);
  * SF_GRACE_MS. Waits no longer than that, and not while interrupted. */
 void sf_producer_wait_for_live (struct sf_producer *producer);
 
-/* Waits until `n` clients are there: 0 or -EINTR. */
+/* Waits until `n` clients are there: 0, -EINTR, or -ECANCELED: it was given up. */
 int sf_producer_wait_clients (struct sf_producer *producer, uint32_t n);
+
+/* While `on`, nobody waits for clients to come. */
+void sf_producer_give_up (struct sf_producer *producer, bool on);
 
 /* While `on`, waiting functions return -EINTR at once. */
 void sf_producer_interrupt (struct sf_producer *producer, bool on);
@@ -163,6 +176,7 @@ void sf_producer_expect (struct sf_producer *producer, bool coming);
 
 /* Announces a frame to every client. 0;
  *  -EAGAIN    a lossless client has no room: wait and try again
+ *  -ENOTCONN  lossless, and fewer than min-clients are there: wait for them
  *  -EMSGSIZE  the body and the parts are larger than a record can be
  *  -ELOOP     a part's segment came by too many relays: sf_segment_is_far()
  *  -ENOMEM */
@@ -175,6 +189,8 @@ enum sf_event_flags
   SF_EVENT_STICKY = 1 << 0,
   /* The latest frame does not belong to what follows. */
   SF_EVENT_DROPS_LATEST = 1 << 1,
+  /* Whoever is not there misses it: min-clients, as for a frame. */
+  SF_EVENT_NEEDS_CLIENTS = 1 << 2,
 };
 
 /* Announces an event, in order with the frames. Errors as sf_producer_publish(). */

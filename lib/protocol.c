@@ -271,6 +271,9 @@ put_message (struct writer *w, const struct sf_message *msg)
     case SF_MESSAGE_GRANT:
       put_u32 (w, msg->max_held);
       break;
+    case SF_MESSAGE_PONG:
+      put_u32 (w, msg->paused);
+      break;
     case SF_MESSAGE_LATENCY:
       put_latency (w, &msg->latency);
       break;
@@ -303,6 +306,9 @@ get_message (struct reader *r, struct sf_message *msg)
     case SF_MESSAGE_WANT:
     case SF_MESSAGE_GRANT:
       msg->max_held = get_u32 (r);
+      break;
+    case SF_MESSAGE_PONG:
+      msg->paused = get_u32 (r);
       break;
     case SF_MESSAGE_LATENCY:
       get_latency (r, &msg->latency);
@@ -382,7 +388,10 @@ message_is_valid (const struct sf_message *msg)
       return segment_is_valid (&msg->segment);
     case SF_MESSAGE_SEGMENT_GONE:
     case SF_MESSAGE_KICK:
+    case SF_MESSAGE_PING:
       return true;
+    case SF_MESSAGE_PONG:
+      return msg->paused <= 1;
     case SF_MESSAGE_WANT:
     case SF_MESSAGE_GRANT:
       return max_held_is_valid (msg->max_held);

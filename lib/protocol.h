@@ -42,6 +42,8 @@ enum sf_message_type
   SF_MESSAGE_BYE = 9,           /* either way */
   SF_MESSAGE_UPSTREAM = 10,     /* client -> producer: an upstream event */
   SF_MESSAGE_KICK = 11,         /* client -> producer: look at my returns */
+  SF_MESSAGE_PING = 12,         /* producer -> client: are you alive? */
+  SF_MESSAGE_PONG = 13,         /* client -> producer: once for each PING */
 };
 
 enum sf_delivery
@@ -60,7 +62,7 @@ enum sf_reason
   SF_REASON_FULL = 3,           /* max-clients */
   SF_REASON_MEMORY = 4,         /* max-memory cannot hold what is asked */
   SF_REASON_DELIVERY = 5,       /* lossless asked of a live producer */
-  SF_REASON_SLOW = 6,           /* no progress for client-timeout */
+  SF_REASON_SLOW = 6,           /* evicted: it was waited for too long */
   SF_REASON_VIOLATION = 7,      /* broke the protocol */
   SF_REASON_HANGUP = 8,         /* closed without a word (crash) */
   SF_REASON_RESOURCES = 9,      /* out of fds or memory on the sender's side */
@@ -133,6 +135,7 @@ struct sf_message
     struct sf_segment_info segment;
     uint32_t segment_gone;      /* id */
     uint32_t max_held;          /* WANT, GRANT */
+    uint32_t paused;            /* PONG: 0 or 1 */
     struct sf_latency latency;
     struct sf_upstream upstream;
   };

@@ -57,7 +57,9 @@ open_producer (GstShmFrameSink * self)
   config.max_memory = self->max_memory;
   config.slots = self->slots;
   config.huge_pages = self->huge_pages;
+  config.min_clients = self->clients_needed = self->min_clients;
   config.client_timeout = self->client_timeout;
+  config.stall_timeout = self->stall_timeout;
   memset (&self->counts, 0, sizeof (self->counts));
   GST_OBJECT_UNLOCK (self);
 
@@ -97,9 +99,9 @@ ref_allocator (GstShmFrameSink * self)
 }
 
 /* unlock() only passes by: who waits in the pool would wait on, and upstream
- * cannot stop, or flush, while it does. */
-static void
-release_upstream (GstShmFrameSink * self, gboolean off)
+ * cannot stop, flush, or end while it does. */
+void
+gst_shm_frame_sink_release_upstream (GstShmFrameSink * self, gboolean off)
 {
   GstShmFrameAllocator *allocator = ref_allocator (self);
 
@@ -119,9 +121,12 @@ begin_stream (GstShmFrameSink * self)
   self->per_record = 0;
   self->pages_told = FALSE;
   self->published = FALSE;
+  self->unsent = 0;
+  self->end_since = 0;
+  gst_shm_frame_sink_set_ending (self, FALSE);
   g_atomic_int_set (&self->lossless, FALSE);
   g_atomic_int_set (&self->stepped, FALSE);
-  release_upstream (self, FALSE);
+  gst_shm_frame_sink_release_upstream (self, FALSE);
 }
 
 static void
@@ -155,7 +160,7 @@ gst_shm_frame_sink_change_state (GstElement * element,
   if (transition == GST_STATE_CHANGE_READY_TO_PAUSED)
     begin_stream (self);
   if (transition == GST_STATE_CHANGE_PAUSED_TO_READY)
-    release_upstream (self, TRUE);
+    gst_shm_frame_sink_release_upstream (self, TRUE);
   ret = GST_ELEMENT_CLASS (parent_class)->change_state (element, transition);
   if (transition == GST_STATE_CHANGE_PAUSED_TO_READY)
     sf_producer_end_stream (self->producer);
@@ -284,20 +289,6 @@ forget_stream (GstShmFrameSink * self, GstEventType from)
       ((guint64) GST_EVENT_EOS << 32) | G_MAXUINT32);
 }
 
-static GstFlowReturn
-gst_shm_frame_sink_prepare (GstBaseSink * sink, GstBuffer * buffer)
-{
-  return gst_shm_frame_sink_wait_for_clients (GST_SHM_FRAME_SINK (sink));
-}
-
-/* What a client that comes later is not told, is lost to it like a frame. */
-static gboolean
-is_told_once (GstEvent * event)
-{
-  return GST_EVENT_IS_SERIALIZED (event) && !GST_EVENT_IS_STICKY (event)
-      && GST_EVENT_TYPE (event) != GST_EVENT_FLUSH_STOP;
-}
-
 static gboolean
 gst_shm_frame_sink_event (GstBaseSink * sink, GstEvent * event)
 {
@@ -319,11 +310,15 @@ gst_shm_frame_sink_event (GstBaseSink * sink, GstEvent * event)
       forget_stream (self, GST_EVENT_CAPS);
       break;
     case GST_EVENT_FLUSH_START:
-      release_upstream (self, TRUE);
+      gst_shm_frame_sink_release_upstream (self, TRUE);
       break;
     case GST_EVENT_FLUSH_STOP:
-      release_upstream (self, FALSE);
+      gst_shm_frame_sink_release_upstream (self, FALSE);
       forget_stream (self, GST_EVENT_SEGMENT);
+      gst_shm_frame_sink_end (self);
+      break;
+    case GST_EVENT_EOS:
+      gst_shm_frame_sink_end (self);
       break;
     case GST_EVENT_SEGMENT:
       update_delivery (self);
@@ -331,9 +326,7 @@ gst_shm_frame_sink_event (GstBaseSink * sink, GstEvent * event)
     default:
       break;
   }
-  if (is_told_once (event))
-    ret = gst_shm_frame_sink_wait_for_clients (self);
-  if (ret == GST_FLOW_OK && GST_EVENT_IS_SERIALIZED (event))
+  if (GST_EVENT_IS_SERIALIZED (event))
     ret = gst_shm_frame_sink_publish_event (self, event);
   if (ret != GST_FLOW_OK) {
     gst_event_unref (event);
@@ -342,7 +335,10 @@ gst_shm_frame_sink_event (GstBaseSink * sink, GstEvent * event)
   return GST_BASE_SINK_CLASS (parent_class)->event (sink, event);
 }
 
-/* The latency that upstream has is known better once it is told to us. */
+/* A bin hands what goes downstream to those that say they are sources. It is for the
+ * sources to send it; but the thread that would bring EOS may wait here for clients.
+ *
+ * The latency that upstream has is known better once it is told to us. */
 static gboolean
 gst_shm_frame_sink_send_event (GstElement * element, GstEvent * event)
 {
@@ -350,6 +346,14 @@ gst_shm_frame_sink_send_event (GstElement * element, GstEvent * event)
   gboolean is_latency = GST_EVENT_TYPE (event) == GST_EVENT_LATENCY;
   gboolean ret;
 
+  if (GST_EVENT_IS_DOWNSTREAM (event)) {
+    if (GST_EVENT_TYPE (event) == GST_EVENT_EOS) {
+      gst_shm_frame_sink_set_ending (self, TRUE);
+      gst_shm_frame_sink_release_upstream (self, TRUE);
+    }
+    gst_event_unref (event);
+    return TRUE;
+  }
   if (GST_EVENT_TYPE (event) == GST_EVENT_STEP)
     g_atomic_int_set (&self->stepped, TRUE);
   ret = GST_ELEMENT_CLASS (parent_class)->send_event (element, event);
@@ -417,7 +421,6 @@ gst_shm_frame_sink_class_init (GstShmFrameSinkClass * klass)
   sink_class->set_caps = gst_shm_frame_sink_set_caps;
   sink_class->propose_allocation = gst_shm_frame_sink_propose_allocation;
   sink_class->event = gst_shm_frame_sink_event;
-  sink_class->prepare = gst_shm_frame_sink_prepare;
   sink_class->render = gst_shm_frame_sink_render;
 
   gst_type_mark_as_plugin_api (GST_TYPE_SHM_FRAME_DELIVERY, 0);
@@ -438,6 +441,8 @@ gst_shm_frame_sink_init (GstShmFrameSink * self)
   self->parent_chain = GST_PAD_CHAINFUNC (GST_BASE_SINK_PAD (self));
   gst_pad_set_chain_function (GST_BASE_SINK_PAD (self),
       gst_shm_frame_sink_chain);
+  /* See send_event. */
+  GST_OBJECT_FLAG_SET (self, GST_ELEMENT_FLAG_SOURCE);
   /* What is outside of the segment is the consumers' to judge. */
   gst_base_sink_set_drop_out_of_segment (GST_BASE_SINK (self), FALSE);
   /* A live frame is handed over when it arrives, not when it is due. */

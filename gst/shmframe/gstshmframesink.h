@@ -54,7 +54,7 @@ struct _GstShmFrameSink
   guint socket_mode;
   GstShmFrameDelivery delivery;
   guint min_clients;
-  guint64 client_timeout;
+  guint64 client_timeout, stall_timeout;
   guint max_clients;
   guint slots;
   guint64 max_memory;
@@ -62,6 +62,7 @@ struct _GstShmFrameSink
   GstShmFrameSinkCounts counts;
 
   GstPadChainFunction parent_chain;     /* constant */
+  guint clients_needed;         /* constant while there is a producer */
 
   GRWLock producer_lock;
   struct sf_producer *producer;
@@ -69,11 +70,15 @@ struct _GstShmFrameSink
 
   /* Streaming thread. */
   gboolean is_batch;
-  gboolean started;             /* the first frame went, or was waited for */
+  gboolean started;             /* the base class has come to render() */
   guint per_record;             /* frames in slots that the largest batch had */
   gboolean format_failed;       /* told; upstream may try again */
   gboolean pages_told;          /* that there are too few huge ones */
   gboolean published;           /* the frame at hand, ahead of render() */
+  guint64 unsent;               /* frames left out at the end of the stream */
+  guint64 end_token;            /* as the last wait before the end found it */
+  gint64 end_since;             /* and since when; 0: not yet */
+  GstShmFrameQuota told_waits;
   GstShmFrameClock clock;
   GArray *parts;                /* of struct sf_part, kept for its memory */
   guint8 *body;                 /* SF_MAX_PAYLOAD bytes, likewise */
@@ -82,6 +87,7 @@ struct _GstShmFrameSink
 
   gint lossless;                /* atomic: a LATENCY event may change it */
   gint stepped;                 /* atomic: a STEP event came */
+  gint ending;                  /* atomic: the application wants EOS */
   GstShmFrameUpstream upstream; /* its own lock */
 
   /* The control thread's, which calls back. */
@@ -101,9 +107,10 @@ void gst_shm_frame_sink_post_open_error (GstShmFrameSink * self,
 gboolean gst_shm_frame_sink_check_mode (GstShmFrameSink * self, guint mode);
 
 /* gstshmframesinkpublish.c */
-/* Lossless: for min-clients, before the first thing that later ones would not
- * get. */
-GstFlowReturn gst_shm_frame_sink_wait_for_clients (GstShmFrameSink * self);
+/* Whether upstream gets ordinary memory instead of waiting for slots. */
+void gst_shm_frame_sink_release_upstream (GstShmFrameSink * self,
+    gboolean off);
+
 /* Publishes the frame if nothing is to be waited for; otherwise render() will. */
 void gst_shm_frame_sink_publish_early (GstShmFrameSink * self,
     GstBuffer * buffer);
@@ -118,9 +125,21 @@ GstFlowReturn gst_shm_frame_sink_make_batch_slots (GstShmFrameSink * self,
     GstBuffer * batch);
 GstFlowReturn gst_shm_frame_sink_make_slots (GstShmFrameSink * self,
     gsize size, guint per_record);
-/* Waits for clients to make room; `waited` is what sf_producer_wait() said. */
+
+/* gstshmframesinkwait.c */
+/* Waits for clients to make room; `waited` is what sf_producer_wait() said.
+ * GST_FLOW_EOS: the application wants the end more. */
 GstFlowReturn gst_shm_frame_sink_wait_for_room (GstShmFrameSink * self,
     guint64 token, gint * waited);
+/* Waits for what publishing lacks, which `error` says. GST_FLOW_OK: it may work
+ * now; GST_FLOW_EOS as above. */
+GstFlowReturn gst_shm_frame_sink_wait_to_publish (GstShmFrameSink * self,
+    gint error, guint64 token);
+/* Whether the application wants the stream to end, though EOS is held up behind what
+ * waits for clients. Any thread. */
+void gst_shm_frame_sink_set_ending (GstShmFrameSink * self, gboolean ending);
+/* It has ended, or been flushed. */
+void gst_shm_frame_sink_end (GstShmFrameSink * self);
 
 /* gstshmframesinkcopy.c */
 /* A copy in slots. GST_FLOW_CUSTOM_SUCCESS: there is no slot, drop it. */

@@ -10,6 +10,7 @@ enum
   PROP_DELIVERY,
   PROP_MIN_CLIENTS,
   PROP_CLIENT_TIMEOUT,
+  PROP_STALL_TIMEOUT,
   PROP_MAX_CLIENTS,
   PROP_SLOTS,
   PROP_MAX_MEMORY,
@@ -47,6 +48,9 @@ gst_shm_frame_sink_set_property (GObject * object, guint id,
       break;
     case PROP_CLIENT_TIMEOUT:
       self->client_timeout = g_value_get_uint64 (value);
+      break;
+    case PROP_STALL_TIMEOUT:
+      self->stall_timeout = g_value_get_uint64 (value);
       break;
     case PROP_MAX_CLIENTS:
       self->max_clients = g_value_get_uint (value);
@@ -97,6 +101,9 @@ gst_shm_frame_sink_get_property (GObject * object, guint id, GValue * value,
       break;
     case PROP_CLIENT_TIMEOUT:
       g_value_set_uint64 (value, self->client_timeout);
+      break;
+    case PROP_STALL_TIMEOUT:
+      g_value_set_uint64 (value, self->stall_timeout);
       break;
     case PROP_MAX_CLIENTS:
       g_value_set_uint (value, self->max_clients);
@@ -155,6 +162,36 @@ install_memory (GObjectClass * klass, GParamFlags rw)
           "are used (default false)", FALSE, rw));
 }
 
+static void
+install_waiting (GObjectClass * klass, GParamFlags rw)
+{
+  g_object_class_install_property (klass, PROP_MIN_CLIENTS,
+      g_param_spec_uint ("min-clients", "Minimum clients",
+          "Lossless delivery: while fewer consumers than this are connected, "
+          "each frame behind preroll waits for them, for as long as it takes, "
+          "and a message says so (0 to 1024, default 1)", 0, 1024,
+          DEFAULT_MIN_CLIENTS, rw));
+  g_object_class_install_property (klass, PROP_CLIENT_TIMEOUT,
+      g_param_spec_uint64 ("client-timeout", "Client timeout",
+          "Lossless delivery: nanoseconds without a sign of life after which a "
+          "consumer that is waited for is disconnected, with a warning; one "
+          "that lives is waited for, however slow or paused (default 5 s, "
+          "0 = never)", 0, G_MAXINT64, DEFAULT_CLIENT_TIMEOUT, rw));
+  /**
+   * GstShmFrameSink:stall-timeout:
+   *
+   * Lossless delivery: how long a consumer that lives may hold up the producer
+   * without taking a frame.
+   *
+   * Since: 0.2
+   */
+  g_object_class_install_property (klass, PROP_STALL_TIMEOUT,
+      g_param_spec_uint64 ("stall-timeout", "Stall timeout",
+          "Lossless delivery: nanoseconds after which a consumer that is "
+          "waited for, and takes no frame, is disconnected although it lives, "
+          "with a warning (default 0 = never)", 0, G_MAXINT64, 0, rw));
+}
+
 void
 gst_shm_frame_sink_install_properties (GObjectClass * klass)
 {
@@ -181,16 +218,7 @@ gst_shm_frame_sink_install_properties (GObjectClass * klass)
           "Whether the producer waits for its consumers (default auto); where "
           "it does not, a consumer with delivery=lossless gets an error",
           GST_TYPE_SHM_FRAME_DELIVERY, GST_SHM_FRAME_DELIVERY_AUTO, rw));
-  g_object_class_install_property (klass, PROP_MIN_CLIENTS,
-      g_param_spec_uint ("min-clients", "Minimum clients",
-          "Lossless delivery: consumers to wait for, for as long as it takes, "
-          "before the first frame (0 to 1024, default 1)", 0, 1024, DEFAULT_MIN_CLIENTS, rw));
-  g_object_class_install_property (klass, PROP_CLIENT_TIMEOUT,
-      g_param_spec_uint64 ("client-timeout", "Client timeout",
-          "Lossless delivery: nanoseconds without progress after which a "
-          "consumer that is waited for is disconnected, with a warning "
-          "(default 5 s, 0 = never)", 0, G_MAXINT64,
-          DEFAULT_CLIENT_TIMEOUT, rw));
+  install_waiting (klass, rw);
   g_object_class_install_property (klass, PROP_MAX_CLIENTS,
       g_param_spec_uint ("max-clients", "Maximum clients",
           "Connections served at a time (1 to 1024, default 64); further "

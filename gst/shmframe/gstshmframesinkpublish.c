@@ -15,19 +15,6 @@
 /* How long the slots of an earlier format may be waited for. */
 #define DRAIN_TIMEOUT (5 * GST_SECOND)
 
-/* The base class holds the preroll lock, over frames and over serialized
- * events. */
-GstFlowReturn
-gst_shm_frame_sink_wait_for_room (GstShmFrameSink * self, guint64 token,
-    gint * waited)
-{
-  *waited = sf_producer_wait (self->producer, token);
-  if (*waited != -EINTR)
-    return GST_FLOW_OK;
-  /* unlock() was called: paused until further notice, or flushing. */
-  return gst_base_sink_wait_preroll (GST_BASE_SINK (self));
-}
-
 static void
 tell_headroom (GstShmFrameSink * self, gsize size, guint64 needed)
 {
@@ -103,26 +90,13 @@ gst_shm_frame_sink_make_slots (GstShmFrameSink * self, gsize size,
   return r >= 0 ? GST_FLOW_OK : GST_FLOW_ERROR;
 }
 
-GstFlowReturn
-gst_shm_frame_sink_wait_for_clients (GstShmFrameSink * self)
+static GstFlowReturn
+leave_out (GstShmFrameSink * self)
 {
-  guint min_clients;
-
-  if (self->started)
-    return GST_FLOW_OK;
+  self->unsent++;
   GST_OBJECT_LOCK (self);
-  min_clients = g_atomic_int_get (&self->lossless) ? self->min_clients : 0;
+  self->counts.dropped_no_slot++;
   GST_OBJECT_UNLOCK (self);
-  if (gst_shm_frame_sink_get_num_clients (self) < min_clients)
-    GST_INFO_OBJECT (self, "waiting for %u clients before the first frame",
-        min_clients);
-  while (sf_producer_wait_clients (self->producer, min_clients) < 0) {
-    GstFlowReturn ret = gst_base_sink_wait_preroll (GST_BASE_SINK (self));
-
-    if (ret != GST_FLOW_OK)
-      return ret;
-  }
-  self->started = TRUE;
   return GST_FLOW_OK;
 }
 
@@ -221,17 +195,18 @@ publish (GstShmFrameSink * self, GstBuffer * buffer, gboolean pooled)
 {
   struct sf_publication pub;
   GstFlowReturn ret = GST_FLOW_OK;
+  gboolean wait = FALSE;
   gint r = -EMSGSIZE;
-  gint waited;
 
   if (make_publication (self, buffer, NULL, pooled, &pub)) {
     do {
       guint64 token = sf_producer_token (self->producer);
 
       r = sf_producer_publish (self->producer, &pub);
-      if (r == -EAGAIN)
-        ret = gst_shm_frame_sink_wait_for_room (self, token, &waited);
-    } while (r == -EAGAIN && ret == GST_FLOW_OK);
+      wait = r == -EAGAIN || r == -ENOTCONN;
+      if (wait)
+        ret = gst_shm_frame_sink_wait_to_publish (self, r, token);
+    } while (wait && ret == GST_FLOW_OK);
   }
   if (r == 0) {
     count_published (self, &pub);
@@ -320,7 +295,8 @@ is_due_at_once (GstShmFrameSink * self)
 {
   GstBaseSink *sink = GST_BASE_SINK (self);
 
-  return self->started && !self->is_batch && !g_atomic_int_get (&self->stepped)
+  return self->started && self->unsent == 0 && !self->is_batch
+      && !g_atomic_int_get (&self->stepped)
       && !sink->need_preroll && !gst_base_sink_get_sync (sink);
 }
 
@@ -352,11 +328,25 @@ GstFlowReturn
 gst_shm_frame_sink_render (GstBaseSink * sink, GstBuffer * buffer)
 {
   GstShmFrameSink *self = GST_SHM_FRAME_SINK (sink);
+  GstFlowReturn ret;
 
+  self->started = TRUE;
   if (self->published)
     return GST_FLOW_OK;
-  return self->is_batch ? render_batch (self, buffer)
+  /* Once one is left out, the rest is: the stream has no hole. */
+  if (self->unsent > 0)
+    return leave_out (self);
+  ret = self->is_batch ? render_batch (self, buffer)
       : render_frame (self, buffer);
+  return ret == GST_FLOW_EOS ? leave_out (self) : ret;
+}
+
+/* What a client that comes later is not told, is lost to it like a frame. */
+static gboolean
+is_told_once (GstEvent * event)
+{
+  return !GST_EVENT_IS_STICKY (event)
+      && GST_EVENT_TYPE (event) != GST_EVENT_FLUSH_STOP;
 }
 
 GstFlowReturn
@@ -364,11 +354,13 @@ gst_shm_frame_sink_publish_event (GstShmFrameSink * self, GstEvent * event)
 {
   guint64 key = gst_shm_frame_wire_event_key (event);
   GstEventType type = GST_EVENT_TYPE (event);
-  guint32 flags = key != 0 ? SF_EVENT_STICKY : 0;
+  guint32 flags = key != 0 ? SF_EVENT_STICKY : is_told_once (event)
+      ? SF_EVENT_NEEDS_CLIENTS : 0;
   GstFlowReturn ret = GST_FLOW_OK;
   GstClockTime gap = GST_CLOCK_TIME_NONE;
   GstByteWriter w;
-  gint r, waited;
+  gboolean wait;
+  gint r;
 
   if (type == GST_EVENT_GAP)
     gst_event_parse_gap (event, &gap, NULL);
@@ -388,10 +380,17 @@ gst_shm_frame_sink_publish_event (GstShmFrameSink * self, GstEvent * event)
 
     r = sf_producer_event (self->producer, key, self->body,
         gst_byte_writer_get_pos (&w), flags);
-    if (r == -EAGAIN)
-      ret = gst_shm_frame_sink_wait_for_room (self, token, &waited);
-  } while (r == -EAGAIN && ret == GST_FLOW_OK);
-  if (r < 0 && r != -EAGAIN)
+    wait = r == -EAGAIN || r == -ENOTCONN;
+    /* As with a frame: nobody has to be there for PAUSED. */
+    if (r == -ENOTCONN)
+      ret = gst_base_sink_do_preroll (GST_BASE_SINK (self),
+          GST_MINI_OBJECT_CAST (event));
+    if (wait && ret == GST_FLOW_OK)
+      ret = gst_shm_frame_sink_wait_to_publish (self, r, token);
+  } while (wait && ret == GST_FLOW_OK);
+  if (ret == GST_FLOW_EOS)
+    return GST_FLOW_OK;
+  if (r < 0 && !wait)
     GST_WARNING_OBJECT (self, "a %s event is lost: %s",
         GST_EVENT_TYPE_NAME (event), g_strerror (-r));
   return ret;

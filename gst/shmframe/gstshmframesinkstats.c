@@ -59,27 +59,49 @@ on_connected (void *user, const struct sf_client_info *client)
   gst_structure_free (s);
 }
 
+/* Told by the control thread, which is not the one that waits. */
+static void
+on_waiting (void *user, const struct sf_client_info *client)
+{
+  GstShmFrameSink *self = user;
+  gchar *name = gst_shm_frame_messages_clean (client->name);
+  gchar *text = g_strdup_printf ("Waiting for consumer %s (pid %d), which %s.",
+      name, (gint) client->peer.pid, client->silent
+      ? "does not answer; without a sign of life for client-timeout it is "
+      "disconnected" : client->paused ? "is paused"
+      : "takes no frame now; set stall-timeout to disconnect one that does not "
+      "for long");
+
+  GST_ELEMENT_INFO (self, RESOURCE, BUSY, ("%s", text), ("%s", text));
+  g_free (text);
+  g_free (name);
+}
+
 /* An end that was not asked for. */
 static void
 warn_of_end (GstShmFrameSink * self, const GstStructure * client,
     uint32_t reason)
 {
+  guint lost = 0, held = 0;
   const gchar *name = gst_structure_get_string (client, "name");
   const gchar *text = gst_structure_get_string (client, "text");
   gint pid = 0;
 
-  gst_structure_get_int (client, "pid", &pid);
+  gst_structure_get (client, "pid", G_TYPE_INT, &pid, "frames-lost",
+      G_TYPE_UINT, &lost, "held", G_TYPE_UINT, &held, NULL);
   if (!gst_shm_frame_quota_take (&self->told_ends,
           GST_SHM_FRAME_WARNING_QUOTA))
     GST_WARNING_OBJECT (self, "client %" GST_PTR_FORMAT " is gone", client);
   else if (reason == SF_REASON_HANGUP)
     GST_ELEMENT_WARNING (self, RESOURCE, WRITE,
         ("Consumer %s (pid %d) ended without a word: it crashed, or was "
-            "killed.", name, pid), ("%" GST_PTR_FORMAT, client));
+            "killed. %u frames that it had not taken are lost to it, and it "
+            "held %u.", name, pid, lost, held), ("%" GST_PTR_FORMAT, client));
   else
     GST_ELEMENT_WARNING (self, RESOURCE, WRITE,
-        ("Consumer %s (pid %d) was disconnected (%s)%s%s.", name, pid,
-            sf_reason_name (reason), text[0] != '\0' ? ": " : "", text),
+        ("Consumer %s (pid %d) was disconnected (%s)%s%s. %u frames that it had "
+            "not taken are lost to it.", name, pid, sf_reason_name (reason),
+            text[0] != '\0' ? ": " : "", text, lost),
         ("%" GST_PTR_FORMAT, client));
 }
 
@@ -92,7 +114,8 @@ on_disconnected (void *user, const struct sf_client_info *client,
   gchar *clean = gst_shm_frame_messages_clean (text);
 
   gst_structure_set (s, "reason", G_TYPE_STRING, sf_reason_name (reason),
-      "text", G_TYPE_STRING, clean, NULL);
+      "text", G_TYPE_STRING, clean, "frames-lost", G_TYPE_UINT,
+      client->unread, NULL);
   g_free (clean);
   GST_INFO_OBJECT (self, "client %" GST_PTR_FORMAT " disconnected", s);
   post_client (self, "shmframe-client-disconnected", s);
@@ -187,6 +210,7 @@ const struct sf_producer_callbacks gst_shm_frame_sink_callbacks = {
   .disconnected = on_disconnected,
   .refused = on_refused,
   .starved = on_starved,
+  .waiting = on_waiting,
   .upstream = gst_shm_frame_sink_on_upstream,
   .grown = on_grown,
 };

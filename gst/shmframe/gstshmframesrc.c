@@ -141,7 +141,14 @@ gst_shm_frame_src_change_state (GstElement * element,
   if (transition == GST_STATE_CHANGE_READY_TO_PAUSED
       && !open_consumer (self))
     return GST_STATE_CHANGE_FAILURE;
+  /* Whoever waits for us is told why, if it asks. */
+  if (transition == GST_STATE_CHANGE_READY_TO_PAUSED
+      || transition == GST_STATE_CHANGE_PLAYING_TO_PAUSED)
+    sf_consumer_set_paused (self->consumer, TRUE);
   ret = GST_ELEMENT_CLASS (parent_class)->change_state (element, transition);
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_PLAYING
+      && ret != GST_STATE_CHANGE_FAILURE)
+    sf_consumer_set_paused (self->consumer, FALSE);
   if (transition == GST_STATE_CHANGE_PAUSED_TO_READY
       || (transition == GST_STATE_CHANGE_READY_TO_PAUSED
           && ret == GST_STATE_CHANGE_FAILURE))

@@ -112,7 +112,7 @@ void gst_shm_frame_src_tell_connected (GstShmFrameSrc * self,
 /* What to do now: reconnect (GST_FLOW_CUSTOM_SUCCESS), EOS, or an error that was
  * posted. */
 GstFlowReturn gst_shm_frame_src_tell_disconnected (GstShmFrameSrc * self,
-    const struct sf_reject *why);
+    const struct sf_incoming *in);
 /* Posts the error of SF_INCOMING_FAILED. */
 void gst_shm_frame_src_tell_failed (GstShmFrameSrc * self,
     const struct sf_incoming *in);

@@ -27,11 +27,12 @@ set_connected (GstShmFrameSrc * self, gboolean connected)
 
 static void
 post_disconnected (GstShmFrameSrc * self, const gchar * reason,
-    const gchar * text)
+    const gchar * text, guint64 lost)
 {
   GstStructure *s = gst_structure_new ("producer",
       "path", G_TYPE_STRING, self->path,
-      "reason", G_TYPE_STRING, reason, "text", G_TYPE_STRING, text, NULL);
+      "reason", G_TYPE_STRING, reason, "text", G_TYPE_STRING, text,
+      "frames-lost", G_TYPE_UINT64, lost, NULL);
 
   if (gst_shm_frame_quota_take (&self->told, GST_SHM_FRAME_ELEMENT_QUOTA))
     gst_shm_frame_messages_post (GST_ELEMENT (self), "shmframe-disconnected",
@@ -82,7 +83,7 @@ gst_shm_frame_src_tell_stopped (GstShmFrameSrc * self)
 {
   if (set_connected (self, FALSE))
     post_disconnected (self, sf_reason_name (SF_REASON_STOPPED),
-        "this element was stopped");
+        "this element was stopped", 0);
 }
 
 /* An end that the producer did not mean. */
@@ -105,12 +106,27 @@ warn_of_end (GstShmFrameSrc * self, guint32 reason, const gchar * text,
         (NULL));
 }
 
+/* What the producer says, and what it cost. Free it. */
+static gchar *
+explain_end (const struct sf_incoming *in)
+{
+  gchar *text = gst_shm_frame_messages_clean (in->reject.text), *all;
+
+  if (in->lost == 0)
+    return text;
+  all = g_strdup_printf ("%s%s%" G_GUINT64_FORMAT " frames are lost", text,
+      text[0] != '\0' ? "; " : "", in->lost);
+  g_free (text);
+  return all;
+}
+
 GstFlowReturn
 gst_shm_frame_src_tell_disconnected (GstShmFrameSrc * self,
-    const struct sf_reject *why)
+    const struct sf_incoming *in)
 {
+  const struct sf_reject *why = &in->reject;
   const gchar *reason = sf_reason_name (why->reason);
-  gchar *text = gst_shm_frame_messages_clean (why->text);
+  gchar *text = explain_end (in);
   GstFlowReturn ret = GST_FLOW_CUSTOM_SUCCESS;
   GstShmFrameDisconnect policy;
 
@@ -118,7 +134,7 @@ gst_shm_frame_src_tell_disconnected (GstShmFrameSrc * self,
   policy = self->on_disconnect;
   GST_OBJECT_UNLOCK (self);
   set_connected (self, FALSE);
-  post_disconnected (self, reason, text);
+  post_disconnected (self, reason, text, in->lost);
   /* What another try cannot mend is an error, whatever the policy. */
   if (policy == GST_SHM_FRAME_DISCONNECT_ERROR
       || (policy != GST_SHM_FRAME_DISCONNECT_EOS

@@ -276,7 +276,7 @@ handle (GstShmFrameSrc * self, const struct sf_incoming *in,
       return FLOW_NEXT;
     case SF_INCOMING_DISCONNECTED:
       self->discont = TRUE;
-      return gst_shm_frame_src_tell_disconnected (self, &in->reject);
+      return gst_shm_frame_src_tell_disconnected (self, in);
     case SF_INCOMING_FAILED:
       gst_shm_frame_src_tell_failed (self, in);
       return GST_FLOW_ERROR;

@@ -95,3 +95,85 @@ start_consumer
 sleep 0.5
 interrupt "$consumer"
 no_error consumer
+
+# With -e, Ctrl-C asks for EOS, which comes behind the frame that waits.
+start_offline() {
+  gst-launch-1.0 -e "$@" ! shmframesink socket-path="$folder/s" \
+    client-timeout=1000000000 >"$folder/producer.log" 2>&1 &
+  producer=$!
+}
+
+# Until the producer has said this so many times.
+await_said() {
+  for ((i = 0; i < 400; i++)); do
+    (($(grep -c "$2" "$folder/producer.log") >= $1)) && return
+    sleep 0.05
+  done
+  fail "the producer never said: $2"
+}
+
+film=(videotestsrc ! 'video/x-raw,width=320,height=240')
+head -c 23040000 /dev/zero >"$folder/raw"
+for source in film file; do
+  line=("${film[@]}")
+  [[ $source == film ]] || line=(filesrc location="$folder/raw" ! rawvideoparse \
+    width=320 height=240 ! queue)
+
+  # No consumer has come.
+  start_offline "${line[@]}"
+  await_said 1 'Waiting for 1 consumer'
+  interrupt "$producer"
+  no_error producer
+  await_said 1 'left out'
+
+  # It came, and left.
+  start_offline "${line[@]}"
+  await_said 1 'Waiting for 1 consumer'
+  start_consumer num-buffers=5
+  await_said 2 'Waiting for 1 consumer'
+  wait "$consumer"
+  interrupt "$producer"
+  no_error producer
+
+  # It takes nothing. Killed, what it had not taken is told.
+  start_offline "${line[@]}"
+  start_consumer ! identity sleep-time=100000000
+  await_said 1 'Waiting for consumer'
+  interrupt "$producer"
+  no_error producer
+  kill -KILL "$consumer"
+  wait "$consumer" || true
+done
+
+# A consumer that is stopped is given up; when it goes on, it connects again.
+start_offline "${film[@]}"
+await_said 1 'Waiting for 1 consumer'
+start_consumer
+await_frames 5
+kill -STOP "$consumer"
+await_said 1 'was disconnected (slow).*are lost'
+await_said 2 'Waiting for 1 consumer'
+kill -CONT "$consumer"
+await_frames 5
+grep -q 'ended the connection (slow).*frames are lost' "$folder/consumer.log" \
+  || fail "the consumer does not say what it lost"
+no_error consumer
+interrupt "$producer"
+no_error producer
+status=0
+wait "$consumer" || status=$?
+((status == 0)) || fail "exit status $status after EOS"
+
+# The only one is killed: what it had not taken is told, the rest waits.
+start_offline "${film[@]}"
+await_said 1 'Waiting for 1 consumer'
+start_consumer ! identity sleep-time=1000000
+await_said 1 'Waiting for consumer'
+kill -KILL "$consumer"
+wait "$consumer" || true
+await_said 1 'without a word.* frames that it had not taken are lost'
+await_said 2 'Waiting for 1 consumer'
+start_consumer
+await_frames 5
+interrupt "$producer"
+no_error producer

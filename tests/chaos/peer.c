@@ -138,7 +138,9 @@ peer_open_producer (unsigned seat, int64_t timeout, bool lossless)
 {
   char path[108];
   struct sf_producer_config config = {.path = path,.mode = 0600,.max_clients =
-        64,.max_memory = UINT64_C (1) << 28,.client_timeout = timeout
+        64,.max_memory = UINT64_C (1) << 28,.client_timeout = timeout,
+    /* Who is held up at a step answers, and is not to be waited for. */
+    .stall_timeout = timeout
   };
   struct sf_producer *p;
 

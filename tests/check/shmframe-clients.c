@@ -222,8 +222,10 @@ check_evicted (const gchar * description, const gchar * source)
   GstElement *sink = rig_child (producer, "sink");
   GstBuffer *held[2];
 
+  rig_state (producer, GST_STATE_READY);
   rig_play (stuck);
   rig_play (good);
+  rig_until (rig_num_clients (sink) == 2);
   rig_play (producer);
   /* with one in the appsink and one on the way it holds all it may */
   held[0] = rig_pull (stuck, "out");
@@ -250,16 +252,16 @@ check_evicted (const gchar * description, const gchar * source)
 
 GST_START_TEST (test_evicted)
 {
-  check_evicted (" ! shmframesink name=sink socket-path=@ min-clients=2 "
-      "client-timeout=200000000", FILM);
+  check_evicted (" ! shmframesink name=sink socket-path=@ "
+      "stall-timeout=200000000", FILM);
 }
 
 GST_END_TEST;
 
 GST_START_TEST (test_evicted_fixed_slots)
 {
-  check_evicted (" ! shmframesink name=sink socket-path=@ min-clients=2 "
-      "client-timeout=200000000 slots=8", FILM);
+  check_evicted (" ! shmframesink name=sink socket-path=@ "
+      "stall-timeout=200000000 slots=8", FILM);
 }
 
 GST_END_TEST;
@@ -267,7 +269,7 @@ GST_END_TEST;
 GST_START_TEST (test_evicted_copied)
 {
   check_evicted (" ! tee ! shmframesink name=sink socket-path=@ "
-      "min-clients=2 client-timeout=200000000 slots=8", FILM);
+      "stall-timeout=200000000 slots=8", FILM);
 }
 
 GST_END_TEST;
@@ -276,7 +278,7 @@ GST_END_TEST;
 GST_START_TEST (test_idle_is_not_slow)
 {
   GstElement *producer = launch_producer (SOURCE " ! shmframesink name=sink "
-      "socket-path=@ client-timeout=50000000");
+      "socket-path=@ client-timeout=50000000 stall-timeout=50000000");
   GstElement *consumer = rig_launch ("shmframesrc socket-path=@ ! "
       "appsink name=out sync=false");
 

@@ -75,7 +75,7 @@ rig_element (const gchar * factory, const gchar * property, ...)
 static inline GstHarness *
 rig_harness (GstElement * element)
 {
-  gboolean is_src = GST_OBJECT_FLAG_IS_SET (element, GST_ELEMENT_FLAG_SOURCE);
+  gboolean is_src = !GST_OBJECT_FLAG_IS_SET (element, GST_ELEMENT_FLAG_SINK);
   GstHarness *h = gst_harness_new_with_element (element,
       is_src ? NULL : "sink", is_src ? "src" : NULL);
 

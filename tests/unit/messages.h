@@ -9,7 +9,7 @@
 #include "protocol.h"
 
 #define FIRST_TYPE SF_MESSAGE_HELLO
-#define LAST_TYPE SF_MESSAGE_KICK
+#define LAST_TYPE SF_MESSAGE_PONG
 
 /* The fewest fds that go with a message of this type. */
 static inline unsigned
@@ -87,6 +87,9 @@ message_of (uint32_t type)
     case SF_MESSAGE_WANT:
     case SF_MESSAGE_GRANT:
       m.max_held = 52;
+      break;
+    case SF_MESSAGE_PONG:
+      m.paused = 1;
       break;
     case SF_MESSAGE_LATENCY:
       m.latency = (struct sf_latency) { 1, 1, 40000000, UINT64_MAX };

@@ -90,7 +90,7 @@ static struct sf_producer *
 open_impatient (const char *path, int64_t timeout)
 {
   struct sf_producer_config config = {.path = path,.mode = 0600,.max_clients =
-        16,.max_memory = UINT64_C (1) << 28,.client_timeout = timeout
+        16,.max_memory = UINT64_C (1) << 28,.stall_timeout = timeout
   };
   struct sf_producer *p;
   uint64_t needed;
