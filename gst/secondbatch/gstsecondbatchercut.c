@@ -147,10 +147,11 @@ make_share_locked (GstSecondBatcher * self, GstSecondBatcherPad * pad,
 }
 
 /* Time minus running time of the window. Where frames say what time it is, each
- * stream has its own. */
+ * stream has its own; the first frame's counts. */
 static void
-find_shift_locked (GstSecondBatcher * self, GPtrArray * pads)
+find_shift_locked (GstSecondBatcher * self, gboolean pushing)
 {
+  const SecondFrame *first = NULL;
   guint i, f;
 
   if (self->align != SECOND_ALIGN_REFERENCE_TIMESTAMP) {
@@ -158,18 +159,18 @@ find_shift_locked (GstSecondBatcher * self, GPtrArray * pads)
         -self->timeline.zero : self->clock_offset;
     return;
   }
-  for (i = 0; i < pads->len; i++) {
+  for (i = 0; i < self->tracks->len && pushing; i++) {
     const SecondTrack *track = second_track_at (self->tracks, i);
 
     for (f = 0; f < track->frames->len; f++) {
       const SecondFrame *frame = second_track_frame (track, f);
 
-      if (frame->left) {
-        self->shift = ((SecondHeld *) frame->data)->shift;
-        return;
-      }
+      if (frame->left && (first == NULL || frame->time < first->time))
+        first = frame;
     }
   }
+  if (first)
+    self->shift = ((SecondHeld *) first->data)->shift;
 }
 
 /* Of a time in the alignment */
@@ -225,18 +226,19 @@ second_batcher_close_locked (GstSecondBatcher * self, GPtrArray * pads,
     GPtrArray * batches, SecondPart * hole, GPtrArray * trash)
 {
   guint64 skipped;
-  gboolean incomplete;
+  gboolean incomplete, drop;
   SecondPart part;
 
   second_timeline_begin_close (&self->timeline, self->tracks, trash);
-  find_shift_locked (self, pads);
   incomplete = second_timeline_is_incomplete (self->tracks);
+  drop = incomplete && self->incomplete == SECOND_INCOMPLETE_DROP;
   skipped = skip_locked (self);
+  find_shift_locked (self, skipped == 0 && !drop);
   hole->start = running_time_locked (self,
       second_timeline_start (&self->timeline));
   if (skipped > 0) {
     self->skipped_windows += skipped;
-  } else if (incomplete && self->incomplete == SECOND_INCOMPLETE_DROP) {
+  } else if (drop) {
     self->dropped_windows++;
   } else {
     while (second_timeline_next_part (&self->timeline, self->tracks, &part))

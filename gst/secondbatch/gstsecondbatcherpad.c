@@ -54,6 +54,7 @@ second_batcher_pad_clear_locked (GstSecondBatcherPad * pad, GPtrArray * trash)
   if (pad->last)
     g_ptr_array_add (trash, pad->last);
   pad->last = NULL;
+  g_clear_pointer (&pad->last_format, second_format_unref);
   g_queue_clear_full (&pad->events, (GDestroyNotify) second_event_free);
   forget_pool_locked (pad);
   pad->has_reference = FALSE;
@@ -74,15 +75,22 @@ second_batcher_pad_guard_locked (GstSecondBatcherPad * pad, GstBuffer * buffer,
   return pad->guard;
 }
 
-/* Frames that are held keep the format they came with. Takes @format. */
+/* Frames that are held keep the format they came with. One that comes back
+ * before a frame of another was none. Takes @format. */
 void
 second_batcher_pad_change_format_locked (GstSecondBatcherPad * pad,
     SecondFormat * format)
 {
-  second_track_change_format (&pad->track);
+  gboolean back = pad->last_format
+      && second_format_equal (format, pad->last_format);
+  GList *l;
+
+  second_track_change_format (&pad->track, back);
   format->number = pad->track.format;
   second_format_unref (pad->format);
   pad->format = format;
+  for (l = pad->events.head; back && l; l = l->next)
+    ((SecondEvent *) l->data)->format = format->number;
   forget_pool_locked (pad);
 }
 

@@ -78,6 +78,7 @@ struct _GstSecondBatcherPad
   GstClockTimeDiff ts_offset;
 
   SecondFormat *format;         /* told last */
+  SecondFormat *last_format;    /* of the latest frame, or NULL */
   SecondTrack track;
   GQueue events;                /* of SecondEvent */
   SecondHeld *last;             /* for fill=repeat-last only */

@@ -216,6 +216,8 @@ gboolean second_batcher_propose_allocation (GstAggregator * agg,
     GstAggregatorPad * pad, GstQuery * decide, GstQuery * query);
 gboolean second_batcher_decide_allocation (GstAggregator * agg,
     GstQuery * query);
+guint second_batcher_frames_to_hold_locked (GstSecondBatcher * self,
+    gint fps_n, gint fps_d);
 void second_batcher_update_live (GstSecondBatcher * self);
 void second_batcher_apply_latency (GstSecondBatcher * self);
 

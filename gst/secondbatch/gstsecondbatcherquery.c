@@ -103,18 +103,35 @@ second_batcher_sink_query (GstAggregator * agg, GstAggregatorPad * pad,
 
 /* --- allocation --- */
 
+static GstClockTime
+wait_locked (GstSecondBatcher * self)
+{
+  return self->latency >= 0 ? (GstClockTime) self->latency :
+      self->batch_duration / AUTO_LATENCY_PART;
+}
+
+/* Live, a window is kept until its deadline while the next one comes in */
+guint
+second_batcher_frames_to_hold_locked (GstSecondBatcher * self, gint fps_n,
+    gint fps_d)
+{
+  return second_window_frames_to_hold (self->timeline.grid.duration,
+      GST_CLOCK_TIME_IS_VALID (self->live_latency) ? wait_locked (self) : 0,
+      fps_n, fps_d);
+}
+
 static guint
 frames_to_hold (GstSecondBatcher * self, GstCaps * caps)
 {
   gint fps_n, fps_d;
-  guint64 duration;
+  guint frames;
 
-  g_mutex_lock (&self->lock);
-  duration = self->timeline.grid.duration;
-  g_mutex_unlock (&self->lock);
   second_caps_get_rate (caps, &fps_n, &fps_d);
-
-  return second_window_frames_to_hold (duration, fps_n, fps_d);
+  second_batcher_update_live (self);
+  g_mutex_lock (&self->lock);
+  frames = second_batcher_frames_to_hold_locked (self, fps_n, fps_d);
+  g_mutex_unlock (&self->lock);
+  return frames;
 }
 
 static guint
@@ -223,8 +240,7 @@ second_batcher_apply_latency (GstSecondBatcher * self)
   GstClockTime latency;
 
   g_mutex_lock (&self->lock);
-  latency = self->batch_duration + (self->latency >= 0 ?
-      (GstClockTime) self->latency : self->batch_duration / AUTO_LATENCY_PART);
+  latency = self->batch_duration + wait_locked (self);
   g_mutex_unlock (&self->lock);
 
   set_base_latency (self, latency);

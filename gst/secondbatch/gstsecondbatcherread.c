@@ -14,12 +14,14 @@ static Read
 read_gap_locked (GstSecondBatcher * self, GstSecondBatcherPad * pad,
     GstBuffer * buffer)
 {
+  SecondMap map;
   gint64 end;
 
-  if (second_batcher_map_gap_locked (self, pad, buffer, &end) !=
-      SECOND_MAP_PLACED)
+  map = second_batcher_map_gap_locked (self, pad, buffer, &end);
+  if (map == SECOND_MAP_NO_TIME)
     return READ_ERROR;
-  if (!second_timeline_take_gap (&self->timeline, &pad->track, end))
+  if (map == SECOND_MAP_PLACED
+      && !second_timeline_take_gap (&self->timeline, &pad->track, end))
     return READ_STOP;
   self->gaps++;
   if (gst_buffer_get_custom_meta (buffer, "GstAggregatorMissingDataMeta"))
@@ -32,10 +34,9 @@ static gboolean
 must_copy_locked (GstSecondBatcher * self, GstSecondBatcherPad * pad,
     GstBuffer * buffer, const SecondPlace * place)
 {
-  guint wanted = second_window_frames_to_hold (self->timeline.grid.duration,
-      pad->format->fps_n, pad->format->fps_d);
   SecondPoolGuard *guard = second_batcher_pad_guard_locked (pad, buffer,
-      wanted);
+      second_batcher_frames_to_hold_locked (self, pad->format->fps_n,
+          pad->format->fps_d));
 
   return guard && second_pool_guard_is_low (guard)
       && second_timeline_wants (&self->timeline, place->time,
@@ -56,6 +57,10 @@ hold_locked (GstSecondBatcher * self, GstSecondBatcherPad * pad,
     g_free (held);
     return verdict == SECOND_LATE ? READ_NEXT : READ_STOP;
   }
+  if (pad->last_format != pad->format) {
+    g_clear_pointer (&pad->last_format, second_format_unref);
+    pad->last_format = second_format_ref (pad->format);
+  }
   held->buffer = gst_buffer_ref (buffer);
   held->format = second_format_ref (pad->format);
   held->shift = place->shift;
@@ -67,9 +72,10 @@ hold_locked (GstSecondBatcher * self, GstSecondBatcherPad * pad,
   return READ_NEXT;
 }
 
+/* With look_only, a frame that could be taken is shown and left */
 static Read
 read_frame (GstSecondBatcher * self, GstSecondBatcherPad * pad,
-    GstBuffer * buffer)
+    GstBuffer * buffer, gboolean look_only)
 {
   GstBuffer *copy = NULL;
   SecondPlace place;
@@ -84,6 +90,12 @@ read_frame (GstSecondBatcher * self, GstSecondBatcherPad * pad,
       second_track_drop (&pad->track, 1);
       break;
     case SECOND_MAP_PLACED:
+      second_timeline_show_first (&self->timeline, self->tracks, &pad->track,
+          place.time, place.tolerance);
+      if (look_only) {
+        read = READ_STOP;
+        break;
+      }
       if (must_copy_locked (self, pad, buffer, &place)) {
         pad->total_copied++;
         g_mutex_unlock (&self->lock);
@@ -99,7 +111,8 @@ read_frame (GstSecondBatcher * self, GstSecondBatcherPad * pad,
 }
 
 static Read
-read_pad (GstSecondBatcher * self, GstSecondBatcherPad * pad)
+read_pad (GstSecondBatcher * self, GstSecondBatcherPad * pad,
+    gboolean look_only)
 {
   GstAggregatorPad *aggpad = GST_AGGREGATOR_PAD (pad);
   Read read = READ_NEXT;
@@ -112,39 +125,13 @@ read_pad (GstSecondBatcher * self, GstSecondBatcherPad * pad)
       read = read_gap_locked (self, pad, buffer);
       g_mutex_unlock (&self->lock);
     } else {
-      read = read_frame (self, pad, buffer);
+      read = read_frame (self, pad, buffer, look_only);
     }
     gst_buffer_unref (buffer);
     if (read == READ_NEXT)
       gst_aggregator_pad_drop_buffer (aggpad);
   }
   return read;
-}
-
-/* Where the grid starts is known before frames are judged by it */
-static void
-show_first_frame (GstSecondBatcher * self, GstSecondBatcherPad * pad)
-{
-  GstBuffer *buffer;
-  SecondPlace place;
-  gboolean begun;
-
-  g_mutex_lock (&self->lock);
-  begun = pad->track.begun;
-  g_mutex_unlock (&self->lock);
-  if (begun)
-    return;
-  buffer = gst_aggregator_pad_peek_buffer (GST_AGGREGATOR_PAD (pad));
-  if (buffer == NULL)
-    return;
-  g_mutex_lock (&self->lock);
-  if (!second_batcher_is_gap (buffer)
-      && second_batcher_map_frame_locked (self, pad, buffer, &place) ==
-      SECOND_MAP_PLACED)
-    second_timeline_show_first (&self->timeline, self->tracks, &pad->track,
-        place.time, place.tolerance);
-  g_mutex_unlock (&self->lock);
-  gst_buffer_unref (buffer);
 }
 
 static gboolean
@@ -163,25 +150,68 @@ begin_reading (GstSecondBatcher * self, GstSecondBatcherPad * pad)
   return more;
 }
 
+static gboolean
+is_undecided (GstSecondBatcher * self, GstSecondBatcherPad * pad)
+{
+  gboolean undecided;
+
+  g_mutex_lock (&self->lock);
+  undecided = !self->timeline.started && !pad->track.begun
+      && pad->track.reach == SECOND_READING;
+  g_mutex_unlock (&self->lock);
+  return undecided;
+}
+
+/* Where the grid starts is known before frames are judged by it: the first frames
+ * of all streams are looked at before one is taken. Not live, we wait for them. */
+static gboolean
+know_start (GstSecondBatcher * self, GPtrArray * pads)
+{
+  gboolean known = TRUE;
+  guint i, round;
+
+  /* a gap is read in the second round, when it is known what it may mean */
+  for (round = 0; round < 2; round++) {
+    for (i = 0; i < pads->len; i++) {
+      GstSecondBatcherPad *pad = g_ptr_array_index (pads, i);
+      GstBuffer *head;
+
+      if (!begin_reading (self, pad) || !is_undecided (self, pad))
+        continue;
+      head = gst_aggregator_pad_peek_buffer (GST_AGGREGATOR_PAD (pad));
+      /* an error is reported by who reads for good */
+      if (head && (round == 1 || !second_batcher_is_gap (head)))
+        known &= read_pad (self, pad, TRUE) == READ_ERROR
+            || round == 0 || !is_undecided (self, pad);
+      else
+        known &= round == 0;
+      gst_clear_buffer (&head);
+    }
+  }
+  return known || GST_CLOCK_TIME_IS_VALID (self->live_latency);
+}
+
 /* Returns the pad whose next frame cannot be placed in time, or NULL */
 GstSecondBatcherPad *
 second_batcher_read (GstSecondBatcher * self, GPtrArray * pads)
 {
   GstSecondBatcherPad *wrong = NULL;
-  gboolean open;
+  gboolean started;
   guint i;
 
   g_mutex_lock (&self->lock);
-  open = self->timeline.open;
+  started = self->timeline.started;
   g_mutex_unlock (&self->lock);
-  if (!open)
+  if (!started) {
     second_batcher_update_clock (self);
-  for (i = 0; i < pads->len; i++)
-    show_first_frame (self, g_ptr_array_index (pads, i));
+    if (!know_start (self, pads))
+      return NULL;
+  }
   for (i = 0; i < pads->len; i++) {
     GstSecondBatcherPad *pad = g_ptr_array_index (pads, i);
 
-    if (begin_reading (self, pad) && read_pad (self, pad) == READ_ERROR)
+    if (begin_reading (self, pad)
+        && read_pad (self, pad, FALSE) == READ_ERROR)
       wrong = pad;
   }
   return wrong;

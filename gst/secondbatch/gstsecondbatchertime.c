@@ -198,7 +198,8 @@ second_batcher_map_frame_locked (GstSecondBatcher * self,
   return SECOND_MAP_PLACED;
 }
 
-/* Up to where a gap says that there is nothing */
+/* Up to where a gap says that there is nothing. Where frames say what time it is,
+ * one before all of them means nothing. */
 SecondMap
 second_batcher_map_gap_locked (GstSecondBatcher * self,
     GstSecondBatcherPad * pad, GstBuffer * buffer, gint64 * end)
@@ -209,6 +210,9 @@ second_batcher_map_gap_locked (GstSecondBatcher * self,
 
   if (!is_in_time (pad->format, buffer))
     return SECOND_MAP_NO_TIME;
+  if (self->align == SECOND_ALIGN_REFERENCE_TIMESTAMP && !pad->has_reference
+      && !pad->lacks_reference)
+    return SECOND_MAP_OUTSIDE;
   if (GST_BUFFER_DURATION_IS_VALID (buffer))
     duration = MIN (GST_BUFFER_DURATION (buffer),
         GST_CLOCK_TIME_NONE - 1 - start);

@@ -7,6 +7,8 @@
 typedef struct
 {
   gint64 time;
+  GstClockTime dts, duration;
+  guint64 offset;
   GstCaps *caps;
 } SplitFrame;
 
@@ -104,7 +106,9 @@ was_sent_before (SplitStream * stream, const SplitFrame * frame)
     const SplitFrame *before = &g_array_index (stream->sent_before,
         SplitFrame, i);
 
-    if (before->time == frame->time && (before->caps == frame->caps
+    if (before->time == frame->time && before->dts == frame->dts
+        && before->duration == frame->duration
+        && before->offset == frame->offset && (before->caps == frame->caps
             || gst_caps_is_equal (before->caps, frame->caps))) {
       g_array_remove_index (stream->sent_before, i);
       return TRUE;
@@ -122,8 +126,10 @@ has_news (SplitStream * stream, const GstSegment * segment, GstCaps * caps)
 
   g_byte_array_set_size (stream->again, n);
   for (i = 0; i < n; i++) {
-    SplitFrame frame = { running_time (segment,
-          gst_buffer_list_get (stream->list, i)), gst_caps_ref (caps)
+    GstBuffer *buffer = gst_buffer_list_get (stream->list, i);
+    SplitFrame frame = { running_time (segment, buffer), GST_BUFFER_DTS (buffer),
+      GST_BUFFER_DURATION (buffer), GST_BUFFER_OFFSET (buffer),
+      gst_caps_ref (caps)
     };
 
     stream->again->data[i] = was_sent_before (stream, &frame);

@@ -15,7 +15,6 @@ void
 second_track_init (SecondTrack * track)
 {
   track->frames = g_array_new (FALSE, FALSE, sizeof (SecondFrame));
-  track->gap = G_MININT64;
 }
 
 void
@@ -27,7 +26,6 @@ second_track_reset (SecondTrack * track, GPtrArray * trash)
     g_ptr_array_add (trash, second_track_frame (track, i)->data);
   g_array_set_size (track->frames, 0);
   track->furthest = 0;
-  track->gap = G_MININT64;
   track->reach = SECOND_READING;
   track->begun = track->has_phase = FALSE;
   track->late = track->dropped = 0;
@@ -41,10 +39,11 @@ second_track_clear (SecondTrack * track, GPtrArray * trash)
 }
 
 void
-second_track_change_format (SecondTrack * track)
+second_track_change_format (SecondTrack * track, gboolean back)
 {
-  track->format++;
-  track->has_phase = FALSE;
+  track->format = back ? track->last_format : ++track->next_format;
+  track->has_phase = back;
+  track->phase = track->last_phase;
 }
 
 void
@@ -123,6 +122,7 @@ move_zero (SecondTimeline * timeline, GPtrArray * tracks, gint64 zero)
       frame->phase = second_time_add (frame->phase, delta);
     }
     track->phase = second_time_add (track->phase, delta);
+    track->last_phase = second_time_add (track->last_phase, delta);
     track->ahead += (guint64) delta;
     second_track_find_furthest (track);
   }
@@ -174,7 +174,8 @@ second_timeline_take_frame (SecondTimeline * timeline, GPtrArray * tracks,
 
   track->reach = SECOND_READING;
   frame.seq = track->next_seq++;
-  if (!track->has_phase) {
+  frame.first = !track->has_phase;
+  if (frame.first) {
     track->has_phase = TRUE;
     track->phase = second_time_add (frame.time, (gint64) tolerance);
   }
@@ -190,6 +191,8 @@ second_timeline_take_frame (SecondTimeline * timeline, GPtrArray * tracks,
   frame.phase = track->phase;
   frame.data = data;
   hold (track, &frame);
+  track->last_format = track->format;
+  track->last_phase = track->phase;
   return SECOND_HELD;
 }
 
@@ -201,8 +204,6 @@ second_timeline_take_gap (SecondTimeline * timeline, SecondTrack * track,
       0);
 
   track->reach = SECOND_READING;
-  if (!timeline->open)
-    track->gap = MAX (track->gap, end);
   if (!timeline->open || pos < second_timeline_end (timeline))
     return TRUE;
   track->reach = SECOND_PAST;

@@ -27,6 +27,7 @@ typedef struct
   guint64 seq;                  /* place in the stream's order */
   gint64 phase;                 /* position of the first one of its format */
   guint format;                 /* number of the format it came under */
+  gboolean first;               /* of its format */
   gboolean delivered;           /* has been in a batch */
   gboolean left;                /* in the closing window, not yet in a part */
   gboolean chosen;              /* in the part that was made last */
@@ -48,10 +49,11 @@ typedef struct
   SecondReach reach;
   guint64 ahead;                /* if PAST: where that item is */
   gboolean begun;               /* has shown its first frame */
-  gint64 gap;                   /* up to where gaps before all frames reach */
   guint format;                 /* told last */
   gboolean has_phase;           /* a frame of it was read */
   gint64 phase;
+  guint last_format, next_format;       /* of the latest frame; free */
+  gint64 last_phase;
   guint64 furthest;             /* the latest position among frames */
 
   /* While a window is closed */
@@ -114,22 +116,13 @@ second_timeline_end (const SecondTimeline * timeline)
   return second_window_end (&timeline->grid, timeline->index);
 }
 
-static inline guint64
-second_track_gap (const SecondTimeline * timeline, const SecondTrack * track)
-{
-  return second_window_position (second_time_add (track->gap,
-          -timeline->zero), 0);
-}
-
-/* Or by what was read before it was known where the grid starts */
+/* Or by what was read before the start moved back */
 static inline gboolean
 second_track_is_past (const SecondTimeline * timeline,
     const SecondTrack * track)
 {
-  guint64 end = second_timeline_end (timeline);
-
-  return track->reach != SECOND_READING || track->furthest >= end
-      || second_track_gap (timeline, track) >= end;
+  return track->reach != SECOND_READING
+      || track->furthest >= second_timeline_end (timeline);
 }
 
 /* Whether a frame there would be read now */
@@ -147,7 +140,8 @@ void second_track_init (SecondTrack * track);
 /* What the track had is added to trash */
 void second_track_reset (SecondTrack * track, GPtrArray * trash);
 void second_track_clear (SecondTrack * track, GPtrArray * trash);
-void second_track_change_format (SecondTrack * track);
+/* To a new one, or back to that of the latest frame */
+void second_track_change_format (SecondTrack * track, gboolean back);
 void second_track_end (SecondTrack * track);
 void second_track_drop (SecondTrack * track, guint n);
 void second_track_count_late (SecondTrack * track);

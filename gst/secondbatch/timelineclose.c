@@ -10,8 +10,6 @@ find_limit (const SecondTimeline * timeline, SecondTrack * track)
   guint i;
 
   track->limit = G_MAXUINT64;
-  if (second_track_gap (timeline, track) >= second_timeline_end (timeline))
-    track->limit = 0;
   if (track->furthest < second_timeline_end (timeline))
     return;
   for (i = 0; i < track->frames->len; i++) {
@@ -79,7 +77,8 @@ second_timeline_is_incomplete (GPtrArray * tracks)
   for (i = 0; i < tracks->len; i++) {
     const SecondTrack *track = second_track_at (tracks, i);
 
-    if (!track->has_frames && track->reach != SECOND_ENDED)
+    if (!track->has_frames && (track->reach != SECOND_ENDED
+            || track->limit != G_MAXUINT64))
       return TRUE;
   }
   return FALSE;
@@ -98,8 +97,6 @@ second_timeline_hole (const SecondTimeline * timeline, GPtrArray * tracks)
       return 0;
     if (track->reach == SECOND_PAST)
       next = MIN (next, track->ahead);
-    if (second_track_gap (timeline, track) >= second_timeline_end (timeline))
-      next = MIN (next, second_track_gap (timeline, track));
     for (f = 0; f < track->frames->len; f++)
       if (second_track_frame (track, f)->pos >= second_timeline_end (timeline))
         next = MIN (next, second_track_frame (track, f)->pos);
@@ -158,6 +155,8 @@ find_part_format (SecondTrack * track)
   best = in ? in : next;
   track->part_format = best ? best->format : track->format;
   track->part_phase = G_MAXUINT64;
+  if (best && best->seq >= track->limit && best->first)
+    return;
   if (best || track->has_phase)
     track->part_phase = (guint64) MAX (best ? best->phase : track->phase, 0);
 }

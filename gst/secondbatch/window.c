@@ -116,7 +116,8 @@ second_window_scale_rate (gint * fps_n, gint * fps_d, gdouble rate)
 }
 
 guint
-second_window_frames_to_hold (guint64 duration, gint fps_n, gint fps_d)
+second_window_frames_to_hold (guint64 duration, guint64 wait, gint fps_n,
+    gint fps_d)
 {
   guint64 frames;
 
@@ -124,7 +125,7 @@ second_window_frames_to_hold (guint64 duration, gint fps_n, gint fps_d)
     fps_n = UNKNOWN_FPS;
     fps_d = 1;
   }
-  frames = gst_util_uint64_scale_ceil (duration, 2 * (guint64) fps_n,
+  frames = gst_util_uint64_scale_ceil (2 * duration + wait, fps_n,
       fps_d * GST_SECOND);
 
   return (guint) MIN (frames + FRAMES_ON_THE_WAY, G_MAXINT);

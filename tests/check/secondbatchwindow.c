@@ -92,13 +92,16 @@ GST_END_TEST;
 
 GST_START_TEST (test_frames_to_hold)
 {
-  fail_unless_equals_int (second_window_frames_to_hold (GST_SECOND, 25, 1),
+  fail_unless_equals_int (second_window_frames_to_hold (GST_SECOND, 0, 25, 1),
       54);
-  fail_unless_equals_int (second_window_frames_to_hold (GST_SECOND, 30000,
-          1001), 64);
-  fail_unless_equals_int (second_window_frames_to_hold (GST_SECOND, 0, 1), 64);
+  fail_unless_equals_int (second_window_frames_to_hold (GST_SECOND, 0,
+          30000, 1001), 64);
+  fail_unless_equals_int (second_window_frames_to_hold (GST_SECOND, 500 * MS,
+          25, 1), 67);
+  fail_unless_equals_int (second_window_frames_to_hold (GST_SECOND, 0, 0, 1),
+      64);
   fail_unless_equals_int (second_window_frames_to_hold (24 * 3600 * GST_SECOND,
-          G_MAXINT, 1), G_MAXINT);
+          0, G_MAXINT, 1), G_MAXINT);
 }
 
 GST_END_TEST;
