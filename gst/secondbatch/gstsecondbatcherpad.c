@@ -124,56 +124,38 @@ gst_second_batcher_pad_flush (GstAggregatorPad * aggpad, GstAggregator * agg)
   return GST_FLOW_OK;
 }
 
-static GstSecondBatcher *
-get_batcher (GstSecondBatcherPad * pad)
+/* Copies one to the other, where the pad has a batcher with its lock */
+static void
+copy_offset (GObject * pad, gint64 * to, const gint64 * from)
 {
   GstObject *parent = gst_object_get_parent (GST_OBJECT_CAST (pad));
 
-  return parent ? GST_SECOND_BATCHER (parent) : NULL;
+  if (parent)
+    g_mutex_lock (&GST_SECOND_BATCHER (parent)->lock);
+  *to = *from;
+  if (parent)
+    g_mutex_unlock (&GST_SECOND_BATCHER (parent)->lock);
+  g_clear_pointer (&parent, gst_object_unref);
 }
 
+/* ts-offset is the only one */
 static void
 gst_second_batcher_pad_set_property (GObject * object, guint id,
     const GValue * value, GParamSpec * pspec)
 {
-  GstSecondBatcherPad *pad = GST_SECOND_BATCHER_PAD (object);
-  GstSecondBatcher *self = get_batcher (pad);
+  gint64 offset = g_value_get_int64 (value);
 
-  switch (id) {
-    case PROP_TS_OFFSET:
-      if (self)
-        g_mutex_lock (&self->lock);
-      pad->ts_offset = g_value_get_int64 (value);
-      if (self)
-        g_mutex_unlock (&self->lock);
-      break;
-    default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
-      break;
-  }
-  g_clear_pointer (&self, gst_object_unref);
+  copy_offset (object, &GST_SECOND_BATCHER_PAD (object)->ts_offset, &offset);
 }
 
 static void
 gst_second_batcher_pad_get_property (GObject * object, guint id,
     GValue * value, GParamSpec * pspec)
 {
-  GstSecondBatcherPad *pad = GST_SECOND_BATCHER_PAD (object);
-  GstSecondBatcher *self = get_batcher (pad);
+  gint64 offset;
 
-  switch (id) {
-    case PROP_TS_OFFSET:
-      if (self)
-        g_mutex_lock (&self->lock);
-      g_value_set_int64 (value, pad->ts_offset);
-      if (self)
-        g_mutex_unlock (&self->lock);
-      break;
-    default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
-      break;
-  }
-  g_clear_pointer (&self, gst_object_unref);
+  copy_offset (object, &offset, &GST_SECOND_BATCHER_PAD (object)->ts_offset);
+  g_value_set_int64 (value, offset);
 }
 
 static void

@@ -129,52 +129,41 @@ second_batcher_get_stats (GstSecondBatcher * self)
   return s;
 }
 
-/* What the numbering of windows rests on cannot change under it */
-static gboolean
-is_fixed_while_running (guint id)
+/* Where each property is; those on which the numbering of windows rests cannot
+ * change under it */
+static const struct
 {
-  return id == PROP_BATCH_DURATION || id == PROP_ALIGN || id == PROP_HOP;
-}
+  gsize offset;
+  gboolean fixed;
+} places[] = {
+#define PLACE(id, field, fixed) \
+  [id] = {G_STRUCT_OFFSET (GstSecondBatcher, field), fixed}
+  PLACE (PROP_BATCH_DURATION, batch_duration, TRUE),
+  PLACE (PROP_ALIGN, align, TRUE),
+  PLACE (PROP_HOP, hop, TRUE),
+  PLACE (PROP_INCOMPLETE, incomplete, FALSE),
+  PLACE (PROP_LATE, late, FALSE),
+  PLACE (PROP_BOUNDARY_TOLERANCE, boundary_tolerance, FALSE),
+  PLACE (PROP_FRAMES, frames, FALSE),
+  PLACE (PROP_FILL, fill, FALSE),
+  PLACE (PROP_OUTPUT, output, FALSE),
+  PLACE (PROP_POST_MESSAGES, post_messages, FALSE),
+  PLACE (PROP_LATENCY, latency, FALSE)
+};
 
 static void
-set_property_locked (GstSecondBatcher * self, guint id, const GValue * value)
+store_value (gpointer place, const GValue * value)
 {
-  switch (id) {
-    case PROP_BATCH_DURATION:
-      self->batch_duration = g_value_get_uint64 (value);
-      break;
-    case PROP_ALIGN:
-      self->align = (SecondAlign) g_value_get_enum (value);
-      break;
-    case PROP_INCOMPLETE:
-      self->incomplete = (SecondIncomplete) g_value_get_enum (value);
-      break;
-    case PROP_LATE:
-      self->late = (SecondLate) g_value_get_enum (value);
-      self->timeline.late_next = self->late == SECOND_LATE_NEXT;
-      break;
-    case PROP_BOUNDARY_TOLERANCE:
-      self->boundary_tolerance = g_value_get_int64 (value);
-      break;
-    case PROP_HOP:
-      self->hop = g_value_get_uint64 (value);
-      break;
-    case PROP_FRAMES:
-      self->frames = g_value_get_uint (value);
-      break;
-    case PROP_FILL:
-      self->fill = (SecondFill) g_value_get_enum (value);
-      break;
-    case PROP_OUTPUT:
-      self->output = (SecondOutput) g_value_get_enum (value);
-      break;
-    case PROP_POST_MESSAGES:
-      self->post_messages = g_value_get_boolean (value);
-      break;
-    case PROP_LATENCY:
-      self->latency = g_value_get_int64 (value);
-      break;
-  }
+  if (G_VALUE_HOLDS_ENUM (value))
+    *(gint *) place = g_value_get_enum (value);
+  else if (G_VALUE_HOLDS_UINT64 (value))
+    *(guint64 *) place = g_value_get_uint64 (value);
+  else if (G_VALUE_HOLDS_INT64 (value))
+    *(gint64 *) place = g_value_get_int64 (value);
+  else if (G_VALUE_HOLDS_UINT (value))
+    *(guint *) place = g_value_get_uint (value);
+  else
+    *(gboolean *) place = g_value_get_boolean (value);
 }
 
 static void
@@ -185,9 +174,10 @@ second_batcher_set_property (GObject * object, guint id, const GValue * value,
   gboolean refused;
 
   g_mutex_lock (&self->lock);
-  refused = self->running && is_fixed_while_running (id);
+  refused = self->running && places[id].fixed;
   if (!refused)
-    set_property_locked (self, id, value);
+    store_value (G_STRUCT_MEMBER_P (self, places[id].offset), value);
+  self->timeline.late_next = self->late == SECOND_LATE_NEXT;
   g_mutex_unlock (&self->lock);
 
   if (refused)
@@ -199,57 +189,28 @@ second_batcher_set_property (GObject * object, guint id, const GValue * value,
 }
 
 static void
-get_property_locked (GstSecondBatcher * self, guint id, GValue * value)
-{
-  switch (id) {
-    case PROP_BATCH_DURATION:
-      g_value_set_uint64 (value, self->batch_duration);
-      break;
-    case PROP_ALIGN:
-      g_value_set_enum (value, (gint) self->align);
-      break;
-    case PROP_INCOMPLETE:
-      g_value_set_enum (value, (gint) self->incomplete);
-      break;
-    case PROP_LATE:
-      g_value_set_enum (value, (gint) self->late);
-      break;
-    case PROP_BOUNDARY_TOLERANCE:
-      g_value_set_int64 (value, self->boundary_tolerance);
-      break;
-    case PROP_HOP:
-      g_value_set_uint64 (value, self->hop);
-      break;
-    case PROP_FRAMES:
-      g_value_set_uint (value, self->frames);
-      break;
-    case PROP_FILL:
-      g_value_set_enum (value, (gint) self->fill);
-      break;
-    case PROP_OUTPUT:
-      g_value_set_enum (value, (gint) self->output);
-      break;
-    case PROP_POST_MESSAGES:
-      g_value_set_boolean (value, self->post_messages);
-      break;
-    case PROP_LATENCY:
-      g_value_set_int64 (value, self->latency);
-      break;
-  }
-}
-
-static void
 second_batcher_get_property (GObject * object, guint id, GValue * value,
     GParamSpec * pspec)
 {
   GstSecondBatcher *self = GST_SECOND_BATCHER (object);
+  gpointer place;
 
   if (id == PROP_STATS) {
     g_value_take_boxed (value, second_batcher_get_stats (self));
     return;
   }
+  place = G_STRUCT_MEMBER_P (self, places[id].offset);
   g_mutex_lock (&self->lock);
-  get_property_locked (self, id, value);
+  if (G_VALUE_HOLDS_ENUM (value))
+    g_value_set_enum (value, *(gint *) place);
+  else if (G_VALUE_HOLDS_UINT64 (value))
+    g_value_set_uint64 (value, *(guint64 *) place);
+  else if (G_VALUE_HOLDS_INT64 (value))
+    g_value_set_int64 (value, *(gint64 *) place);
+  else if (G_VALUE_HOLDS_UINT (value))
+    g_value_set_uint (value, *(guint *) place);
+  else
+    g_value_set_boolean (value, *(gboolean *) place);
   g_mutex_unlock (&self->lock);
 }
 
