@@ -8,11 +8,16 @@ GstFlowReturn
 second_batcher_sink_event_pre_queue (GstAggregator * agg,
     GstAggregatorPad * pad, GstEvent * event)
 {
+  GstSecondBatcherPad *self = GST_SECOND_BATCHER_PAD (pad);
+  GstFlowReturn ret;
+
   if (GST_EVENT_IS_SERIALIZED (event)
       && GST_EVENT_TYPE (event) != GST_EVENT_FLUSH_STOP)
-    g_atomic_pointer_set (&GST_SECOND_BATCHER_PAD (pad)->latest, event);
-  return second_batcher_parent_class ()->sink_event_pre_queue (agg, pad,
-      event);
+    g_atomic_pointer_set (&self->latest, event);
+  ret = second_batcher_parent_class ()->sink_event_pre_queue (agg, pad, event);
+  if (ret != GST_FLOW_OK)
+    g_atomic_pointer_compare_and_exchange (&self->latest, event, NULL);
+  return ret;
 }
 
 static void
@@ -97,6 +102,7 @@ second_batcher_sink_event (GstAggregator * agg, GstAggregatorPad * aggpad,
   GstSecondBatcherPad *pad = GST_SECOND_BATCHER_PAD (aggpad);
 
   g_atomic_pointer_compare_and_exchange (&pad->latest, event, NULL);
+  self->look_again = FALSE;
   switch (GST_EVENT_TYPE (event)) {
     case GST_EVENT_CAPS:
       /* a stream's caps are not those of the batches */

@@ -85,7 +85,10 @@ second_batcher_pad_change_format_locked (GstSecondBatcherPad * pad,
       && second_format_equal (format, pad->last_format);
   GList *l;
 
-  second_track_change_format (&pad->track, back);
+  if (back)
+    second_track_restore_format (&pad->track);
+  else
+    second_track_change_format (&pad->track);
   format->number = pad->track.format;
   second_format_unref (pad->format);
   pad->format = format;

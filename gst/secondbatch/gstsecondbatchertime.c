@@ -248,7 +248,7 @@ deadline_locked (const GstSecondBatcher * self, GPtrArray * pads)
 /* An event or query that stood behind frames which were just read is dealt with
  * when the base class looks again; upstream may be waiting for it. */
 static gboolean
-has_uncovered (GstSecondBatcher * self, GPtrArray * pads)
+has_uncovered (GPtrArray * pads)
 {
   guint i;
 
@@ -292,7 +292,8 @@ second_batcher_get_next_time (GstAggregator * agg)
   if (!GST_CLOCK_TIME_IS_VALID (self->live_latency))
     return GST_CLOCK_TIME_NONE;
   second_batcher_read (self, pads);
-  self->look_again = has_uncovered (self, pads);
+  /* once, until one is dealt with: of a pad that is flushing nothing comes */
+  self->look_again = !self->look_again && has_uncovered (pads);
   if (self->look_again)
     return now_less_latency (self, self->live_latency);
 

@@ -39,10 +39,17 @@ second_track_clear (SecondTrack * track, GPtrArray * trash)
 }
 
 void
-second_track_change_format (SecondTrack * track, gboolean back)
+second_track_change_format (SecondTrack * track)
 {
-  track->format = back ? track->last_format : ++track->next_format;
-  track->has_phase = back;
+  track->format = ++track->next_format;
+  track->has_phase = FALSE;
+}
+
+void
+second_track_restore_format (SecondTrack * track)
+{
+  track->format = track->last_format;
+  track->has_phase = TRUE;
   track->phase = track->last_phase;
 }
 

@@ -52,7 +52,8 @@ typedef struct
   guint format;                 /* told last */
   gboolean has_phase;           /* a frame of it was read */
   gint64 phase;
-  guint last_format, next_format;       /* of the latest frame; free */
+  guint last_format;            /* of the latest frame */
+  guint next_format;            /* the highest number so far */
   gint64 last_phase;
   guint64 furthest;             /* the latest position among frames */
 
@@ -140,8 +141,9 @@ void second_track_init (SecondTrack * track);
 /* What the track had is added to trash */
 void second_track_reset (SecondTrack * track, GPtrArray * trash);
 void second_track_clear (SecondTrack * track, GPtrArray * trash);
-/* To a new one, or back to that of the latest frame */
-void second_track_change_format (SecondTrack * track, gboolean back);
+/* To a new one, and back to that of the latest frame */
+void second_track_change_format (SecondTrack * track);
+void second_track_restore_format (SecondTrack * track);
 void second_track_end (SecondTrack * track);
 void second_track_drop (SecondTrack * track, guint n);
 void second_track_count_late (SecondTrack * track);
