@@ -49,12 +49,6 @@ second_window_first (const SecondGrid * grid, guint64 pos)
 }
 
 guint64
-second_window_last (const SecondGrid * grid, guint64 pos)
-{
-  return pos / grid->hop;
-}
-
-guint64
 second_window_tolerance (const SecondGrid * grid, gint64 setting,
     guint64 frame_duration, gdouble rate)
 {

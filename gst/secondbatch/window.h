@@ -31,9 +31,8 @@ gint64 second_time_signed (gint sign, guint64 value);
 guint64 second_window_start (const SecondGrid * grid, guint64 index);
 guint64 second_window_end (const SecondGrid * grid, guint64 index);
 
-/* The earliest and the latest window that contain a position */
+/* The earliest window that contains a position */
 guint64 second_window_first (const SecondGrid * grid, guint64 pos);
-guint64 second_window_last (const SecondGrid * grid, guint64 pos);
 
 /* setting: -1 for 1/8 of what a frame lasts at that rate (NONE: unknown) */
 guint64 second_window_tolerance (const SecondGrid * grid, gint64 setting,

@@ -11,8 +11,6 @@ GST_START_TEST (test_boundaries)
 {
   fail_unless_equals_uint64 (second_window_start (&seconds, 3), 3 * GST_SECOND);
   fail_unless_equals_uint64 (second_window_end (&seconds, 3), 4 * GST_SECOND);
-  fail_unless_equals_uint64 (second_window_last (&seconds, GST_SECOND - 1), 0);
-  fail_unless_equals_uint64 (second_window_last (&seconds, GST_SECOND), 1);
   fail_unless_equals_uint64 (second_window_first (&seconds, GST_SECOND - 1), 0);
   fail_unless_equals_uint64 (second_window_first (&seconds, GST_SECOND), 1);
 }
@@ -23,7 +21,6 @@ GST_START_TEST (test_hop)
 {
   /* 1.1 s lies in the windows that start at 250, 500, 750 and 1000 ms */
   fail_unless_equals_uint64 (second_window_first (&overlapping, 1100 * MS), 1);
-  fail_unless_equals_uint64 (second_window_last (&overlapping, 1100 * MS), 4);
   /* a window's end is outside it */
   fail_unless_equals_uint64 (second_window_first (&overlapping, 1250 * MS), 2);
   fail_unless_equals_uint64 (second_window_first (&overlapping, 999 * MS), 0);
