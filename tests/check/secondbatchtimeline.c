@@ -119,6 +119,35 @@ GST_START_TEST (test_zero_moves_back)
 
 GST_END_TEST;
 
+/* The part ends with the last old frame where the new ones step back before it */
+GST_START_TEST (test_cut)
+{
+  static const gint64 new[] = { 80, 160 };
+  static const guint64 ends[] = { 120, 160 };
+  SecondPart part;
+  Lines lines;
+  guint i;
+
+  for (i = 0; i < G_N_ELEMENTS (new); i++) {
+    lines_init (&lines, GST_SECOND, GST_SECOND);
+    take (&lines, 0, 0);
+    take (&lines, 0, 120);
+    second_track_change_format (&lines.track[0]);
+    take (&lines, 0, new[i]);
+    take (&lines, 1, 119);
+    take (&lines, 1, 160);
+    second_timeline_begin_close (&lines.timeline, lines.tracks, lines.trash);
+    fail_unless (second_timeline_next_part (&lines.timeline, lines.tracks,
+            &part));
+    fail_unless_equals_uint64 (part.end, ends[i] * MS);
+    fail_unless_equals_int (count_chosen (&lines, 0), 2);
+    fail_unless_equals_int (count_chosen (&lines, 1), 1);
+    lines_clear (&lines);
+  }
+}
+
+GST_END_TEST;
+
 /* No sum wraps, whatever comes in */
 GST_START_TEST (test_extremes)
 {
@@ -225,6 +254,7 @@ add_tests (TCase * tc)
 {
   tcase_add_test (tc, test_reading_ahead);
   tcase_add_test (tc, test_zero_moves_back);
+  tcase_add_test (tc, test_cut);
   tcase_add_test (tc, test_extremes);
   tcase_add_test (tc, test_random_parts);
 }
