@@ -214,8 +214,12 @@ mem_copy (GstMemory * memory, gssize offset, gssize size)
   } else {
     copy = gst_allocator_alloc (NULL, size, &params);
   }
-  if (copy == NULL || !gst_memory_map (copy, &map, GST_MAP_WRITE))
-    return copy;
+  if (copy == NULL)
+    return NULL;
+  if (!gst_memory_map (copy, &map, GST_MAP_WRITE)) {
+    gst_memory_unref (copy);
+    return NULL;
+  }
   memcpy (map.data, self->data + memory->offset + offset, size);
   gst_memory_unmap (copy, &map);
   return copy;

@@ -11,6 +11,7 @@ gst_shm_frame_losses_init (GstShmFrameLosses * losses, GstObject * owner)
   losses->owner = owner;
   losses->told = g_hash_table_new (g_str_hash, g_str_equal);
   losses->metas = 0;
+  losses->field = losses->field_type = NULL;
 }
 
 void

@@ -39,37 +39,51 @@ gst_shm_frame_caps_frame_size (const GstCaps * caps)
 
 static const struct
 {
-  const gchar *feature, *advice;
-} advices[] = {
-  {"memory:GLMemory", "insert gldownload before it"},
-  {"memory:DMABuf", "insert vapostproc or another converter to system memory "
-        "before it, or set io-mode=mmap on v4l2src"},
-  {"memory:VAMemory", "insert vapostproc before it"},
-  {"memory:VASurface", "insert vaapipostproc before it"},
-  {"memory:CUDAMemory", "insert cudadownload before it"},
-  {"memory:NVMM", "insert nvvidconv before it"},
-  {"memory:VulkanImage", "insert vulkandownload before it"},
-  {"memory:MFXSurface", "insert msdkvpp before it"},
-  {"memory:AMDFMemory", "insert a converter to system memory before it"},
-  {"meta:GstVideoOverlayComposition", "insert overlaycomposition before it, "
-        "which draws the overlay into the frame"},
+  const gchar *feature, *converter, *more;
+} converters[] = {
+  {"memory:GLMemory", "gldownload", ""},
+  {"memory:DMABuf", "vapostproc or another converter to system memory",
+        ", or set io-mode=mmap on v4l2src"},
+  {"memory:VAMemory", "vapostproc", ""},
+  {"memory:VASurface", "vaapipostproc", ""},
+  {"memory:CUDAMemory", "cudadownload", ""},
+  {"memory:NVMM", "nvvideoconvert (on Jetson: nvvidconv)", ""},
+  {"memory:VulkanImage", "vulkandownload", ""},
+  {"memory:D3D11Memory", "d3d11download", ""},
+  {"memory:D3D12Memory", "d3d12download", ""},
+  {"memory:MFXSurface", "msdkvpp", ""},
+  {"memory:AMDFMemory", "a converter to system memory", ""},
+  {"meta:GstVideoOverlayComposition", "overlaycomposition",
+        ", which draws the overlay into the frame"},
 };
 
-static const gchar *
-advice_on (const gchar * feature)
+gchar *
+gst_shm_frame_caps_explain (const gchar * feature, gint stream)
 {
-  for (guint i = 0; i < G_N_ELEMENTS (advices); i++)
-    if (g_str_equal (feature, advices[i].feature))
-      return advices[i].advice;
-  return "insert an element that converts to system memory before it";
+  const gchar *converter = "an element that converts to system memory";
+  const gchar *more = "";
+  gchar *where = stream < 0 ? g_strdup ("")
+      : g_strdup_printf (" in stream %d of a batch", stream);
+  gchar *text;
+
+  for (guint i = 0; i < G_N_ELEMENTS (converters); i++) {
+    if (g_str_equal (feature, converters[i].feature)) {
+      converter = converters[i].converter;
+      more = converters[i].more;
+    }
+  }
+  text = g_strdup_printf ("Frames with %s%s cannot be shared with other "
+      "processes; insert %s before %s%s.", feature, where, converter,
+      stream < 0 ? "it" : "secondbatcher", more);
+  g_free (where);
+  return text;
 }
 
-/* The first feature that cannot be had here; NULL if there is none. */
 static const gchar *
-foreign_feature (const GstCaps * caps)
+foreign_feature (const GstCapsFeatures * features)
 {
-  const GstCapsFeatures *features = gst_caps_get_features (caps, 0);
-
+  if (gst_caps_features_is_any (features))
+    return "memory of any kind";
   for (guint i = 0; i < gst_caps_features_get_size (features); i++) {
     const gchar *feature = gst_caps_features_get_nth (features, i);
 
@@ -80,25 +94,35 @@ foreign_feature (const GstCaps * caps)
   return NULL;
 }
 
-GstPadProbeReturn
-gst_shm_frame_caps_check (GstPad * pad, GstPadProbeInfo * info,
-    gpointer unused)
+const gchar *
+gst_shm_frame_caps_foreign (const GstCaps * caps)
 {
-  GstEvent *event = GST_PAD_PROBE_INFO_EVENT (info);
-  GstElement *element;
-  const gchar *feature;
-  GstCaps *caps;
+  for (guint i = 0; i < gst_caps_get_size (caps); i++) {
+    const gchar *feature = foreign_feature (gst_caps_get_features (caps, i));
 
-  if (GST_EVENT_TYPE (event) != GST_EVENT_CAPS)
-    return GST_PAD_PROBE_OK;
-  gst_event_parse_caps (event, &caps);
-  feature = foreign_feature (caps);
-  element = feature != NULL ? gst_pad_get_parent_element (pad) : NULL;
-  if (element != NULL) {
-    GST_ELEMENT_ERROR (element, STREAM, FORMAT,
-        ("Frames with %s cannot be shared with other processes; %s.", feature,
-            advice_on (feature)), ("caps %" GST_PTR_FORMAT, caps));
-    gst_object_unref (element);
+    if (feature != NULL)
+      return feature;
   }
-  return GST_PAD_PROBE_OK;
+  return NULL;
+}
+
+const gchar *
+gst_shm_frame_caps_foreign_stream (const GstStructure * batch, gint * stream)
+{
+  const GValue *streams = gst_structure_get_value (batch, "streams");
+  guint n = streams != NULL && GST_VALUE_HOLDS_ARRAY (streams)
+      ? gst_value_array_get_size (streams) : 0;
+
+  for (guint i = 0; i < n; i++) {
+    const GValue *value = gst_value_array_get_value (streams, i);
+    const gchar *feature = GST_VALUE_HOLDS_CAPS (value)
+        && gst_value_get_caps (value) != NULL
+        ? gst_shm_frame_caps_foreign (gst_value_get_caps (value)) : NULL;
+
+    if (feature != NULL) {
+      *stream = (gint) i;
+      return feature;
+    }
+  }
+  return NULL;
 }

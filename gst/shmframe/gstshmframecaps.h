@@ -14,10 +14,15 @@ G_BEGIN_DECLS
 /* The bytes of a frame; 0 if the caps do not say. */
 gsize gst_shm_frame_caps_frame_size (const GstCaps * caps);
 
-/* A probe on a sink pad: caps with other memory, which are not accepted anyway,
- * become an error of the element that says what converts it. */
-GstPadProbeReturn gst_shm_frame_caps_check (GstPad * pad,
-    GstPadProbeInfo * info, gpointer unused);
+/* The first feature of these caps that frames cannot have here, such as memory of
+ * a GPU; NULL if there is none. */
+const gchar *gst_shm_frame_caps_foreign (const GstCaps * caps);
+/* The same of the streams that the caps of a batch name, and which of them. */
+const gchar *gst_shm_frame_caps_foreign_stream (const GstStructure * batch,
+    gint * stream);
+/* (transfer full): a sentence that says what to insert before the sink, or, for a
+ * stream of a batch (-1: none), before secondbatcher. */
+gchar *gst_shm_frame_caps_explain (const gchar * feature, gint stream);
 
 G_END_DECLS
 

@@ -222,8 +222,10 @@ gst_shm_frame_sink_set_caps (GstBaseSink * sink, GstCaps * caps)
       GST_SECOND_BATCH_CAPS_NAME);
   update_delivery (self);
   /* Batches are relayed: slots are made if one of their frames needs one. */
-  if (self->is_batch)
+  if (self->is_batch) {
+    self->format_failed = FALSE;
     return TRUE;
+  }
   size = gst_shm_frame_caps_frame_size (caps);
   if (size == 0) {
     if (!self->format_failed)
@@ -294,18 +296,18 @@ gst_shm_frame_sink_event (GstBaseSink * sink, GstEvent * event)
 {
   GstShmFrameSink *self = GST_SHM_FRAME_SINK (sink);
   GstFlowReturn ret = GST_FLOW_OK;
+  gboolean sent = FALSE;
 
   switch (GST_EVENT_TYPE (event)) {
     case GST_EVENT_CAPS:
       /* First ourselves: consumers hear of caps that we can serve. */
       gst_event_ref (event);
-      if (!GST_BASE_SINK_CLASS (parent_class)->event (sink, event)) {
+      if (!gst_shm_frame_sink_can_tell_caps (self, event))
         gst_event_unref (event);
-        return FALSE;
-      }
-      ret = gst_shm_frame_sink_publish_event (self, event);
+      else if (GST_BASE_SINK_CLASS (parent_class)->event (sink, event))
+        sent = gst_shm_frame_sink_publish_event (self, event) == GST_FLOW_OK;
       gst_event_unref (event);
-      return ret == GST_FLOW_OK;
+      return sent;
     case GST_EVENT_STREAM_START:
       forget_stream (self, GST_EVENT_CAPS);
       break;
@@ -436,8 +438,8 @@ gst_shm_frame_sink_init (GstShmFrameSink * self)
   gst_shm_frame_losses_init (&self->losses, GST_OBJECT (self));
   gst_shm_frame_upstream_init (&self->upstream);
   gst_pad_add_probe (GST_BASE_SINK_PAD (self),
-      GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, gst_shm_frame_caps_check, NULL,
-      NULL);
+      GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, gst_shm_frame_sink_look_at_caps,
+      self, NULL);
   self->parent_chain = GST_PAD_CHAINFUNC (GST_BASE_SINK_PAD (self));
   gst_pad_set_chain_function (GST_BASE_SINK_PAD (self),
       gst_shm_frame_sink_chain);

@@ -141,6 +141,18 @@ void gst_shm_frame_sink_set_ending (GstShmFrameSink * self, gboolean ending);
 /* It has ended, or been flushed. */
 void gst_shm_frame_sink_end (GstShmFrameSink * self);
 
+/* gstshmframesinkcaps.c */
+/* A probe on the pad: caps with other memory, which are not accepted anyway, become
+ * an error that says what converts it. */
+GstPadProbeReturn gst_shm_frame_sink_look_at_caps (GstPad * pad,
+    GstPadProbeInfo * info, gpointer sink);
+/* FALSE, and an error: what has the caps in this event cannot be shared. */
+gboolean gst_shm_frame_sink_can_tell_caps (GstShmFrameSink * self,
+    GstEvent * event);
+/* FALSE, and an error: frames of the batch cannot be shared. */
+gboolean gst_shm_frame_sink_check_batch (GstShmFrameSink * self,
+    GstBuffer * batch);
+
 /* gstshmframesinkcopy.c */
 /* A copy in slots. GST_FLOW_CUSTOM_SUCCESS: there is no slot, drop it. */
 GstFlowReturn gst_shm_frame_sink_copy_frame (GstShmFrameSink * self,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Frames that were not made in slots: the one copy that makes them shared. */
 #include <errno.h>
+#include <string.h>
 #include <gst/video/video.h>
 
 #include "gstsecondbatchmeta.h"
@@ -87,6 +88,23 @@ copy_meta (GstBuffer * from, GstMeta ** meta, gpointer user)
   return TRUE;
 }
 
+/* All of the buffer's memory, one after the other. FALSE if some cannot be mapped. */
+static gboolean
+read_memory (GstBuffer * buffer, guint8 * to)
+{
+  for (guint i = 0; i < gst_buffer_n_memory (buffer); i++) {
+    GstMapInfo map;
+
+    if (!gst_memory_map (gst_buffer_peek_memory (buffer, i), &map,
+            GST_MAP_READ))
+      return FALSE;
+    memcpy (to, map.data, map.size);
+    to += map.size;
+    gst_memory_unmap (map.memory, &map);
+  }
+  return TRUE;
+}
+
 /* The one copy of a frame that did not come in a slot: a buffer like it, whose
  * memory is. */
 static GstFlowReturn
@@ -100,8 +118,14 @@ copy_to_slot (GstShmFrameSink * self, GstBuffer * buffer, guint in_record,
 
   if (ret != GST_FLOW_OK)
     return ret;
-  gst_buffer_extract (buffer, 0, sf_segment_slot (slot.segment, slot.index),
-      size);
+  if (!read_memory (buffer, sf_segment_slot (slot.segment, slot.index))) {
+    sf_slots_give (&slot);
+    GST_ELEMENT_ERROR (self, RESOURCE, READ,
+        ("The memory of a frame (%s) cannot be read by this process; insert a "
+            "converter to system memory before it.",
+            gst_buffer_peek_memory (buffer, 0)->allocator->mem_type), (NULL));
+    return GST_FLOW_ERROR;
+  }
   *copy = gst_buffer_new ();
   gst_buffer_copy_into (*copy, buffer, GST_BUFFER_COPY_FLAGS
       | GST_BUFFER_COPY_TIMESTAMPS, 0, -1);

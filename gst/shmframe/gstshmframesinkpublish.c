@@ -272,7 +272,8 @@ static GstFlowReturn
 render_batch (GstShmFrameSink * self, GstBuffer * batch)
 {
   GstBuffer *copy;
-  GstFlowReturn ret = gst_shm_frame_sink_make_batch_slots (self, batch);
+  GstFlowReturn ret = gst_shm_frame_sink_check_batch (self, batch)
+      ? gst_shm_frame_sink_make_batch_slots (self, batch) : GST_FLOW_ERROR;
 
   if (ret != GST_FLOW_OK)
     return ret;

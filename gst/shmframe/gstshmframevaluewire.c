@@ -339,6 +339,10 @@ gst_shm_frame_wire_put_structure (GstByteWriter * w,
       gst_byte_writer_set_pos (w, before);
       gst_shm_frame_losses_note (losses, "a field of type",
           G_VALUE_TYPE_NAME (value));
+      if (losses->field == NULL) {
+        losses->field = name;
+        losses->field_type = G_VALUE_TYPE_NAME (value);
+      }
       all = FALSE;
     }
   }

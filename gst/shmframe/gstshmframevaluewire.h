@@ -17,6 +17,8 @@ typedef struct
   GstObject *owner;
   GHashTable *told;             /* of interned strings */
   guint64 metas;
+  /* Of a structure, at any depth; NULL: none since it was last set so. */
+  const gchar *field, *field_type;
 } GstShmFrameLosses;
 
 void gst_shm_frame_losses_init (GstShmFrameLosses * losses, GstObject * owner);
