@@ -84,6 +84,37 @@ lease_segment (struct sf_consumer *c, struct sf_link *link,
   return r;
 }
 
+/* The payload, in c->payload wherever it lies. Its size, or as await_segment(). */
+SF_HOT static int
+fetch_payload (struct sf_consumer *c, struct sf_link *link,
+    const struct sf_record_header *record)
+{
+  struct sf_segment *segment;
+  struct sf_mem_ref ref;
+  uint32_t head[2];
+  int r;
+
+  if (record->payload_size < sizeof (head))
+    return -EPROTO;
+  memcpy (head, c->payload, sizeof (head));
+  if (head[1] != SF_PAYLOAD_ELSEWHERE)
+    return (int) record->payload_size;
+  if (head[0] != 1 || record->payload_size != sizeof (head) + sizeof (ref))
+    return -EPROTO;
+  memcpy (&ref, c->payload + sizeof (head), sizeof (ref));
+  if (ref.size < sizeof (head) || ref.size > SF_MAX_FRAME_PAYLOAD)
+    return -EPROTO;
+  r = await_segment (c, link, ref.segment, &segment);
+  if (r < 0)
+    return r;
+  r = sf_segment_check (segment, &ref);
+  if (r == 0)
+    sf_copy_shared (c->payload, sf_segment_slot (segment, ref.slot)
+        + ref.offset, ref.size);
+  sf_segment_unref (segment);
+  return r < 0 ? r : (int) ref.size;
+}
+
 /* Turns a claimed record into parts and a body. 0 or -errno. */
 SF_HOT static int
 resolve (struct sf_consumer *c, struct sf_link *link,
@@ -91,13 +122,13 @@ resolve (struct sf_consumer *c, struct sf_link *link,
 {
   uint32_t head[2], last_id = 0;
   uint64_t at = sizeof (head);
-  int r;
+  int r, size = fetch_payload (c, link, record);
 
-  if (record->payload_size < sizeof (head))
-    return -EPROTO;
+  if (size < 0)
+    return size;
   memcpy (head, c->payload, sizeof (head));
   if (head[0] > SF_MAX_REFS || head[1] != 0
-      || record->payload_size - at < head[0] * sizeof (struct sf_mem_ref))
+      || (uint64_t) size - at < head[0] * sizeof (struct sf_mem_ref))
     return -EPROTO;
   /* One at least: users count from where they begin. */
   if (!parts_room (c, head[0] > 0 ? head[0] : 1))
@@ -131,7 +162,7 @@ resolve (struct sf_consumer *c, struct sf_link *link,
   in->parts = c->parts;
   in->n_parts = head[0];
   in->body = c->payload + at;
-  in->body_size = (uint32_t) (record->payload_size - at);
+  in->body_size = (uint32_t) ((uint64_t) size - at);
   return 0;
 }
 

@@ -104,7 +104,7 @@ struct sf_consumer
   /* The streaming thread's. */
   struct sf_incoming_part *parts;
   uint32_t parts_room;
-  uint8_t payload[SF_MAX_PAYLOAD];
+  uint8_t payload[SF_MAX_FRAME_PAYLOAD];
   /* The control thread's. */
   int process_fd;               /* of the producer we are connected to, or -1 */
   int64_t until;                /* to be connected; 0: not tried yet; INT64_MAX */

@@ -116,6 +116,8 @@ sf_producer_unlock (struct sf_producer *p)
   while (done != NULL) {
     struct sf_frame *next = done->next_done;
 
+    if (done->letter.owner != NULL)
+      sf_slots_give (&done->letter);
     done->release (done->user);
     free (done);
     done = next;
@@ -125,32 +127,45 @@ sf_producer_unlock (struct sf_producer *p)
   sf_unref_is_last (&p->n_releasing);
 }
 
-/* Fills the ids and the payload. 0, -ENOMEM or -ELOOP. */
+/* The frame lies in this segment, too. NULL: out of memory. */
+SF_HOT static struct sf_known_segment *
+note_segment_locked (struct sf_producer *p, struct sf_frame *frame,
+    struct sf_segment *segment)
+{
+  struct sf_known_segment *k = know_locked (p, segment);
+  uint32_t j = 0;
+
+  if (k == NULL)
+    return NULL;
+  while (j < frame->n_parts && frame->segment_ids[j] != k->id)
+    j++;
+  if (j == frame->n_parts) {
+    frame->segment_ids[frame->n_parts++] = k->id;
+    k->n_frames++;
+  }
+  return k;
+}
+
+/* Fills the ids and the payload, at `out`. 0, -ENOMEM or -ELOOP. */
 SF_HOT static int
 fill_locked (struct sf_producer *p, struct sf_frame *frame,
-    const struct sf_publication *pub)
+    const struct sf_publication *pub, uint8_t *out)
 {
   uint32_t head[2] = { pub->n_parts, 0 };
-  uint8_t *out = frame->payload + sizeof (head);
 
-  memcpy (frame->payload, head, sizeof (head));
+  memcpy (out, head, sizeof (head));
+  out += sizeof (head);
   for (uint32_t i = 0; i < pub->n_parts; i++) {
     const struct sf_part *part = &pub->parts[i];
     struct sf_known_segment *k;
     sf_atomic_u64 *generation;
     struct sf_mem_ref ref;
-    uint32_t j;
 
     if (sf_segment_is_far (part->segment))
       return -ELOOP;
-    k = know_locked (p, part->segment);
+    k = note_segment_locked (p, frame, part->segment);
     if (k == NULL)
       return -ENOMEM;
-    for (j = 0; j < frame->n_parts && frame->segment_ids[j] != k->id; j++);
-    if (j == frame->n_parts) {
-      frame->segment_ids[frame->n_parts++] = k->id;
-      k->n_frames++;
-    }
     generation = &sf_segment_header (part->segment)->generation[part->slot];
     if (part->segment->passed_on != NULL)
       sf_publish_u32 (part->segment->passed_on, 1);
@@ -169,6 +184,19 @@ fill_locked (struct sf_producer *p, struct sf_frame *frame,
   return 0;
 }
 
+/* The payload is in the letter. 0 or -ENOMEM. */
+static int
+refer_locked (struct sf_producer *p, struct sf_frame *frame, uint64_t size)
+{
+  struct sf_slot *letter = &frame->letter;
+  struct sf_known_segment *k = note_segment_locked (p, frame, letter->segment);
+
+  if (k == NULL)
+    return -ENOMEM;
+  frame->payload_size = sf_letter_refer (letter, k->id, size, frame->payload);
+  return 0;
+}
+
 /* Not published, so not released: the caller keeps what it has. */
 static void
 frame_discard_locked (struct sf_producer *p, struct sf_frame *frame)
@@ -181,23 +209,24 @@ frame_discard_locked (struct sf_producer *p, struct sf_frame *frame)
 /* A frame with one reference, and not yet anybody's. */
 SF_HOT static int
 frame_new_locked (struct sf_producer *p, const struct sf_publication *pub,
-    struct sf_frame **out)
+    uint64_t size, const struct sf_slot *letter, struct sf_frame **out)
 {
-  uint64_t size = 8 + (uint64_t) pub->n_parts * sizeof (struct sf_mem_ref)
-      + pub->body_size;
-  struct sf_frame *frame;
+  uint32_t n_ids = pub->n_parts + 1;
+  uint64_t in_record = letter->owner != NULL ? SF_LETTER_REFERENCE : size;
+  struct sf_frame *frame = malloc (sizeof (*frame) + n_ids * sizeof (uint32_t)
+      + in_record);
   int r;
 
-  if (pub->n_parts > SF_MAX_REFS || size > SF_MAX_PAYLOAD)
-    return -EMSGSIZE;
-  frame = malloc (sizeof (*frame) + pub->n_parts * sizeof (uint32_t) + size);
   if (frame == NULL)
     return -ENOMEM;
   *frame = (struct sf_frame) {
-  .refs = 1,.release = pub->release,.user = pub->user,.payload_size =
-        (uint32_t) size,.payload =
-        (uint8_t *) & frame->segment_ids[pub->n_parts]};
-  r = fill_locked (p, frame, pub);
+  .refs = 1,.release = pub->release,.user = pub->user,.letter =
+        *letter,.payload_size = (uint32_t) size,.payload =
+        (uint8_t *) & frame->segment_ids[n_ids]};
+  r = fill_locked (p, frame, pub, letter->owner == NULL ? frame->payload
+      : sf_segment_slot (letter->segment, letter->index));
+  if (r == 0 && letter->owner != NULL)
+    r = refer_locked (p, frame, size);
   if (r < 0)
     frame_discard_locked (p, frame);
   else
@@ -371,15 +400,17 @@ tidy_up (struct sf_producer *p, struct sf_frame *before, bool pooled)
   sf_producer_unlock (p);
 }
 
-SF_HOT int
-sf_producer_publish (struct sf_producer *p, const struct sf_publication *pub)
+/* As sf_producer_publish(), of a payload of so many bytes. */
+SF_HOT static int
+publish (struct sf_producer *p, const struct sf_publication *pub,
+    uint64_t size, const struct sf_slot *letter)
 {
   struct sf_frame *frame, *before;
   uint32_t n;
   int r;
 
   pthread_mutex_lock (&p->lock);
-  r = frame_new_locked (p, pub, &frame);
+  r = frame_new_locked (p, pub, size, letter, &frame);
   if (r < 0) {
     sf_producer_unlock (p);
     return r;
@@ -402,37 +433,32 @@ sf_producer_publish (struct sf_producer *p, const struct sf_publication *pub)
   return 0;
 }
 
+SF_HOT int
+sf_producer_publish (struct sf_producer *p, const struct sf_publication *pub)
+{
+  uint64_t size = 8 + (uint64_t) pub->n_parts * sizeof (struct sf_mem_ref)
+      + pub->body_size;
+  struct sf_slot letter = { NULL };
+  int r;
+
+  if (pub->n_parts > SF_MAX_REFS || size > SF_MAX_FRAME_PAYLOAD)
+    return -EMSGSIZE;
+  if (size <= SF_MAX_PAYLOAD)
+    return publish (p, pub, size, &letter);
+  r = sf_letter_take (p, size, &letter);
+  if (r < 0)
+    return r;
+  r = publish (p, pub, size, &letter);
+  if (r < 0)
+    sf_slots_give (&letter);
+  return r;
+}
+
 static void
 drop_latest_locked (struct sf_producer *p)
 {
   sf_frame_unref_locked (p, p->latest);
   p->latest = NULL;
-}
-
-/* Keeps the event for later clients. -ENOMEM leaves all as it was. */
-static int
-keep_sticky_locked (struct sf_producer *p, uint64_t key, const void *body,
-    uint32_t size)
-{
-  struct sf_sticky **link = &p->sticky;
-  struct sf_sticky *s = malloc (sizeof (*s) + size);
-
-  if (s == NULL)
-    return -ENOMEM;
-  s->key = key;
-  s->size = size;
-  memcpy (s->body, body, size);
-  while (*link != NULL && (*link)->key < key)
-    link = &(*link)->next;
-  s->next = *link;
-  if (s->next != NULL && s->next->key == key) {
-    struct sf_sticky *old = s->next;
-
-    s->next = old->next;
-    free (old);
-  }
-  *link = s;
-  return 0;
 }
 
 int
@@ -448,7 +474,7 @@ sf_producer_event (struct sf_producer *p, uint64_t key, const void *body,
   r = (flags & SF_EVENT_NEEDS_CLIENTS) && sf_producer_lacks_clients_locked (p)
       ? -ENOTCONN : everybody_has_room_locked (p, size, false);
   if (r == 0 && (flags & SF_EVENT_STICKY))
-    r = keep_sticky_locked (p, key, body, size);
+    r = sf_sticky_keep_locked (p, key, body, size);
   if (r == 0) {
     if (flags & SF_EVENT_DROPS_LATEST)
       drop_latest_locked (p);
@@ -463,36 +489,11 @@ sf_producer_event (struct sf_producer *p, uint64_t key, const void *body,
   return r;
 }
 
-static void
-forget_locked (struct sf_producer *p, uint64_t from, uint64_t to)
-{
-  struct sf_sticky **link = &p->sticky;
-
-  while (*link != NULL) {
-    struct sf_sticky *s = *link;
-
-    if (s->key >= from && s->key <= to) {
-      *link = s->next;
-      free (s);
-    } else {
-      link = &s->next;
-    }
-  }
-}
-
-void
-sf_producer_forget (struct sf_producer *p, uint64_t from, uint64_t to)
-{
-  pthread_mutex_lock (&p->lock);
-  forget_locked (p, from, to);
-  pthread_mutex_unlock (&p->lock);
-}
-
 void
 sf_producer_end_stream (struct sf_producer *p)
 {
   pthread_mutex_lock (&p->lock);
-  forget_locked (p, 0, UINT64_MAX);
+  sf_sticky_forget_locked (p, 0, UINT64_MAX);
   drop_latest_locked (p);
   p->upstream_slots = 0;
   sf_producer_unlock (p);

@@ -44,6 +44,7 @@ struct sf_frame
   int64_t published;            /* when */
   sf_release release;
   void *user;
+  struct sf_slot letter;        /* what does not fit into a record; owner NULL */
   bool foreign;                 /* another producer's memory: do not hoard */
   uint32_t n_parts;
   uint32_t payload_size;
@@ -134,6 +135,7 @@ struct sf_producer
   int64_t client_timeout, stall_timeout;
   uint64_t id;
   struct sf_slots *slots;
+  struct sf_slots *letters;     /* payloads too large for a record */
   pthread_t thread;
   int epoll_fd;
   int wake_fd;                  /* eventfd, ours alone */
@@ -214,6 +216,8 @@ struct sf_producer
 /* What a live client keeps of its queue however old it is, the newest included: a
  * batch is as old as the window is long before the next one comes. */
 #define SF_KEPT_QUEUED 2u
+/* Payloads that do not fit into a record, in all. */
+#define SF_MAX_LETTER_BYTES (UINT64_C (64) << 20)
 /* Frames of another producer that a live client may leave unclaimed. */
 #define SF_MAX_FOREIGN_QUEUED 2u
 /* And how long it may take for one, where they come in a burst. Tests are on busy
@@ -232,6 +236,23 @@ void sf_producer_unlock (struct sf_producer *p);
 void sf_producer_forget_segments_locked (struct sf_producer *p);
 struct sf_known_segment *sf_known_find_locked (struct sf_producer *p,
     uint32_t id);
+
+/* producer-sticky.c */
+/* Keeps the event for later clients. -ENOMEM leaves all as it was. */
+int sf_sticky_keep_locked (struct sf_producer *p, uint64_t key,
+    const void *body, uint32_t size);
+void sf_sticky_forget_locked (struct sf_producer *p, uint64_t from,
+    uint64_t to);
+
+/* producer-letter.c */
+/* Makes room, for the payload of a frame, outside of the ring. 0 or -errno, -ENOBUFS:
+ * too many such frames are out. Without lock. */
+int sf_letter_take (struct sf_producer *p, uint64_t size,
+    struct sf_slot *letter);
+/* The payload is in the letter: what remains for the record. */
+uint32_t sf_letter_refer (const struct sf_slot *letter, uint32_t id,
+    uint64_t size, uint8_t *payload);
+#define SF_LETTER_REFERENCE (8u + sizeof (struct sf_mem_ref))
 
 /* producer-announce.c */
 bool sf_client_is_lossless_locked (const struct sf_client *c);
@@ -284,6 +305,8 @@ void sf_producer_settle (struct sf_producer *p);
 /* producer-wait.c */
 /* Takes what the client, or all of them, returned; the number of frames. */
 int sf_client_collect_locked (struct sf_client *c);
+/* Takes the oldest unclaimed frame from a live client. False: there is none. */
+bool sf_producer_revoke_one_locked (struct sf_producer *p);
 int sf_producer_collect_locked (struct sf_producer *p);
 void sf_producer_set_want_locked (struct sf_producer *p);
 void sf_producer_note_progress (struct sf_producer *p);

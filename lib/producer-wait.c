@@ -112,9 +112,8 @@ oldest_queue_locked (struct sf_producer *p)
   return oldest;
 }
 
-/* Takes the oldest unclaimed frame from a live client. False: there is none. */
-static bool
-revoke_one_locked (struct sf_producer *p)
+bool
+sf_producer_revoke_one_locked (struct sf_producer *p)
 {
   struct sf_client *c;
 
@@ -149,7 +148,7 @@ seek_slot (struct sf_producer *p, uint64_t size, uint32_t keep,
   sf_producer_unlock (p);
   while ((r = sf_slots_take (p->slots, size, keep, slot)) == -EAGAIN && more) {
     pthread_mutex_lock (&p->lock);
-    more = revoke_one_locked (p);
+    more = sf_producer_revoke_one_locked (p);
     sf_producer_unlock (p);
   }
   return r;

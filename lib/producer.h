@@ -177,7 +177,9 @@ void sf_producer_expect (struct sf_producer *producer, bool coming);
 /* Announces a frame to every client. 0;
  *  -EAGAIN    a lossless client has no room: wait and try again
  *  -ENOTCONN  lossless, and fewer than min-clients are there: wait for them
- *  -EMSGSIZE  the body and the parts are larger than a record can be
+ *  -ENOBUFS   the body and the parts do not fit into a record of the ring, and too
+ *             many such frames are out
+ *  -EMSGSIZE  they are larger than a frame's payload can be
  *  -ELOOP     a part's segment came by too many relays: sf_segment_is_far()
  *  -ENOMEM */
 int sf_producer_publish (struct sf_producer *producer,

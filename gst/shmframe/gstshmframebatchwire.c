@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A batch: its structure field by field, the frames of its lists like single
  * buffers. */
+#include "gstshmframemetawire.h"
 #include "gstshmframewire.h"
 
 #include "gstsecondbatchview.h"
@@ -12,13 +13,14 @@ enum
   FIELD_FRAMES,
 };
 
-#define MAX_FIELDS 4096
+#define MAX_FIELDS 8192
 
 typedef struct
 {
   GstByteWriter *w;
   GArray *parts;
   GstShmFrameLosses *losses;
+  guint room;                   /* for the metas of each frame */
   guint32 n_fields;
   gboolean ok;
 } Writer;
@@ -31,7 +33,7 @@ put_frames (Writer * self, GstBufferList * list)
   gst_byte_writer_put_uint32_le (self->w, n);
   for (guint i = 0; i < n; i++)
     if (!gst_shm_frame_wire_put_buffer (self->w, self->parts,
-            gst_buffer_list_get (list, i), self->losses))
+            gst_buffer_list_get (list, i), self->room, self->losses))
       return FALSE;
   return TRUE;
 }
@@ -56,6 +58,8 @@ put_field (GQuark id, const GValue * value, gpointer user)
   } else if (!gst_shm_frame_wire_put_value (w, value, self->losses, 0)) {
     gst_byte_writer_set_pos (w, before);
     self->n_fields--;
+    /* Frames whose caps are missing are no frames. */
+    self->ok = !G_VALUE_HOLDS (value, GST_TYPE_CAPS);
     gst_shm_frame_losses_note (self->losses, "a field of a batch of type",
         G_VALUE_TYPE_NAME (value));
   }
@@ -65,39 +69,140 @@ put_field (GQuark id, const GValue * value, gpointer user)
 /* The memory that output=memory adds shows the frames, which cross by themselves;
  * the batch crosses without. */
 static gboolean
-put_head_buffer (GstByteWriter * w, GArray * parts, GstBuffer * batch,
-    GstShmFrameLosses * losses)
+put_head_buffer (Writer * self, GstBuffer * batch)
 {
   GstBuffer *head;
   gboolean ok;
 
   if (gst_buffer_n_memory (batch) == 0)
-    return gst_shm_frame_wire_put_buffer (w, parts, batch, losses);
+    return gst_shm_frame_wire_put_buffer (self->w, self->parts, batch,
+        self->room, self->losses);
   head = gst_buffer_new ();
   gst_buffer_copy_into (head, batch, GST_BUFFER_COPY_METADATA, 0, -1);
-  ok = gst_shm_frame_wire_put_buffer (w, parts, head, losses);
+  ok = gst_shm_frame_wire_put_buffer (self->w, self->parts, head, self->room,
+      self->losses);
   gst_buffer_unref (head);
   return ok;
+}
+
+/* All of it, with so much room for the metas of each frame. */
+static gboolean
+put_with_room (Writer * self, GstBuffer * batch, guint room)
+{
+  GstByteWriter *w = self->w;
+  guint at, end;
+
+  self->room = room;
+  self->n_fields = 0;
+  self->ok = TRUE;
+  if (!put_head_buffer (self, batch))
+    return FALSE;
+  at = gst_byte_writer_get_pos (w);
+  gst_byte_writer_put_uint32_le (w, 0);
+  gst_structure_foreach (gst_second_batch_get_structure (batch), put_field,
+      self);
+  end = gst_byte_writer_get_pos (w);
+  gst_byte_writer_set_pos (w, at);
+  gst_byte_writer_put_uint32_le (w, self->n_fields);
+  gst_byte_writer_set_pos (w, end);
+  return self->ok && gst_shm_frame_wire_is_complete (w);
+}
+
+typedef struct
+{
+  Writer *writer;
+  GArray *sizes;                /* of guint: of each frame's metas */
+} Measure;
+
+static gboolean
+measure_frame (GstBuffer * frame, gpointer user)
+{
+  Measure *self = user;
+  GstByteWriter *w = self->writer->w;
+  guint at = gst_byte_writer_get_pos (w);
+  guint size = gst_shm_frame_wire_put_metas (w, frame, G_MAXUINT,
+      self->writer->losses);
+
+  gst_byte_writer_set_pos (w, at);
+  g_array_append_val (self->sizes, size);
+  return TRUE;
+}
+
+static gint
+compare_sizes (gconstpointer a, gconstpointer b)
+{
+  guint x = *(const guint *) a, y = *(const guint *) b;
+
+  return (x > y) - (x < y);
+}
+
+/* How much each frame may have of `room` bytes for the metas of all: what one does
+ * not need is the others'. */
+static guint
+fair_share (GArray * sizes, guint room)
+{
+  g_array_sort (sizes, compare_sizes);
+  for (guint i = 0; i < sizes->len; i++) {
+    guint share = room / (sizes->len - i);
+    guint size = g_array_index (sizes, guint, i);
+
+    if (size > share)
+      return share;
+    room -= size;
+  }
+  return G_MAXUINT;
+}
+
+/* There is no room for all metas. How much each frame gets: what the batch leaves
+ * that has none, divided. FALSE if it does not fit even so. */
+static gboolean
+find_room (Writer * self, GstBuffer * batch, guint * room)
+{
+  Measure measure = {.writer = self };
+  gboolean ok;
+
+  self->losses->dry = TRUE;
+  ok = put_with_room (self, batch, 0);
+  if (ok) {
+    measure.sizes = g_array_new (FALSE, FALSE, sizeof (guint));
+    gst_shm_frame_batch_foreach (batch, measure_frame, &measure);
+    *room = fair_share (measure.sizes, gst_byte_writer_get_remaining (self->w)
+        - sizeof (guint64));
+    g_array_unref (measure.sizes);
+  }
+  self->losses->dry = FALSE;
+  return ok;
+}
+
+static void
+start_over (Writer * self, guint at, guint n_parts)
+{
+  gst_byte_writer_set_pos (self->w, at);
+  g_array_set_size (self->parts, n_parts);
 }
 
 gboolean
 gst_shm_frame_wire_put_batch (GstByteWriter * w, GArray * parts,
     GstBuffer * batch, GstShmFrameLosses * losses)
 {
-  const GstStructure *structure = gst_second_batch_get_structure (batch);
-  Writer self = {.w = w,.parts = parts,.losses = losses,.ok = TRUE };
-  guint at, end;
+  Writer self = {.w = w,.parts = parts,.losses = losses };
+  guint at = gst_byte_writer_get_pos (w), n_parts = parts->len, room;
+  gboolean ok;
 
-  if (structure == NULL || !put_head_buffer (w, parts, batch, losses))
+  if (gst_second_batch_get_structure (batch) == NULL)
     return FALSE;
-  at = gst_byte_writer_get_pos (w);
-  gst_byte_writer_put_uint32_le (w, 0);
-  gst_structure_foreach (structure, put_field, &self);
-  end = gst_byte_writer_get_pos (w);
-  gst_byte_writer_set_pos (w, at);
-  gst_byte_writer_put_uint32_le (w, self.n_fields);
-  gst_byte_writer_set_pos (w, end);
-  return self.ok && gst_shm_frame_wire_is_complete (w);
+  losses->missed = losses->no_room = FALSE;
+  losses->dry = TRUE;
+  ok = put_with_room (&self, batch, G_MAXUINT);
+  losses->dry = FALSE;
+  if (ok && !losses->missed)
+    return TRUE;
+  start_over (&self, at, n_parts);
+  if (ok && !losses->no_room)
+    return put_with_room (&self, batch, G_MAXUINT);
+  ok = find_room (&self, batch, &room);
+  start_over (&self, at, n_parts);
+  return ok && put_with_room (&self, batch, room);
 }
 
 typedef struct
@@ -209,6 +314,24 @@ gst_shm_frame_wire_get_batch (GstByteReader * r, struct sf_lease * lease,
   else
     gst_clear_buffer (&batch);
   return batch;
+}
+
+static gboolean
+count_frame (GstBuffer * frame, gpointer user)
+{
+  guint *n = user;
+
+  *n += gst_shm_frame_wire_is_shared (frame) ? gst_buffer_n_memory (frame) : 1;
+  return TRUE;
+}
+
+guint
+gst_shm_frame_batch_count_parts (GstBuffer * batch)
+{
+  guint n = 0;
+
+  gst_shm_frame_batch_foreach (batch, count_frame, &n);
+  return n;
 }
 
 typedef struct

@@ -11,6 +11,7 @@ gst_shm_frame_losses_init (GstShmFrameLosses * losses, GstObject * owner)
   losses->owner = owner;
   losses->told = g_hash_table_new (g_str_hash, g_str_equal);
   losses->metas = 0;
+  losses->dry = losses->missed = losses->no_room = FALSE;
   losses->field = losses->field_type = NULL;
 }
 
@@ -24,10 +25,14 @@ gboolean
 gst_shm_frame_losses_note (GstShmFrameLosses * losses, const gchar * what,
     const gchar * kind)
 {
-  gchar *text = g_strdup_printf ("%s %s", what, kind);
-  gboolean first = g_hash_table_add (losses->told,
-      (gpointer) g_intern_string (text));
+  gboolean first;
+  gchar *text;
 
+  losses->missed = TRUE;
+  if (losses->dry)
+    return FALSE;
+  text = g_strdup_printf ("%s %s", what, kind);
+  first = g_hash_table_add (losses->told, (gpointer) g_intern_string (text));
   if (first)
     GST_WARNING_OBJECT (losses->owner, "%s does not cross, and is left out "
         "(said once)", text);
@@ -37,11 +42,21 @@ gst_shm_frame_losses_note (GstShmFrameLosses * losses, const gchar * what,
 
 void
 gst_shm_frame_losses_note_meta (GstShmFrameLosses * losses,
-    const GstMeta * meta)
+    const GstMeta * meta, gboolean no_room)
 {
-  gst_shm_frame_losses_note (losses, "the meta",
-      g_type_name (meta->info->type));
+  const gchar *name = g_type_name (meta->info->type);
+
+  losses->missed = TRUE;
+  losses->no_room |= no_room;
+  if (losses->dry)
+    return;
   losses->metas++;
+  if (gst_shm_frame_losses_note (losses, no_room ? "for want of room, the meta"
+          : "the meta", name) && no_room)
+    GST_ELEMENT_WARNING (losses->owner, STREAM, ENCODE,
+        ("There is no room for all metas of a frame or batch, and some of type "
+            "%s are left out; metas-dropped in stats counts them. Attach fewer, "
+            "or batch shorter windows.", name), (NULL));
 }
 
 gboolean

@@ -278,45 +278,88 @@ is_local (const GstMeta * meta)
       GST_SECOND_BATCH_META_NAME) == 0;
 }
 
+/* Without these a reader would not find the picture. */
 static gboolean
+is_essential (const GstMeta * meta)
+{
+  return meta->info->api == GST_VIDEO_META_API_TYPE
+      || meta->info->api == GST_VIDEO_CROP_META_API_TYPE;
+}
+
+/* What the largest of them takes: a video meta of four planes, 112 bytes. */
+#define ESSENTIAL_SIZE 112u
+
+/* How many bytes it took, of `room` at most; 0: it is left out. */
+static guint
 put_meta (GstByteWriter * w, GstBuffer * buffer, GstMeta * meta,
-    GstShmFrameLosses * losses)
+    guint room, GstShmFrameLosses * losses)
 {
   guint at = gst_byte_writer_get_pos (w), end;
   guint32 type = type_of (meta);
+  gboolean crosses, fits;
 
   gst_byte_writer_put_uint32_le (w, type);
   gst_byte_writer_put_uint32_le (w, 0);
-  if (!put_fields (w, buffer, meta, type, losses)
-      || !gst_shm_frame_wire_is_complete (w)) {
-    gst_byte_writer_set_pos (w, at);
-    gst_shm_frame_losses_note_meta (losses, meta);
-    return FALSE;
-  }
+  crosses = put_fields (w, buffer, meta, type, losses);
   end = gst_byte_writer_get_pos (w);
+  fits = gst_shm_frame_wire_is_complete (w) && end - at <= room;
+  if (!crosses || !fits) {
+    gst_byte_writer_set_pos (w, at);
+    gst_shm_frame_losses_note_meta (losses, meta, crosses);
+    return 0;
+  }
   gst_byte_writer_set_pos (w, at + 4);
   gst_byte_writer_put_uint32_le (w, end - at - 8);
   gst_byte_writer_set_pos (w, end);
-  return TRUE;
+  return end - at;
 }
 
-void
+static guint
+count_essential (GstBuffer * buffer)
+{
+  gpointer state = NULL;
+  GstMeta *meta;
+  guint n = 0;
+
+  while ((meta = gst_buffer_iterate_meta (buffer, &state)) != NULL)
+    n += is_essential (meta);
+  return n;
+}
+
+guint
 gst_shm_frame_wire_put_metas (GstByteWriter * w, GstBuffer * buffer,
-    GstShmFrameLosses * losses)
+    guint room, GstShmFrameLosses * losses)
 {
   guint at = gst_byte_writer_get_pos (w), end;
+  guint essential = count_essential (buffer);
   gpointer state = NULL;
+  guint used = 0;
   GstMeta *meta;
   guint32 n = 0;
 
   gst_byte_writer_put_uint32_le (w, 0);
-  while ((meta = gst_buffer_iterate_meta (buffer, &state)) != NULL)
-    if (!is_local (meta) && put_meta (w, buffer, meta, losses))
-      n++;
+  while ((meta = gst_buffer_iterate_meta (buffer, &state)) != NULL) {
+    guint rest = gst_byte_writer_get_remaining (w);
+    guint kept = essential * ESSENTIAL_SIZE + sizeof (guint64);
+    guint size;
+
+    if (is_local (meta))
+      continue;
+    if (is_essential (meta)) {
+      essential--;
+      n += put_meta (w, buffer, meta, G_MAXUINT, losses) > 0;
+      continue;
+    }
+    size = put_meta (w, buffer, meta, MIN (room - used, rest > kept
+            ? rest - kept : 0), losses);
+    used += size;
+    n += size > 0;
+  }
   end = gst_byte_writer_get_pos (w);
   gst_byte_writer_set_pos (w, at);
   gst_byte_writer_put_uint32_le (w, n);
   gst_byte_writer_set_pos (w, end);
+  return used;
 }
 
 static gboolean

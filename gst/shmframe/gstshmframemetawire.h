@@ -9,9 +9,11 @@
 
 G_BEGIN_DECLS
 
-/* gstshmframemetawire.c: all metas of a buffer */
-void gst_shm_frame_wire_put_metas (GstByteWriter * w, GstBuffer * buffer,
-    GstShmFrameLosses * losses);
+/* gstshmframemetawire.c: all metas of a buffer, as far as they fit. Those that say
+ * where the picture lies do; the others take `room` bytes at most. How many bytes
+ * these took. */
+guint gst_shm_frame_wire_put_metas (GstByteWriter * w, GstBuffer * buffer,
+    guint room, GstShmFrameLosses * losses);
 gboolean gst_shm_frame_wire_get_metas (GstByteReader * r, GstBuffer * buffer);
 
 /* gstshmframevideometawire.c: the fields of some of them. A getter is FALSE if

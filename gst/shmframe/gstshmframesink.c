@@ -434,7 +434,7 @@ gst_shm_frame_sink_init (GstShmFrameSink * self)
   gst_shm_frame_sink_init_properties (self);
   g_rw_lock_init (&self->producer_lock);
   self->parts = g_array_new (FALSE, FALSE, sizeof (struct sf_part));
-  self->body = g_malloc (SF_MAX_PAYLOAD);
+  self->body = g_malloc (SF_MAX_FRAME_PAYLOAD);
   gst_shm_frame_losses_init (&self->losses, GST_OBJECT (self));
   gst_shm_frame_upstream_init (&self->upstream);
   gst_pad_add_probe (GST_BASE_SINK_PAD (self),

@@ -81,7 +81,7 @@ struct _GstShmFrameSink
   GstShmFrameQuota told_waits;
   GstShmFrameClock clock;
   GArray *parts;                /* of struct sf_part, kept for its memory */
-  guint8 *body;                 /* SF_MAX_PAYLOAD bytes, likewise */
+  guint8 *body;                 /* SF_MAX_FRAME_PAYLOAD bytes, likewise */
   GstShmFrameStencil stencil;
   GstShmFrameLosses losses;
 

@@ -86,6 +86,42 @@ largest_field (GstShmFrameSink * self, const GstCaps * caps, guint * size)
   return largest;
 }
 
+/* How many frames a batch of these caps has where all streams keep their rate. */
+static guint64
+frames_of (const GstStructure * batch)
+{
+  const GValue *streams = gst_structure_get_value (batch, "streams");
+  guint n = streams != NULL && GST_VALUE_HOLDS_ARRAY (streams)
+      ? gst_value_array_get_size (streams) : 0;
+  guint64 duration = 0, frames = 0;
+
+  gst_structure_get_uint64 (batch, "batch-duration", &duration);
+  for (guint i = 0; i < n; i++) {
+    const GValue *value = gst_value_array_get_value (streams, i);
+    const GstCaps *caps = GST_VALUE_HOLDS_CAPS (value)
+        ? gst_value_get_caps (value) : NULL;
+    gint fps_n, fps_d;
+
+    if (caps != NULL && gst_caps_get_size (caps) > 0
+        && gst_structure_get_fraction (gst_caps_get_structure (caps, 0),
+            "framerate", &fps_n, &fps_d) && fps_n > 0 && fps_d > 0)
+      frames += gst_util_uint64_scale (duration, fps_n, fps_d * GST_SECOND);
+  }
+  return frames;
+}
+
+static gboolean
+refuse_frames (GstShmFrameSink * self, guint64 n, const GstCaps * caps)
+{
+  gchar *text = g_strdup_printf ("Batches of %" G_GUINT64_FORMAT " frames "
+      "cannot cross to other processes, %u are the most there can be in one; "
+      "batch fewer streams or shorter windows.", n, SF_MAX_REFS);
+
+  refuse (self, text, caps);
+  g_free (text);
+  return FALSE;
+}
+
 gboolean
 gst_shm_frame_sink_can_tell_caps (GstShmFrameSink * self, GstEvent * event)
 {
@@ -94,6 +130,7 @@ gst_shm_frame_sink_can_tell_caps (GstShmFrameSink * self, GstEvent * event)
   GstCaps *caps;
   gchar *text;
   gint stream;
+  guint64 frames;
   guint size;
 
   gst_event_parse_caps (event, &caps);
@@ -102,6 +139,9 @@ gst_shm_frame_sink_can_tell_caps (GstShmFrameSink * self, GstEvent * event)
     refuse_memory (self, feature, stream, caps);
     return FALSE;
   }
+  frames = frames_of (gst_caps_get_structure (caps, 0));
+  if (frames > SF_MAX_REFS)
+    return refuse_frames (self, frames, caps);
   self->losses.field = NULL;
   gst_byte_writer_init_with_data (&w, self->body, SF_MAX_PAYLOAD, FALSE);
   if (gst_shm_frame_wire_put_event (&w, event, GST_CLOCK_TIME_NONE,
@@ -127,7 +167,10 @@ gboolean
 gst_shm_frame_sink_check_batch (GstShmFrameSink * self, GstBuffer * batch)
 {
   guint n = gst_second_batch_get_n_streams (batch);
+  guint n_parts = gst_shm_frame_batch_count_parts (batch);
 
+  if (n_parts > SF_MAX_REFS)
+    return refuse_frames (self, n_parts, NULL);
   for (guint k = 0; k < n; k++) {
     GstCaps *caps = gst_second_batch_get_caps (batch, k);
     const gchar *feature = caps != NULL ? gst_shm_frame_caps_foreign (caps)

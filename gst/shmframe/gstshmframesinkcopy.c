@@ -84,7 +84,7 @@ copy_meta (GstBuffer * from, GstMeta ** meta, gpointer user)
     info->transform_func (copy->to, *meta, from, _gst_meta_transform_copy,
         &whole);
   else if (info->api != GST_PARENT_BUFFER_META_API_TYPE)
-    gst_shm_frame_losses_note_meta (&copy->self->losses, *meta);
+    gst_shm_frame_losses_note_meta (&copy->self->losses, *meta, FALSE);
   return TRUE;
 }
 

@@ -129,20 +129,28 @@ release_buffer (void *user)
   gst_buffer_unref (user);
 }
 
-/* Writes the record's body; FALSE if it is larger than one can be. */
+/* Writes the record's body; FALSE if it is larger than one can be, or the caps of a
+ * stream of the batch cannot cross. */
 static gboolean
 serialize (GstShmFrameSink * self, GstBuffer * buffer,
     const GstShmFrameStamp * stamp, struct sf_publication *pub)
 {
+  guint n_parts = self->is_batch ? gst_shm_frame_batch_count_parts (buffer)
+      : gst_buffer_n_memory (buffer);
   GstByteWriter w;
   gboolean ok;
 
-  gst_byte_writer_init_with_data (&w, self->body, SF_MAX_PAYLOAD, FALSE);
+  if (n_parts > SF_MAX_REFS)
+    return FALSE;
+  self->losses.field = NULL;
+  gst_byte_writer_init_with_data (&w, self->body,
+      GST_SHM_FRAME_BODY_ROOM (n_parts), FALSE);
   g_array_set_size (self->parts, 0);
   gst_shm_frame_wire_put_stamp (&w, stamp);
   ok = self->is_batch
       ? gst_shm_frame_wire_put_batch (&w, self->parts, buffer, &self->losses)
-      : gst_shm_frame_wire_put_buffer (&w, self->parts, buffer, &self->losses);
+      : gst_shm_frame_wire_put_buffer (&w, self->parts, buffer, G_MAXUINT,
+      &self->losses);
   if (!ok)
     return FALSE;
   pub->parts = (struct sf_part *) self->parts->data;
@@ -189,6 +197,26 @@ make_publication (GstShmFrameSink * self, GstBuffer * buffer,
           only->size, &stamp)) || serialize (self, buffer, &stamp, pub);
 }
 
+static GstFlowReturn
+cannot_announce (GstShmFrameSink * self, gint error)
+{
+  if (self->losses.field != NULL)
+    GST_ELEMENT_ERROR (self, STREAM, ENCODE,
+        ("The caps of a stream of this batch cannot be told to other processes: "
+            "their field %s is of type %s; leave it out (capssetter), or make "
+            "it an int or a string.", self->losses.field,
+            self->losses.field_type), (NULL));
+  else if (error == -EMSGSIZE)
+    GST_ELEMENT_ERROR (self, STREAM, ENCODE,
+        ("What is to be said of this batch takes more than %u bytes, even "
+            "without metas; batch fewer streams or shorter windows.",
+            SF_MAX_FRAME_PAYLOAD), (NULL));
+  else
+    GST_ELEMENT_ERROR (self, STREAM, ENCODE,
+        ("Cannot announce this buffer: %s.", g_strerror (-error)), (NULL));
+  return GST_FLOW_ERROR;
+}
+
 /* Publishes a buffer whose memory is all on slots. Takes the buffer. */
 static GstFlowReturn
 publish (GstShmFrameSink * self, GstBuffer * buffer, gboolean pooled)
@@ -203,6 +231,8 @@ publish (GstShmFrameSink * self, GstBuffer * buffer, gboolean pooled)
       guint64 token = sf_producer_token (self->producer);
 
       r = sf_producer_publish (self->producer, &pub);
+      if (r == -ENOBUFS && g_atomic_int_get (&self->lossless))
+        r = -EAGAIN;
       wait = r == -EAGAIN || r == -ENOTCONN;
       if (wait)
         ret = gst_shm_frame_sink_wait_to_publish (self, r, token);
@@ -212,13 +242,12 @@ publish (GstShmFrameSink * self, GstBuffer * buffer, gboolean pooled)
     count_published (self, &pub);
     return GST_FLOW_OK;
   }
+  if (ret == GST_FLOW_OK)
+    ret = r == -ENOBUFS ? gst_shm_frame_sink_drop (self, buffer)
+        : cannot_announce (self, r);
+  self->losses.metas = 0;
   gst_buffer_unref (buffer);
-  if (ret != GST_FLOW_OK)
-    return ret;
-  GST_ELEMENT_ERROR (self, STREAM, ENCODE,
-      ("Cannot announce this buffer: %s; batch fewer frames or shorter "
-          "windows.", g_strerror (-r)), (NULL));
-  return GST_FLOW_ERROR;
+  return ret;
 }
 
 /* Does upstream have to wait, at some point, for what clients return? Then it is

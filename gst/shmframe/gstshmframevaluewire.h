@@ -17,6 +17,9 @@ typedef struct
   GstObject *owner;
   GHashTable *told;             /* of interned strings */
   guint64 metas;
+  gboolean dry;                 /* a try, of which nothing is noted but that ... */
+  gboolean missed;              /* ... something was left out, and that ... */
+  gboolean no_room;             /* ... a meta was because it did not fit */
   /* Of a structure, at any depth; NULL: none since it was last set so. */
   const gchar *field, *field_type;
 } GstShmFrameLosses;
@@ -27,9 +30,10 @@ void gst_shm_frame_losses_clear (GstShmFrameLosses * losses);
 gboolean gst_shm_frame_losses_note (GstShmFrameLosses * losses,
     const gchar * what, const gchar * kind);
 
-/* A meta that is left out: noted and counted. */
+/* A meta that is left out: noted and counted. `no_room`: it would cross, but there
+ * is too little room for all; the application is told once for each type. */
 void gst_shm_frame_losses_note_meta (GstShmFrameLosses * losses,
-    const GstMeta * meta);
+    const GstMeta * meta, gboolean no_room);
 
 /* A writer of fixed size drops what does not fit, and what comes after it may
  * fit again. So the first string or block that does not fit fills the rest; and

@@ -66,7 +66,7 @@ write_head (guint8 * at, GstBuffer * buffer, guint n)
 
 gboolean
 gst_shm_frame_wire_put_buffer (GstByteWriter * w, GArray * parts,
-    GstBuffer * buffer, GstShmFrameLosses * losses)
+    GstBuffer * buffer, guint room, GstShmFrameLosses * losses)
 {
   guint n = gst_buffer_n_memory (buffer);
   guint8 head[HEAD_SIZE];
@@ -81,7 +81,7 @@ gst_shm_frame_wire_put_buffer (GstByteWriter * w, GArray * parts,
   }
   write_head (head, buffer, n);
   gst_byte_writer_put_data (w, head, sizeof (head));
-  gst_shm_frame_wire_put_metas (w, buffer, losses);
+  gst_shm_frame_wire_put_metas (w, buffer, room, losses);
   return gst_shm_frame_wire_is_complete (w);
 }
 

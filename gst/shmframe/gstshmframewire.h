@@ -32,10 +32,15 @@ void gst_shm_frame_wire_put_stamp (GstByteWriter * w,
 gboolean gst_shm_frame_wire_get_stamp (GstByteReader * r,
     GstShmFrameStamp * stamp);
 
+/* Bytes that are left for the body of a record with so many parts. */
+#define GST_SHM_FRAME_BODY_ROOM(n_parts) \
+    (SF_MAX_FRAME_PAYLOAD - 8 - (n_parts) * (guint) sizeof (struct sf_mem_ref))
+
 /* Appends the buffer's fields and metas to `w`, and its memories, which are all
- * on slots, to `parts` (of struct sf_part). FALSE if it does not fit. */
+ * on slots, to `parts` (of struct sf_part). Metas that do not fit, or take more than
+ * `room` bytes, are left out. FALSE if the rest does not fit. */
 gboolean gst_shm_frame_wire_put_buffer (GstByteWriter * w, GArray * parts,
-    GstBuffer * buffer, GstShmFrameLosses * losses);
+    GstBuffer * buffer, guint room, GstShmFrameLosses * losses);
 
 #define GST_SHM_FRAME_PREPARED_SIZE 512
 
@@ -84,7 +89,8 @@ GstBuffer *gst_shm_frame_wire_get_buffer (GstByteReader * r,
 /* All memories of the buffer lie on slots, so that it can go without a copy. */
 gboolean gst_shm_frame_wire_is_shared (GstBuffer * buffer);
 
-/* gstshmframebatchwire.c: a batch, i.e. a buffer with GstSecondBatchMeta */
+/* gstshmframebatchwire.c: a batch, i.e. a buffer with GstSecondBatchMeta. Metas that
+ * do not fit are left out, fairly over the frames. */
 gboolean gst_shm_frame_wire_put_batch (GstByteWriter * w, GArray * parts,
     GstBuffer * batch, GstShmFrameLosses * losses);
 GstBuffer *gst_shm_frame_wire_get_batch (GstByteReader * r,
@@ -95,6 +101,8 @@ GstBuffer *gst_shm_frame_wire_get_batch (GstByteReader * r,
 typedef gboolean (*GstShmFrameBatchFunc) (GstBuffer * frame, gpointer user);
 gboolean gst_shm_frame_batch_foreach (GstBuffer * batch,
     GstShmFrameBatchFunc func, gpointer user);
+/* How many parts its frames are in a record, when all of them are in slots. */
+guint gst_shm_frame_batch_count_parts (GstBuffer * batch);
 
 /* gstshmframeeventwire.c */
 /* FALSE if this event does not cross, or does not fit. `capture_time`: when a GAP

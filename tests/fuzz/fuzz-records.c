@@ -108,16 +108,31 @@ move_head (struct input *in, uint64_t unit)
   sf_publish_u64 (&header->head, head);
 }
 
-/* A frame that is in order but for its parts. */
+/* What a frame whose payload lies elsewhere may find there. */
+static void
+put_letter (struct input *in)
+{
+  uint64_t slot = take (in, 1) % N_SLOTS, n = take (in, 1);
+
+  n = n < in->left ? n : in->left;
+  memcpy (segment.slots + slot * PITCH, in->at, n);
+  in->at += n;
+  in->left -= n;
+}
+
+/* A frame that is in order but for its parts; with the payload elsewhere, if bit 7
+ * says so. */
 static void
 put_frame (struct input *in)
 {
-  uint64_t n = take (in, 1) % 5, at = head % RING_SIZE;
+  uint8_t kind = (uint8_t) take (in, 1);
+  uint32_t elsewhere = kind >> 7;
+  uint64_t n = (kind & 127) % 5, at = head % RING_SIZE;
   struct sf_record_header record = {.type = SF_RECORD_FRAME,.lease =
         (uint32_t) take (in, 1),.lease_stamp = take (in, 1),.payload_size =
-        (uint32_t) (8 + n * sizeof (struct sf_mem_ref) + 5),.seq = take (in, 2)
+        (uint32_t) (8 + n * sizeof (struct sf_mem_ref) + 5 * !elsewhere),.seq = take (in, 2)
   };
-  uint32_t parts[2] = { (uint32_t) n, 0 };
+  uint32_t parts[2] = { (uint32_t) n, elsewhere };
 
   record.size = (sizeof record + record.payload_size + 63) & ~63u;
   if (record.size > RING_SIZE - at)
@@ -222,6 +237,9 @@ step (struct input *in)
       /* Elsewhere, with an empty ring. */
       head = link_->ring.pos = take (in, 8) & ~UINT64_C (63);
       sf_publish_u64 (&header->head, head);
+      break;
+    case 9:
+      put_letter (in);
       break;
     default:
       next ();

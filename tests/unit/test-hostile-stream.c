@@ -89,7 +89,14 @@ bad_parts (struct raw_producer *p)
   } lies[] = {
     {0, 1, 0, good}, {7, 1, 0, good}, {39, 1, 0, good},
     {sizeof all, SF_MAX_REFS + 1, 0, good}, {sizeof all, UINT32_MAX, 0, good},
-    {sizeof all, 2, 0, good}, {sizeof all, 1, 1, good},
+    {sizeof all, 2, 0, good}, {sizeof all, 1, 2, good},
+    /* elsewhere: what is there says nothing; too small, too large, out of the
+     * slot, in a segment that is not there, and more than that */
+    {sizeof all, 1, 1, good}, {sizeof all, 1, 1, {RAW_SEGMENT, 1, 2, 0, 7}},
+    {sizeof all, 1, 1, {RAW_SEGMENT, 1, 2, 0, SF_MAX_FRAME_PAYLOAD + 1}},
+    {sizeof all, 1, 1, {RAW_SEGMENT, 1, 2, 8, pitch}},
+    {sizeof all, 1, 1, {8, 1, 2, 0, FRAME_BYTES}},
+    {sizeof all, 2, 1, good}, {sizeof all, 0, 1, good}, {8, 0, 1, good},
     {sizeof all, 1, 0, {8, 1, 2, 0, FRAME_BYTES}},
     {sizeof all, 1, 0, {UINT32_MAX, 1, 2, 0, FRAME_BYTES}},
     {sizeof all, 1, 0, {RAW_SEGMENT, RAW_SLOTS, 2, 0, FRAME_BYTES}},
@@ -113,16 +120,18 @@ bad_parts (struct raw_producer *p)
 static void
 test_parts (void)
 {
-  rp_run_lies (bad_parts, 17);
+  rp_run_lies (bad_parts, 25);
 }
 
-/* As many parts as can be, none of a segment that is there: waited for once. */
+/* As many parts as go into a record, none of a segment that is there: waited for
+ * once. */
 static void
 test_many_unknown_segments (void)
 {
-  static uint8_t payload[8 + SF_MAX_REFS * sizeof (struct sf_mem_ref)];
+  enum { N = (SF_MAX_PAYLOAD - 8) / sizeof (struct sf_mem_ref) };
+  static uint8_t payload[8 + N * sizeof (struct sf_mem_ref)];
   struct sf_record_header record = {.type = SF_RECORD_FRAME,.seq = 9 };
-  uint32_t n = SF_MAX_REFS;
+  uint32_t n = N;
   struct raw_producer p;
   struct sf_incoming in;
   int64_t start;
