@@ -94,9 +94,12 @@ sf_client_room_locked (struct sf_client *c, uint32_t payload_size, bool frame)
     return 0;
   if (r == -ENOBUFS)
     return -EAGAIN;
-  /* It overflowed while it was served live. */
-  if (c->overflowed && !has_read_all_locked (c))
+  /* It overflowed while it was served live, or by the sticky events. The control
+   * thread goes on with those, and wakes it. */
+  if (c->overflowed) {
+    c->producer->need_kick |= has_read_all_locked (c);
     return -EAGAIN;
+  }
   return frame && c->leases->n_free == 0 ? -EAGAIN : 0;
 }
 
@@ -119,6 +122,8 @@ write_locked (struct sf_client *c, struct sf_record_header *record,
   return r;
 }
 
+/* The sticky events that it lacks, as far as there is room: where that ends, it
+ * goes on when the client has read all. */
 static void
 events_again_locked (struct sf_client *c)
 {
@@ -127,13 +132,17 @@ events_again_locked (struct sf_client *c)
       .flags = SF_RECORD_STICKY
     };
 
-    if (write_locked (c, &record, s->body, s->size) < 0)
+    if (s->key < c->sticky_from)
+      continue;
+    if (write_locked (c, &record, s->body, s->size) < 0) {
+      c->sticky_from = s->key;
       return;
+    }
   }
+  c->sticky_from = SF_NO_KEY;
 }
 
-/* Over with the overflow? Then the sticky events come again, in case one was
- * among what the client missed. */
+/* Over with the overflow? Then the sticky events come that it has missed. */
 SF_HOT static bool
 recovered_locked (struct sf_client *c)
 {
@@ -190,27 +199,31 @@ sf_client_recover_locked (struct sf_client *c)
 
   if (!c->overflowed || !recovered_locked (c))
     return;
-  if (latest != NULL && latest->seq > c->last_seq
+  if (latest != NULL && (latest->seq > c->last_seq || c->frames == 0)
       && sf_client_lacks_locked (c, latest) == 0)
-    sf_client_announce_locked (c, latest, 0);
+    sf_client_announce_locked (c, latest,
+        c->frames == 0 ? SF_RECORD_STICKY : 0);
 }
 
 void
-sf_client_event_locked (struct sf_client *c, const void *body, uint32_t size,
-    uint16_t flags)
+sf_client_event_locked (struct sf_client *c, uint64_t key, const void *body,
+    uint32_t size)
 {
-  struct sf_record_header record = {.type = SF_RECORD_EVENT,.flags = flags };
+  struct sf_record_header record = {.type = SF_RECORD_EVENT };
 
-  /* Overflowed: the sticky ones come again when it has recovered. */
-  if (!c->overflowed)
-    write_locked (c, &record, body, size);
+  if (!c->overflowed && write_locked (c, &record, body, size) == 0)
+    return;
+  /* The sticky ones come again when it has recovered. */
+  if (key < c->sticky_from)
+    c->sticky_from = key;
 }
 
 void
 sf_client_catch_up_locked (struct sf_client *c)
 {
+  c->sticky_from = 0;
   events_again_locked (c);
-  if (c->producer->latest != NULL)
+  if (c->producer->latest != NULL && !c->overflowed)
     sf_client_announce_locked (c, c->producer->latest, SF_RECORD_STICKY);
 }
 

@@ -216,17 +216,21 @@ static void
 recover (struct sf_producer *p)
 {
   for (struct sf_client * c = p->clients; c != NULL; c = c->next) {
-    bool wake = false;
+    bool wake = false, better = false;
 
     pthread_mutex_lock (&p->lock);
     if (c->state == SF_CLIENT_ACTIVE && c->doomed == 0 && c->overflowed) {
       sf_client_recover_locked (c);
       sf_fence_store_load ();
-      wake = !c->overflowed && sf_client_take_sleep (c);
+      /* Not over it, it may have got some of what it lacks. */
+      wake = c->ring.read_pos != c->ring.head && sf_client_take_sleep (c);
+      better = !c->overflowed;
     }
     sf_producer_unlock (p);
     if (wake)
       sf_client_wake (c);
+    if (better)
+      sf_producer_note_progress (p);
   }
 }
 

@@ -480,7 +480,8 @@ sf_producer_event (struct sf_producer *p, uint64_t key, const void *body,
       drop_latest_locked (p);
     for (struct sf_client * c = p->clients; c != NULL; c = c->next)
       if (c->state == SF_CLIENT_ACTIVE && c->doomed == 0)
-        sf_client_event_locked (c, body, size, 0);
+        sf_client_event_locked (c, flags & SF_EVENT_STICKY ? key : SF_NO_KEY,
+            body, size);
     n = gather_sleepers_locked (p, true);
     p->stats.events++;
   }

@@ -52,6 +52,9 @@ struct sf_frame
   uint32_t segment_ids[];       /* without repetition, n_parts at most */
 };
 
+/* Greater than any key. */
+#define SF_NO_KEY UINT64_MAX
+
 struct sf_sticky
 {
   struct sf_sticky *next;
@@ -105,6 +108,8 @@ struct sf_client
   bool untold;                  /* of a new max_held */
   int64_t max_lag;              /* ns; 0: none. Constant from HELLO on */
   bool overflowed;
+  uint64_t sticky_from;         /* it lacks sticky events from this key on;
+                                   SF_NO_KEY: none */
   int64_t last_progress;
   uint64_t n_returned;          /* frames, taken back so far */
   int64_t last_sign;            /* of life, other than progress */
@@ -152,6 +157,7 @@ struct sf_producer
   uint32_t n_known, known_room;
   uint32_t last_segment_id;
   struct sf_sticky *sticky;     /* in the order of keys */
+  uint64_t sticky_bytes;        /* in them */
   struct sf_frame *latest;
   struct sf_frame *done;        /* refs 0: released when the lock is dropped */
   uint64_t seq;
@@ -238,7 +244,8 @@ struct sf_known_segment *sf_known_find_locked (struct sf_producer *p,
     uint32_t id);
 
 /* producer-sticky.c */
-/* Keeps the event for later clients. -ENOMEM leaves all as it was. */
+/* Keeps the event for later clients. -ENOMEM, or -E2BIG, more than
+ * SF_MAX_STICKY_BYTES in all, leaves everything as it was. */
 int sf_sticky_keep_locked (struct sf_producer *p, uint64_t key,
     const void *body, uint32_t size);
 void sf_sticky_forget_locked (struct sf_producer *p, uint64_t from,
@@ -262,10 +269,11 @@ int sf_client_room_locked (struct sf_client *c, uint32_t payload_size,
 /* `flags` as of its record; SF_RECORD_LOSSLESS is set here. */
 void sf_client_announce_locked (struct sf_client *c, struct sf_frame *frame,
     uint16_t flags);
-void sf_client_event_locked (struct sf_client *c, const void *body,
-    uint32_t size, uint16_t flags);
+/* `key`: SF_NO_KEY if it is not sticky. */
+void sf_client_event_locked (struct sf_client *c, uint64_t key,
+    const void *body, uint32_t size);
 /* A client that had overflowed has kicked: if it has read all, it gets the sticky
- * events and the latest frame without waiting for the next one. */
+ * events that it lacks and the latest frame without waiting for the next one. */
 void sf_client_recover_locked (struct sf_client *c);
 /* Sticky events and the latest frame. */
 void sf_client_catch_up_locked (struct sf_client *c);

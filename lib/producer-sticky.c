@@ -1,32 +1,46 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The events that a client gets which joins late. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "producer-private.h"
+
+/* Unlinks and frees what `link` points to. */
+static void
+drop_locked (struct sf_producer *p, struct sf_sticky **link)
+{
+  struct sf_sticky *s = *link;
+
+  *link = s->next;
+  p->sticky_bytes -= s->size;
+  free (s);
+}
 
 int
 sf_sticky_keep_locked (struct sf_producer *p, uint64_t key, const void *body,
     uint32_t size)
 {
   struct sf_sticky **link = &p->sticky;
-  struct sf_sticky *s = malloc (sizeof (*s) + size);
+  struct sf_sticky *s;
+  uint32_t before;
 
+  while (*link != NULL && (*link)->key < key)
+    link = &(*link)->next;
+  before = *link != NULL && (*link)->key == key ? (*link)->size : 0;
+  if (p->sticky_bytes - before + size > SF_MAX_STICKY_BYTES)
+    return -E2BIG;
+  s = malloc (sizeof (*s) + size);
   if (s == NULL)
     return -ENOMEM;
+  if (*link != NULL && (*link)->key == key)
+    drop_locked (p, link);
   s->key = key;
   s->size = size;
   memcpy (s->body, body, size);
-  while (*link != NULL && (*link)->key < key)
-    link = &(*link)->next;
   s->next = *link;
-  if (s->next != NULL && s->next->key == key) {
-    struct sf_sticky *old = s->next;
-
-    s->next = old->next;
-    free (old);
-  }
   *link = s;
+  p->sticky_bytes += size;
   return 0;
 }
 
@@ -36,14 +50,10 @@ sf_sticky_forget_locked (struct sf_producer *p, uint64_t from, uint64_t to)
   struct sf_sticky **link = &p->sticky;
 
   while (*link != NULL) {
-    struct sf_sticky *s = *link;
-
-    if (s->key >= from && s->key <= to) {
-      *link = s->next;
-      free (s);
-    } else {
-      link = &s->next;
-    }
+    if ((*link)->key >= from && (*link)->key <= to)
+      drop_locked (p, link);
+    else
+      link = &(*link)->next;
   }
 }
 

@@ -195,7 +195,11 @@ enum sf_event_flags
   SF_EVENT_NEEDS_CLIENTS = 1 << 2,
 };
 
-/* Announces an event, in order with the frames. Errors as sf_producer_publish(). */
+/* What sticky events may take in all: each client that joins gets all of it. */
+#define SF_MAX_STICKY_BYTES (UINT64_C (8) << 20)
+
+/* Announces an event, in order with the frames. Errors as sf_producer_publish(), and
+ * -E2BIG: more than SF_MAX_STICKY_BYTES. */
 int sf_producer_event (struct sf_producer *producer, uint64_t key,
     const void *body, uint32_t size, uint32_t flags);
 
