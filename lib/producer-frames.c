@@ -439,17 +439,15 @@ sf_producer_publish (struct sf_producer *p, const struct sf_publication *pub)
   uint64_t size = 8 + (uint64_t) pub->n_parts * sizeof (struct sf_mem_ref)
       + pub->body_size;
   struct sf_slot letter = { NULL };
-  int r;
+  int r = 0;
 
   if (pub->n_parts > SF_MAX_REFS || size > SF_MAX_FRAME_PAYLOAD)
     return -EMSGSIZE;
-  if (size <= SF_MAX_PAYLOAD)
-    return publish (p, pub, size, &letter);
-  r = sf_letter_take (p, size, &letter);
-  if (r < 0)
-    return r;
-  r = publish (p, pub, size, &letter);
-  if (r < 0)
+  if (size > SF_MAX_PAYLOAD)
+    r = sf_letter_take (p, size, &letter);
+  if (r == 0)
+    r = publish (p, pub, size, &letter);
+  if (r < 0 && letter.owner != NULL)
     sf_slots_give (&letter);
   return r;
 }
