@@ -50,7 +50,8 @@ handle_message (struct sf_client *c, const struct sf_message *msg)
   }
   if (msg->type == SF_MESSAGE_UPSTREAM && greeted) {
     if (p->callbacks.upstream != NULL)
-      p->callbacks.upstream (p->user, msg->upstream.data, msg->upstream.size);
+      p->callbacks.upstream (p->user, c->id, msg->upstream.data,
+          msg->upstream.size);
     return true;
   }
   if (msg->type == SF_MESSAGE_BYE && c->state > SF_CLIENT_JOINING) {

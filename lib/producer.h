@@ -53,8 +53,9 @@ struct sf_producer_callbacks
   /* The publisher has waited for this client, more than for a moment. Told again
    * only when it has not had to for some time. */
   void (*waiting) (void *user, const struct sf_client_info *client);
-  /* An upstream event arrived from a client. */
-  void (*upstream) (void *user, const uint8_t *data, uint32_t size);
+  /* An upstream event arrived from the client of this id. */
+  void (*upstream) (void *user, uint64_t client, const uint8_t *data,
+      uint32_t size);
   /* The ring was made larger: for this client, which wants to hold `max_held`
    * frames, or, `client` being NULL, because upstream keeps so many slots. */
   void (*grown) (void *user, const struct sf_slots_state *slots,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A batch: its structure field by field, the frames of its lists like single
  * buffers. */
+#include <string.h>
+
 #include "gstshmframemetawire.h"
 #include "gstshmframewire.h"
 
@@ -245,14 +247,36 @@ is_about_addresses (const gchar * name)
       || g_str_has_prefix (name, "frame-stride-");
 }
 
+/* Fields that every batch has, of the streams that there can be: so few names that
+ * nobody's excess may cost another one his frames. */
+static gboolean
+is_of_every_batch (const gchar * name)
+{
+  static const gchar *const names[] = { "version", "index", "window-start",
+    "window-duration", "align", "n-streams", NULL
+  };
+  static const gchar *const prefixes[] = { "buffers-", "caps-", "segment-",
+    "stream-id-", "frames-", "expected-", "late-", "dropped-"
+  };
+  guint64 k;
+
+  for (guint i = 0; i < G_N_ELEMENTS (prefixes); i++)
+    if (g_str_has_prefix (name, prefixes[i]))
+      return g_ascii_string_to_unsigned (name + strlen (prefixes[i]), 10, 0,
+          MAX_FIELDS / 8, &k, NULL);
+  return g_strv_contains (names, name);
+}
+
 static gboolean
 get_field (Reader * self, GstStructure * structure)
 {
+  GstShmFrameNames *names = gst_shm_frame_names_used ();
+  guint mark = names->spoilt;
   GValue value = G_VALUE_INIT;
   gchar *name;
   guint8 type = 0;
   gboolean ok = gst_shm_frame_wire_get_string (self->r, &name)
-      && gst_shm_frame_wire_is_field_name (name)
+      && gst_shm_frame_wire_is_name (name)
       && gst_byte_reader_get_uint8 (self->r, &type)
       && (type == FIELD_VALUE || type == FIELD_FRAMES);
 
@@ -260,10 +284,16 @@ get_field (Reader * self, GstStructure * structure)
     ok = get_frames (self, &value);
   else if (ok)
     ok = gst_shm_frame_wire_get_value (self->r, &value, 0);
-  if (ok && is_about_addresses (name))
+  if (ok && is_about_addresses (name)) {
     g_value_unset (&value);
-  else if (ok)
+  } else if (ok && names->spoilt == mark && (is_of_every_batch (name)
+          || gst_shm_frame_names_admit (name))) {
     gst_structure_take_value (structure, name, &value);
+  } else if (ok) {
+    g_value_unset (&value);
+    names->fields++;
+  }
+  names->spoilt = mark;
   g_free (name);
   return ok;
 }

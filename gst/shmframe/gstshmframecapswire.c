@@ -72,9 +72,11 @@ get_features (GstByteReader * r)
     gchar *name;
 
     ok = gst_shm_frame_wire_get_string (r, &name) && is_feature (name)
-        && gst_shm_frame_wire_is_field_name (name);
-    if (ok)
+        && gst_shm_frame_wire_is_name (name);
+    if (ok && gst_shm_frame_names_admit (name))
       gst_caps_features_add (features, name);
+    else
+      gst_shm_frame_names_used ()->spoilt++;
     g_free (name);
   }
   if (!ok)

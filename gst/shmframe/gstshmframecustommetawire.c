@@ -5,9 +5,6 @@
 #include "gstsecondbatchmeta.h"
 #include "gstshmframemetawire.h"
 
-/* Names of custom metas that are registered here because another process uses
- * them: a type is never unregistered. */
-#define MAX_NEW_METAS 64
 #define MAX_META_NAME 127
 #define MAX_META_TAGS 16
 
@@ -37,6 +34,20 @@ is_type_name (const gchar * name)
       && strspn (name, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "-_+") == size;
 }
 
+/* A type is never unregistered. */
+static gboolean
+admit (const gchar * name, const gchar ** tags)
+{
+  gboolean ok = gst_shm_frame_names_admit (name);
+
+  for (; ok && *tags != NULL; tags++)
+    ok = gst_shm_frame_names_admit (*tags);
+  ok = ok && gst_shm_frame_names_admit_meta ();
+  if (!ok)
+    gst_shm_frame_names_used ()->spoilt++;
+  return ok;
+}
+
 /* A name that is a type of this process already, or belongs to a meta of
  * another kind, is left alone. */
 static const GstMetaInfo *
@@ -44,17 +55,14 @@ custom_info (const gchar * name, const gchar ** tags)
 {
   /* The lock that gst_second_batch_meta_register() takes for the same. */
   GstObject *lock = GST_OBJECT_CAST (gst_registry_get ());
-  static guint n_new;
   const GstMetaInfo *info;
   gchar *api = g_strdup_printf ("%s-api", name);
 
   GST_OBJECT_LOCK (lock);
   info = gst_meta_get_info (name);
-  if (info == NULL && n_new < MAX_NEW_METAS && g_type_from_name (name) == 0
-      && g_type_from_name (api) == 0) {
+  if (info == NULL && g_type_from_name (name) == 0
+      && g_type_from_name (api) == 0 && admit (name, tags))
     info = gst_meta_register_custom (name, tags, NULL, NULL, NULL);
-    n_new++;
-  }
   GST_OBJECT_UNLOCK (lock);
   g_free (api);
   return info != NULL && gst_meta_info_is_custom (info) ? info : NULL;
@@ -75,13 +83,15 @@ get_tags (GstByteReader * r, gchar ** tags)
 
   for (guint i = 0; ok && i < n; i++)
     ok = gst_shm_frame_wire_get_string (r, &tags[i])
-        && gst_shm_frame_wire_is_field_name (tags[i]);
+        && gst_shm_frame_wire_is_name (tags[i]);
   return ok;
 }
 
 gboolean
 gst_shm_frame_wire_get_custom_meta (GstByteReader * r, GstBuffer * buffer)
 {
+  const GstShmFrameNames *names = gst_shm_frame_names_used ();
+  guint mark = names->spoilt;
   gchar *tags[MAX_META_TAGS + 1] = { NULL };
   GstStructure *fields = NULL;
   const GstMetaInfo *info;
@@ -92,7 +102,9 @@ gst_shm_frame_wire_get_custom_meta (GstByteReader * r, GstBuffer * buffer)
       && strcmp (name, GST_SECOND_BATCH_META_NAME) != 0 && get_tags (r, tags)
       && (fields = gst_shm_frame_wire_get_structure (r, 0)) != NULL;
 
-  info = ok ? custom_info (name, (const gchar **) tags) : NULL;
+  /* Spoilt, its structure has another name. */
+  info = ok && names->spoilt == mark
+      ? custom_info (name, (const gchar **) tags) : NULL;
   if (info != NULL) {
     meta = gst_buffer_add_custom_meta (buffer, name);
     gst_structure_foreach (fields, copy_field,

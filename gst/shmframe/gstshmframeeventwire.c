@@ -159,6 +159,19 @@ put_protection (GstByteWriter * w, GstEvent * event)
   return gst_shm_frame_wire_put_buffer_value (w, data);
 }
 
+/* Would GStreamer keep too much of it? The event's name is made of both. */
+static gboolean
+admit_protection (const gchar * system, const gchar * origin)
+{
+  gchar *name = g_strconcat ("GstProtectionEvent", origin != NULL ? "-" : "",
+      origin != NULL ? origin : "", "-", system, NULL);
+  gboolean ok = gst_shm_frame_wire_is_name (name)
+      && gst_shm_frame_names_admit (name);
+
+  g_free (name);
+  return ok;
+}
+
 /* May it become a part of a structure's name? */
 static gboolean
 is_part_of_name (const gchar * part)
@@ -180,8 +193,12 @@ get_protection (GstByteReader * r)
       && is_part_of_name (system)
       && gst_shm_frame_wire_get_string (r, &origin)
       && (origin == NULL || is_part_of_name (origin))
-      && (data = gst_shm_frame_wire_get_buffer_value (r)) != NULL)
-    event = gst_event_new_protection (system, data, origin);
+      && (data = gst_shm_frame_wire_get_buffer_value (r)) != NULL) {
+    if (!admit_protection (system, origin))
+      gst_shm_frame_names_used ()->spoilt++;
+    else
+      event = gst_event_new_protection (system, data, origin);
+  }
   gst_clear_buffer (&data);
   g_free (system);
   g_free (origin);
@@ -346,6 +363,8 @@ get_head (GstByteReader * r, Head * head)
 GstEvent *
 gst_shm_frame_wire_get_event (const guint8 * data, gsize size)
 {
+  GstShmFrameNames *names = gst_shm_frame_names_used ();
+  guint mark = names->spoilt;
   GstByteReader r;
   GstEvent *event;
   Head head;
@@ -354,6 +373,11 @@ gst_shm_frame_wire_get_event (const guint8 * data, gsize size)
   if (!get_head (&r, &head))
     return NULL;
   event = get_fields (&r, head.type);
+  if (names->spoilt != mark) {
+    gst_clear_event (&event);
+    names->spoilt = mark;
+    names->events++;
+  }
   if (event != NULL && gst_byte_reader_get_remaining (&r) != 0)
     gst_clear_event (&event);
   if (event != NULL) {
@@ -361,6 +385,13 @@ gst_shm_frame_wire_get_event (const guint8 * data, gsize size)
     gst_event_set_running_time_offset (event, head.offset);
   }
   return event;
+}
+
+GstEventType
+gst_shm_frame_wire_get_event_type (const guint8 * data, gsize size)
+{
+  return size >= sizeof (guint32) ? GST_READ_UINT32_LE (data)
+      : GST_EVENT_UNKNOWN;
 }
 
 guint64

@@ -45,6 +45,8 @@ put_reference_timestamp (GstByteWriter * w,
 static gboolean
 get_reference_timestamp (GstByteReader * r, GstBuffer * buffer)
 {
+  const GstShmFrameNames *names = gst_shm_frame_names_used ();
+  guint mark = names->spoilt;
   GstCaps *reference = gst_shm_frame_wire_get_caps (r, 0);
   GstReferenceTimestampMeta *meta = NULL;
   GstStructure *info = NULL;
@@ -58,7 +60,7 @@ get_reference_timestamp (GstByteReader * r, GstBuffer * buffer)
       && (!has_info
           || (info = gst_shm_frame_wire_get_structure (r, 0)) != NULL);
 
-  if (ok)
+  if (ok && names->spoilt == mark)
     meta = gst_buffer_add_reference_timestamp_meta (buffer, reference,
         timestamp, duration);
 #if GST_CHECK_VERSION (1, 28, 0)
@@ -402,6 +404,7 @@ get_fields (GstByteReader * r, GstBuffer * buffer, guint32 type)
 gboolean
 gst_shm_frame_wire_get_metas (GstByteReader * r, GstBuffer * buffer)
 {
+  GstShmFrameNames *names = gst_shm_frame_names_used ();
   guint32 n, type, size;
   const guint8 *data;
   GstByteReader fields;
@@ -409,6 +412,8 @@ gst_shm_frame_wire_get_metas (GstByteReader * r, GstBuffer * buffer)
   if (!gst_byte_reader_get_uint32_le (r, &n))
     return FALSE;
   while (n-- > 0) {
+    guint mark = names->spoilt;
+
     if (!gst_byte_reader_get_uint32_le (r, &type)
         || !gst_shm_frame_wire_get_bytes (r, &data, &size))
       return FALSE;
@@ -416,6 +421,9 @@ gst_shm_frame_wire_get_metas (GstByteReader * r, GstBuffer * buffer)
     if (!get_fields (&fields, buffer, type)
         || gst_byte_reader_get_remaining (&fields) != 0)
       return FALSE;
+    /* Then it was not added. */
+    names->metas += names->spoilt != mark;
+    names->spoilt = mark;
   }
   return gst_shm_frame_wire_crop_fits (buffer);
 }

@@ -36,8 +36,8 @@ typedef struct
   GMutex lock;
   GQueue events;
   gboolean pushing;
-  gint64 window;                /* when the second began that `n` is counted in */
-  guint n;
+  guint64 dropped;              /* too many, or of too many names */
+  GHashTable *clients;          /* id: what each may send still */
   GstShmFrameClock clock;       /* the control thread's */
 } GstShmFrameUpstream;
 
@@ -166,8 +166,11 @@ gboolean gst_shm_frame_sink_batch_is_shared (GstBuffer * batch);
 void gst_shm_frame_upstream_init (GstShmFrameUpstream * self);
 void gst_shm_frame_upstream_clear (GstShmFrameUpstream * self);
 /* sf_producer_callbacks.upstream */
-void gst_shm_frame_sink_on_upstream (void *user, const uint8_t * data,
-    uint32_t size);
+void gst_shm_frame_sink_on_upstream (void *user, uint64_t client,
+    const uint8_t * data, uint32_t size);
+/* The client is gone. */
+void gst_shm_frame_upstream_forget (GstShmFrameUpstream * self, guint64 client);
+guint64 gst_shm_frame_upstream_get_dropped (GstShmFrameUpstream * self);
 
 /* gstshmframesinkstats.c */
 GstStructure *gst_shm_frame_sink_get_stats (GstShmFrameSink * self);

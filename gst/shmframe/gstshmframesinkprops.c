@@ -131,8 +131,10 @@ install_stats (GObjectClass * klass)
       g_param_spec_boxed ("stats", "Statistics",
           "Counts since the start: frames, bytes, frames-copied, "
           "bytes-copied, frames-copied-upstream, frames-dropped, "
-          "metas-dropped, frames-revoked, clients-seen, clients-evicted, "
-          "clients-refused, slots, slots-free, segments, segment-bytes, huge-page-bytes, growths (uint64), and clients, an array of "
+          "metas-dropped, upstream-dropped (events from clients), "
+          "frames-revoked, clients-seen, clients-evicted, clients-refused, "
+          "slots, slots-free, segments, segment-bytes, huge-page-bytes, growths "
+          "(uint64), and clients, an array of "
           "structures with id, pid, uid, name, lossless, lingering (it is not "
           "served any more, and its last frames are not back), held, queued, "
           "lag (ns that it is behind), max-held, frames, dropped",

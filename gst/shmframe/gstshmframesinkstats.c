@@ -113,6 +113,7 @@ on_disconnected (void *user, const struct sf_client_info *client,
   GstStructure *s = client_structure (client);
   gchar *clean = gst_shm_frame_messages_clean (text);
 
+  gst_shm_frame_upstream_forget (&self->upstream, client->id);
   gst_structure_set (s, "reason", G_TYPE_STRING, sf_reason_name (reason),
       "text", G_TYPE_STRING, clean, "frames-lost", G_TYPE_UINT,
       client->unread, NULL);
@@ -253,7 +254,9 @@ gst_shm_frame_sink_get_stats (GstShmFrameSink * self)
       "frames-copied", G_TYPE_UINT64, counts.copied,
       "bytes-copied", G_TYPE_UINT64, counts.bytes_copied,
       "frames-dropped", G_TYPE_UINT64, counts.dropped_no_slot,
-      "metas-dropped", G_TYPE_UINT64, counts.metas_dropped, NULL);
+      "metas-dropped", G_TYPE_UINT64, counts.metas_dropped,
+      "upstream-dropped", G_TYPE_UINT64,
+      gst_shm_frame_upstream_get_dropped (&self->upstream), NULL);
 
   g_rw_lock_reader_lock (&self->producer_lock);
   if (self->producer != NULL) {

@@ -91,6 +91,8 @@ open_consumer (GstShmFrameSrc * self)
   self->has_started = self->has_caps = FALSE;
   gst_shm_frame_src_reset_latency (self);
   self->segment_sent = FALSE;
+  memset (&self->names, 0, sizeof (self->names));
+  self->names_told = FALSE;
   self->last_pts = 0;
   self->base_time = GST_CLOCK_TIME_NONE;
   self->holding = FALSE;

@@ -29,6 +29,7 @@ typedef struct
   guint64 before;               /* frames from before the pipeline played */
   guint64 connections;
   guint64 handover_max;         /* ns */
+  guint64 fields_dropped, metas_dropped, events_dropped;        /* names too many */
   guint64 buckets[GST_SHM_FRAME_N_BUCKETS];
 } GstShmFrameSrcCounts;
 
@@ -75,6 +76,8 @@ struct _GstShmFrameSrc
   guint32 eos_seqnum;           /* of the producer's last EOS */
   guint64 latency_min, latency_max;     /* as of the last LATENCY message */
   GstShmFramePrepared prepared;
+  GstShmFrameNames names;       /* that this connection brings */
+  gboolean names_told;          /* that it brings too many */
   guint group, own_group;       /* of streams: the producer's, and ours */
   GstShmFrameQuota told, told_ends;     /* element messages, warnings */
   gboolean holding;             /* as many frames are held as may be */
@@ -109,6 +112,8 @@ GstMessage *gst_shm_frame_src_explain (GstShmFrameSrc * self,
 /* gstshmframesrcmessages.c: what is told of the producer; the streaming thread's */
 void gst_shm_frame_src_tell_connected (GstShmFrameSrc * self,
     const struct sf_incoming *in);
+/* What was left out since the last time, for want of names. */
+void gst_shm_frame_src_tell_names (GstShmFrameSrc * self);
 /* What to do now: reconnect (GST_FLOW_CUSTOM_SUCCESS), EOS, or an error that was
  * posted. */
 GstFlowReturn gst_shm_frame_src_tell_disconnected (GstShmFrameSrc * self,

@@ -64,6 +64,8 @@ gst_shm_frame_src_tell_connected (GstShmFrameSrc * self,
   n = ++self->counts.connections;
   GST_OBJECT_UNLOCK (self);
   GST_INFO_OBJECT (self, "connected to %s", self->path);
+  gst_shm_frame_names_renew (&self->names);
+  self->names_told = FALSE;
   if (n > 1)
     self->discont = TRUE;
   set_connected (self, TRUE);
@@ -211,6 +213,30 @@ gst_shm_frame_src_tell_waiting (GstShmFrameSrc * self,
         ("Waiting for a producer at %s.", self->path),
         ("Waiting for a producer at %s.", self->path));
   g_free (text);
+}
+
+void
+gst_shm_frame_src_tell_names (GstShmFrameSrc * self)
+{
+  const GstShmFrameNames *names = &self->names;
+  gboolean more;
+
+  GST_OBJECT_LOCK (self);
+  more = self->counts.fields_dropped != names->fields
+      || self->counts.metas_dropped != names->metas
+      || self->counts.events_dropped != names->events;
+  self->counts.fields_dropped = names->fields;
+  self->counts.metas_dropped = names->metas;
+  self->counts.events_dropped = names->events;
+  GST_OBJECT_UNLOCK (self);
+  if (!more || self->names_told)
+    return;
+  self->names_told = TRUE;
+  GST_ELEMENT_WARNING (self, STREAM, DECODE,
+      ("The producer at %s sends metas, events or fields of too many different "
+          "names, and those beyond are left out; fields-dropped, metas-dropped "
+          "and events-dropped in stats count them. Use few names, and put what "
+          "differs into values.", self->path), (NULL));
 }
 
 void

@@ -154,8 +154,10 @@ install_stats (GObjectClass * klass)
       g_param_spec_boxed ("stats", "Statistics",
           "Counts since the start: connected (boolean), connections, frames, "
           "bytes, bytes-copied (always 0), frames-lost, frames-before (of a "
-          "time before this pipeline played), disconts, held, "
-          "max-held, segments, segment-bytes, and the time from publishing to "
+          "time before this pipeline played), disconts, fields-dropped, "
+          "metas-dropped, events-dropped (of names beyond what a connection may "
+          "bring), held, max-held, segments, segment-bytes, and the time from "
+          "publishing to "
           "receiving, in ns: handover-p50, handover-p99, handover-max (uint64)",
           GST_TYPE_STRUCTURE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
 }

@@ -211,12 +211,18 @@ is_in_place (GstShmFrameSrc * self, GstEvent * event)
 static GstFlowReturn
 receive_event (GstShmFrameSrc * self, const struct sf_incoming *in)
 {
+  guint64 before = self->names.events;
   GstEvent *event = gst_shm_frame_wire_get_event (in->body, in->body_size);
   GstFlowReturn ret = FLOW_NEXT;
 
   if (event == NULL || !is_in_place (self, event)) {
-    GST_WARNING_OBJECT (self, "passing over an event that makes no sense: %"
-        GST_PTR_FORMAT, event);
+    /* What comes behind is not of the caps before. */
+    if (gst_shm_frame_wire_get_event_type (in->body, in->body_size)
+        == GST_EVENT_CAPS)
+      self->has_caps = FALSE;
+    if (self->names.events == before)
+      GST_WARNING_OBJECT (self, "passing over an event that makes no sense: %"
+          GST_PTR_FORMAT, event);
     gst_clear_event (&event);
     return FLOW_NEXT;
   }
@@ -284,6 +290,25 @@ handle (GstShmFrameSrc * self, const struct sf_incoming *in,
   return GST_FLOW_ERROR;
 }
 
+/* The next record. */
+SF_HOT static GstFlowReturn
+receive (GstShmFrameSrc * self, GstBuffer ** buffer)
+{
+  GstFlowReturn ret = FLOW_NEXT;
+  struct sf_incoming in;
+  gint r;
+
+  gst_shm_frame_prepare (&self->prepared);
+  r = sf_consumer_next (self->consumer, &in, SF_FOREVER);
+  if (r == -EINTR)
+    return GST_FLOW_FLUSHING;
+  if (r > 0)
+    ret = handle (self, &in, buffer);
+  if (self->names.fields + self->names.metas + self->names.events > 0)
+    gst_shm_frame_src_tell_names (self);
+  return ret;
+}
+
 SF_HOT GstFlowReturn
 gst_shm_frame_src_create (GstPushSrc * src, GstBuffer ** buffer)
 {
@@ -291,18 +316,10 @@ gst_shm_frame_src_create (GstPushSrc * src, GstBuffer ** buffer)
   GstFlowReturn ret = FLOW_NEXT;
 
   sf_store_flag (&self->pushing, FALSE);
-  while (ret == FLOW_NEXT) {
-    struct sf_incoming in;
-    gint r;
-
-    gst_shm_frame_prepare (&self->prepared);
-    r = sf_consumer_next (self->consumer, &in, SF_FOREVER);
-
-    if (r == -EINTR)
-      return GST_FLOW_FLUSHING;
-    if (r > 0)
-      ret = handle (self, &in, buffer);
-  }
+  gst_shm_frame_names_use (&self->names);
+  while (ret == FLOW_NEXT)
+    ret = receive (self, buffer);
+  gst_shm_frame_names_use (NULL);
   sf_store_flag (&self->pushing, ret == GST_FLOW_OK);
   if (ret != GST_FLOW_ERROR)
     return ret;

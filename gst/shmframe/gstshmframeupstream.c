@@ -5,21 +5,32 @@
 
 #define GST_CAT_DEFAULT gst_shm_frame_sink_debug
 
-/* More events in a second than a mouse makes are not passed on; nor do more wait
- * for upstream than that makes in the blink of an eye. */
-#define MAX_PER_SECOND 256
+/* A client's events come 256 at once, then one in 4 ms: more than a mouse makes. And
+ * no more wait for upstream than that makes in the blink of an eye. */
+#define QUOTA (4 * G_TIME_SPAN_MILLISECOND), 256
 #define MAX_QUEUED 64
+
+/* What a client may send still. */
+typedef struct
+{
+  guint64 id;
+  GstShmFrameQuota events;
+  GstShmFrameNames names;
+} Allowance;
 
 void
 gst_shm_frame_upstream_init (GstShmFrameUpstream * self)
 {
   g_mutex_init (&self->lock);
   g_queue_init (&self->events);
+  self->clients = g_hash_table_new_full (g_int64_hash, g_int64_equal, NULL,
+      g_free);
 }
 
 void
 gst_shm_frame_upstream_clear (GstShmFrameUpstream * self)
 {
+  g_hash_table_unref (self->clients);
   g_queue_clear_full (&self->events, (GDestroyNotify) gst_event_unref);
   g_mutex_clear (&self->lock);
 }
@@ -49,25 +60,66 @@ push_events (GstElement * element, gpointer unused)
   }
 }
 
+/* Its own, whatever other clients send. Lives until the client is forgotten, by the
+ * thread that is also the only one to send for it. */
+static Allowance *
+allowance_of (GstShmFrameUpstream * self, guint64 client)
+{
+  Allowance *allowance;
+
+  g_mutex_lock (&self->lock);
+  allowance = g_hash_table_lookup (self->clients, &client);
+  if (allowance == NULL) {
+    allowance = g_new0 (Allowance, 1);
+    allowance->id = client;
+    g_hash_table_insert (self->clients, &allowance->id, allowance);
+  }
+  g_mutex_unlock (&self->lock);
+  return allowance;
+}
+
+void
+gst_shm_frame_upstream_forget (GstShmFrameUpstream * self, guint64 client)
+{
+  g_mutex_lock (&self->lock);
+  g_hash_table_remove (self->clients, &client);
+  g_mutex_unlock (&self->lock);
+}
+
+static void
+count_dropped (GstShmFrameUpstream * self)
+{
+  g_mutex_lock (&self->lock);
+  self->dropped++;
+  g_mutex_unlock (&self->lock);
+}
+
+guint64
+gst_shm_frame_upstream_get_dropped (GstShmFrameUpstream * self)
+{
+  guint64 dropped;
+
+  g_mutex_lock (&self->lock);
+  dropped = self->dropped;
+  g_mutex_unlock (&self->lock);
+  return dropped;
+}
+
 /* (transfer full) */
 static void
 queue_event (GstShmFrameSink * self, GstEvent * event)
 {
   GstShmFrameUpstream *upstream = &self->upstream;
-  gint64 now = g_get_monotonic_time ();
   gboolean start = FALSE, taken = FALSE;
 
   g_mutex_lock (&upstream->lock);
-  if (now - upstream->window >= G_USEC_PER_SEC) {
-    upstream->window = now;
-    upstream->n = 0;
-  }
-  if (upstream->n < MAX_PER_SECOND && upstream->events.length < MAX_QUEUED) {
-    upstream->n++;
+  if (upstream->events.length < MAX_QUEUED) {
     g_queue_push_tail (&upstream->events, event);
     start = !upstream->pushing;
     upstream->pushing = TRUE;
     taken = TRUE;
+  } else {
+    upstream->dropped++;
   }
   g_mutex_unlock (&upstream->lock);
   if (!taken) {
@@ -111,20 +163,41 @@ concerns_all (GstEvent * event)
       || GST_EVENT_TYPE (event) == GST_EVENT_RECONFIGURE;
 }
 
+/* NULL: it makes no sense, or is too much of what its client sends. */
+static GstEvent *
+read_event (GstShmFrameSink * self, guint64 client, const guint8 * data,
+    gsize size, guint64 * capture_time)
+{
+  Allowance *allowance = allowance_of (&self->upstream, client);
+  guint64 before = allowance->names.events;
+  GstEvent *event;
+
+  /* Before a look at it, which costs more than to send it. */
+  if (!gst_shm_frame_quota_take (&allowance->events, QUOTA)) {
+    count_dropped (&self->upstream);
+    return NULL;
+  }
+  gst_shm_frame_names_use (&allowance->names);
+  event = gst_shm_frame_wire_get_upstream (data, size, capture_time);
+  gst_shm_frame_names_use (NULL);
+  if (allowance->names.events != before)
+    count_dropped (&self->upstream);
+  if (event == NULL)
+    GST_INFO_OBJECT (self, "passing over an event of client %" G_GUINT64_FORMAT
+        " that makes no sense, or brings too many names", client);
+  return event;
+}
+
 void
-gst_shm_frame_sink_on_upstream (void *user, const uint8_t * data,
-    uint32_t size)
+gst_shm_frame_sink_on_upstream (void *user, uint64_t client,
+    const uint8_t * data, uint32_t size)
 {
   GstShmFrameSink *self = user;
-  guint64 capture_time;
-  GstEvent *event = gst_shm_frame_wire_get_upstream (data, size,
-      &capture_time);
+  guint64 capture_time = GST_CLOCK_TIME_NONE;
+  GstEvent *event = read_event (self, client, data, size, &capture_time);
 
-  if (event == NULL) {
-    GST_INFO_OBJECT (self, "passing over a client's event that makes no "
-        "sense");
+  if (event == NULL)
     return;
-  }
   /* Upstream of several clients must not drop frames because one is slow. */
   if (concerns_all (event) && gst_shm_frame_sink_get_num_clients (self) != 1) {
     gst_event_unref (event);

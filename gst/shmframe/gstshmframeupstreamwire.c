@@ -80,6 +80,8 @@ GstEvent *
 gst_shm_frame_wire_get_upstream (const guint8 * data, gsize size,
     guint64 * capture_time)
 {
+  GstShmFrameNames *names = gst_shm_frame_names_used ();
+  guint mark = names->spoilt;
   GstByteReader r;
   GstEvent *event = NULL;
   guint32 type, seqnum;
@@ -96,6 +98,11 @@ gst_shm_frame_wire_get_upstream (const guint8 * data, gsize size,
     event = get_structure_event (&r, type);
   else if (type == GST_EVENT_RECONFIGURE)
     event = gst_event_new_reconfigure ();
+  if (names->spoilt != mark) {
+    gst_clear_event (&event);
+    names->spoilt = mark;
+    names->events++;
+  }
   if (event != NULL && gst_byte_reader_get_remaining (&r) != 0)
     gst_clear_event (&event);
   if (event != NULL)

@@ -6,8 +6,8 @@
 /* How deep values may be nested: each level is a call deeper in the reader. */
 #define MAX_DEPTH 16
 #define MAX_NAME 255
-/* Names of structures and fields that nobody here had used, in all. */
-#define MAX_NEW_NAMES 16384
+/* In place of the name of a structure that is left out, once it is read. */
+#define NO_NAME "unknown"
 
 static gboolean
 is_list (guint8 kind)
@@ -368,14 +368,37 @@ is_structure_name (const gchar * name)
 }
 
 gboolean
-gst_shm_frame_wire_is_field_name (const gchar * name)
+gst_shm_frame_wire_is_name (const gchar * name)
 {
-  static gint n_new;
+  return name != NULL && name[0] != '\0' && strlen (name) <= MAX_NAME;
+}
 
-  if (name == NULL || name[0] == '\0' || strlen (name) > MAX_NAME)
-    return FALSE;
-  return g_quark_try_string (name) != 0
-      || g_atomic_int_add (&n_new, 1) < MAX_NEW_NAMES;
+/* NULL if it makes no sense. */
+static GstStructure *
+new_structure (const gchar * name)
+{
+  if (!is_structure_name (name) || !gst_shm_frame_wire_is_name (name))
+    return NULL;
+  if (gst_shm_frame_names_admit (name))
+    return gst_structure_new_empty (name);
+  gst_shm_frame_names_used ()->spoilt++;
+  return gst_structure_new_empty (NO_NAME);
+}
+
+/* Takes the value, unless it was spoilt since `mark`, or the name is too much. */
+static void
+take_field (GstStructure * structure, const gchar * name, GValue * value,
+    guint mark)
+{
+  GstShmFrameNames *names = gst_shm_frame_names_used ();
+
+  if (names->spoilt == mark && gst_shm_frame_names_admit (name)) {
+    gst_structure_take_value (structure, name, value);
+    return;
+  }
+  g_value_unset (value);
+  names->spoilt = mark;
+  names->fields++;
 }
 
 GstStructure *
@@ -387,19 +410,19 @@ gst_shm_frame_wire_get_structure (GstByteReader * r, guint depth)
   gboolean ok;
 
   if (depth < MAX_DEPTH && gst_shm_frame_wire_get_string (r, &name)) {
-    if (is_structure_name (name) && gst_shm_frame_wire_is_field_name (name))
-      structure = gst_structure_new_empty (name);
+    structure = new_structure (name);
     g_free (name);
   }
   ok = structure != NULL && gst_byte_reader_get_uint32_le (r, &n);
   while (ok && n-- > 0) {
+    guint mark = gst_shm_frame_names_used ()->spoilt;
     GValue value = G_VALUE_INIT;
 
     ok = gst_shm_frame_wire_get_string (r, &name)
-        && gst_shm_frame_wire_is_field_name (name)
+        && gst_shm_frame_wire_is_name (name)
         && gst_shm_frame_wire_get_value (r, &value, depth);
     if (ok)
-      gst_structure_take_value (structure, name, &value);
+      take_field (structure, name, &value, mark);
     g_free (name);
   }
   if (!ok)

@@ -9,6 +9,8 @@
 #include <gst/base/gstbytewriter.h>
 #include <gst/gst.h>
 
+#include "gstshmframenames.h"
+
 G_BEGIN_DECLS
 
 /* What did not cross. Each kind is logged once, in the name of `owner`. */
@@ -65,7 +67,9 @@ GDateTime *gst_shm_frame_wire_get_date_time (GstByteReader * r);
 /* FALSE if it does not cross, and then nothing was put. */
 gboolean gst_shm_frame_wire_put_value (GstByteWriter * w,
     const GValue * value, GstShmFrameLosses * losses, guint depth);
-/* `value` is all zeros, and stays so on FALSE. */
+/* `value` is all zeros, and stays so on FALSE. Of all functions that read: what
+ * could not be had as it was sent, for want of a name, is read to its end, and
+ * `spoilt` of the names in use has grown. */
 gboolean gst_shm_frame_wire_get_value (GstByteReader * r, GValue * value,
     guint depth);
 
@@ -74,9 +78,9 @@ gboolean gst_shm_frame_wire_put_structure (GstByteWriter * w,
     const GstStructure * structure, GstShmFrameLosses * losses, guint depth);
 GstStructure *gst_shm_frame_wire_get_structure (GstByteReader * r,
     guint depth);
-/* May this be the name of a field? Names stay in memory for good, so that only
- * so many new ones are taken from another process. */
-gboolean gst_shm_frame_wire_is_field_name (const gchar * name);
+/* May this be the name of something? Whether it is taken says
+ * gst_shm_frame_names_admit(). */
+gboolean gst_shm_frame_wire_is_name (const gchar * name);
 /* Those of the bits that have a meaning in this process. */
 guint32 gst_shm_frame_wire_known_flags (GType type, guint32 bits);
 

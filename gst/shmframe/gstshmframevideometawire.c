@@ -250,37 +250,63 @@ gst_shm_frame_wire_put_roi_meta (GstByteWriter * w,
     gst_shm_frame_wire_put_structure (w, l->data, losses, 0);
 }
 
-gboolean
-gst_shm_frame_wire_get_roi_meta (GstByteReader * r, GstBuffer * buffer)
+/* The fields behind the type, into `roi`. */
+static gboolean
+get_roi (GstByteReader * r, GstVideoRegionOfInterestMeta * roi)
 {
-  GstVideoRegionOfInterestMeta *meta;
-  guint32 id, parent, x, y, width, height, n;
-  gchar *type;
-  gboolean ok = gst_shm_frame_wire_get_string (r, &type)
-      && gst_byte_reader_get_uint32_le (r, &id)
+  guint32 id, parent, n;
+  gboolean ok = gst_byte_reader_get_uint32_le (r, &id)
       && gst_byte_reader_get_uint32_le (r, &parent)
-      && gst_byte_reader_get_uint32_le (r, &x)
-      && gst_byte_reader_get_uint32_le (r, &y)
-      && gst_byte_reader_get_uint32_le (r, &width)
-      && gst_byte_reader_get_uint32_le (r, &height)
-      && gst_byte_reader_get_uint32_le (r, &n)
-      && (type == NULL || gst_shm_frame_wire_is_field_name (type));
+      && gst_byte_reader_get_uint32_le (r, &roi->x)
+      && gst_byte_reader_get_uint32_le (r, &roi->y)
+      && gst_byte_reader_get_uint32_le (r, &roi->w)
+      && gst_byte_reader_get_uint32_le (r, &roi->h)
+      && gst_byte_reader_get_uint32_le (r, &n);
 
-  if (!ok) {
-    g_free (type);
+  if (!ok)
     return FALSE;
-  }
-  meta = gst_buffer_add_video_region_of_interest_meta_id (buffer,
-      g_quark_from_string (type), x, y, width, height);
-  meta->id = (gint) id;
-  meta->parent_id = (gint) parent;
+  roi->id = (gint) id;
+  roi->parent_id = (gint) parent;
   while (ok && n-- > 0) {
     GstStructure *param = gst_shm_frame_wire_get_structure (r, 0);
 
     ok = param != NULL;
     if (ok)
-      gst_video_region_of_interest_meta_add_param (meta, param);
+      roi->params = g_list_prepend (roi->params, param);
   }
+  roi->params = g_list_reverse (roi->params);
+  return ok;
+}
+
+static void
+add_roi (GstBuffer * buffer, const gchar * type,
+    GstVideoRegionOfInterestMeta * roi)
+{
+  GstVideoRegionOfInterestMeta *meta =
+      gst_buffer_add_video_region_of_interest_meta_id (buffer,
+      g_quark_from_string (type), roi->x, roi->y, roi->w, roi->h);
+
+  meta->id = roi->id;
+  meta->parent_id = roi->parent_id;
+  meta->params = g_steal_pointer (&roi->params);
+}
+
+gboolean
+gst_shm_frame_wire_get_roi_meta (GstByteReader * r, GstBuffer * buffer)
+{
+  GstShmFrameNames *names = gst_shm_frame_names_used ();
+  GstVideoRegionOfInterestMeta roi = { 0 };
+  guint mark = names->spoilt;
+  gchar *type;
+  gboolean ok = gst_shm_frame_wire_get_string (r, &type)
+      && (type == NULL || gst_shm_frame_wire_is_name (type))
+      && get_roi (r, &roi);
+
+  if (ok && type != NULL && !gst_shm_frame_names_admit (type))
+    names->spoilt++;
+  if (ok && names->spoilt == mark)
+    add_roi (buffer, type, &roi);
+  g_list_free_full (roi.params, (GDestroyNotify) gst_structure_free);
   g_free (type);
   return ok;
 }

@@ -111,6 +111,9 @@ gboolean gst_shm_frame_wire_put_event (GstByteWriter * w, GstEvent * event,
     guint64 capture_time, GstShmFrameLosses * losses);
 /* (transfer full) (nullable) */
 GstEvent *gst_shm_frame_wire_get_event (const guint8 * data, gsize size);
+/* GST_EVENT_UNKNOWN if it does not say. */
+GstEventType gst_shm_frame_wire_get_event_type (const guint8 * data,
+    gsize size);
 /* The capture time, NONE if there is none. */
 guint64 gst_shm_frame_wire_get_event_time (const guint8 * data, gsize size);
 /* The key under which a sticky event is kept; 0: not sticky. */
