@@ -438,7 +438,7 @@ sf_producer_publish (struct sf_producer *p, const struct sf_publication *pub)
 {
   uint64_t size = 8 + (uint64_t) pub->n_parts * sizeof (struct sf_mem_ref)
       + pub->body_size;
-  struct sf_slot letter = { NULL };
+  struct sf_slot letter = {.owner = NULL };
   int r = 0;
 
   if (pub->n_parts > SF_MAX_REFS || size > SF_MAX_FRAME_PAYLOAD)

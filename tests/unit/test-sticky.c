@@ -66,7 +66,7 @@ static void
 join_while_frames_come (bool lossless)
 {
   struct place place;
-  struct publisher publisher = { NULL };
+  struct publisher publisher = {.p = NULL };
   struct sf_consumer *c;
   struct sf_incoming in;
   pthread_t thread;
@@ -184,7 +184,7 @@ static void
 test_just_full (void)
 {
   for (uint32_t more = 0; more < 4096; more += 512) {
-    struct publisher publisher = { NULL };
+    struct publisher publisher = {.p = NULL };
     struct place place;
     struct sf_consumer *c;
     struct sf_incoming in;
