@@ -142,6 +142,9 @@ handle_message (struct sf_consumer *c, struct sf_link *link,
     case SF_MESSAGE_PING:
       link->pong_due = true;
       return;
+    case SF_MESSAGE_FLUSH:
+      /* Looked for after each turn of messages: see serve(). */
+      return;
     case SF_MESSAGE_BYE:
       *farewell = msg->reject;
       if (farewell->reason == SF_REASON_NONE)
@@ -212,12 +215,14 @@ serve (struct sf_consumer *c, struct sf_link *link, uint32_t asked)
       pthread_mutex_lock (&c->lock);
       pthread_cond_broadcast (&c->cond);
       pthread_mutex_unlock (&c->lock);
-      return;
+      break;
     }
+    sf_consumer_tell_flush (c, link, false);
     ask_for_room (c, link, &asked);
     sf_consumer_poll (c, link->fd,
         sf_link_answer (link, &c->paused) ? -1 : PAUSE_MS);
   }
+  sf_consumer_tell_flush (c, link, true);
 }
 
 /* Waits until the streaming thread has drained the link and wants the next. */

@@ -243,6 +243,9 @@ sf_consumer_take_frame (struct sf_consumer *c, struct sf_link *link,
   if (r == -EINTR && in->lease != NULL)
     in->lease->kept = true;
   lost = r < 0 ? 0 : note_seq (c, link, record->seq);
+  /* What a flush took is not lost. */
+  if (c->after_flush && lost > 0)
+    lost = 0;
   if (r < 0 || lost < 0) {
     if (in->lease != NULL)
       sf_lease_unref (in->lease);
@@ -254,7 +257,21 @@ sf_consumer_take_frame (struct sf_consumer *c, struct sf_link *link,
   in->discont = lost > 0;
   in->sticky = (record->flags & SF_RECORD_STICKY) != 0;
   in->lossless = (record->flags & SF_RECORD_LOSSLESS) != 0;
+  in->flushed = c->after_flush;
+  c->after_flush = false;
   sf_add_count (&c->lost, (uint64_t) lost);
   sf_add_count (&c->frames, 1);
   return 1;
+}
+
+void
+sf_consumer_skip_frame (struct sf_link *link,
+    const struct sf_record_header *record)
+{
+  /* Interrupted with it in our hands, it goes back as if it had been used. */
+  if (link->claimed) {
+    sf_link_return (link, record->lease);
+    link->claimed = false;
+  }
+  sf_ring_consume (&link->ring, record);
 }

@@ -260,6 +260,17 @@ signal_return (struct sf_link *link)
 }
 
 SF_HOT void
+sf_link_return (struct sf_link *link, uint32_t lease)
+{
+  sf_set_bits (&link->ring.page->returned[lease / 64],
+      UINT64_C (1) << (lease % 64));
+  SF_HOOK ("returned");
+  /* The producer sees the bit, or we see that it waits. */
+  sf_fence_store_load ();
+  signal_return (link);
+}
+
+SF_HOT void
 sf_lease_unref (struct sf_lease *lease)
 {
   struct sf_link *link = lease->link;
@@ -271,12 +282,7 @@ sf_lease_unref (struct sf_lease *lease)
   for (uint32_t i = 0; i < lease->n_segments; i++)
     sf_segment_unref (lease->segments[i]);
   if (!lease->kept)
-    sf_set_bits (&link->ring.page->returned[lease->index / 64],
-        UINT64_C (1) << (lease->index % 64));
-  SF_HOOK ("returned");
-  /* The producer sees the bit, or we see that it waits. */
-  sf_fence_store_load ();
-  signal_return (link);
+    sf_link_return (link, lease->index);
   sf_unref_is_last (&link->held);
   sf_fence_store_load ();
   if (sf_load_flag (&link->wants_room) != 0)

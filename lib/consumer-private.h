@@ -45,12 +45,17 @@ struct sf_link
   uint32_t brisk_enough;        /* so many, and the next is waited for awake */
   uint32_t n_vain, n_ignored;   /* looks for what was coming; how often not */
   bool pong_due;                /* the control thread's */
+  uint32_t flushed;             /* steps of flushes that we have read past */
+  uint64_t void_until;          /* position: records before it are void */
+  /* The control thread's. */
+  uint32_t flush_told;          /* the step that was called back for */
   /* Any thread's. */
   sf_atomic_u32 held;
   sf_atomic_u32 max_held;
   sf_atomic_u32 wants_room;     /* the streaming thread waits for a return */
   sf_atomic_u32 signalled;      /* the last wish for returns that was met */
   sf_atomic_u32 over;           /* the socket is at its end, `farewell` is set */
+  sf_atomic_u32 flush_ended;    /* the step that sf_consumer_end_flush() named */
   struct sf_reject farewell;
   pthread_mutex_t lock;         /* the table */
   struct sf_link_segment *segments;
@@ -73,6 +78,8 @@ struct sf_consumer
   uint32_t delivery;
   int64_t connect_timeout, spin, max_lag;
   uint32_t generation;          /* as of a link */
+  void (*flush) (void *user);
+  void *user;
   pthread_t thread;
   int wake_fd;                  /* eventfd for the thread, ours alone */
 
@@ -101,6 +108,7 @@ struct sf_consumer
   /* Announced to us, and taken back: lost, unless they are announced again. */
   sf_atomic_u64 revoked;
   sf_atomic_u32 paused;
+  bool after_flush;             /* the streaming thread's: no frame since */
   /* The streaming thread's. */
   struct sf_incoming_part *parts;
   uint32_t parts_room;
@@ -179,6 +187,8 @@ struct sf_segment *sf_link_find_segment (struct sf_link *link, uint32_t id);
 /* The link brings nothing more: its segments will not be filled again. */
 void sf_link_end (struct sf_link *link, const struct sf_reject *farewell);
 void sf_link_wake (struct sf_link *link);
+/* Done with the frame of this lease. */
+void sf_link_return (struct sf_link *link, uint32_t lease);
 /* Asks the producer to look at our returns. Any thread, never waits. */
 void sf_link_kick (struct sf_link *link);
 /* Answers the producer's PING, if there was one. False: try again, since the socket
@@ -191,6 +201,28 @@ bool sf_link_answer (struct sf_link *link, sf_atomic_u32 *paused);
  * claimed. */
 int sf_consumer_take_frame (struct sf_consumer *c, struct sf_link *link,
     const struct sf_record_header *record, struct sf_incoming *in);
+/* Passes over a FRAME record that is void. */
+void sf_consumer_skip_frame (struct sf_link *link,
+    const struct sf_record_header *record);
+
+/* consumer-flush.c */
+enum sf_flush_phase
+{
+  SF_FLUSH_NONE,                /* that we have not read past */
+  SF_FLUSH_UNDER_WAY,           /* it was not stopped, or not ended yet: wait */
+  SF_FLUSH_ENDED,
+};
+
+/* The streaming thread's. */
+enum sf_flush_phase sf_link_flush_phase (const struct sf_consumer *c,
+    const struct sf_link *link);
+/* 1: read on, past what a flush that has ended left; 0: one is under way; or
+ * -EPROTO. */
+int sf_consumer_pass_flush (struct sf_consumer *c, struct sf_link *link);
+/* The control thread's: calls back if there is news of a flush. `over`: or if one
+ * was under way when the link ended. */
+void sf_consumer_tell_flush (struct sf_consumer *c, struct sf_link *link,
+    bool over);
 
 /* consumer.c */
 /* As pthread_cond_timedwait(), INT64_MAX: without limit. */

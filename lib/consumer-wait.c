@@ -36,9 +36,13 @@ has_record (struct sf_link *link)
 SF_HOT static bool
 has_work (struct sf_consumer *c, struct sf_link *link)
 {
-  return sf_load_flag (&c->interrupted) || sf_load_flag (&c->notices)
-      || sf_observe_u32 (&link->over) != 0
-      || has_record (link);
+  enum sf_flush_phase flush = sf_link_flush_phase (c, link);
+
+  if (sf_load_flag (&c->interrupted) || sf_load_flag (&c->notices)
+      || flush == SF_FLUSH_ENDED)
+    return true;
+  return flush == SF_FLUSH_NONE
+      && (sf_observe_u32 (&link->over) != 0 || has_record (link));
 }
 
 /* Looks for work again and again, for `ns` at most. Where the producer was last

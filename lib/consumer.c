@@ -69,6 +69,8 @@ sf_consumer_open (struct sf_consumer **consumer,
   c->connect_timeout = config->connect_timeout;
   c->spin = config->spin;
   c->max_lag = config->max_lag;
+  c->flush = config->flush;
+  c->user = config->user;
   pthread_mutex_init (&c->lock, NULL);
   pthread_condattr_init (&attr);
   pthread_condattr_setclock (&attr, CLOCK_MONOTONIC);
@@ -296,12 +298,15 @@ take_record (struct sf_consumer *c, struct sf_link *link,
 {
   /* Not for ever, should all of them have been taken back. */
   for (int i = 0; i < RECORDS_PER_TURN; i++) {
+    bool is_void = (int64_t) (link->void_until - link->ring.pos) > 0;
     struct sf_record_header record;
     int r = sf_ring_peek (&link->ring, &record, c->payload);
 
-    if (r <= 0)
-      return r;
+    /* Who sees a record from behind a flush sees the flush: that comes first. */
+    if (r <= 0 || sf_link_flush_phase (c, link) != SF_FLUSH_NONE)
+      return r < 0 ? r : 0;
     if (record.type == SF_RECORD_EVENT) {
+      in->flushed = is_void;
       sf_ring_consume (&link->ring, &record);
       in->kind = SF_INCOMING_EVENT;
       in->body = c->payload;
@@ -311,6 +316,10 @@ take_record (struct sf_consumer *c, struct sf_link *link,
     }
     if (record.type != SF_RECORD_FRAME)
       return -EPROTO;
+    if (is_void) {
+      sf_consumer_skip_frame (link, &record);
+      continue;
+    }
     if (sf_link_is_full (link))
       return ask_for_more (c, link, in);
     link->told_holding = false;
@@ -333,6 +342,7 @@ next_on_link (struct sf_consumer *c, struct sf_link *link,
     /* Before the ring is looked at: what was announced before the end is in
      * the ring by now, and is delivered first. */
     bool over = sf_observe_u32 (&link->over) != 0;
+    bool flushing;
     int r;
 
     if (sf_load_flag (&c->interrupted))
@@ -350,14 +360,17 @@ next_on_link (struct sf_consumer *c, struct sf_link *link,
       if (r > 0)
         return 1;
     }
-    r = take_record (c, link, in);
+    r = sf_consumer_pass_flush (c, link);
+    flushing = r == 0;
+    if (r > 0)
+      r = take_record (c, link, in);
     if (r > 0)
       return 1;
     if (r == -EINTR)
       return r;
     if (r < 0)
       condemn (c, link, r);
-    if (r < 0 || (over && !sf_ring_has_record (&link->ring))) {
+    if (r < 0 || (over && !flushing && !sf_ring_has_record (&link->ring))) {
       drop_link (c, link, in);
       return 1;
     }

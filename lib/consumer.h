@@ -27,6 +27,12 @@ struct sf_consumer_config
                                    ones are lost to us; 0: as long as slots last */
   int64_t connect_timeout;      /* ns; 0: try once; SF_FOREVER */
   int64_t spin;                 /* ns to look again and again before sleeping */
+  /* NULL: a flush voids what has not been read, and that is all. Otherwise: the
+   * producer flushes, or is through with it: see sf_consumer_get_flush(). Nothing
+   * is read until sf_consumer_end_flush(). From the control thread, which it must
+   * not hold up. */
+  void (*flush) (void *user);
+  void *user;
 };
 
 enum sf_incoming_kind
@@ -61,6 +67,8 @@ struct sf_incoming
   uint32_t body_size;
   bool sticky;                  /* EVENT, FRAME: repeated for who joined late */
   bool lossless;                /* FRAME: the producer would have waited for us */
+  bool flushed;                 /* EVENT: void, but for what outlives a flush;
+                                   FRAME: the first after one */
   bool discont;                 /* FRAME: frames before it were lost to us */
   uint64_t seq;
   uint64_t producer_id;
@@ -98,6 +106,24 @@ void sf_consumer_set_paused (struct sf_consumer *consumer, bool paused);
 /* From now on this many frames may be held; the producer is asked, now and after
  * each reconnection. Values that are not larger are ignored. */
 void sf_consumer_want (struct sf_consumer *consumer, uint32_t max_held);
+
+/* How far the last flush is, for who is called back. */
+struct sf_flush
+{
+  bool on;                      /* it has started, and not stopped */
+  bool pending;                 /* it, or one before it, has not been ended */
+  bool reset_time;
+  uint32_t seqnum;
+  uint32_t count;
+  uint64_t connection;
+};
+
+void sf_consumer_get_flush (struct sf_consumer *consumer,
+    struct sf_flush *flush);
+
+/* What it asks for has been done, downstream of us: what follows may be read. */
+void sf_consumer_end_flush (struct sf_consumer *consumer,
+    const struct sf_flush *flush);
 
 /* Sends an upstream event to the producer. 0, -ENOTCONN, -EAGAIN, -EMSGSIZE. */
 int sf_consumer_send_upstream (struct sf_consumer *consumer,

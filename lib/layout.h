@@ -70,12 +70,21 @@ struct sf_announce_header
   /* 1: a frame is about to be announced, it is worth staying awake for it. */
   sf_atomic_u32 coming;
   sf_atomic_u32 cpu;            /* the processor it announced the last frame on */
-  uint8_t pad1[SF_CACHE_LINE - 24];
+  /* The last flush: its seqnum above, and a count of its steps below, odd from
+   * the start of a flush to its stop. */
+  sf_atomic_u64 flush;
+  /* Records before this position are void since the last stop; SF_FLUSH_RESETS in
+   * the low bits: running time begins anew. Written ahead of `flush`. */
+  sf_atomic_u64 flush_end;
+  uint8_t pad1[SF_CACHE_LINE - 40];
 };
+_Static_assert (offsetof (struct sf_announce_header, flush) == 88, "layout");
 _Static_assert (sizeof (struct sf_announce_header) == 128, "layout");
 _Static_assert (offsetof (struct sf_announce_header, head) == 64, "layout");
 
 #define SF_ANNOUNCE_DATA_OFFSET 4096u
+
+#define SF_FLUSH_RESETS 1u
 
 /* A record of the announce ring: this header, then `payload_size` bytes, then
  * up to the next multiple of 64. A record never wraps: where the ring ends

@@ -384,6 +384,7 @@ sf_producer_thread (void *producer)
     end_doomed (p);
     end_empty (p);
     tell_latency (p);
+    sf_producer_tell_flush (p);
     tell_gone (p);
   }
   say_goodbye (p);

@@ -452,8 +452,8 @@ sf_producer_publish (struct sf_producer *p, const struct sf_publication *pub)
   return r;
 }
 
-static void
-drop_latest_locked (struct sf_producer *p)
+void
+sf_producer_drop_latest_locked (struct sf_producer *p)
 {
   sf_frame_unref_locked (p, p->latest);
   p->latest = NULL;
@@ -475,7 +475,7 @@ sf_producer_event (struct sf_producer *p, uint64_t key, const void *body,
     r = sf_sticky_keep_locked (p, key, body, size);
   if (r == 0) {
     if (flags & SF_EVENT_DROPS_LATEST)
-      drop_latest_locked (p);
+      sf_producer_drop_latest_locked (p);
     for (struct sf_client * c = p->clients; c != NULL; c = c->next)
       if (c->state == SF_CLIENT_ACTIVE && c->doomed == 0)
         sf_client_event_locked (c, flags & SF_EVENT_STICKY ? key : SF_NO_KEY,
@@ -486,14 +486,4 @@ sf_producer_event (struct sf_producer *p, uint64_t key, const void *body,
   sf_producer_unlock (p);
   wake_gathered (p, n);
   return r;
-}
-
-void
-sf_producer_end_stream (struct sf_producer *p)
-{
-  pthread_mutex_lock (&p->lock);
-  sf_sticky_forget_locked (p, 0, UINT64_MAX);
-  drop_latest_locked (p);
-  p->upstream_slots = 0;
-  sf_producer_unlock (p);
 }

@@ -120,6 +120,7 @@ struct sf_client
   const char *verdict;          /* why it is evicted */
   uint64_t frames, dropped;
   uint64_t last_seq;            /* of the frame announced last */
+  uint32_t n_flushes;           /* as in its announce header */
   uint64_t *sent_segments;      /* a bit for each segment id it was sent */
   uint32_t sent_size;           /* ids the bits reach to */
   struct sf_shm announce, returns;
@@ -170,6 +171,9 @@ struct sf_producer
   bool live, lossless, delivery_known;
   uint64_t latency_min, latency_max;
   bool delivery_changed;
+  bool flushing;
+  uint32_t flush_seqnum;
+  bool flush_untold;            /* the thread is to tell the clients */
   struct sf_known_segment *gone;        /* segments the clients may forget */
   uint32_t n_gone;
   bool need_kick;               /* wake the thread when the lock is dropped */
@@ -243,6 +247,8 @@ void sf_producer_forget_segments_locked (struct sf_producer *p);
 struct sf_known_segment *sf_known_find_locked (struct sf_producer *p,
     uint32_t id);
 
+void sf_producer_drop_latest_locked (struct sf_producer *p);
+
 /* producer-sticky.c */
 /* Keeps the event for later clients. -ENOMEM, or -E2BIG, more than
  * SF_MAX_STICKY_BYTES in all, leaves everything as it was. */
@@ -260,6 +266,10 @@ int sf_letter_take (struct sf_producer *p, uint64_t size,
 uint32_t sf_letter_refer (const struct sf_slot *letter, uint32_t id,
     uint64_t size, uint8_t *payload);
 #define SF_LETTER_REFERENCE (8u + sizeof (struct sf_mem_ref))
+
+/* producer-flush.c */
+/* The control thread's: sends what the clients are to hear at once. */
+void sf_producer_tell_flush (struct sf_producer *p);
 
 /* producer-announce.c */
 bool sf_client_is_lossless_locked (const struct sf_client *c);

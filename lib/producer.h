@@ -208,6 +208,15 @@ int sf_producer_event (struct sf_producer *producer, uint64_t key,
 void sf_producer_forget (struct sf_producer *producer, uint64_t from,
     uint64_t to);
 
+/* What clients have not claimed is void, and taken back from all of them; they hear
+ * of it ahead of what they have not read. Any thread, never waits. */
+void sf_producer_flush_start (struct sf_producer *producer, uint32_t seqnum);
+
+/* A new stream begins behind what was announced so far, which is void for who has
+ * not read it. `reset_time`: so does running time. Never waits. */
+void sf_producer_flush_stop (struct sf_producer *producer, uint32_t seqnum,
+    bool reset_time);
+
 /* The stream is over: who joins from now on gets nothing of it. */
 void sf_producer_end_stream (struct sf_producer *producer);
 

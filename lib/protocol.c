@@ -389,6 +389,7 @@ message_is_valid (const struct sf_message *msg)
     case SF_MESSAGE_SEGMENT_GONE:
     case SF_MESSAGE_KICK:
     case SF_MESSAGE_PING:
+    case SF_MESSAGE_FLUSH:
       return true;
     case SF_MESSAGE_PONG:
       return msg->paused <= 1;

@@ -44,6 +44,7 @@ enum sf_message_type
   SF_MESSAGE_KICK = 11,         /* client -> producer: look at my returns */
   SF_MESSAGE_PING = 12,         /* producer -> client: are you alive? */
   SF_MESSAGE_PONG = 13,         /* client -> producer: once for each PING */
+  SF_MESSAGE_FLUSH = 14,        /* producer -> client: look at the flush words */
 };
 
 enum sf_delivery

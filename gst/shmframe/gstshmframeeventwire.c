@@ -205,15 +205,6 @@ get_protection (GstByteReader * r)
   return event;
 }
 
-static GstEvent *
-get_flush_stop (GstByteReader * r)
-{
-  guint8 reset_time;
-
-  return gst_byte_reader_get_uint8 (r, &reset_time)
-      ? gst_event_new_flush_stop (reset_time != 0) : NULL;
-}
-
 static gboolean
 is_custom (GstEventType type)
 {
@@ -252,7 +243,6 @@ put_fields (GstByteWriter * w, GstEvent * event, GstShmFrameLosses * losses)
 {
   const GstSegment *segment;
   GstTagList *tags;
-  gboolean reset_time;
 
   switch (GST_EVENT_TYPE (event)) {
     case GST_EVENT_STREAM_START:
@@ -285,10 +275,6 @@ put_fields (GstByteWriter * w, GstEvent * event, GstShmFrameLosses * losses)
       return TRUE;
     case GST_EVENT_PROTECTION:
       return put_protection (w, event);
-    case GST_EVENT_FLUSH_STOP:
-      gst_event_parse_flush_stop (event, &reset_time);
-      gst_byte_writer_put_uint8 (w, reset_time);
-      return TRUE;
     case GST_EVENT_EOS:
       return TRUE;
     default:
@@ -323,8 +309,6 @@ get_fields (GstByteReader * r, guint32 type)
       return get_group_done (r);
     case GST_EVENT_PROTECTION:
       return get_protection (r);
-    case GST_EVENT_FLUSH_STOP:
-      return get_flush_stop (r);
     case GST_EVENT_EOS:
       return gst_event_new_eos ();
     default:

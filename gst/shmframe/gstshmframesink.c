@@ -284,13 +284,6 @@ gst_shm_frame_sink_propose_allocation (GstBaseSink * sink, GstQuery * query)
   return ok;
 }
 
-static void
-forget_stream (GstShmFrameSink * self, GstEventType from)
-{
-  sf_producer_forget (self->producer, (guint64) from << 32,
-      ((guint64) GST_EVENT_EOS << 32) | G_MAXUINT32);
-}
-
 static gboolean
 gst_shm_frame_sink_event (GstBaseSink * sink, GstEvent * event)
 {
@@ -309,14 +302,15 @@ gst_shm_frame_sink_event (GstBaseSink * sink, GstEvent * event)
       gst_event_unref (event);
       return sent;
     case GST_EVENT_STREAM_START:
-      forget_stream (self, GST_EVENT_CAPS);
+      gst_shm_frame_sink_forget_stream (self, GST_EVENT_CAPS);
       break;
     case GST_EVENT_FLUSH_START:
       gst_shm_frame_sink_release_upstream (self, TRUE);
+      gst_shm_frame_sink_flush (self, event);
       break;
     case GST_EVENT_FLUSH_STOP:
       gst_shm_frame_sink_release_upstream (self, FALSE);
-      forget_stream (self, GST_EVENT_SEGMENT);
+      gst_shm_frame_sink_flush (self, event);
       gst_shm_frame_sink_end (self);
       break;
     case GST_EVENT_EOS:
@@ -328,7 +322,8 @@ gst_shm_frame_sink_event (GstBaseSink * sink, GstEvent * event)
     default:
       break;
   }
-  if (GST_EVENT_IS_SERIALIZED (event))
+  if (GST_EVENT_IS_SERIALIZED (event)
+      && GST_EVENT_TYPE (event) != GST_EVENT_FLUSH_STOP)
     ret = gst_shm_frame_sink_publish_event (self, event);
   if (ret != GST_FLOW_OK) {
     gst_event_unref (event);

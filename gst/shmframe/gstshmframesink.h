@@ -119,6 +119,12 @@ GstFlowReturn gst_shm_frame_sink_render (GstBaseSink * sink,
 /* Publishes the event, if it is one that crosses. */
 GstFlowReturn gst_shm_frame_sink_publish_event (GstShmFrameSink * self,
     GstEvent * event);
+/* Takes back the sticky events from this type on: who joins later gets none. */
+void gst_shm_frame_sink_forget_stream (GstShmFrameSink * self,
+    GstEventType from);
+/* FLUSH_START, in any thread, even while the sink stops; or FLUSH_STOP. What
+ * clients have not read is void. Never waits. */
+void gst_shm_frame_sink_flush (GstShmFrameSink * self, GstEvent * event);
 /* Slots for frames of `size` bytes, `per_record` to a record, or for batches like
  * this one. GST_FLOW_ERROR: an error was posted. */
 GstFlowReturn gst_shm_frame_sink_make_batch_slots (GstShmFrameSink * self,

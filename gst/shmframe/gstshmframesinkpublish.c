@@ -403,7 +403,7 @@ gst_shm_frame_sink_publish_event (GstShmFrameSink * self, GstEvent * event)
     return GST_FLOW_OK;
   }
   if (type == GST_EVENT_STREAM_START || type == GST_EVENT_CAPS
-      || type == GST_EVENT_SEGMENT || type == GST_EVENT_FLUSH_STOP)
+      || type == GST_EVENT_SEGMENT)
     flags |= SF_EVENT_DROPS_LATEST;
   do {
     guint64 token = sf_producer_token (self->producer);
@@ -433,4 +433,32 @@ gst_shm_frame_sink_publish_event (GstShmFrameSink * self, GstEvent * event)
     GST_WARNING_OBJECT (self, "a %s event is lost: %s",
         GST_EVENT_TYPE_NAME (event), g_strerror (-r));
   return ret;
+}
+
+void
+gst_shm_frame_sink_forget_stream (GstShmFrameSink * self, GstEventType from)
+{
+  sf_producer_forget (self->producer, (guint64) from << 32,
+      ((guint64) GST_EVENT_EOS << 32) | G_MAXUINT32);
+}
+
+/* Not in order with frames and events, which may wait for a client. */
+void
+gst_shm_frame_sink_flush (GstShmFrameSink * self, GstEvent * event)
+{
+  gboolean start = GST_EVENT_TYPE (event) == GST_EVENT_FLUSH_START;
+  guint32 seqnum = gst_event_get_seqnum (event);
+  gboolean reset_time = FALSE;
+
+  if (!start)
+    gst_event_parse_flush_stop (event, &reset_time);
+  g_rw_lock_reader_lock (&self->producer_lock);
+  if (self->producer != NULL) {
+    gst_shm_frame_sink_forget_stream (self, GST_EVENT_SEGMENT);
+    if (start)
+      sf_producer_flush_start (self->producer, seqnum);
+    else
+      sf_producer_flush_stop (self->producer, seqnum, reset_time);
+  }
+  g_rw_lock_reader_unlock (&self->producer_lock);
 }

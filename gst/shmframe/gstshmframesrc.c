@@ -100,7 +100,11 @@ open_consumer (GstShmFrameSrc * self)
   self->told_unread = FALSE;
   self->own_group = GST_GROUP_ID_INVALID;
   self->eos_seqnum = GST_SEQNUM_INVALID;
+  self->segment_seqnum = self->own_segment_seqnum = GST_SEQNUM_INVALID;
+  self->flush_sent = FALSE;
 
+  config.flush = self->keep ? gst_shm_frame_src_on_flush : NULL;
+  config.user = self;
   config.path = self->path != NULL ? self->path : "";
   config.name = name;
   r = sf_consumer_open (&consumer, &config);
@@ -126,6 +130,9 @@ close_consumer (GstShmFrameSrc * self)
   self->consumer = NULL;
   g_rw_lock_writer_unlock (&self->consumer_lock);
   sf_consumer_close (consumer);
+  GST_OBJECT_LOCK (self);
+  gst_clear_event (&self->requested_eos);
+  GST_OBJECT_UNLOCK (self);
   gst_shm_frame_prepared_clear (&self->prepared);
   gst_shm_frame_clock_clear (&self->clock);
   gst_shm_frame_src_tell_stopped (self);
@@ -234,6 +241,13 @@ gst_shm_frame_src_parent_event (GstBaseSrc * src, GstEvent * event)
   return GST_BASE_SRC_CLASS (parent_class)->event (src, event);
 }
 
+gboolean
+gst_shm_frame_src_parent_send_event (GstShmFrameSrc * self, GstEvent * event)
+{
+  return GST_ELEMENT_CLASS (parent_class)->send_event (GST_ELEMENT (self),
+      event);
+}
+
 static gboolean
 gst_shm_frame_src_is_seekable (GstBaseSrc * src)
 {
@@ -258,6 +272,9 @@ filter_events (GstPad * pad, GstPadProbeInfo * info, gpointer user)
     self->segment_sent = FALSE;
     gst_event_unref (GST_PAD_PROBE_INFO_EVENT (info));
     return GST_PAD_PROBE_HANDLED;
+  } else if (type == GST_EVENT_SEGMENT) {
+    self->own_segment_seqnum =
+        gst_event_get_seqnum (GST_PAD_PROBE_INFO_EVENT (info));
   } else if (type == GST_EVENT_FLUSH_STOP) {
     self->segment_sent = FALSE;
   } else if (type == GST_EVENT_EOS && self->eos_seqnum != GST_SEQNUM_INVALID) {
@@ -297,6 +314,7 @@ gst_shm_frame_src_class_init (GstShmFrameSrcClass * klass)
       "The gst-shmframe authors");
   element_class->change_state = gst_shm_frame_src_change_state;
   element_class->post_message = gst_shm_frame_src_post_message;
+  element_class->send_event = gst_shm_frame_src_send_event;
 
   src_class->unlock = gst_shm_frame_src_unlock;
   src_class->unlock_stop = gst_shm_frame_src_unlock_stop;

@@ -53,9 +53,15 @@ struct _GstShmFrameSrc
   struct sf_latency latency;    /* the producer's */
   guint64 position;             /* PTS of the last frame */
   gboolean connected;
+  GstEvent *requested_eos;      /* by the application, since PAUSED */
 
   GRWLock consumer_lock;
   struct sf_consumer *consumer;
+
+  /* State lock. */
+  gboolean flush_sent;          /* FLUSH_START, and no FLUSH_STOP yet */
+
+  gint flush_scheduled;         /* atomic */
 
   /* Streaming thread; set before it begins. */
   gchar *path;                  /* socket-path, of this connection */
@@ -73,8 +79,10 @@ struct _GstShmFrameSrc
   gboolean pushing_own;         /* an event of ours, not the base class's */
   gboolean has_started, has_caps;       /* those events have come */
   gboolean segment_sent;        /* before the base class did */
-  guint32 eos_seqnum;           /* of the producer's last EOS */
   guint64 latency_min, latency_max;     /* as of the last LATENCY message */
+  guint32 eos_seqnum;           /* of the EOS that create() asks for */
+  guint32 segment_seqnum;       /* of the producer's last SEGMENT */
+  guint32 own_segment_seqnum;   /* of the one that went downstream */
   GstShmFramePrepared prepared;
   GstShmFrameNames names;       /* that this connection brings */
   gboolean names_told;          /* that it brings too many */
@@ -147,6 +155,12 @@ GstEvent *gst_shm_frame_src_translate_gap (GstShmFrameSrc * self,
 /* gstshmframesrcwatch.c */
 void gst_shm_frame_src_watch (GstShmFrameSrc * self, gboolean on);
 
+/* gstshmframesrcflush.c */
+/* sf_consumer_config.flush */
+void gst_shm_frame_src_on_flush (void *user);
+gboolean gst_shm_frame_src_send_event (GstElement * element,
+    GstEvent * event);
+
 /* gstshmframesrcstats.c */
 void gst_shm_frame_src_count_frame (GstShmFrameSrc * self,
     const GstShmFrameStamp * stamp, const struct sf_incoming *in,
@@ -166,6 +180,8 @@ void gst_shm_frame_src_set_latency (GstShmFrameSrc * self,
 /* gstshmframesrc.c: what the base class does */
 gboolean gst_shm_frame_src_parent_query (GstBaseSrc * src, GstQuery * query);
 gboolean gst_shm_frame_src_parent_event (GstBaseSrc * src, GstEvent * event);
+gboolean gst_shm_frame_src_parent_send_event (GstShmFrameSrc * self,
+    GstEvent * event);
 
 GST_DEBUG_CATEGORY_EXTERN (gst_shm_frame_src_debug);
 

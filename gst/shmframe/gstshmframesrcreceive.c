@@ -40,6 +40,7 @@ receive_frame (GstShmFrameSrc * self, const struct sf_incoming *in,
     self->held_until = g_get_monotonic_time ();
   }
   self->lost |= in->discont;
+  self->discont |= in->flushed;
   if (!self->keep && !gst_shm_frame_src_translate (self, *buffer, &stamp, in)) {
     GST_LOG_OBJECT (self, "outside of the producer's segment: %"
         GST_PTR_FORMAT, *buffer);
@@ -90,8 +91,13 @@ receive_eos (GstShmFrameSrc * self, GstEvent * event)
   on_eos = self->on_eos;
   GST_OBJECT_UNLOCK (self);
   GST_INFO_OBJECT (self, "the producer's stream ended");
+  if (on_eos != GST_SHM_FRAME_EOS_EOS)
+    return FLOW_NEXT;
+  /* The end of what its SEGMENT began is the end of what ours did. */
   self->eos_seqnum = gst_event_get_seqnum (event);
-  return on_eos == GST_SHM_FRAME_EOS_EOS ? GST_FLOW_EOS : FLOW_NEXT;
+  if (self->eos_seqnum == self->segment_seqnum)
+    self->eos_seqnum = self->own_segment_seqnum;
+  return GST_FLOW_EOS;
 }
 
 /* A group is a number of the other process; what is one there is one here. */
@@ -128,25 +134,6 @@ push_group_done (GstShmFrameSrc * self, GstEvent * event)
   gst_pad_push_event (GST_BASE_SRC_PAD (self), own);
 }
 
-/* Running time began anew in the producer's pipeline, and where its times are
- * kept it does here: what is still on its way downstream is as stale as it would
- * be there. With times of our own nothing began anew. */
-static void
-receive_flush (GstShmFrameSrc * self, GstEvent * event)
-{
-  GstPad *pad = GST_BASE_SRC_PAD (self);
-  GstEvent *start = gst_event_new_flush_start ();
-
-  self->discont = TRUE;
-  if (self->keep) {
-    gst_event_set_seqnum (start, gst_event_get_seqnum (event));
-    gst_pad_push_event (pad, start);
-    gst_pad_push_event (pad, gst_event_ref (event));
-  } else {
-    gst_event_unref (start);
-  }
-}
-
 /* Like a frame of that time. */
 static void
 receive_gap (GstShmFrameSrc * self, GstEvent * event, guint64 capture_time)
@@ -167,6 +154,7 @@ receive_segment (GstShmFrameSrc * self, GstEvent * event)
   GstEvent *sent;
 
   gst_event_parse_segment (event, &segment);
+  self->segment_seqnum = gst_event_get_seqnum (event);
   if (self->keep) {
     if (segment->format != GST_FORMAT_TIME) {
       GST_WARNING_OBJECT (self, "passing over a segment that is not in time");
@@ -187,9 +175,18 @@ receive_segment (GstShmFrameSrc * self, GstEvent * event)
   GST_OBJECT_UNLOCK (self);
   self->segment_sent = TRUE;
   sent = gst_event_new_segment (&own);
-  gst_event_set_seqnum (sent, gst_event_get_seqnum (event));
+  gst_event_set_seqnum (sent, self->segment_seqnum);
   gst_shm_frame_src_push_own (self, sent);
   return FLOW_NEXT;
+}
+
+/* Of what a flush voids, a queue keeps this: nobody would say it again. */
+static gboolean
+outlives_flush (GstEvent * event)
+{
+  return GST_EVENT_IS_STICKY (event)
+      && GST_EVENT_TYPE (event) != GST_EVENT_SEGMENT
+      && GST_EVENT_TYPE (event) != GST_EVENT_EOS;
 }
 
 /* GStreamer takes what comes too early for a mistake of the programmer's. */
@@ -227,6 +224,10 @@ receive_event (GstShmFrameSrc * self, const struct sf_incoming *in)
     return FLOW_NEXT;
   }
   GST_LOG_OBJECT (self, "received %" GST_PTR_FORMAT, event);
+  if (in->flushed && !outlives_flush (event)) {
+    gst_event_unref (event);
+    return FLOW_NEXT;
+  }
   switch (GST_EVENT_TYPE (event)) {
     case GST_EVENT_STREAM_START:
       push_stream_start (self, gst_event_ref (event));
@@ -243,9 +244,6 @@ receive_event (GstShmFrameSrc * self, const struct sf_incoming *in)
     case GST_EVENT_GAP:
       receive_gap (self, event,
           gst_shm_frame_wire_get_event_time (in->body, in->body_size));
-      break;
-    case GST_EVENT_FLUSH_STOP:
-      receive_flush (self, event);
       break;
     case GST_EVENT_STREAM_GROUP_DONE:
       push_group_done (self, event);
@@ -316,15 +314,19 @@ gst_shm_frame_src_create (GstPushSrc * src, GstBuffer ** buffer)
   GstFlowReturn ret = FLOW_NEXT;
 
   sf_store_flag (&self->pushing, FALSE);
+  self->eos_seqnum = GST_SEQNUM_INVALID;
   gst_shm_frame_names_use (&self->names);
   while (ret == FLOW_NEXT)
     ret = receive (self, buffer);
   gst_shm_frame_names_use (NULL);
   sf_store_flag (&self->pushing, ret == GST_FLOW_OK);
+  if (ret == GST_FLOW_EOS && self->eos_seqnum == GST_SEQNUM_INVALID)
+    self->eos_seqnum = self->own_segment_seqnum;
   if (ret != GST_FLOW_ERROR)
     return ret;
   /* The error has been posted, with what to do; the base class would add one of
    * its own that says nothing. Otherwise we stop as it does. */
+  self->eos_seqnum = self->own_segment_seqnum;
   gst_pad_push_event (GST_BASE_SRC_PAD (self), gst_event_new_eos ());
   return GST_FLOW_FLUSHING;
 }

@@ -7,9 +7,43 @@
 
 #define SIZE (16 * 8)           /* GRAY8, 16 x 8 */
 
+/* Frames that the consumer has not used up, at a sink with statistics */
+static guint
+frames_out (GstElement * sink)
+{
+  GstStructure *stats = NULL;
+  const GValue *clients;
+  guint sum = 0;
+
+  if (g_object_class_find_property (G_OBJECT_GET_CLASS (sink), "num-clients"))
+    g_object_get (sink, "stats", &stats, NULL);
+  if (stats == NULL)
+    return 0;
+  clients = gst_structure_get_value (stats, "clients");
+  for (guint i = 0; i < gst_value_array_get_size (clients); i++) {
+    const GstStructure *client =
+        gst_value_get_structure (gst_value_array_get_value (clients, i));
+    guint held, queued;
+
+    fail_unless (gst_structure_get (client, "held", G_TYPE_UINT, &held,
+            "queued", G_TYPE_UINT, &queued, NULL));
+    sum += held + queued;
+  }
+  gst_structure_free (stats);
+  return sum;
+}
+
+/* A flush takes what has not been read: how much that is, is not the question */
 void
 cut_event (GstHarness * h, GstEvent * event)
 {
+  gint64 end = g_get_monotonic_time () + 30 * G_USEC_PER_SEC;
+
+  while (GST_EVENT_TYPE (event) == GST_EVENT_FLUSH_START
+      && frames_out (h->element) > 0) {
+    fail_unless (g_get_monotonic_time () < end);
+    g_usleep (1000);
+  }
   gst_harness_push_event (h, event);
 }
 

@@ -70,7 +70,8 @@ consume (const gchar * path, gboolean ends)
 
   g_object_set (src, "socket-path", path, "is-live", FALSE, "timestamps", KEEP,
       "on-eos", ends ? EOS : RECONNECT, NULL);
-  g_object_set (sink, "async", FALSE, NULL);
+  /* The last sample would never be let go of: see cut_event(). */
+  g_object_set (sink, "async", FALSE, "enable-last-sample", FALSE, NULL);
   gst_bin_add_many (GST_BIN (pipeline), src, sink, NULL);
   gst_element_link (src, sink);
   cut_record_start (&record, sink, ends);

@@ -167,6 +167,7 @@ GST_START_TEST (test_two_streams)
   push_head ("one", 8);
   push_segment (0, 0);
   push_frame (0, 8);
+  rig_log_expect (&events, "stream-start(one) caps(8) segment(0) frame(0)");
   push_event (gst_event_new_eos ());
   push_event (gst_event_new_flush_start ());
   push_event (gst_event_new_flush_stop (TRUE));

@@ -83,6 +83,10 @@ start_over (void)
   link_->held = 0;
   link_->max_held = MAX_LEASES_OUT;
   link_->over = 0;
+  link_->flushed = 0;
+  link_->void_until = 0;
+  sf_publish_u64 (&header->flush, 0);
+  sf_publish_u64 (&header->flush_end, 0);
   link_->producer_id++;
   c->link = link_;
   c->phase = SF_PHASE_LINKED;
@@ -160,6 +164,18 @@ put_frame (struct input *in)
   sf_publish_u64 (&header->head, head);
 }
 
+/* A step of a flush, which ends at the head, near it, or anywhere. */
+static void
+put_flush (struct input *in)
+{
+  uint64_t count = take (in, 1), how = take (in, 1);
+  uint64_t end = how % 3 == 2 ? take (in, 8)
+      : head + (uint64_t) (int64_t) (int8_t) take (in, 1) * (how % 3 ? 64 : 0);
+
+  sf_publish_u64 (&header->flush_end, end);
+  sf_publish_u64 (&header->flush, count);
+}
+
 static void
 give_back (unsigned i)
 {
@@ -211,7 +227,13 @@ next (void)
 static void
 step (struct input *in)
 {
-  switch (take (in, 1) % 10) {
+  uint8_t what = (uint8_t) take (in, 1);
+
+  if (what >= 240) {
+    put_flush (in);
+    return;
+  }
+  switch (what % 10) {
     case 0:
       put_bytes (in);
       break;

@@ -9,7 +9,7 @@
 #include "protocol.h"
 
 #define FIRST_TYPE SF_MESSAGE_HELLO
-#define LAST_TYPE SF_MESSAGE_PONG
+#define LAST_TYPE SF_MESSAGE_FLUSH
 
 /* The fewest fds that go with a message of this type. */
 static inline unsigned

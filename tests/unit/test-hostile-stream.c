@@ -271,11 +271,31 @@ test_padding_for_ever (void)
   rp_close (&p);
 }
 
+/* A flush that ends where nothing is, or in the middle of a record */
+static void
+bad_flush (struct raw_producer *p)
+{
+  const uint64_t ends[] = { p->ring.head + 64, p->ring.head + (UINT64_C (1) << 40),
+    p->ring.head - 2, p->ring.head - 32
+  };
+
+  sf_publish_u64 (&p->ring.header->flush_end, ends[p->lie]);
+  sf_publish_u64 (&p->ring.header->flush, 2);
+  rp_wake (p);
+}
+
+static void
+test_bad_flush (void)
+{
+  rp_run_lies (bad_flush, 4);
+}
+
 int
 main (void)
 {
   static const struct unit_test tests[] = {
     TEST (test_record_header), TEST (test_head_runs_back), TEST (test_parts),
+    TEST (test_bad_flush),
     TEST (test_many_unknown_segments), TEST (test_interrupted_wait),
     TEST (test_revoked_for_ever), TEST (test_padding_for_ever),
   };
