@@ -2,87 +2,10 @@
 /* Children without exec() of either side, as Python's multiprocessing makes them: by
  * fork(), and by a bare clone(), of which the library does not hear. They neither
  * return nor keep anything. */
-#include <signal.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
-
+#include "family.h"
 #include "rawclient.h"
 
 #define CLIENTS 16u             /* max-clients of open_producer() */
-
-typedef pid_t (*maker) (void);
-
-static pid_t
-make_fork (void)
-{
-  return fork ();
-}
-
-static pid_t
-make_clone (void)
-{
-  return (pid_t) syscall (SYS_clone, (long) SIGCHLD, 0L, 0L, 0L, 0L);
-}
-
-/* A child that does nothing until its `parent` (of the test, not its own) is. */
-static void
-leave_child (maker make, pid_t *pid)
-{
-  *pid = make ();
-  check (*pid >= 0);
-  while (*pid == 0) {
-    prctl (PR_SET_NAME, "shmframe-child");
-    alarm (60);                 /* whatever becomes of the test */
-    pause ();
-  }
-}
-
-/* A process of the test's, which tells when it is ready, and of its child. */
-struct family
-{
-  pid_t pid, child;
-  int from;
-};
-
-static void
-family_start (struct family *f, void (*run) (const char *path, maker make,
-        int to), const char *path, maker make)
-{
-  int from[2];
-
-  check_int (pipe2 (from, O_CLOEXEC), 0);
-  f->pid = fork ();
-  if (f->pid == 0) {
-    alarm (60);
-    close (from[0]);
-    run (path, make, from[1]);
-    _exit (0);
-  }
-  close (from[1]);
-  f->from = from[0];
-}
-
-static void
-family_await (struct family *f)
-{
-  check_int (read (f->from, &f->child, sizeof f->child), sizeof f->child);
-  check (f->child > 0);
-}
-
-static void
-family_kill (struct family *f)
-{
-  check_int (kill (f->pid, SIGKILL), 0);
-  check_int (waitpid (f->pid, NULL, 0), f->pid);
-}
-
-/* Its child is nobody's of ours; init's, or a subreaper's. */
-static void
-family_end (struct family *f)
-{
-  check_int (kill (f->child, SIGKILL), 0);
-  close (f->from);
-}
 
 static void
 expect_all_back (struct sf_producer *p)
@@ -96,6 +19,65 @@ expect_all_back (struct sf_producer *p)
     sf_producer_get_stats (p, &stats);
   } while (stats.n_clients + stats.n_lingering > 0
       || stats.slots.n_free + 1 < stats.slots.n_slots);
+}
+
+/* --- children of both --- */
+
+/* Fds that are not memfds, and maps of what belongs to one connection. */
+static int
+count_kept (void)
+{
+  DIR *dir = opendir ("/proc/self/fd");
+  FILE *maps = fopen ("/proc/self/maps", "re");
+  const struct dirent *entry;
+  char line[512], target[256];
+  int n = 0;
+
+  while ((entry = readdir (dir)) != NULL) {
+    ssize_t len = readlinkat (dirfd (dir), entry->d_name, target,
+        sizeof target - 1);
+
+    target[len > 0 ? len : 0] = '\0';
+    n += len > 0 && strstr (target, "memfd:") == NULL;
+  }
+  while (fgets (line, sizeof line, maps))
+    n += strstr (line, "shmframe-announce") != NULL
+        || strstr (line, "shmframe-returns") != NULL;
+  fclose (maps);
+  closedir (dir);
+  return n;
+}
+
+/* Of sockets, guards, events and rings. Frames stay mapped. */
+static void
+test_child_keeps_nothing (void)
+{
+  int kept = count_kept ();
+  struct place place;
+  struct sf_producer *p;
+  struct sf_consumer *c;
+  struct sf_incoming in;
+  pid_t child;
+
+  place_make (&place);
+  p = open_producer (place.path, 0, true);
+  c = open_consumer (place.path, SF_DELIVERY_AUTO, 4);
+  next_of (c, &in, SF_INCOMING_CONNECTED);
+  check_int (sf_producer_wait_clients (p, 1), 0);
+  send_frame (p, 7, true);
+  next_of (c, &in, SF_INCOMING_FRAME);
+  check (count_kept () > kept + 8);
+  child = fork ();
+  if (child == 0) {
+    check_int (count_kept (), kept);
+    check_int (check_frame (&in), 7);
+    _exit (0);
+  }
+  unit_wait_ok (child);
+  sf_lease_unref (in.lease);
+  sf_consumer_close (c);
+  sf_producer_close (p);
+  place_remove (&place);
 }
 
 /* --- children of a consumer --- */
@@ -500,7 +482,7 @@ int
 main (void)
 {
   static const struct unit_test tests[] = {
-    TEST (test_child_drops_frame), TEST (test_child_closes_consumer),
+    TEST (test_child_keeps_nothing), TEST (test_child_drops_frame), TEST (test_child_closes_consumer),
     TEST (test_child_exits), TEST (test_consumer_killed),
     TEST (test_consumer_killed_clone), TEST (test_consumers_close),
     TEST (test_consumers_close_clone), TEST (test_bye_is_enough),
