@@ -5,6 +5,8 @@
 #ifndef TIMESRIG_H
 #define TIMESRIG_H
 
+#include <gst/base/gstbasesrc.h>
+
 #include "shmrig.h"
 
 #define LIVE 1
@@ -61,7 +63,8 @@ on_sent (GstPad * pad, GstPadProbeInfo * info, gpointer user)
 static inline GstHarness *
 start (GstElement * e, GstClockTime base)
 {
-  gboolean is_src = GST_OBJECT_FLAG_IS_SET (e, GST_ELEMENT_FLAG_SOURCE);
+  /* That it is a source says nothing: shmframesink is one, too, for send_event(). */
+  gboolean is_src = GST_IS_BASE_SRC (e);
   GstHarness *h = gst_harness_new_with_element (e, is_src ? NULL : "sink",
       is_src ? "src" : NULL);
   GstPad *pad;
