@@ -68,21 +68,20 @@ sf_observe_u32 (const sf_atomic_u32 * p)
   return atomic_load_explicit ((sf_atomic_u32 *) p, memory_order_acquire);
 }
 
-/* Where a mapping begins, for threads of one process. A mapping that has taken an
- * older one's place holds at least as much: who reads a count first that is
- * published after the address finds a mapping that holds so many. */
-typedef uint8_t *_Atomic sf_atomic_address;
+/* The head of a list that only grows, for threads of one process: what it points to is
+ * there for whoever sees it. */
+typedef void *_Atomic sf_atomic_pointer;
 
 static inline void
-sf_store_address (sf_atomic_address * p, uint8_t *address)
+sf_publish_pointer (sf_atomic_pointer * p, void *v)
 {
-  atomic_store_explicit (p, address, memory_order_relaxed);
+  atomic_store_explicit (p, v, memory_order_release);
 }
 
-static inline uint8_t *
-sf_load_address (const sf_atomic_address * p)
+static inline void *
+sf_observe_pointer (const sf_atomic_pointer * p)
 {
-  return atomic_load_explicit ((sf_atomic_address *) p, memory_order_relaxed);
+  return atomic_load_explicit ((sf_atomic_pointer *) p, memory_order_acquire);
 }
 
 /* Claim or revoke: one compare-and-swap decides which side has the frame.

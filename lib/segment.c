@@ -48,31 +48,6 @@ sf_segment_bytes_of (uint32_t n_slots, uint64_t slot_size, uint64_t huge_page)
   return head_size_of (n_slots, page) + n_slots * round_up (slot_size, page);
 }
 
-/* Addresses in one piece, so that mappings laid over them cannot hit anybody
- * else's; they begin at a multiple of `page`, as huge pages have to. */
-static uint8_t *
-reserve_addresses (uint64_t size, uint64_t page)
-{
-  uint64_t spare = page - page_size ();
-  uint64_t head;
-  uint8_t *at;
-
-  if (size > SIZE_MAX - spare) {
-    errno = ENOMEM;
-    return MAP_FAILED;
-  }
-  at = mmap (NULL, size + spare, PROT_NONE,
-      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (at == MAP_FAILED || spare == 0)
-    return at;
-  head = round_up ((uintptr_t) at, page) - (uintptr_t) at;
-  if (head > 0)
-    munmap (at, head);
-  if (spare > head)
-    munmap (at + head + size, spare - head);
-  return at + head;
-}
-
 /* Of the memory behind a memfd; the kernel's word, not the peer's. */
 static uint64_t
 page_size_of (int fd)
@@ -87,58 +62,87 @@ page_size_of (int fd)
 static uint64_t
 view_size (const struct sf_segment *s, const struct sf_view *view)
 {
-  return 2 * view->n_slots * s->pitch;
+  return (view->twice ? 2 : 1) * view->n_slots * s->pitch;
 }
 
-/* Pages come into it as they are read. */
-static int
-add_view_locked (struct sf_segment *s, uint32_t n_slots)
+static struct sf_view *
+newest_view (const struct sf_segment *s)
 {
-  uint64_t half = n_slots * s->pitch;
+  return (struct sf_view *) sf_observe_pointer (&s->views);
+}
+
+/* 0, or what it means that it could not be mapped. */
+static int
+map_view (const struct sf_segment *s, struct sf_view *view)
+{
+  uint64_t once = view->n_slots * s->pitch, size = view_size (s, view);
+  uint8_t *at = sf_shm_addresses (size, page_size_of (s->shm.fd));
+  off_t offset = (off_t) end_of_slots (s, view->first);
+
+  if (at == MAP_FAILED)
+    return -ENOMEM;
+  for (uint64_t half = 0; half < size; half += once)
+    if (mmap (at + half, once, PROT_READ, MAP_SHARED | MAP_FIXED, s->shm.fd,
+            offset) == MAP_FAILED) {
+      int err = sf_shm_mmap_error ();
+
+      munmap (at, size);
+      return err;
+    }
+  view->slots = at;
+  return 0;
+}
+
+/* Pages come into it as they are read. Those who want no runs keep what they have, and
+ * get the new slots only. */
+static int
+add_view_locked (struct sf_segment *s, uint32_t before, uint32_t n_slots)
+{
+  bool whole = before == 0 || sf_load_flag (&s->runs) != 0;
   struct sf_view *view;
-  uint8_t *at;
   int err;
 
-  if (s->n_views == SF_MAX_GROWTHS + 1)
+  /* The first one, one for each growth, and one for who asks for runs late. */
+  if (s->n_views == SF_MAX_GROWTHS + 2)
     return -EPROTO;
   view = malloc (sizeof (*view));
   if (!view)
     return -ENOMEM;
-  *view = (struct sf_view) { .older = s->views, .n_slots = n_slots };
-  at = reserve_addresses (2 * half, page_size_of (s->shm.fd));
-  if (at == MAP_FAILED) {
+  *view = (struct sf_view) {
+    .older = newest_view (s),
+    .first = whole ? 0 : before,
+    .n_slots = whole ? n_slots : n_slots - before,
+    .twice = whole,
+  };
+  err = map_view (s, view);
+  if (err < 0) {
     free (view);
-    return -ENOMEM;
+    return err;
   }
-  for (int i = 0; i < 2; i++)
-    if (mmap (at + i * half, half, PROT_READ, MAP_SHARED | MAP_FIXED, s->shm.fd,
-            (off_t) s->data_offset) == MAP_FAILED) {
-      err = sf_shm_mmap_error ();
-      munmap (at, 2 * half);
-      free (view);
-      return err;
-    }
-  view->slots = at;
-  s->views = view;
+  sf_publish_pointer (&s->views, view);
   s->n_views++;
+  if (whole)
+    sf_store_flag (&s->run_missing, 0);
   return 0;
 }
 
 struct sf_run
 sf_segment_run (struct sf_segment *s, const uint8_t *address)
 {
-  struct sf_run run = { .slots = sf_load_address (&s->slots),.n_slots =
-        sf_observe_u32 (&s->n_slots),.twice = s->twice };
+  struct sf_run run = { s->slots, sf_observe_u32 (&s->n_slots), s->twice };
   const struct sf_view *view;
 
   if (s->writable)
     return run;
-  pthread_mutex_lock (&s->lock);
-  for (view = s->views; view != NULL; view = view->older)
-    if (address >= view->slots
-        && address < view->slots + view->n_slots * s->pitch)
-      run = (struct sf_run) { view->slots, view->n_slots, true };
-  pthread_mutex_unlock (&s->lock);
+  sf_store_flag (&s->runs, 1);
+  view = newest_view (s);
+  if (!view->twice)
+    sf_store_flag (&s->run_missing, 1);
+  while (view != NULL && (address < view->slots
+          || address >= view->slots + view->n_slots * s->pitch))
+    view = view->older;
+  if (view != NULL)
+    run = (struct sf_run) { view->slots, view->n_slots, view->twice };
   return run;
 }
 
@@ -148,7 +152,7 @@ static int
 map_slots_again (struct sf_segment *s)
 {
   uint64_t half = s->shm.size - s->data_offset;
-  uint8_t *base = reserve_addresses (s->shm.size + half, s->page);
+  uint8_t *base = sf_shm_addresses (s->shm.size + half, s->page);
   int err;
 
   if (base == MAP_FAILED)
@@ -161,7 +165,7 @@ map_slots_again (struct sf_segment *s)
   }
   s->shm.map = base;
   s->twice = true;
-  sf_store_address (&s->slots, base + s->data_offset);
+  s->slots = base + s->data_offset;
   return mmap (base + s->shm.size, half, PROT_READ, MAP_SHARED | MAP_FIXED,
       s->shm.fd, (off_t) s->data_offset) == MAP_FAILED ? -errno : 0;
 }
@@ -203,7 +207,7 @@ create_capacity (struct sf_segment *s, uint32_t n_slots, uint32_t capacity,
   s->writable = true;
   /* A dump would make the pages that are not there. */
   madvise (s->shm.map, size, MADV_DONTDUMP);
-  sf_store_address (&s->slots, (uint8_t *) s->shm.map + head);
+  s->slots = (uint8_t *) s->shm.map + head;
   return 0;
 }
 
@@ -324,29 +328,27 @@ static int
 follow_locked (struct sf_segment *s)
 {
   uint32_t before = sf_observe_u32 (&s->n_slots), n_slots;
-  const struct sf_view *old = s->views;
+  uint64_t head;
   int err = read_header (s, &n_slots);
 
-  if (err < 0 || n_slots == before)
+  if (err < 0)
     return err;
+  if (n_slots == before && sf_load_flag (&s->run_missing) == 0)
+    return 0;
   if (n_slots < before
       || !sf_shm_has_pages (s->shm.fd, 0, head_size_of (n_slots,
               page_size ()))
       || !sf_shm_has_pages (s->shm.fd, end_of_slots (s, before),
           end_of_slots (s, n_slots)))
     return -EPROTO;
-  if (mprotect (s->shm.map, head_size_of (n_slots, page_size ()),
+  head = head_size_of (n_slots, page_size_of (s->shm.fd));
+  if (mprotect (s->shm.map, head < s->data_offset ? head : s->data_offset,
           PROT_READ) < 0)
     return sf_shm_mmap_error ();
-  err = add_view_locked (s, n_slots);
-  if (err < 0)
-    return err;
-  sf_store_address (&s->slots, s->views->slots);
-  sf_publish_u32 (&s->n_slots, n_slots);
-  /* Whoever still reads there gets its pages again. */
-  if (old != NULL)
-    madvise (old->slots, view_size (s, old), MADV_DONTNEED);
-  return 0;
+  err = add_view_locked (s, before, n_slots);
+  if (err == 0)
+    sf_publish_u32 (&s->n_slots, n_slots);
+  return err;
 }
 
 int
@@ -427,10 +429,9 @@ sf_segment_unref (struct sf_segment *segment)
 {
   if (!segment || !sf_unref_is_last (&segment->refs))
     return;
-  while (segment->views != NULL) {
-    struct sf_view *view = segment->views;
-
-    segment->views = view->older;
+  for (struct sf_view * view = newest_view (segment), *older; view;
+      view = older) {
+    older = view->older;
     munmap (view->slots, view_size (segment, view));
     free (view);
   }
@@ -468,8 +469,9 @@ sf_segment_check (struct sf_segment *segment, const struct sf_mem_ref *ref)
       || ref->size > segment->pitch - ref->offset)
     return -EPROTO;
   /* At once, so that what follows is in one view. */
-  if (sf_observe_u32 (&sf_segment_header (segment)->n_slots) != n_slots
-      && !segment->writable) {
+  if (!segment->writable
+      && (sf_observe_u32 (&sf_segment_header (segment)->n_slots) != n_slots
+          || sf_load_flag (&segment->run_missing) != 0)) {
     int err = sf_segment_follow (segment, ref->slot);
 
     if (err == -EPROTO || ref->slot >= n_slots)

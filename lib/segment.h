@@ -21,13 +21,14 @@
 /* How often a segment grows at most: each time costs its clients a view. */
 #define SF_MAX_GROWTHS 64u
 
-/* The slots that there were at some time, for a client to read, and the same once
- * more behind the last one, so that a run that wraps is one range of addresses: slot
- * n_slots + i is slot i. */
+/* Slots from `first` on, for a client to read. `twice`: all that there were, and the
+ * same once more behind the last one, so that a run that wraps is one range of
+ * addresses: slot n_slots + i is slot i. */
 struct sf_view
 {
   struct sf_view *older;
-  uint32_t n_slots;
+  uint32_t first, n_slots;
+  bool twice;
   uint8_t *slots;
 };
 
@@ -46,12 +47,13 @@ struct sf_segment
   uint64_t data_offset;
   bool writable;
   const void *owner;            /* whose slots these are; NULL: of another process */
-  /* Of the first slot: the maker's, or in a client's newest view. */
-  sf_atomic_address slots;
+  uint8_t *slots;               /* the maker's */
   /* A client's */
-  pthread_mutex_t lock;         /* views; held while one is made */
-  struct sf_view *views;        /* the newest first; all stay */
+  pthread_mutex_t lock;         /* held while a view is made */
+  sf_atomic_pointer views;      /* struct sf_view, the newest first; all stay */
   uint32_t n_views;
+  sf_atomic_u32 runs;           /* somebody asks for runs */
+  sf_atomic_u32 run_missing;    /* and some slots are not in one */
   /* A client's: proof to its producer that somebody may still read, and to each
    * that relayed the segment before (-1: no more). They pass on with the segment
    * when frames are relayed; a producer takes the frames of a crashed client back
@@ -100,7 +102,8 @@ int sf_segment_grow (struct sf_segment *segment, uint32_t n_slots);
 int sf_segment_follow (struct sf_segment *segment, uint32_t slot);
 
 /* Where a frame lies: a run of slots in cyclic order. `twice`: they are mapped once
- * more behind the last one, as in a view. Not where the maker's can still grow. */
+ * more behind the last one. Not where the maker's can still grow; of a client's, from
+ * the next frame on. */
 struct sf_run
 {
   uint8_t *slots;
@@ -108,7 +111,7 @@ struct sf_run
   bool twice;
 };
 
-/* Of a frame at `address`. It stays as long as the segment. */
+/* Of a frame at `address`. */
 struct sf_run sf_segment_run (struct sf_segment *segment,
     const uint8_t *address);
 
@@ -143,7 +146,14 @@ sf_segment_header (const struct sf_segment *segment)
 static inline uint8_t *
 sf_segment_slot (const struct sf_segment *segment, uint32_t slot)
 {
-  return sf_load_address (&segment->slots) + (uint64_t) slot * segment->pitch;
+  const struct sf_view *view;
+
+  if (segment->writable)
+    return segment->slots + (uint64_t) slot * segment->pitch;
+  view = (const struct sf_view *) sf_observe_pointer (&segment->views);
+  while (slot < view->first)
+    view = view->older;
+  return view->slots + (uint64_t) (slot - view->first) * segment->pitch;
 }
 
 /* The slot's content is final: its generation becomes even. More than one may say

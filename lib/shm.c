@@ -20,6 +20,8 @@
 #define HUGETLBFS_MAGIC 0x958458f6
 #endif
 
+#define FILL_STEP (UINT64_C (1) << 20)
+
 static int
 seals_of (enum sf_shm_kind kind)
 {
@@ -31,7 +33,7 @@ seals_of (enum sf_shm_kind kind)
 /* Makes the pages present for the one who writes them: cleared, and as data, not
  * as a hole, to the peer that looks. */
 static int
-fill (uint8_t *at, uint64_t size)
+fill_step (uint8_t *at, uint64_t size)
 {
   while (madvise (at, size, MADV_POPULATE_WRITE) < 0) {
     if (errno == EINVAL) {      /* Linux before 5.14 */
@@ -43,6 +45,19 @@ fill (uint8_t *at, uint64_t size)
       return errno == ENOMEM ? -ENOMEM : -ENOSPC;
   }
   return 0;
+}
+
+/* Nobody else in this process can map or unmap meanwhile, as a large malloc() does:
+ * so not all of it at once. */
+static int
+fill (uint8_t *at, uint64_t size)
+{
+  int err = 0;
+
+  for (uint64_t done = 0; done < size && err == 0; done += FILL_STEP)
+    err = fill_step (at + done, size - done < FILL_STEP ? size - done
+        : FILL_STEP);
+  return err;
 }
 
 int
@@ -137,6 +152,29 @@ sf_shm_has_pages (int fd, uint64_t from, uint64_t to)
     return false;
   hole = lseek (fd, (off_t) from, SEEK_HOLE);
   return hole >= 0 && (uint64_t) hole >= to;
+}
+
+uint8_t *
+sf_shm_addresses (uint64_t size, uint64_t page)
+{
+  uint64_t spare = page - (uint64_t) sysconf (_SC_PAGESIZE);
+  uint64_t head;
+  uint8_t *at;
+
+  if (size > SIZE_MAX - spare) {
+    errno = ENOMEM;
+    return MAP_FAILED;
+  }
+  at = mmap (NULL, size + spare, PROT_NONE,
+      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (at == MAP_FAILED || spare == 0)
+    return at;
+  head = (page - (uintptr_t) at % page) % page;
+  if (head > 0)
+    munmap (at, head);
+  if (spare > head)
+    munmap (at + head + size, spare - head);
+  return at + head;
 }
 
 /* No access to what the peer sent is the peer's fault, and so is an offset that

@@ -55,4 +55,9 @@ int sf_shm_check_fd (int fd, uint64_t size, enum sf_shm_kind kind);
 bool sf_shm_has_pages (int fd, uint64_t from, uint64_t to);
 int sf_shm_mmap_error (void);
 
+/* Addresses in one piece, so that mappings laid over them cannot hit anybody
+ * else's; they begin at a multiple of `page`, as huge pages have to. MAP_FAILED, and
+ * errno. */
+uint8_t *sf_shm_addresses (uint64_t size, uint64_t page);
+
 #endif

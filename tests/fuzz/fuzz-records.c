@@ -26,6 +26,7 @@ static uint8_t *ring;
 static struct sf_returns_page *page;
 static struct sf_segment segment;
 static struct sf_segment_header segment_header = {.n_slots = N_SLOTS };
+static struct sf_view view = {.n_slots = N_SLOTS };
 static struct sf_lease *out[MAX_LEASES_OUT];
 static uint64_t head;
 static volatile uint64_t sink;
@@ -55,9 +56,10 @@ set_up (void)
   segment.shm.map = &segment_header;
   segment.n_slots = N_SLOTS;
   segment.pitch = PITCH;
-  segment.slots = malloc (N_SLOTS * PITCH);
-  require (c && link_ && header && ring && page && segment.slots);
-  memset (segment.slots, 1, N_SLOTS * PITCH);
+  view.slots = malloc (N_SLOTS * PITCH);
+  require (c && link_ && header && ring && page && view.slots);
+  memset (view.slots, 1, N_SLOTS * PITCH);
+  segment.views = &view;
   pthread_mutex_init (&c->lock, NULL);
   pthread_mutex_init (&link_->lock, NULL);
   pthread_cond_init (&c->cond, NULL);
@@ -119,7 +121,7 @@ put_letter (struct input *in)
   uint64_t slot = take (in, 1) % N_SLOTS, n = take (in, 1);
 
   n = n < in->left ? n : in->left;
-  memcpy (segment.slots + slot * PITCH, in->at, n);
+  memcpy (view.slots + slot * PITCH, in->at, n);
   in->at += n;
   in->left -= n;
 }

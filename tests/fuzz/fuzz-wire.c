@@ -19,6 +19,7 @@
 static struct sf_link on;       /* what the lease is of; it never comes back */
 static struct sf_lease lease = {.link = &on };
 static struct sf_segment segment;
+static struct sf_view one_slot = {.n_slots = 1 };
 /* A page that cannot be read stands behind each: those who read the pixels have
  * no sanitizer in them. */
 static guint8 *room[N_PARTS];
@@ -46,6 +47,7 @@ set_up (void)
   segment.refs = 1;
   segment.n_slots = 1;
   segment.pitch = 1;
+  segment.views = &one_slot;
   for (guint i = 0; i < N_PARTS; i++) {
     room[i] = mmap (NULL, 2 * PART_ROOM, PROT_NONE, MAP_PRIVATE
         | MAP_ANONYMOUS, -1, 0);

@@ -98,10 +98,11 @@ test_client_follows (void)
   check_int (opened->n_slots, 10);
   for (uint32_t i = 0; i < 10; i++)
     memset (sf_segment_slot (made, i), 'a' + (int) i, page);
-  for (uint32_t i = 0; i < 20; i++)
-    check_int (sf_segment_slot (opened, i)[page - 1], 'a' + i % 10);
-  /* A frame that is held stays where it is. */
+  for (uint32_t i = 0; i < 10; i++)
+    check_int (sf_segment_slot (opened, i)[page - 1], 'a' + i);
+  /* What there was stays where it is. */
   check_int (before[0], 'c');
+  check (sf_segment_slot (opened, 2) == before);
   check_int (unit_count_fds (), fds);
   check (unit_count_maps () > maps);
   ref = slot_ref (10);
@@ -125,11 +126,12 @@ test_opened_late (void)
   sf_segment_unref (made);
 }
 
-/* The ring is there twice, as it was when the frame came. */
+/* The ring is there twice, as it was when the frame came, for who asks. */
 static void
 test_runs (void)
 {
   struct sf_segment *made = make (3, 50), *opened = open_of (made);
+  struct sf_mem_ref ref = slot_ref (3);
   struct sf_run run;
   uint8_t *at[2];
 
@@ -139,7 +141,14 @@ test_runs (void)
   check_int (sf_segment_grow (made, 4), 0);
   check_int (sf_segment_follow (opened, 3), 0);
   sf_segment_slot (made, 3)[0] = 'd';
+  run = sf_segment_run (opened, sf_segment_slot (opened, 3));
+  check_int (run.n_slots, 1);
+  check (!run.twice);
+  check_int (run.slots[0], 'd');
+  check (sf_segment_slot (opened, 2) == at[0]);
+  check_int (sf_segment_check (opened, &ref), 0);
   at[1] = sf_segment_slot (opened, 2);
+  check (at[1] != at[0]);
   for (uint32_t k = 0; k < 2; k++) {
     run = sf_segment_run (opened, at[k] + page - 1);
     check_int (run.n_slots, 3 + k);
@@ -251,8 +260,10 @@ test_not_for_ever (void)
   check_int (sf_segment_grow (made, n + 1), -ENOSPC);
   /* One that does all the same */
   made->n_growths = 0;
-  check_int (sf_segment_grow (made, n + 1), 0);
-  check_int (sf_segment_follow (opened, n), -EPROTO);
+  check_int (sf_segment_grow (made, ++n), 0);
+  check_int (sf_segment_follow (opened, n - 1), 0);
+  check_int (sf_segment_grow (made, ++n), 0);
+  check_int (sf_segment_follow (opened, n - 1), -EPROTO);
   sf_segment_unref (opened);
   sf_segment_unref (made);
 }

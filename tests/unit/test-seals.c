@@ -49,7 +49,7 @@ check_intact (struct target *t)
 {
   check_int (sf_segment_header (t->opened)->magic, SF_SEGMENT_MAGIC);
   for (uint64_t i = 0; i < 8 * page; i++)
-    check (t->opened->slots[i] == 'f');
+    check (sf_segment_slot (t->opened, 0)[i] == 'f');
   check_int (lseek (t->fd, 0, SEEK_END), t->made->shm.size);
 }
 
@@ -107,9 +107,9 @@ test_client_cannot_map (void)
   check (mmap (NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, t.fd, page)
       == MAP_FAILED);
   check (mmap (NULL, page, PROT_WRITE, MAP_SHARED, t.fd, 0) == MAP_FAILED);
-  check_int (mprotect (t.opened->slots, page, PROT_READ | PROT_WRITE), -1);
+  check_int (mprotect (sf_segment_slot (t.opened, 0), page, PROT_READ | PROT_WRITE), -1);
   check_int (mprotect (t.opened->shm.map, page, PROT_WRITE), -1);
-  check_int (madvise (t.opened->slots, page, MADV_REMOVE), -1);
+  check_int (madvise (sf_segment_slot (t.opened, 0), page, MADV_REMOVE), -1);
   /* A private copy is the client's own. */
   p = mmap (NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE, t.fd, page);
   check (p != MAP_FAILED);
@@ -150,14 +150,14 @@ test_client_cannot_write_its_memory (void)
 {
   struct target t = new_target ();
   struct iovec from = { .iov_base = (void *) "bad", .iov_len = 3 };
-  struct iovec to = { .iov_base = t.opened->slots, .iov_len = 3 };
+  struct iovec to = { .iov_base = sf_segment_slot (t.opened, 0), .iov_len = 3 };
   int mem = open ("/proc/self/mem", O_RDWR | O_CLOEXEC);
   int random = open ("/dev/urandom", O_RDONLY | O_CLOEXEC);
 
   check_int (process_vm_writev (getpid (), &from, 1, &to, 1, 0), -1);
   if (mem >= 0)
-    check_int (pwrite (mem, "bad", 3, (off_t) (uintptr_t) t.opened->slots), -1);
-  check_int (read (random, t.opened->slots, 3), -1);
+    check_int (pwrite (mem, "bad", 3, (off_t) (uintptr_t) sf_segment_slot (t.opened, 0)), -1);
+  check_int (read (random, sf_segment_slot (t.opened, 0), 3), -1);
   close (mem);
   close (random);
   free_target (&t);
@@ -173,7 +173,7 @@ test_client_cannot_change_seals (void)
   check_int (errno, EPERM);
   /* The maker goes on writing. */
   t.made->slots[5] = 'm';
-  check_int (t.opened->slots[5], 'm');
+  check_int (sf_segment_slot (t.opened, 0)[5], 'm');
   t.made->slots[5] = 'f';
   free_target (&t);
 }
