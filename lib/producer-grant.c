@@ -54,11 +54,12 @@ sf_client_grant (struct sf_client *c, uint32_t max_held, uint64_t * needed)
   return r;
 }
 
-void
+bool
 sf_producer_miss_slot (struct sf_producer *p)
 {
   struct sf_slots_state slots;
   uint32_t used, share;
+  bool keeps_all;
 
   sf_slots_get_state (p->slots, &slots);
   used = slots.n_slots - slots.n_free;
@@ -66,13 +67,15 @@ sf_producer_miss_slot (struct sf_producer *p)
   share = sf_producer_base_slots (p->slot_size) + p->upstream_slots;
   /* Upstream has its share; it is not the clients who are slow. One more is the
    * latest, and some are kept to copy into. */
-  if (p->fixed_slots == 0 && p->slots_per_record == 1 && !p->slot_missed
-      && p->upstream_slots < SF_MAX_UPSTREAM_SLOTS
-      && used + 1 + SF_SPARE_SLOTS >= p->n_frames + share) {
+  keeps_all = p->fixed_slots == 0 && p->slots_per_record == 1
+      && used + 1 + SF_SPARE_SLOTS >= p->n_frames + share;
+  if (keeps_all && p->upstream_slots < SF_MAX_UPSTREAM_SLOTS) {
+    p->need_kick = p->need_kick || !p->slot_missed;
     p->slot_missed = true;
-    p->need_kick = true;
+    keeps_all = false;
   }
   sf_producer_unlock (p);
+  return !keeps_all;
 }
 
 void

@@ -114,8 +114,9 @@ int sf_producer_take_slot (struct sf_producer *producer, uint64_t size,
     uint32_t keep, struct sf_slot *slot);
 
 /* Upstream had to do without a slot. If that is because it keeps so many itself,
- * a decoder for instance, the control thread makes some more. */
-void sf_producer_miss_slot (struct sf_producer *producer);
+ * a decoder for instance, the control thread makes some more. False: it keeps as
+ * many as it may, to wait for another one may be in vain. */
+bool sf_producer_miss_slot (struct sf_producer *producer);
 
 /* Would sf_producer_take_slot() give one now? 0, -EAGAIN, -EMSGSIZE. */
 int sf_producer_poll_slot (struct sf_producer *producer, uint64_t size,

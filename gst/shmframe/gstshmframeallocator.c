@@ -304,8 +304,10 @@ gst_shm_frame_allocator_poll (GstShmFrameAllocator * self, gsize size,
     r = g_atomic_int_get (&self->off) ? -ESHUTDOWN
         : sf_producer_poll_slot (self->producer, size,
         GST_SHM_FRAME_KEEP_SLOTS);
+    /* A decoder that plays backwards keeps a whole group of pictures. */
     if (r == -EAGAIN && wait)
-      waited = sf_producer_wait (self->producer, token);
+      waited = sf_producer_miss_slot (self->producer)
+          ? sf_producer_wait (self->producer, token) : -ENODATA;
     /* Nobody else has a slot to give back: waiting would be for good. */
     if (waited == -ENODATA)
       r = -ENODATA;

@@ -280,6 +280,37 @@ GST_START_TEST (test_exhausted)
 
 GST_END_TEST;
 
+/* A decoder that plays backwards takes a group of pictures before it gives the first
+ * one away, and the consumer keeps a frame for good: more slots are made, and in the end
+ * it gets ordinary memory. */
+GST_START_TEST (test_kept_by_both)
+{
+  GstHarness *h = rig_harness (rig_element ("shmframesink", "delivery", 2,
+          NULL));
+  GstElement *consumer = rig_launch ("shmframesrc socket-path=@ ! "
+      "appsink name=out sync=false max-buffers=1");
+  GPtrArray *kept = g_ptr_array_new_with_free_func ((GDestroyNotify)
+      gst_buffer_unref);
+  GstBufferPool *pool;
+
+  rig_play (consumer);
+  rig_until (rig_num_clients (h->element) == 1);
+  gst_harness_set_src_caps (h, rig_caps ("GRAY8", 64, 48));
+  fail_unless_equals_int (gst_harness_push (h, rig_frame (0, FRAME_SIZE)),
+      GST_FLOW_OK);
+  g_ptr_array_add (kept, rig_pull (consumer, "out"));
+  pool = rig_pool (h);
+  for (guint i = 0; i < 150; i++)
+    g_ptr_array_add (kept, rig_acquire (pool));
+  fail_unless (rig_stat (h->element, "growths") > 0);
+  g_ptr_array_unref (kept);
+  rig_drop_pool (pool);
+  gst_harness_teardown (h);
+  rig_stop (consumer);
+}
+
+GST_END_TEST;
+
 static void
 add_tests (TCase * tc)
 {
@@ -288,6 +319,7 @@ add_tests (TCase * tc)
   tcase_add_loop_test (tc, test_taken_back, 1, 3);
   tcase_add_test (tc, test_blocked_in_pool);
   tcase_add_loop_test (tc, test_exhausted, 1, 3);
+  tcase_add_test (tc, test_kept_by_both);
 }
 
 RIG_SUITE (shmframe_pools)
