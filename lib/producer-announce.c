@@ -3,8 +3,12 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 
 #include "producer-private.h"
+
+#define MAX_UNREAD 8u
 
 SF_HOT bool
 sf_client_is_lossless_locked (const struct sf_client *c)
@@ -165,6 +169,10 @@ sf_client_announce_locked (struct sf_client *c, struct sf_frame *frame,
         | (lossless ? SF_RECORD_LOSSLESS : 0),.seq = frame->seq
   };
 
+  if (sf_client_lacks_locked (c, frame) != 0) {
+    c->dropped++;
+    return;
+  }
   if (!recovered_locked (c)) {
     c->dropped++;
     while (sf_client_revoke_locked (c) > 0);
@@ -243,6 +251,19 @@ sf_client_lacks_locked (const struct sf_client *c,
   return 0;
 }
 
+/* A lossless client is waited for, so that it is not behind by many formats. */
+bool
+sf_client_is_deaf_locked (struct sf_client *c)
+{
+  int unread = 0;
+
+  if (c->n_unread == 0 || sf_client_is_lossless_locked (c))
+    return false;
+  if (ioctl (c->fd, SIOCOUTQ, &unread) == 0 && unread == 0)
+    c->n_unread = 0;
+  return c->n_unread >= MAX_UNREAD;
+}
+
 /* 0 or -ENOMEM. */
 static int
 mark_sent_locked (struct sf_client *c, uint32_t id)
@@ -277,6 +298,7 @@ sf_client_send_segment (struct sf_client *c, uint32_t id)
     return;
   }
   segment = sf_segment_ref (k->segment);
+  c->n_unread++;
   sf_client_ref (c);
   pthread_mutex_unlock (&p->lock);
 

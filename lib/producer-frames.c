@@ -245,7 +245,7 @@ send_segments (struct sf_producer *p, const struct sf_frame *frame)
     uint32_t id = c->state == SF_CLIENT_ACTIVE && c->doomed == 0 ?
         sf_client_lacks_locked (c, frame) : 0;
 
-    if (id != 0) {
+    if (id != 0 && !sf_client_is_deaf_locked (c)) {
       sf_client_send_segment (c, id);
       c = p->clients;
     } else {

@@ -123,6 +123,7 @@ struct sf_client
   uint32_t n_flushes;           /* as in its announce header */
   uint64_t *sent_segments;      /* a bit for each segment id it was sent */
   uint32_t sent_size;           /* ids the bits reach to */
+  uint32_t n_unread;            /* SEGMENTs sent since it had read all */
   struct sf_shm announce, returns;
   struct sf_ring_writer ring;
   struct sf_leases *leases;
@@ -290,6 +291,9 @@ void sf_client_catch_up_locked (struct sf_client *c);
 /* The id of a segment that the frame needs and the client lacks; 0: none. */
 uint32_t sf_client_lacks_locked (const struct sf_client *c,
     const struct sf_frame *frame);
+/* Has it left so many of these unread that it gets no more, and no frame that needs
+ * them? Fds on their way count for the user, who may have only so many. */
+bool sf_client_is_deaf_locked (struct sf_client *c);
 /* Sends one SEGMENT message. Lock held; dropped over the I/O. */
 void sf_client_send_segment (struct sf_client *c, uint32_t id);
 /* True if the client sleeps and the caller is the one to wake it. */

@@ -185,6 +185,48 @@ test_queued (void)
   place_remove (&place);
 }
 
+/* Nor does one that reads no messages take an fd for each format: it gets what it needs
+ * when it does. */
+static void
+test_unread (void)
+{
+  struct sf_record_header record;
+  struct sf_producer *p;
+  struct raw_client r;
+  struct sf_message msg;
+  struct place place;
+  uint64_t needed;
+  int fds[SF_MESSAGE_MAX_FDS], n = 0, type;
+
+  place_make (&place);
+  p = open_small (place.path, false);
+  r = raw_join_at (place.path, SF_DELIVERY_LIVE, 4);
+  for (uint64_t i = 1; i < 20; i++) {
+    uint64_t size = SMALL + i * 65536;
+
+    check_int (sf_producer_set_format (p, size, 1, &needed), 0);
+    publish (p, size, i);
+  }
+  do {
+    memset (fds, -1, sizeof fds);
+    type = raw_next (&r, &msg, fds, 200);
+    n += type == SF_MESSAGE_SEGMENT;
+    raw_close_fds (fds);
+  } while (type > 0);
+  check_int (type, -1);
+  check (n > 0 && n <= 8);
+  publish (p, SMALL + 19 * 65536, 20);
+  do {
+    check (raw_take (&r, &record));
+    raw_return (&r, record.lease);
+  } while (record.seq < 19);
+  check_int (raw_next (&r, &msg, fds, 200), SF_MESSAGE_SEGMENT);
+  raw_close_fds (fds);
+  raw_close (&r);
+  sf_producer_close (p);
+  place_remove (&place);
+}
+
 /* It goes on as if it had been told nothing: others were promised what it takes. */
 static void
 test_cut_off (void)
@@ -222,7 +264,8 @@ main (void)
 {
   static const struct unit_test tests[] = {
     TEST (test_promise_is_kept), TEST (test_greedy), TEST (test_one_is_held),
-    TEST (test_queued), TEST (test_cut_off),
+    TEST (test_queued), TEST (test_unread),
+    TEST (test_cut_off),
   };
 
   return unit_main (tests);
