@@ -146,6 +146,27 @@ close_producer (GstShmFrameSink * self)
   gst_shm_frame_clock_clear (&self->upstream.clock);
 }
 
+/* A bin hands EOS, and what else an application sends downstream, to what says that it
+ * is a source, and in it to what says so: see send_event. Bins learn of that when an
+ * element is added; said then, it would be taken for one that makes data. */
+static void
+ask_for_eos (GstShmFrameSink * self)
+{
+  GstObject *object = gst_object_ref (GST_OBJECT (self));
+  GstObject *parent;
+
+  for (; object != NULL; object = parent) {
+    parent = gst_object_get_parent (object);
+    if (!GST_IS_BIN (object) || !(gst_bin_get_suppressed_flags (GST_BIN
+                (object)) & GST_ELEMENT_FLAG_SOURCE)) {
+      GST_OBJECT_LOCK (object);
+      GST_OBJECT_FLAG_SET (object, GST_ELEMENT_FLAG_SOURCE);
+      GST_OBJECT_UNLOCK (object);
+    }
+    gst_object_unref (object);
+  }
+}
+
 /* Not in start(), on whose failure the base class posts a second error that says
  * nothing. */
 static GstStateChangeReturn
@@ -155,8 +176,12 @@ gst_shm_frame_sink_change_state (GstElement * element,
   GstShmFrameSink *self = GST_SHM_FRAME_SINK (element);
   GstStateChangeReturn ret;
 
-  if (transition == GST_STATE_CHANGE_NULL_TO_READY && !open_producer (self))
-    return GST_STATE_CHANGE_FAILURE;
+  if (transition == GST_STATE_CHANGE_NULL_TO_READY) {
+    if (!open_producer (self))
+      return GST_STATE_CHANGE_FAILURE;
+    if (GST_OBJECT_PARENT (self) != NULL)
+      ask_for_eos (self);
+  }
   if (transition == GST_STATE_CHANGE_READY_TO_PAUSED)
     begin_stream (self);
   if (transition == GST_STATE_CHANGE_PAUSED_TO_READY)
@@ -438,8 +463,6 @@ gst_shm_frame_sink_init (GstShmFrameSink * self)
   self->parent_chain = GST_PAD_CHAINFUNC (GST_BASE_SINK_PAD (self));
   gst_pad_set_chain_function (GST_BASE_SINK_PAD (self),
       gst_shm_frame_sink_chain);
-  /* See send_event. */
-  GST_OBJECT_FLAG_SET (self, GST_ELEMENT_FLAG_SOURCE);
   /* What is outside of the segment is the consumers' to judge. */
   gst_base_sink_set_drop_out_of_segment (GST_BASE_SINK (self), FALSE);
   /* A live frame is handed over when it arrives, not when it is due. */
