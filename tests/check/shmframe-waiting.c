@@ -119,8 +119,9 @@ GST_START_TEST (test_consumer_leaves)
 
   rig_play (producer);
   for (guint life = 0; life < 3; life++) {
-    GstElement *consumer = rig_launch ("shmframesrc socket-path=@ ! "
-        "appsink name=out sync=false");
+    /* times are kept, so that none is of a time before */
+    GstElement *consumer = rig_launch ("shmframesrc socket-path=@ is-live=false "
+        "! appsink name=out sync=false");
 
     rig_feed (producer, "in", rig_frame (next, 32 * 24));
     rig_feed (producer, "in", rig_frame (next + 1, 32 * 24));
