@@ -1,0 +1,470 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What secondbatcher does with a set of streams, by "The model of time" of
+docs/secondbatcher.md, written from that page alone.
+
+Streams are not live, so that the result does not depend on when things arrive.
+Times are signed integers in ns; `Case` and what it consists of is described in
+streams.py.
+"""
+
+import dataclasses
+from fractions import Fraction
+
+NONE = -1
+LIMIT = 1 << 62
+MANY_WINDOWS = 100
+
+
+class Unknown(Exception):
+    """The case has a stream without reference, which is placed by UTC."""
+
+
+def clamp(value, low, high):
+    return max(low, min(value, high))
+
+
+@dataclasses.dataclass(frozen=True)
+class Segment:
+    rate: float = 1.0
+    start: int = 0
+    stop: int = NONE
+    base: int = 0
+    offset: int = 0
+    time: int = 0
+
+    def clip(self, start, stop):
+        """gst_segment_clip() of [start, stop]: None if it lies outside."""
+        if self.stop != NONE and (start > self.stop or (
+                self.start != self.stop and start == self.stop)):
+            return None
+        if stop < self.start or (start != stop and stop == self.start):
+            return None
+        return (max(start, self.start),
+                stop if self.stop == NONE else min(stop, self.stop))
+
+    def running_time(self, position):
+        """gst_segment_to_running_time_full(), as one signed number."""
+        if self.rate > 0:
+            distance = position - self.start - self.offset
+        else:
+            distance = self.stop - self.offset - position
+        rate = abs(self.rate)
+        if rate != 1.0:
+            distance = int(distance / rate)
+        return distance + self.base
+
+
+@dataclasses.dataclass(frozen=True)
+class Format:
+    """Caps, stream id and segment that a stream's frames have."""
+    width: int = None
+    fps: tuple = None           # None before caps
+    alternate: bool = False
+    stream_id: str = "-"
+    segment: Segment = None
+
+    def frame_duration(self):
+        """Of a buffer, by the framerate, in ns; 0 if it is variable."""
+        if not self.fps or self.fps[0] == 0:
+            return 0
+        buffers = self.fps[0] * (2 if self.alternate else 1)
+        return 10 ** 9 * self.fps[1] // buffers
+
+
+class Item:
+    """A frame, GAP, custom event or EOS of a stream."""
+
+    def __init__(self, kind, fmt, **fields):
+        self.kind, self.fmt = kind, fmt
+        self.batches = 0        # that a frame has been in
+        self.__dict__.update(fields)
+
+
+class Stream:
+    def __init__(self, number, offset, items):
+        self.number, self.offset = number, offset
+        self.items = items      # unread
+        self.held = []          # frames read that may be in a batch yet
+        self.first = None       # its first frame
+        self.told = items[0].fmt if items else Format()
+        self.format = None      # of the frame read last
+        self.origin = 0         # p of the first one under that format
+        self.last = None        # of the latest batch that had one: frame
+        self.late = self.dropped = 0
+        self.total_frames = self.total_late = self.total_dropped = 0
+
+    def next(self):
+        return self.items[0] if self.items else None
+
+    def drop(self, frame):
+        if frame.batches == 0:
+            self.dropped += 1
+            self.total_dropped += 1
+
+
+class Batcher:
+    def __init__(self, case):
+        props = case.props
+        self.duration = props.get("batch-duration", 10 ** 9)
+        self.hop = props.get("hop", 0) or self.duration
+        self.align = props.get("align", "running-time")
+        self.incomplete = props.get("incomplete", "push")
+        self.late = props.get("late", "drop")
+        self.tolerance = props.get("boundary-tolerance", -1)
+        self.n_frames = props.get("frames", 0)
+        self.fill = props.get("fill", "repeat-last")
+        self.streams = [Stream(k, s.offset, self.items_of(s))
+                        for k, s in enumerate(case.streams)]
+        self.zero = 0
+        self.window = None
+        self.shift = 0          # of the alignment, of the last batch
+        self.last_pts = 0
+        self.closed = False     # a window is over
+        self.pushed = False     # and had a batch
+        self.out = []
+        self.stats = dict.fromkeys(
+            ("incomplete-batches", "dropped-windows", "skipped-windows"), 0)
+
+    # --- the time of a frame -------------------------------------------
+
+    def items_of(self, stream):
+        fmt, reference, items = Format(), None, []
+        for step in stream.steps:
+            kind, args = step[0], step[1:]
+            if kind == "start":
+                fmt = dataclasses.replace(fmt, stream_id=args[0])
+            elif kind == "caps":
+                fmt = dataclasses.replace(fmt, width=args[0], fps=args[1],
+                                          alternate=args[2])
+            elif kind == "segment":
+                fmt = dataclasses.replace(fmt, segment=Segment(*args))
+            elif kind == "frame":
+                item, reference = self.frame(stream, fmt, args, reference)
+                items.append(item)
+            elif kind == "gap":
+                item = self.gap(stream, fmt, args, reference)
+                if item:
+                    items.append(item)
+            else:
+                items.append(Item(kind, fmt, id=args[0] if args else None))
+        return items
+
+    def frame(self, stream, fmt, args, reference):
+        frame_id, pts, duration, stamp = args
+        shown = duration if duration != NONE else fmt.frame_duration()
+        inside = fmt.segment.clip(pts, pts + shown)
+        if inside is None:
+            return Item("outside", fmt, id=frame_id), reference
+        edge = inside[0] if fmt.segment.rate > 0 else inside[1]
+        running = fmt.segment.running_time(edge)
+        if stamp != NONE:
+            reference = stamp - running
+        time = running + stream.offset
+        if self.align == "reference-timestamp":
+            if reference is None:
+                raise Unknown
+            time += reference
+        time = clamp(time, -LIMIT, LIMIT)
+        if self.tolerance == -1:
+            length = fmt.frame_duration() or (
+                duration if duration != NONE else 0)
+            rate = abs(fmt.segment.rate)
+            if rate != 1.0:
+                length = int(length / rate)
+            tolerance = min(length, self.hop) // 8
+        else:
+            tolerance = min(self.tolerance, self.hop - 1)
+        return Item("frame", fmt, id=frame_id, t=time, tolerance=tolerance,
+                    moved=None, shift=reference or 0), reference
+
+    def gap(self, stream, fmt, args, reference):
+        start, duration = args
+        stop = start + (duration if duration != NONE else 0)
+        inside = fmt.segment.clip(start, stop)
+        if inside is None:
+            return None
+        reach = max(map(fmt.segment.running_time, inside)) + stream.offset
+        if self.align == "reference-timestamp":
+            if reference is None:
+                return None
+            reach += reference
+        return Item("gap", fmt, reach=reach)
+
+    def p(self, frame):
+        if frame.moved is not None:
+            return frame.moved
+        return max(frame.t - self.zero + frame.tolerance, 0)
+
+    def t(self, frame):
+        return frame.t - self.zero
+
+    def first_window(self, position):
+        """The first one that contains the position."""
+        return max((position - self.duration) // self.hop + 1, 0)
+
+    def start_of(self, window):
+        return window * self.hop
+
+    def end_of(self, window):
+        return window * self.hop + self.duration
+
+    # --- reading ---------------------------------------------------------
+
+    def skip_outside(self, stream):
+        """Frames outside of their segment count where they are read."""
+        while stream.next() and stream.next().kind == "outside":
+            stream.drop(stream.items.pop(0))
+
+    def decide_start(self):
+        """False: no stream has a frame at all."""
+        while True:
+            heads = [self.head(s) for s in self.streams]
+            firsts = [h.t for h in heads if h and h.kind == "frame"]
+            earliest = min(firsts, default=None)
+            short = [s for s, h in zip(self.streams, heads)
+                     if h and h.kind == "gap"
+                     and (earliest is None or h.reach < earliest)]
+            if not short:
+                break
+            for s in short:
+                s.items.remove(self.head(s))
+        if earliest is None:
+            return False
+        for s, h in zip(self.streams, heads):
+            if h and h.kind == "frame":
+                s.first = h
+        self.place_start()
+        return True
+
+    def head(self, stream):
+        """What is next, past custom events and frames outside the segment."""
+        return next((i for i in stream.items
+                     if i.kind not in ("custom", "outside")), None)
+
+    def place_start(self):
+        firsts = [s.first for s in self.streams if s.first]
+        if self.align == "first-frame":
+            self.zero = min(f.t for f in firsts)
+        self.window = min(self.first_window(self.p(f)) for f in firsts)
+
+    def is_past(self, stream):
+        item = stream.next()
+        if item is None or item.kind == "eos":
+            return True
+        end = self.end_of(self.window)
+        if any(self.p(f) >= end for f in stream.held):
+            return True
+        if item.kind == "frame":
+            return self.p(item) >= end
+        return item.kind == "gap" and item.reach - self.zero >= end
+
+    def read(self, stream):
+        while not self.is_past(stream):
+            item = stream.items.pop(0)
+            stream.told = item.fmt
+            if item.kind == "outside":
+                stream.drop(item)
+            elif item.kind == "frame":
+                self.read_frame(stream, item)
+
+    def read_frame(self, stream, frame):
+        if stream.first is None:
+            stream.first = frame
+            if not self.closed:
+                before = self.window
+                self.place_start()
+                self.window = min(self.window, before)
+        if stream.format != frame.fmt:
+            stream.format, stream.origin = frame.fmt, self.p(frame)
+        frame.origin = stream.origin
+        if self.p(frame) < self.start_of(self.window):
+            stream.late += 1
+            stream.total_late += 1
+            if self.late == "drop":
+                stream.drop(frame)
+                return
+            frame.moved = self.start_of(self.window)
+        stream.held.append(frame)
+
+    def read_all(self):
+        window = None
+        while window != self.window:
+            window = self.window
+            for s in self.streams:
+                self.read(s)
+
+    # --- windows ---------------------------------------------------------
+
+    def frames_in(self, stream):
+        start, end = self.start_of(self.window), self.end_of(self.window)
+        return [f for f in stream.held if start <= self.p(f) < end]
+
+    def next_position(self, stream):
+        positions = [self.p(f) for f in stream.held]
+        item = stream.next()
+        if item and item.kind == "frame":
+            positions.append(self.p(item))
+        if item and item.kind == "gap":
+            positions.append(item.reach - self.zero)
+        return min(positions, default=None)
+
+    def leave(self):
+        """What is in no window behind the open one goes."""
+        self.closed = True
+        self.window += 1
+        start = self.start_of(self.window)
+        for s in self.streams:
+            for f in [f for f in s.held if self.p(f) < start]:
+                s.held.remove(f)
+                s.drop(f)
+
+    def run(self):
+        if self.decide_start():
+            while True:
+                self.read_all()
+                if not self.close_window():
+                    break
+        for s in self.streams:
+            for i in s.items:
+                if i.kind == "outside":
+                    s.drop(i)
+        self.out.append(("eos",))
+        return self.out
+
+    def close_window(self):
+        """False if there is nothing more."""
+        positions = [self.next_position(s) for s in self.streams]
+        if all(p is None for p in positions):
+            return False
+        frames = [self.frames_in(s) for s in self.streams]
+        if not any(frames):
+            target = self.first_window(min(p for p in positions
+                                           if p is not None))
+            if target - self.window > MANY_WINDOWS or (
+                    self.incomplete == "drop" and target > self.window):
+                self.skip_to(target)
+                return True
+        missing = any(not f and s.next() and s.next().kind != "eos"
+                      for s, f in zip(self.streams, frames))
+        if missing and self.incomplete == "drop":
+            self.stats["dropped-windows"] += 1
+        else:
+            self.push_window(frames, missing)
+        self.leave()
+        return True
+
+    def skip_to(self, target):
+        if self.pushed:
+            self.out.append(("gap", *self.running(
+                self.start_of(self.window), self.start_of(target))))
+        self.stats["skipped-windows"] += target - self.window
+        self.window = target - 1
+        self.leave()
+
+    def running(self, start, end):
+        """PTS and duration, on the batcher's own segment."""
+        shift = -self.zero if self.align == "first-frame" else self.shift
+        start = max(start - shift, 0)
+        return start, max(end - shift, 0) - start
+
+    # --- parts -----------------------------------------------------------
+
+    @staticmethod
+    def old_format(left):
+        """The frames of the first format, and the first one of the next."""
+        old = []
+        for f in left:
+            if f.fmt != left[0].fmt:
+                return old, f
+            old.append(f)
+        return old, None
+
+    def push_window(self, frames, incomplete):
+        seen = [min(group, key=self.t) for group in frames if group]
+        if self.align == "reference-timestamp" and seen:
+            self.shift = min(seen, key=self.t).shift
+        left = [list(f) for f in frames]
+        start, end = self.start_of(self.window), self.end_of(self.window)
+        while True:
+            split = [self.old_format(group) for group in left]
+            cuts = [clamp(max(self.t(new), max(self.t(f) for f in old)),
+                          start, end) if new else None
+                    for old, new in split]
+            stop = min((c for c in cuts if c is not None), default=end)
+            last = all(c is None for c in cuts)
+            part = []
+            for k, (old, _) in enumerate(split):
+                if not last and cuts[k] != stop:
+                    old = [f for f in old if self.t(f) < stop]
+                part.append(old)
+                left[k] = [f for f in left[k] if f not in old]
+            self.push_part(part, left, start, stop)
+            self.stats["incomplete-batches"] += incomplete
+            if last:
+                return
+            start = stop
+
+    def described_by(self, stream, part, left):
+        """The frame or item that says which format the stream has."""
+        end = self.end_of(self.window)
+        behind = [f for f in stream.held if self.p(f) >= end]
+        return (part or left or behind or [self.head(stream)])[0]
+
+    def origin(self, stream, item, start):
+        """Where the frames of the item's format began."""
+        if item.kind == "frame" and hasattr(item, "origin"):
+            return item.origin
+        return stream.origin if stream.format == item.fmt else start
+
+    @staticmethod
+    def expected(fmt, origin, start, end):
+        if not fmt.fps or fmt.fps[0] == 0:
+            return 0
+        fps = Fraction(*fmt.fps) * Fraction(abs(fmt.segment.rate))
+        if fmt.alternate:
+            fps *= 2
+
+        def before(time):
+            return -((origin - time) * fps // 10 ** 9)
+
+        return int(before(end) - before(start))
+
+    def push_part(self, part, left, start, end):
+        self.pushed = True
+        rows = []
+        for s, frames, rest in zip(self.streams, part, left):
+            item = self.described_by(s, frames, rest)
+            fmt = item.fmt
+            ids = self.filled(s, fmt, sorted(frames, key=self.t))
+            rows.append((fmt.width if fmt.width is not None else -1,
+                         fmt.stream_id,
+                         fmt.segment.base if fmt.segment else -1,
+                         self.expected(fmt, self.origin(s, item, start),
+                                       start, end),
+                         s.late, s.dropped, ids))
+            s.total_frames += len(ids)
+            s.late = s.dropped = 0
+        pts, duration = self.running(start, end)
+        self.last_pts = pts = max(pts, self.last_pts)
+        self.out.append(("batch", self.window, start, end - start, pts,
+                         duration, rows))
+
+    def filled(self, stream, fmt, frames):
+        n = self.n_frames
+        out = frames
+        if n and len(frames) > n:
+            out = frames[:n]
+            following = self.start_of(self.window + 1)
+            for f in frames[n:]:
+                if self.p(f) < following:
+                    stream.held.remove(f)
+                    stream.drop(f)
+        for f in out:
+            f.batches += 1
+        if n and len(out) < n and self.fill == "repeat-last":
+            last = out[-1] if out else stream.last
+            if last is not None and last.fmt == fmt:
+                out = out + [last] * (n - len(out))
+        if out:
+            stream.last = out[-1]
+        return [f.id for f in out]
