@@ -4,8 +4,7 @@
  *
  * Threads: each sink pad has a streaming thread, which leaves frames and events
  * in the base class's queue and nowhere else. The source pad's task reads them
- * from there in aggregate() (live, before each wait as well), closes windows and
- * pushes.
+ * from there in aggregate() and before each wait, closes windows and pushes.
  *
  * Lock order: base class's source lock, element's object lock, base class's pad
  * lock, pad's object lock, then `lock`. `lock` is a leaf: nothing is pushed,

@@ -279,9 +279,9 @@ now_less_latency (GstSecondBatcher * self, GstClockTime latency)
 }
 
 /* Called by the base class with its source lock, before its thread waits because
- * some stream has nothing to show. Live, it waits no longer than until the time
- * returned plus our latency, which contains the window. What the others have is
- * read first, so that a silent stream fills no queue or pool upstream. */
+ * some stream has nothing to show. What the others have is read first, so that a
+ * silent stream fills no queue or pool upstream. Live, the base class waits no
+ * longer than until the time returned plus our latency, which contains the window. */
 GstClockTime
 second_batcher_get_next_time (GstAggregator * agg)
 {
@@ -289,9 +289,9 @@ second_batcher_get_next_time (GstAggregator * agg)
   GPtrArray *pads = second_batcher_pads (self);
   GstClockTime next = GST_CLOCK_TIME_NONE;
 
+  second_batcher_read (self, pads);
   if (!GST_CLOCK_TIME_IS_VALID (self->live_latency))
     return GST_CLOCK_TIME_NONE;
-  second_batcher_read (self, pads);
   /* once, until one is dealt with: of a pad that is flushing nothing comes */
   self->look_again = !self->look_again && has_uncovered (pads);
   if (self->look_again)

@@ -208,7 +208,14 @@ split_stream_push_headers (SplitStream * stream, guint group_id)
     stream->has_segment = FALSE;
   }
   if (!stream->has_segment) {
-    gst_pad_push_event (stream->pad, gst_event_new_segment (&stream->segment));
+    GstSegment segment = stream->segment;
+    gint64 time;
+
+    /* aggregators measure from there what they have queued */
+    if (split_stream_peek (stream, &time))
+      segment.position = GST_BUFFER_PTS (gst_buffer_list_get (stream->list,
+              stream->next));
+    gst_pad_push_event (stream->pad, gst_event_new_segment (&segment));
     stream->has_segment = TRUE;
   }
 }

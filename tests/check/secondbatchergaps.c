@@ -181,6 +181,35 @@ GST_START_TEST (test_bogus)
 
 GST_END_TEST;
 
+/* One thread feeds both, as a splitter without queues does: what comes between
+ * the frames of a stream does not keep those behind it in the queue, though the
+ * other one has but a gap to show for each few of them */
+GST_START_TEST (test_one_thread)
+{
+  guint i, batches = 0;
+  Rig rig;
+
+  rig_init (&rig, 2, FALSE, NULL);
+  text_begin (&rig);
+  text_push (&rig, 1, 4, 0);
+  for (i = 0; i < 120; i++) {
+    if (i % 8 == 0)
+      text_gap (&rig, 1, i * 40, 8);
+    text_set_width (&rig, 0, i % 2 ? 8 : 4);
+    text_push (&rig, 0, i % 2 ? 8 : 4, i * 40);
+  }
+  rig_eos (&rig);
+  rig_wait_eos (&rig);
+  while (gst_harness_buffers_in_queue (rig.h[0]) > 0) {
+    gst_buffer_unref (rig_pull (&rig));
+    batches++;
+  }
+  fail_unless_equals_int (batches, 120);
+  rig_clear (&rig);
+}
+
+GST_END_TEST;
+
 /* No batch and no gap before there is a frame; a window thrown away is none */
 GST_START_TEST (test_nothing_before_first_batch)
 {
@@ -226,6 +255,7 @@ add_tests (TCase * tc)
   tcase_add_test (tc, test_variable_rate);
   tcase_add_test (tc, test_long_hole);
   tcase_add_test (tc, test_bogus);
+  tcase_add_test (tc, test_one_thread);
   tcase_add_test (tc, test_nothing_before_first_batch);
   tcase_add_test (tc, test_drop_after_end);
 }
