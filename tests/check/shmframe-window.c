@@ -7,7 +7,7 @@
 #define HD "video/x-raw,format=I420,width=1920,height=1080,framerate=25/1"
 #define SMALL "video/x-raw,format=I420,width=320,height=240,framerate=25/1"
 /* Windows that may be under way */
-#define CALM 4
+#define CALM 8
 
 /* output=memory: the array itself, not a copy of it */
 static void

@@ -12,8 +12,8 @@ from window_array import Gst, np  # noqa: E402
 
 CAPS = "video/x-raw,format=RGB,width=90,height=40,framerate=25/1"
 BATCHER = "secondbatcher name=b output=memory ! appsink name=sink sync=false max-buffers=1"
-# windows that may be under way when the ring grows
-CALM = 4
+# windows that may be under way when the ring grows, and until it has gone round
+CALM = 8
 
 
 def address(array):
