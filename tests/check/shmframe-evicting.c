@@ -198,7 +198,7 @@ GST_START_TEST (test_never_answers)
           .version_max = SF_PROTOCOL_VERSION,.max_held = 1}
   };
   GstElement *producer = rig_launch ("videotestsrc num-buffers=100 ! " GRAY SINK
-      "client-timeout=1600000000");
+      "client-timeout=5000000000");
   int fd;
 
   rig_state (producer, GST_STATE_READY);
