@@ -52,8 +52,9 @@ def shared(folder):
     path = os.path.join(folder, "s")
     producer = Gst.parse_launch(f"videotestsrc pattern=snow ! {CAPS} ! "
                                 f"shmframesink name=origin socket-path={path}")
-    consumer = Gst.parse_launch(f"shmframesrc socket-path={path} is-live=false ! "
-                                + BATCHER)
+    # so many that the ring has its size at once
+    consumer = Gst.parse_launch(f"shmframesrc socket-path={path} is-live=false "
+                                "max-held=80 ! " + BATCHER)
     producer.set_state(Gst.State.PLAYING)
     consumer.set_state(Gst.State.PLAYING)
     growths, calm, checked = 0, 0, 0
