@@ -87,8 +87,10 @@ class Stream:
         self.held = []          # frames read that may be in a batch yet
         self.first = None       # its first frame
         self.told = items[0].fmt if items else Format()
-        self.format = None      # of the frame read last
+        self.format = None      # of the frame taken last
+        self.run = 0            # how many formats there were up to it
         self.origin = 0         # p of the first one under that format
+        self.fresh = None       # (format, p) of what was read since, all late
         self.last = None        # of the latest batch that had one: frame
         self.late = self.dropped = 0
         self.total_frames = self.total_late = self.total_dropped = 0
@@ -274,9 +276,10 @@ class Batcher:
                 before = self.window
                 self.place_start()
                 self.window = min(self.window, before)
-        if stream.format != frame.fmt:
-            stream.format, stream.origin = frame.fmt, self.p(frame)
-        frame.origin = stream.origin
+        same = stream.format == frame.fmt
+        if not same and (not stream.fresh or stream.fresh[0] != frame.fmt):
+            stream.fresh = frame.fmt, self.p(frame)
+        frame.origin = stream.origin if same else stream.fresh[1]
         if self.p(frame) < self.start_of(self.window):
             stream.late += 1
             stream.total_late += 1
@@ -284,6 +287,11 @@ class Batcher:
                 stream.drop(frame)
                 return
             frame.moved = self.start_of(self.window)
+        if not same:
+            stream.run += 1
+            stream.format, stream.origin = stream.fresh
+        stream.fresh = None
+        frame.run = stream.run
         stream.held.append(frame)
 
     def read_all(self):
@@ -374,7 +382,7 @@ class Batcher:
         """The frames of the first format, and the first one of the next."""
         old = []
         for f in left:
-            if f.fmt != left[0].fmt:
+            if f.run != left[0].run:
                 return old, f
             old.append(f)
         return old, None
@@ -414,6 +422,8 @@ class Batcher:
         """Where the frames of the item's format began."""
         if item.kind == "frame" and hasattr(item, "origin"):
             return item.origin
+        if stream.fresh and stream.fresh[0] == item.fmt:
+            return stream.fresh[1]
         return stream.origin if stream.format == item.fmt else start
 
     @staticmethod
