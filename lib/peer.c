@@ -29,7 +29,7 @@ sf_peer_credentials (int fd, struct sf_credentials *peer)
 int
 sf_peer_process (int fd)
 {
-  struct sf_credentials peer;
+  struct sf_credentials peer = { 0 };
   socklen_t len = sizeof (int);
   int process, err;
 
