@@ -43,6 +43,7 @@ G_DEFINE_TYPE_WITH_CODE (GstSecondBatcher, gst_second_batcher,
     GST_TYPE_AGGREGATOR,
     G_IMPLEMENT_INTERFACE (GST_TYPE_CHILD_PROXY, child_proxy_init));
 
+GST_ELEMENT_REGISTER_DECLARE (secondbatcher);
 GST_ELEMENT_REGISTER_DEFINE (secondbatcher, "secondbatcher", GST_RANK_NONE,
     GST_TYPE_SECOND_BATCHER);
 
@@ -70,19 +71,17 @@ second_batcher_pads (GstSecondBatcher * self)
 {
   GstElement *element = GST_ELEMENT_CAST (self);
   GPtrArray *old = NULL;
-  GList *l;
-  guint i;
 
   GST_OBJECT_LOCK (self);
   if (self->pads == NULL || self->pads_cookie != element->pads_cookie) {
     old = self->pads;
     self->pads = g_ptr_array_new_with_free_func (gst_object_unref);
-    for (l = element->sinkpads; l; l = l->next)
+    for (GList *l = element->sinkpads; l; l = l->next)
       g_ptr_array_add (self->pads, gst_object_ref (l->data));
     g_ptr_array_sort (self->pads, compare_pads);
     self->pads_cookie = element->pads_cookie;
     g_ptr_array_set_size (self->tracks, 0);
-    for (i = 0; i < self->pads->len; i++)
+    for (guint i = 0; i < self->pads->len; i++)
       g_ptr_array_add (self->tracks, &GST_SECOND_BATCHER_PAD
           (g_ptr_array_index (self->pads, i))->track);
   }
@@ -212,7 +211,6 @@ gst_second_batcher_stop (GstAggregator * agg)
 {
   GstSecondBatcher *self = GST_SECOND_BATCHER (agg);
   GPtrArray *pads = self->pads;
-  guint i;
 
   g_mutex_lock (&self->lock);
   self->running = FALSE;
@@ -220,7 +218,7 @@ gst_second_batcher_stop (GstAggregator * agg)
   g_mutex_unlock (&self->lock);
 
   /* the base class has flushed the pads by now */
-  for (i = 0; pads && i < pads->len; i++) {
+  for (guint i = 0; pads && i < pads->len; i++) {
     GstSecondBatcherPad *pad = g_ptr_array_index (pads, i);
 
     second_batcher_pad_clear_span (pad);
@@ -319,5 +317,4 @@ gst_second_batcher_init (GstSecondBatcher * self)
 {
   g_mutex_init (&self->lock);
   self->tracks = g_ptr_array_new ();
-  second_batcher_init_properties (self);
 }

@@ -58,10 +58,9 @@ static guint
 stream_index (GstSecondBatcher * self, GstPad * pad)
 {
   guint index = 0, number = second_batcher_pad_number (pad);
-  GList *l;
 
   GST_OBJECT_LOCK (self);
-  for (l = GST_ELEMENT_CAST (self)->sinkpads; l; l = l->next)
+  for (GList *l = GST_ELEMENT_CAST (self)->sinkpads; l; l = l->next)
     if (second_batcher_pad_number (l->data) < number)
       index++;
   GST_OBJECT_UNLOCK (self);
@@ -141,9 +140,7 @@ store_event (GPtrArray * sticky, GstEvent * event)
 static void
 forget_events (GPtrArray * sticky, GstEventType type)
 {
-  guint i;
-
-  for (i = sticky->len; i-- > 0;)
+  for (guint i = sticky->len; i-- > 0;)
     if (GST_EVENT_TYPE (g_ptr_array_index (sticky, i)) == type)
       g_ptr_array_remove_index (sticky, i);
 }
@@ -166,13 +163,12 @@ static void
 store_format (GPtrArray * sticky, const SecondFormat * format)
 {
   GstEvent *start = format->told[SECOND_TOLD_STREAM_START];
-  guint i;
 
   if (start && is_other_stream (sticky, start))
     forget_events (sticky, GST_EVENT_TAG);
   /* a flush takes back the segment */
   forget_events (sticky, GST_EVENT_SEGMENT);
-  for (i = 0; i < SECOND_TOLD_LAST; i++)
+  for (guint i = 0; i < SECOND_TOLD_LAST; i++)
     if (format->told[i])
       store_event (sticky, format->told[i]);
 }
@@ -180,10 +176,8 @@ store_format (GPtrArray * sticky, const SecondFormat * format)
 static void
 set_sticky_events (GstAnalyticsBatchStream * stream, GPtrArray * sticky)
 {
-  guint i;
-
   stream->sticky_events = g_new (GstEvent *, sticky->len);
-  for (i = 0; i < sticky->len; i++)
+  for (guint i = 0; i < sticky->len; i++)
     stream->sticky_events[stream->n_sticky_events++] =
         gst_event_ref (g_ptr_array_index (sticky, i));
 }
@@ -217,7 +211,7 @@ set_objects (GstAnalyticsBatchStream * stream, const SecondShare * share,
     const SecondBatch * batch)
 {
   GPtrArray *sticky = share->pad->sticky;
-  guint i, n = gst_buffer_list_length (share->list);
+  guint n = gst_buffer_list_length (share->list);
   const GList *l = share->events.head;
 
   for (; n > 0 && l; l = l->next) {
@@ -231,7 +225,7 @@ set_objects (GstAnalyticsBatchStream * stream, const SecondShare * share,
 
   stream->objects = g_new (GstMiniObject *,
       n + g_queue_get_length ((GQueue *) & share->events) + 1);
-  for (i = 0; i <= n; i++) {
+  for (guint i = 0; i <= n; i++) {
     for (; l; l = l->next) {
       const SecondEvent *event = l->data;
 
@@ -253,11 +247,10 @@ void
 second_batcher_add_analytics (GstBuffer * buffer, const SecondBatch * batch)
 {
   GstAnalyticsBatchMeta *meta = gst_buffer_add_analytics_batch_meta (buffer);
-  guint i;
 
   meta->n_streams = batch->shares->len;
   meta->streams = g_new0 (GstAnalyticsBatchStream, meta->n_streams);
-  for (i = 0; i < batch->shares->len; i++) {
+  for (guint i = 0; i < batch->shares->len; i++) {
     const SecondShare *share = &g_array_index (batch->shares, SecondShare, i);
 
     meta->streams[i].index = i;

@@ -9,9 +9,9 @@
 static void
 follow_list (GPtrArray * listed, GstBufferList * list)
 {
-  guint i, count = 0;
+  gint count = 0;
 
-  for (i = 0; i < listed->len; i++) {
+  for (guint i = 0; i < listed->len; i++) {
     SecondHeld *held = g_ptr_array_index (listed, i);
     SecondPoolGuard *next = i + 1 < listed->len ?
         ((SecondHeld *) g_ptr_array_index (listed, i + 1))->guard : NULL;
@@ -63,16 +63,14 @@ move_events_locked (SecondShare * share)
 {
   SecondTrack *track = &share->pad->track;
   SecondEvent *event;
-  guint i;
 
   while ((event = g_queue_peek_head (&share->pad->events))
       && event->format <= share->format->number
       && second_track_is_seen (track, event->seq)) {
     g_queue_pop_head (&share->pad->events);
     event->position = 0;
-    for (i = 0; i < track->frames->len; i++) {
-      const SecondFrame *frame = second_track_frame (track, i);
-
+    for (SecondFrame *frame = NULL;
+        (frame = second_track_next (track, frame));) {
       event->position += frame->chosen && frame->seq < event->seq;
     }
     event->position = MIN (event->position, share->frames);
@@ -88,13 +86,12 @@ list_frames_locked (GstSecondBatcher * self, SecondShare * share,
   SecondTrack *track = &share->pad->track;
   guint64 next = second_window_start (&self->timeline.grid,
       self->timeline.index + 1);
-  guint i, most = G_MAXUINT;
+  guint most = G_MAXUINT;
 
   if (self->frames > 0 && self->fill != SECOND_FILL_ERROR)
     most = self->frames;
   share->format = second_format_ref (share->pad->format);
-  for (i = 0; i < track->frames->len; i++) {
-    SecondFrame *frame = second_track_frame (track, i);
+  for (SecondFrame *frame = NULL; (frame = second_track_next (track, frame));) {
     SecondHeld *held = frame->data;
 
     if (frame->chosen && listed->len < most) {
@@ -112,7 +109,7 @@ list_frames_locked (GstSecondBatcher * self, SecondShare * share,
   }
 
   share->list = gst_buffer_list_new_sized (MAX (listed->len, self->frames));
-  for (i = 0; i < listed->len; i++)
+  for (guint i = 0; i < listed->len; i++)
     gst_buffer_list_add (share->list, gst_buffer_ref (((SecondHeld *)
                 g_ptr_array_index (listed, i))->buffer));
   follow_list (listed, share->list);
@@ -152,19 +149,17 @@ static void
 find_shift_locked (GstSecondBatcher * self, gboolean pushing)
 {
   const SecondFrame *first = NULL;
-  guint i, f;
 
   if (self->align != SECOND_ALIGN_REFERENCE_TIMESTAMP) {
     self->shift = self->align == SECOND_ALIGN_FIRST_FRAME ?
         -self->timeline.zero : self->clock_offset;
     return;
   }
-  for (i = 0; i < self->tracks->len && pushing; i++) {
+  for (guint i = 0; i < self->tracks->len && pushing; i++) {
     const SecondTrack *track = second_track_at (self->tracks, i);
 
-    for (f = 0; f < track->frames->len; f++) {
-      const SecondFrame *frame = second_track_frame (track, f);
-
+    for (SecondFrame *frame = NULL;
+        (frame = second_track_next (track, frame));) {
       if (frame->left && (first == NULL || frame->time < first->time))
         first = frame;
     }
@@ -186,7 +181,6 @@ make_batch_locked (GstSecondBatcher * self, GPtrArray * pads,
 {
   SecondBatch *batch = g_new0 (SecondBatch, 1);
   GstClockTime pts = running_time_locked (self, part->start);
-  guint i;
 
   batch->index = self->timeline.index;
   batch->start = part->start;
@@ -200,7 +194,7 @@ make_batch_locked (GstSecondBatcher * self, GPtrArray * pads,
   batch->wrong_share = -1;
   batch->shares = g_array_sized_new (FALSE, FALSE, sizeof (SecondShare),
       pads->len);
-  for (i = 0; i < pads->len; i++)
+  for (guint i = 0; i < pads->len; i++)
     make_share_locked (self, g_ptr_array_index (pads, i), batch, trash);
   return batch;
 }
@@ -258,11 +252,10 @@ SecondBatch *
 second_batcher_take_events_locked (GPtrArray * pads)
 {
   SecondBatch *batch = g_new0 (SecondBatch, 1);
-  guint i;
 
   batch->shares = g_array_sized_new (FALSE, TRUE, sizeof (SecondShare),
       pads->len);
-  for (i = 0; i < pads->len; i++) {
+  for (guint i = 0; i < pads->len; i++) {
     GstSecondBatcherPad *pad = g_ptr_array_index (pads, i);
     SecondShare share = { 0 };
     SecondEvent *event;
@@ -279,11 +272,9 @@ second_batcher_take_events_locked (GPtrArray * pads)
 void
 second_batch_free (SecondBatch * batch)
 {
-  guint i;
-
   if (batch == NULL)
     return;
-  for (i = 0; i < batch->shares->len; i++) {
+  for (guint i = 0; i < batch->shares->len; i++) {
     SecondShare *share = &g_array_index (batch->shares, SecondShare, i);
 
     g_queue_clear_full (&share->events, (GDestroyNotify) second_event_free);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* From a cut batch to caps, buffer and message; source pad's task */
+/* When a window is closed, and from its batch to caps, buffer and message;
+ * source pad's task */
 #include "gstsecondbatcherpriv.h"
 #include "gstsecondbatchmeta.h"
 
@@ -19,52 +20,42 @@ align_nick (SecondAlign align)
   return nick;
 }
 
-/* "prefix-K", in a buffer that the next call overwrites */
-static const gchar *
-field_name (gchar name[32], const gchar * prefix, guint stream)
-{
-  g_snprintf (name, 32, "%s-%u", prefix, stream);
-  return name;
-}
-
-static void
-set_uint (GstStructure * s, const gchar * prefix, guint stream, guint value)
+/* The field "prefix-K"; its type and value follow, and NULL */
+static void G_GNUC_NULL_TERMINATED
+set_field (GstStructure * s, const gchar * prefix, guint stream, ...)
 {
   gchar name[32];
+  va_list value;
 
-  gst_structure_set (s, field_name (name, prefix, stream), G_TYPE_UINT, value,
-      NULL);
+  g_snprintf (name, sizeof (name), "%s-%u", prefix, stream);
+  va_start (value, stream);
+  gst_structure_set_valist (s, name, value);
+  va_end (value);
 }
 
 static void
-set_counts (GstStructure * s, guint stream, const SecondShare * share)
+set_counts (GstStructure * s, guint k, const SecondShare * share)
 {
-  set_uint (s, "frames", stream, share->frames);
-  set_uint (s, "expected", stream, share->expected);
-  set_uint (s, "late", stream, share->late);
-  set_uint (s, "dropped", stream, share->dropped);
+  set_field (s, "frames", k, G_TYPE_UINT, share->frames, NULL);
+  set_field (s, "expected", k, G_TYPE_UINT, share->expected, NULL);
+  set_field (s, "late", k, G_TYPE_UINT, share->late, NULL);
+  set_field (s, "dropped", k, G_TYPE_UINT, share->dropped, NULL);
 }
 
 static void
-set_share (GstStructure * s, guint stream, const SecondShare * share)
+set_share (GstStructure * s, guint k, const SecondShare * share)
 {
   const SecondFormat *format = share->format;
-  gchar name[32];
 
-  gst_structure_set (s, field_name (name, "buffers", stream),
-      GST_TYPE_BUFFER_LIST, share->list, NULL);
+  set_field (s, "buffers", k, GST_TYPE_BUFFER_LIST, share->list, NULL);
   if (format->caps)
-    gst_structure_set (s, field_name (name, "caps", stream), GST_TYPE_CAPS,
-        format->caps, NULL);
-  gst_structure_set (s, field_name (name, "segment", stream),
-      GST_TYPE_SEGMENT, &format->segment, NULL);
-  gst_structure_set (s, field_name (name, "stream-id", stream),
-      G_TYPE_STRING, format->stream_id, NULL);
-  set_counts (s, stream, share);
-  gst_structure_set (s, field_name (name, "contiguous", stream),
-      G_TYPE_BOOLEAN, share->contiguous, NULL);
-  gst_structure_set (s, field_name (name, "frame-stride", stream),
-      G_TYPE_UINT64, share->contiguous ? share->stride : 0, NULL);
+    set_field (s, "caps", k, GST_TYPE_CAPS, format->caps, NULL);
+  set_field (s, "segment", k, GST_TYPE_SEGMENT, &format->segment, NULL);
+  set_field (s, "stream-id", k, G_TYPE_STRING, format->stream_id, NULL);
+  set_counts (s, k, share);
+  set_field (s, "contiguous", k, G_TYPE_BOOLEAN, share->contiguous, NULL);
+  set_field (s, "frame-stride", k, G_TYPE_UINT64,
+      share->contiguous ? share->stride : (guint64) 0, NULL);
 }
 
 /* What the batch holds is moved into the buffer */
@@ -108,15 +99,9 @@ make_caps (GstSecondBatcher * self, const SecondBatch * batch)
 {
   GstCaps *caps = gst_caps_new_empty_simple (GST_SECOND_BATCH_CAPS_NAME);
   GValue streams = G_VALUE_INIT, value = G_VALUE_INIT;
-  GstClockTime duration;
-  guint i;
-
-  g_mutex_lock (&self->lock);
-  duration = self->timeline.grid.duration;
-  g_mutex_unlock (&self->lock);
 
   g_value_init (&streams, GST_TYPE_ARRAY);
-  for (i = 0; i < batch->shares->len; i++) {
+  for (guint i = 0; i < batch->shares->len; i++) {
     GstCaps *stream = share_at (batch, i)->format->caps;
 
     /* what analyticscombiner says of a stream that has not said what it is;
@@ -131,7 +116,8 @@ make_caps (GstSecondBatcher * self, const SecondBatch * batch)
   }
   gst_caps_set_value (caps, "streams", &streams);
   g_value_unset (&streams);
-  gst_caps_set_simple (caps, "batch-duration", G_TYPE_UINT64, duration, NULL);
+  gst_caps_set_simple (caps, "batch-duration", G_TYPE_UINT64,
+      self->timeline.grid.duration, NULL);      /* does not change in here */
 #ifdef HAVE_GST_ANALYTICS
   second_batcher_offer_analytics (caps);
 #endif
@@ -191,9 +177,8 @@ make_message_structure (const SecondBatch * batch)
       "window-start", G_TYPE_UINT64, batch->start,
       "window-duration", G_TYPE_UINT64, batch->end - batch->start,
       "n-streams", G_TYPE_UINT, batch->shares->len, NULL);
-  guint i;
 
-  for (i = 0; i < batch->shares->len; i++)
+  for (guint i = 0; i < batch->shares->len; i++)
     set_counts (s, i, share_at (batch, i));
   return s;
 }
@@ -243,9 +228,8 @@ GstSample *
 second_batcher_peek_next_sample (GstAggregator * agg, GstAggregatorPad * pad)
 {
   GstSecondBatcher *self = GST_SECOND_BATCHER (agg);
-  guint i;
 
-  for (i = 0; self->selected && i < self->selected->shares->len; i++) {
+  for (guint i = 0; self->selected && i < self->selected->shares->len; i++) {
     SecondShare *share = share_at (self->selected, i);
     GstSample *sample;
 
@@ -274,8 +258,8 @@ wrap_event (const SecondEvent * event, guint stream)
 }
 
 /* Events of the streams go before the batch of their frames */
-void
-second_batcher_push_events (GstSecondBatcher * self, const SecondBatch * batch)
+static void
+push_events (GstSecondBatcher * self, const SecondBatch * batch)
 {
   guint i;
 
@@ -285,9 +269,7 @@ second_batcher_push_events (GstSecondBatcher * self, const SecondBatch * batch)
     return;
 #endif
   for (i = 0; i < batch->shares->len; i++) {
-    const GList *l;
-
-    for (l = share_at (batch, i)->events.head; l; l = l->next) {
+    for (const GList *l = share_at (batch, i)->events.head; l; l = l->next) {
       GstEvent *event = wrap_event (l->data, i);
 
 #if GST_CHECK_VERSION (1, 26, 0)
@@ -300,8 +282,8 @@ second_batcher_push_events (GstSecondBatcher * self, const SecondBatch * batch)
   }
 }
 
-GstFlowReturn
-second_batcher_push (GstSecondBatcher * self, SecondBatch * batch)
+static GstFlowReturn
+push_batch (GstSecondBatcher * self, SecondBatch * batch)
 {
   GstStructure *message = NULL;
   GstFlowReturn ret;
@@ -317,7 +299,7 @@ second_batcher_push (GstSecondBatcher * self, SecondBatch * batch)
   if (!second_batcher_span (self, batch))
     return GST_FLOW_ERROR;
   select_samples (self, batch);
-  second_batcher_push_events (self, batch);
+  push_events (self, batch);
 
   buffer = make_buffer (self, batch);
   if (batch->post_message)
@@ -333,12 +315,123 @@ second_batcher_push (GstSecondBatcher * self, SecondBatch * batch)
   return ret;
 }
 
-void
-second_batcher_push_gap (GstSecondBatcher * self, GstClockTime pts,
+static void
+push_gap (GstSecondBatcher * self, GstClockTime pts,
     GstClockTime duration)
 {
   /* a gap before stream-start, caps and segment would be out of order */
   if (self->pushed)
     gst_pad_push_event (GST_AGGREGATOR_SRC_PAD (self),
         gst_event_new_gap (pts, duration));
+}
+
+/* --- when a window is closed --- */
+
+static void
+warn_about_references (GstSecondBatcher * self, GPtrArray * pads)
+{
+  for (guint i = 0; i < pads->len; i++) {
+    GstSecondBatcherPad *pad = g_ptr_array_index (pads, i);
+    gboolean warn;
+
+    g_mutex_lock (&self->lock);
+    warn = pad->lacks_reference && !pad->warned_reference;
+    pad->warned_reference |= warn;
+    g_mutex_unlock (&self->lock);
+
+    if (warn)
+      GST_ELEMENT_WARNING (self, STREAM, FORMAT,
+          ("Frames on pad %s carry no reference timestamp that is known here; "
+              "they are placed by the pipeline clock's UTC time. Give them a "
+              "timestamp/x-unix, x-ntp or x-ptp meta, or use align=utc for all.",
+              GST_PAD_NAME (pad)), (NULL));
+  }
+}
+
+static GstFlowReturn
+complain_about_time (GstSecondBatcher * self, GstSecondBatcherPad * pad)
+{
+  GST_ELEMENT_ERROR (self, STREAM, FORMAT,
+      ("A frame on pad %s has no timestamp, so that it belongs to no "
+          "window; make upstream set PTS in a TIME segment (videorate or "
+          "do-timestamp=true may help).", GST_PAD_NAME (pad)), (NULL));
+  return GST_FLOW_ERROR;
+}
+
+static GstFlowReturn
+push_batches (GstSecondBatcher * self, GPtrArray * batches)
+{
+  GstFlowReturn ret = GST_FLOW_OK;
+
+  for (guint i = 0; i < batches->len && ret == GST_FLOW_OK; i++) {
+    ret = push_batch (self, g_ptr_array_index (batches, i));
+    /* what downstream lets go of is free before the next one is made */
+    second_batch_free (g_steal_pointer (&g_ptr_array_index (batches, i)));
+  }
+  return ret;
+}
+
+static GstFlowReturn
+close_window (GstSecondBatcher * self, GPtrArray * pads)
+{
+  GPtrArray *batches = g_ptr_array_new_with_free_func
+      ((GDestroyNotify) second_batch_free);
+  GPtrArray *trash = second_trash_new ();
+  GstFlowReturn ret;
+  gboolean jumped;
+  SecondPart hole;
+
+  g_mutex_lock (&self->lock);
+  jumped = second_batcher_close_locked (self, pads, batches, &hole, trash);
+  g_mutex_unlock (&self->lock);
+  g_ptr_array_unref (trash);
+
+  if (jumped)
+    push_gap (self, hole.start, hole.end - hole.start);
+  ret = push_batches (self, batches);
+  g_ptr_array_unref (batches);
+  second_batcher_update_clock (self);
+  return ret;
+}
+
+static GstFlowReturn
+finish (GstSecondBatcher * self, GPtrArray * pads)
+{
+  SecondBatch *rest;
+
+  g_mutex_lock (&self->lock);
+  rest = second_batcher_take_events_locked (pads);
+  g_mutex_unlock (&self->lock);
+  push_events (self, rest);
+  second_batch_free (rest);
+  return GST_FLOW_EOS;
+}
+
+GstFlowReturn
+second_batcher_aggregate (GstAggregator * agg, gboolean timeout)
+{
+  GstSecondBatcher *self = GST_SECOND_BATCHER (agg);
+  GPtrArray *pads = second_batcher_pads (self);
+  GstSecondBatcherPad *wrong;
+  gboolean over, ended;
+
+  second_batcher_update_live (self);
+  wrong = second_batcher_read (self, pads);
+  if (wrong)
+    return complain_about_time (self, wrong);
+  warn_about_references (self, pads);
+
+  g_mutex_lock (&self->lock);
+  ended = second_timeline_has_ended (self->tracks)
+      && !second_timeline_has_frames (self->tracks);
+  over = second_timeline_is_over (&self->timeline, self->tracks)
+      || (timeout && !self->look_again && self->timeline.open
+      && self->incomplete != SECOND_INCOMPLETE_WAIT);
+  g_mutex_unlock (&self->lock);
+
+  if (ended)
+    return finish (self, pads);
+  if (!over)
+    return GST_AGGREGATOR_FLOW_NEED_DATA;
+  return close_window (self, pads);
 }

@@ -17,10 +17,8 @@ second_held_free (SecondHeld * held)
 {
   gst_buffer_unref (held->buffer);
   second_format_unref (held->format);
-  if (held->guard) {
-    second_pool_guard_release (held->guard);
-    second_pool_guard_unref (held->guard);
-  }
+  if (held->guard)
+    second_pool_guard_release (held->guard, 1);
   g_free (held);
 }
 
@@ -83,7 +81,6 @@ second_batcher_pad_change_format_locked (GstSecondBatcherPad * pad,
 {
   gboolean back = pad->last_format
       && second_format_equal (format, pad->last_format);
-  GList *l;
 
   if (back)
     second_track_restore_format (&pad->track);
@@ -92,7 +89,7 @@ second_batcher_pad_change_format_locked (GstSecondBatcherPad * pad,
   format->number = pad->track.format;
   second_format_unref (pad->format);
   pad->format = format;
-  for (l = pad->events.head; back && l; l = l->next)
+  for (GList *l = pad->events.head; back && l; l = l->next)
     ((SecondEvent *) l->data)->format = format->number;
   forget_pool_locked (pad);
 }

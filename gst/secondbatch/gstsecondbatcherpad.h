@@ -6,8 +6,6 @@
 #include "poolguard.h"
 #include "timeline.h"
 
-G_BEGIN_DECLS
-
 /* What of a stream's format an event tells, in the order in which they come */
 enum
 {
@@ -107,7 +105,5 @@ void second_batcher_pad_change_format_locked (GstSecondBatcherPad * pad,
     SecondFormat * format);
 void second_batcher_pad_clear_span (GstSecondBatcherPad * pad);
 guint second_batcher_pad_number (GstPad * pad);
-
-G_END_DECLS
 
 #endif /* GST_SECOND_BATCHER_PAD_H */

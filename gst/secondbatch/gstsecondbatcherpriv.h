@@ -13,11 +13,8 @@
 #ifndef GST_SECOND_BATCHER_PRIV_H
 #define GST_SECOND_BATCHER_PRIV_H
 
-#include "gstsecondbatcher.h"
 #include "gstsecondbatcherpad.h"
 #include "timeline.h"
-
-G_BEGIN_DECLS
 
 GST_DEBUG_CATEGORY_EXTERN (second_batcher_debug);
 
@@ -61,6 +58,10 @@ GType second_incomplete_get_type (void);
 GType second_late_get_type (void);
 GType second_fill_get_type (void);
 GType second_output_get_type (void);
+
+#define GST_TYPE_SECOND_BATCHER (gst_second_batcher_get_type ())
+G_DECLARE_FINAL_TYPE (GstSecondBatcher, gst_second_batcher, GST,
+    SECOND_BATCHER, GstAggregator)
 
 struct _GstSecondBatcher
 {
@@ -162,9 +163,6 @@ gboolean second_batcher_is_gap (GstBuffer * buffer);
 GstSecondBatcherPad *second_batcher_read (GstSecondBatcher * self,
     GPtrArray * pads);
 
-/* gstsecondbatcheraggregate.c */
-GstFlowReturn second_batcher_aggregate (GstAggregator * agg, gboolean timeout);
-
 /* gstsecondbatchercut.c */
 gboolean second_batcher_close_locked (GstSecondBatcher * self,
     GPtrArray * pads, GPtrArray * batches, SecondPart * hole,
@@ -188,12 +186,7 @@ void second_batcher_add_analytics (GstBuffer * buffer,
 #endif
 
 /* gstsecondbatcheroutput.c */
-GstFlowReturn second_batcher_push (GstSecondBatcher * self,
-    SecondBatch * batch);
-void second_batcher_push_events (GstSecondBatcher * self,
-    const SecondBatch * batch);
-void second_batcher_push_gap (GstSecondBatcher * self, GstClockTime pts,
-    GstClockTime duration);
+GstFlowReturn second_batcher_aggregate (GstAggregator * agg, gboolean timeout);
 GstFlowReturn second_batcher_update_src_caps (GstAggregator * agg,
     GstCaps * filter, GstCaps ** caps);
 GstSample *second_batcher_peek_next_sample (GstAggregator * agg,
@@ -222,11 +215,8 @@ void second_batcher_apply_latency (GstSecondBatcher * self);
 
 /* gstsecondbatcherprops.c */
 void second_batcher_install_properties (GObjectClass * klass);
-void second_batcher_init_properties (GstSecondBatcher * self);
 GstStructure *second_batcher_get_stats (GstSecondBatcher * self);
 
 GstAggregatorClass *second_batcher_parent_class (void);
-
-G_END_DECLS
 
 #endif /* GST_SECOND_BATCHER_PRIV_H */

@@ -2,15 +2,6 @@
 /* Properties and statistics */
 #include "gstsecondbatcherpriv.h"
 
-#define DEFAULT_BATCH_DURATION GST_SECOND
-#define DEFAULT_ALIGN SECOND_ALIGN_RUNNING_TIME
-#define DEFAULT_INCOMPLETE SECOND_INCOMPLETE_PUSH
-#define DEFAULT_LATE SECOND_LATE_DROP
-#define DEFAULT_BOUNDARY_TOLERANCE -1
-#define DEFAULT_LATENCY -1
-#define DEFAULT_FILL SECOND_FILL_REPEAT_LAST
-#define DEFAULT_OUTPUT SECOND_OUTPUT_META
-
 /* A day: no window that anybody could hold in memory is longer */
 #define MAX_BATCH_DURATION (24 * 3600 * GST_SECOND)
 #define MAX_FRAMES 1000000
@@ -29,7 +20,8 @@ enum
   PROP_OUTPUT,
   PROP_POST_MESSAGES,
   PROP_STATS,
-  PROP_LATENCY
+  PROP_LATENCY,
+  N_PROPS
 };
 
 #define DEFINE_ENUM(function, Name, ...)                                    \
@@ -82,9 +74,7 @@ DEFINE_ENUM (second_output_get_type, "GstSecondBatcherOutput",
 static void
 pad_stats_locked (GstSecondBatcher * self, GstStructure * s)
 {
-  GList *l;
-
-  for (l = GST_ELEMENT_CAST (self)->sinkpads; l; l = l->next) {
+  for (GList *l = GST_ELEMENT_CAST (self)->sinkpads; l; l = l->next) {
     GstSecondBatcherPad *pad = l->data;
     const gchar *name = GST_PAD_NAME (pad);
     const struct
@@ -97,9 +87,8 @@ pad_stats_locked (GstSecondBatcher * self, GstStructure * s)
       {"held", pad->track.frames->len}, {"contiguous", pad->total_contiguous},
       {"gathered", pad->total_gathered}
     };
-    guint i;
 
-    for (i = 0; i < G_N_ELEMENTS (counts); i++) {
+    for (guint i = 0; i < G_N_ELEMENTS (counts); i++) {
       gchar *field = g_strdup_printf ("%s-%s", name, counts[i].what);
 
       gst_structure_set (s, field, G_TYPE_UINT64, counts[i].value, NULL);
@@ -214,102 +203,76 @@ second_batcher_get_property (GObject * object, guint id, GValue * value,
   g_mutex_unlock (&self->lock);
 }
 
-#define READY_FLAGS (G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | \
-    GST_PARAM_MUTABLE_READY)
-#define PLAYING_FLAGS (G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | \
-    GST_PARAM_MUTABLE_PLAYING)
+#define READY_FLAGS (G_PARAM_READWRITE | G_PARAM_CONSTRUCT | \
+    G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY)
+#define PLAYING_FLAGS (G_PARAM_READWRITE | G_PARAM_CONSTRUCT | \
+    G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_PLAYING)
 
 static void
-install_window_properties (GObjectClass * klass)
+window_properties (GParamSpec ** specs)
 {
-  g_object_class_install_property (klass, PROP_BATCH_DURATION,
-      g_param_spec_uint64 ("batch-duration", "Batch duration",
-          "Nanoseconds of material in each batch (1 ms to a day, default 1 s); "
-          "cannot change while windows are cut, which is a warning",
-          GST_MSECOND, MAX_BATCH_DURATION, DEFAULT_BATCH_DURATION,
-          READY_FLAGS));
-  g_object_class_install_property (klass, PROP_ALIGN,
-      g_param_spec_enum ("align", "Alignment",
-          "The time whose multiples of the hop the windows start at, and which "
-          "numbers them (default running-time); cannot change while windows "
-          "are cut, which is a warning",
-          second_align_get_type (), DEFAULT_ALIGN, READY_FLAGS));
-  g_object_class_install_property (klass, PROP_HOP,
-      g_param_spec_uint64 ("hop", "Hop",
-          "Nanoseconds from the start of one window to that of the next; less "
-          "than batch-duration makes windows overlap, more is an error (default "
-          "0 = batch-duration); cannot change while windows are cut, which is "
-          "a warning", 0, MAX_BATCH_DURATION, 0,
-          READY_FLAGS));
-  g_object_class_install_property (klass, PROP_BOUNDARY_TOLERANCE,
-      g_param_spec_int64 ("boundary-tolerance", "Boundary tolerance",
-          "Nanoseconds, less than hop; a frame this close below the end of a "
-          "window belongs to the next one (default -1: 1/8 of the frame "
-          "duration)", -1, G_MAXINT64, DEFAULT_BOUNDARY_TOLERANCE,
-          PLAYING_FLAGS));
+  specs[PROP_BATCH_DURATION] = g_param_spec_uint64 ("batch-duration",
+      "Batch duration", "Nanoseconds of material in each batch (1 ms to a day, "
+      "default 1 s); cannot change while windows are cut, which is a warning",
+      GST_MSECOND, MAX_BATCH_DURATION, GST_SECOND, READY_FLAGS);
+  specs[PROP_ALIGN] = g_param_spec_enum ("align", "Alignment",
+      "The time whose multiples of the hop the windows start at, and which "
+      "numbers them (default running-time); cannot change while windows are "
+      "cut, which is a warning", second_align_get_type (),
+      SECOND_ALIGN_RUNNING_TIME, READY_FLAGS);
+  specs[PROP_HOP] = g_param_spec_uint64 ("hop", "Hop",
+      "Nanoseconds from the start of one window to that of the next; less "
+      "than batch-duration makes windows overlap, more is an error (default "
+      "0 = batch-duration); cannot change while windows are cut, which is a "
+      "warning", 0, MAX_BATCH_DURATION, 0, READY_FLAGS);
+  specs[PROP_BOUNDARY_TOLERANCE] = g_param_spec_int64 ("boundary-tolerance",
+      "Boundary tolerance", "Nanoseconds, less than hop; a frame this close "
+      "below the end of a window belongs to the next one (default -1: 1/8 of "
+      "the frame duration)", -1, G_MAXINT64, -1, PLAYING_FLAGS);
 }
 
 static void
-install_policy_properties (GObjectClass * klass)
+policy_properties (GParamSpec ** specs)
 {
-  g_object_class_install_property (klass, PROP_INCOMPLETE,
-      g_param_spec_enum ("incomplete", "Incomplete windows",
-          "What to do with a window in which a stream has no frame (default "
-          "push)", second_incomplete_get_type (), DEFAULT_INCOMPLETE,
-          PLAYING_FLAGS));
-  g_object_class_install_property (klass, PROP_LATE,
-      g_param_spec_enum ("late", "Late frames",
-          "What to do with a frame whose window has left (default drop)",
-          second_late_get_type (), DEFAULT_LATE, PLAYING_FLAGS));
-  g_object_class_install_property (klass, PROP_FRAMES,
-      g_param_spec_uint ("frames", "Frames",
-          "Frames per stream and batch, made so as `fill` says (at most 10^6; "
-          "default 0 = as they come)", 0, MAX_FRAMES, 0, PLAYING_FLAGS));
-  g_object_class_install_property (klass, PROP_FILL,
-      g_param_spec_enum ("fill", "Fill",
-          "How to reach the number of `frames` (default repeat-last)",
-          second_fill_get_type (), DEFAULT_FILL, PLAYING_FLAGS));
-  g_object_class_install_property (klass, PROP_LATENCY,
-      g_param_spec_int64 ("latency", "Latency",
-          "Nanoseconds that a live window waits for frames after its end, on "
-          "top of upstream's latency (at most a day; default -1: half of "
-          "batch-duration)", -1, (gint64) MAX_BATCH_DURATION, DEFAULT_LATENCY,
-          PLAYING_FLAGS));
+  specs[PROP_INCOMPLETE] = g_param_spec_enum ("incomplete",
+      "Incomplete windows", "What to do with a window in which a stream has no "
+      "frame (default push)", second_incomplete_get_type (),
+      SECOND_INCOMPLETE_PUSH, PLAYING_FLAGS);
+  specs[PROP_LATE] = g_param_spec_enum ("late", "Late frames",
+      "What to do with a frame whose window has left (default drop)",
+      second_late_get_type (), SECOND_LATE_DROP, PLAYING_FLAGS);
+  specs[PROP_FRAMES] = g_param_spec_uint ("frames", "Frames",
+      "Frames per stream and batch, made so as `fill` says (at most 10^6; "
+      "default 0 = as they come)", 0, MAX_FRAMES, 0, PLAYING_FLAGS);
+  specs[PROP_FILL] = g_param_spec_enum ("fill", "Fill",
+      "How to reach the number of `frames` (default repeat-last)",
+      second_fill_get_type (), SECOND_FILL_REPEAT_LAST, PLAYING_FLAGS);
+  specs[PROP_LATENCY] = g_param_spec_int64 ("latency", "Latency",
+      "Nanoseconds that a live window waits for frames after its end, on top "
+      "of upstream's latency (at most a day; default -1: half of "
+      "batch-duration)", -1, (gint64) MAX_BATCH_DURATION, -1, PLAYING_FLAGS);
 }
 
 void
 second_batcher_install_properties (GObjectClass * klass)
 {
+  GParamSpec *specs[N_PROPS] = { NULL };
+
   klass->set_property = second_batcher_set_property;
   klass->get_property = second_batcher_get_property;
 
-  install_window_properties (klass);
-  install_policy_properties (klass);
-  g_object_class_install_property (klass, PROP_OUTPUT,
-      g_param_spec_enum ("output", "Output",
-          "What a batch is made of (default meta)", second_output_get_type (),
-          DEFAULT_OUTPUT, PLAYING_FLAGS));
-  g_object_class_install_property (klass, PROP_POST_MESSAGES,
-      g_param_spec_boolean ("post-messages", "Post messages",
-          "Post an element message `second-batch` with the counts of each "
-          "batch (default false)", FALSE, PLAYING_FLAGS));
-  g_object_class_install_property (klass, PROP_STATS,
-      g_param_spec_boxed ("stats", "Statistics",
-          "Counts since the last start: batches, windows dropped and skipped, "
-          "and per pad frames, late, dropped, copied, held, windows that were "
-          "contiguous, and frames gathered by output=memory",
-          GST_TYPE_STRUCTURE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
-}
-
-void
-second_batcher_init_properties (GstSecondBatcher * self)
-{
-  self->batch_duration = DEFAULT_BATCH_DURATION;
-  self->boundary_tolerance = DEFAULT_BOUNDARY_TOLERANCE;
-  self->latency = DEFAULT_LATENCY;
-  self->align = DEFAULT_ALIGN;
-  self->incomplete = DEFAULT_INCOMPLETE;
-  self->late = DEFAULT_LATE;
-  self->fill = DEFAULT_FILL;
-  self->output = DEFAULT_OUTPUT;
+  window_properties (specs);
+  policy_properties (specs);
+  specs[PROP_OUTPUT] = g_param_spec_enum ("output", "Output",
+      "What a batch is made of (default meta)", second_output_get_type (),
+      SECOND_OUTPUT_META, PLAYING_FLAGS);
+  specs[PROP_POST_MESSAGES] = g_param_spec_boolean ("post-messages",
+      "Post messages", "Post an element message `second-batch` with the counts "
+      "of each batch (default false)", FALSE, PLAYING_FLAGS);
+  specs[PROP_STATS] = g_param_spec_boxed ("stats", "Statistics",
+      "Counts since the last start: batches, windows dropped and skipped, "
+      "and per pad frames, late, dropped, copied, held, windows that were "
+      "contiguous, and frames gathered by output=memory",
+      GST_TYPE_STRUCTURE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
+  g_object_class_install_properties (klass, N_PROPS, specs);
 }

@@ -28,9 +28,8 @@ static void
 copy_held_frames (GstSecondBatcher * self, GstSecondBatcherPad * pad)
 {
   GPtrArray *trash = second_trash_new ();
-  guint i;
 
-  for (i = 0;; i++) {
+  for (guint i = 0;; i++) {
     SecondHeld *held = NULL, *copy;
     GstBuffer *buffer = NULL;
 

@@ -14,10 +14,9 @@ static Read
 read_gap_locked (GstSecondBatcher * self, GstSecondBatcherPad * pad,
     GstBuffer * buffer)
 {
-  SecondMap map;
   gint64 end;
+  SecondMap map = second_batcher_map_gap_locked (self, pad, buffer, &end);
 
-  map = second_batcher_map_gap_locked (self, pad, buffer, &end);
   if (map == SECOND_MAP_NO_TIME)
     return READ_ERROR;
   if (map == SECOND_MAP_PLACED
@@ -64,11 +63,8 @@ hold_locked (GstSecondBatcher * self, GstSecondBatcherPad * pad,
   held->buffer = gst_buffer_ref (buffer);
   held->format = second_format_ref (pad->format);
   held->shift = place->shift;
-  held->guard = buffer->pool ? pad->guard : NULL;
-  if (held->guard) {
-    second_pool_guard_ref (held->guard);
-    second_pool_guard_hold (held->guard);
-  }
+  held->guard = buffer->pool && pad->guard ?
+      second_pool_guard_hold (pad->guard, 1) : NULL;
   return READ_NEXT;
 }
 
@@ -168,11 +164,10 @@ static gboolean
 know_start (GstSecondBatcher * self, GPtrArray * pads)
 {
   gboolean known = TRUE;
-  guint i, round;
 
   /* a gap is read in the second round, when it is known what it may mean */
-  for (round = 0; round < 2; round++) {
-    for (i = 0; i < pads->len; i++) {
+  for (guint round = 0; round < 2; round++) {
+    for (guint i = 0; i < pads->len; i++) {
       GstSecondBatcherPad *pad = g_ptr_array_index (pads, i);
       GstBuffer *head;
 
@@ -197,7 +192,6 @@ second_batcher_read (GstSecondBatcher * self, GPtrArray * pads)
 {
   GstSecondBatcherPad *wrong = NULL;
   gboolean started;
-  guint i;
 
   g_mutex_lock (&self->lock);
   started = self->timeline.started;
@@ -207,7 +201,7 @@ second_batcher_read (GstSecondBatcher * self, GPtrArray * pads)
     if (!know_start (self, pads))
       return NULL;
   }
-  for (i = 0; i < pads->len; i++) {
+  for (guint i = 0; i < pads->len; i++) {
     GstSecondBatcherPad *pad = g_ptr_array_index (pads, i);
 
     if (begin_reading (self, pad)

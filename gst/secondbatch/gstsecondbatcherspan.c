@@ -80,10 +80,10 @@ room_new (GstSecondBatcherPad * pad, gsize stride, guint n)
 static gsize
 largest_frame (GstBufferList * list)
 {
-  guint i, n = gst_buffer_list_length (list);
+  guint n = gst_buffer_list_length (list);
   gsize size = 0;
 
-  for (i = 0; i < n; i++)
+  for (guint i = 0; i < n; i++)
     size = MAX (size, gst_buffer_get_size (gst_buffer_list_get (list, i)));
   return size;
 }
@@ -93,7 +93,7 @@ largest_frame (GstBufferList * list)
 static gboolean
 gather (SecondShare * share)
 {
-  guint i, n = gst_buffer_list_length (share->list);
+  guint n = gst_buffer_list_length (share->list);
   gsize stride = GST_ROUND_UP_N (MAX (largest_frame (share->list), 1),
       FRAME_ALIGN);
   GstBufferList *copies;
@@ -106,7 +106,7 @@ gather (SecondShare * share)
   share->memory = gst_memory_new_wrapped (GST_MEMORY_FLAG_READONLY, data,
       n * stride, 0, n * stride, room, room_free);
   copies = gst_buffer_list_new_sized (n);
-  for (i = 0; i < n; i++) {
+  for (guint i = 0; i < n; i++) {
     GstBuffer *frame = gst_buffer_list_get (share->list, i);
     gsize size = gst_buffer_get_size (frame);
     GstBuffer *copy;
@@ -163,9 +163,7 @@ span_share (SecondShare * share, SecondOutput output)
 static void
 count_locked (GstSecondBatcher * self, const SecondBatch * batch)
 {
-  guint i;
-
-  for (i = 0; i < batch->shares->len; i++) {
+  for (guint i = 0; i < batch->shares->len; i++) {
     const SecondShare *share = &g_array_index (batch->shares, SecondShare, i);
 
     share->pad->total_contiguous += share->contiguous;
@@ -176,8 +174,6 @@ count_locked (GstSecondBatcher * self, const SecondBatch * batch)
 gboolean
 second_batcher_span (GstSecondBatcher * self, SecondBatch * batch)
 {
-  guint i;
-
   if (batch->output == SECOND_OUTPUT_MEMORY
       && batch->shares->len > gst_buffer_get_max_memory ()) {
     GST_ELEMENT_ERROR (self, RESOURCE, SETTINGS,
@@ -186,7 +182,7 @@ second_batcher_span (GstSecondBatcher * self, SecondBatch * batch)
             batch->shares->len), (NULL));
     return FALSE;
   }
-  for (i = 0; i < batch->shares->len; i++) {
+  for (guint i = 0; i < batch->shares->len; i++) {
     SecondShare *share = &g_array_index (batch->shares, SecondShare, i);
 
     if (span_share (share, batch->output))

@@ -25,7 +25,6 @@ measure_utc_offset (GstClock * clock)
 {
   GstClockTimeDiff best = 0;
   GstClockTime width = GST_CLOCK_TIME_NONE;
-  guint i;
 
   if (GST_IS_SYSTEM_CLOCK (clock)) {
     GstClockType type;
@@ -35,7 +34,7 @@ measure_utc_offset (GstClock * clock)
       return 0;
   }
 
-  for (i = 0; i < UTC_READINGS; i++) {
+  for (guint i = 0; i < UTC_READINGS; i++) {
     GstClockTime before = gst_clock_get_time (clock);
     GstClockTime utc = read_utc ();
     GstClockTime after = gst_clock_get_time (clock);
@@ -56,11 +55,7 @@ second_batcher_update_clock (GstSecondBatcher * self)
   GstClock *clock = gst_element_get_clock (GST_ELEMENT_CAST (self));
   GstClockTime base_time = gst_element_get_base_time (GST_ELEMENT_CAST (self));
   GstClockTimeDiff offset = 0;
-  SecondAlign align;
-
-  g_mutex_lock (&self->lock);
-  align = self->align;
-  g_mutex_unlock (&self->lock);
+  SecondAlign align = self->align;      /* which cannot change while we run */
 
   if (align == SECOND_ALIGN_CLOCK || align == SECOND_ALIGN_UTC
       || align == SECOND_ALIGN_REFERENCE_TIMESTAMP) {
@@ -126,16 +121,6 @@ clip_frame (const SecondFormat * format, GstBuffer * buffer, guint64 * from,
       start + duration, from, to);
 }
 
-static gint64
-running_time (const GstSegment * segment, guint64 position)
-{
-  guint64 value = 0;
-  gint sign = gst_segment_to_running_time_full (segment, GST_FORMAT_TIME,
-      position, &value);
-
-  return second_time_signed (sign, value);
-}
-
 /* What the alignment adds to running time; less the first frame's, where that
  * is the alignment. A frame without reference takes the latest one of its own
  * stream; a stream that never had one is on the pipeline's clock, and the caller
@@ -157,7 +142,8 @@ update_reference_locked (GstSecondBatcher * self, GstSecondBatcherPad * pad,
   if (self->align != SECOND_ALIGN_REFERENCE_TIMESTAMP)
     return;
   if (reference_to_unix (buffer, &unix_time)) {
-    pad->reference = second_time_add (second_time_signed (1, unix_time), -time);
+    pad->reference = second_time_add ((gint64) MIN (unix_time,
+            (guint64) SECOND_TIME_MAX), -time);
     pad->has_reference = TRUE;
   }
   pad->lacks_reference = !pad->has_reference;
@@ -184,7 +170,7 @@ second_batcher_map_frame_locked (GstSecondBatcher * self,
     return SECOND_MAP_OUTSIDE;
 
   /* played backwards, a frame begins where it ends */
-  time = running_time (segment, segment->rate < 0.0 ? to : from);
+  time = second_running_time (segment, segment->rate < 0.0 ? to : from);
   update_reference_locked (self, pad, buffer, time);
   place->shift = shift_locked (self, pad);
   place->time = second_time_add (second_time_add (time, place->shift),
@@ -216,8 +202,8 @@ second_batcher_map_gap_locked (GstSecondBatcher * self,
   if (GST_BUFFER_DURATION_IS_VALID (buffer))
     duration = MIN (GST_BUFFER_DURATION (buffer),
         GST_CLOCK_TIME_NONE - 1 - start);
-  time = MAX (running_time (segment, start),
-      running_time (segment, start + duration));
+  time = MAX (second_running_time (segment, start),
+      second_running_time (segment, start + duration));
   *end = second_time_add (second_time_add (time, shift_locked (self, pad)),
       pad->ts_offset);
   return SECOND_MAP_PLACED;
@@ -230,9 +216,8 @@ static GstClockTime
 deadline_locked (const GstSecondBatcher * self, GPtrArray * pads)
 {
   gint64 least = G_MAXINT64;
-  guint i;
 
-  for (i = 0; i < pads->len; i++) {
+  for (guint i = 0; i < pads->len; i++) {
     const GstSecondBatcherPad *pad = g_ptr_array_index (pads, i);
 
     least = MIN (least, second_time_add (shift_locked (self, pad),
@@ -250,9 +235,7 @@ deadline_locked (const GstSecondBatcher * self, GPtrArray * pads)
 static gboolean
 has_uncovered (GPtrArray * pads)
 {
-  guint i;
-
-  for (i = 0; i < pads->len; i++) {
+  for (guint i = 0; i < pads->len; i++) {
     GstSecondBatcherPad *pad = g_ptr_array_index (pads, i);
 
     if (g_atomic_pointer_get (&pad->latest)

@@ -80,14 +80,13 @@ gst_second_batch_same_layout_ (GstBuffer * a, GstBuffer * b)
 {
   GstVideoMeta *ma = gst_buffer_get_video_meta (a);
   GstVideoMeta *mb = gst_buffer_get_video_meta (b);
-  guint i;
 
   if (ma == NULL || mb == NULL)
     return ma == mb;
   if (ma->format != mb->format || ma->width != mb->width
       || ma->height != mb->height || ma->n_planes != mb->n_planes)
     return FALSE;
-  for (i = 0; i < ma->n_planes; i++)
+  for (guint i = 0; i < ma->n_planes; i++)
     if (ma->offset[i] != mb->offset[i] || ma->stride[i] != mb->stride[i])
       return FALSE;
   return TRUE;
@@ -108,14 +107,14 @@ static inline gboolean
 gst_second_batch_find_stride (GstBufferList * frames, const guint8 ** base,
     guint64 * stride)
 {
-  guint i, n = gst_buffer_list_length (frames);
+  guint n = gst_buffer_list_length (frames);
   const guint8 *last = NULL;
   gsize size = 0, end = 0;
   GstSecondBatchRing first, ring;
 
   *base = NULL;
   *stride = 0;
-  for (i = 0; i < n; i++) {
+  for (guint i = 0; i < n; i++) {
     GstBuffer *frame = gst_buffer_list_get (frames, i);
     GstMemory *memory;
     const guint8 *data;
@@ -184,7 +183,6 @@ gst_second_batch_view_map (GstBuffer * batch, guint stream,
   GstBufferList *frames = gst_second_batch_get_buffers (batch, stream);
   GstCaps *caps = gst_second_batch_get_caps (batch, stream);
   GstVideoMeta *meta;
-  guint i;
 
   if (frames == NULL || caps == NULL || !gst_caps_is_fixed (caps)
       || !gst_second_batch_is_contiguous (batch, stream, &view->frame_stride)
@@ -203,7 +201,7 @@ gst_second_batch_view_map (GstBuffer * batch, guint stream,
     gst_buffer_unmap (view->frame, &view->map);
     return FALSE;
   }
-  for (i = 0; meta && i < meta->n_planes; i++) {
+  for (guint i = 0; meta && i < meta->n_planes; i++) {
     view->info.offset[i] = meta->offset[i];
     view->info.stride[i] = meta->stride[i];
   }

@@ -11,7 +11,6 @@
  * All state belongs to the sink pad's streaming thread; states change while it
  * is stopped. There is no lock.
  */
-#include "gstsecondsplitter.h"
 #include "gstsecondbatchmeta.h"
 #include "splitstream.h"
 
@@ -19,6 +18,10 @@
  * may be of: who fills that up sends no batches. */
 #define MAX_EVENTS 4096
 #define MAX_EVENT_STREAMS 4096
+
+#define GST_TYPE_SECOND_SPLITTER (gst_second_splitter_get_type ())
+G_DECLARE_FINAL_TYPE (GstSecondSplitter, gst_second_splitter, GST,
+    SECOND_SPLITTER, GstElement)
 
 struct _GstSecondSplitter
 {
@@ -44,6 +47,7 @@ GST_STATIC_PAD_TEMPLATE ("src_%u", GST_PAD_SRC, GST_PAD_SOMETIMES,
     GST_STATIC_CAPS_ANY);
 
 G_DEFINE_TYPE (GstSecondSplitter, gst_second_splitter, GST_TYPE_ELEMENT);
+GST_ELEMENT_REGISTER_DECLARE (secondsplitter);
 GST_ELEMENT_REGISTER_DEFINE (secondsplitter, "secondsplitter", GST_RANK_NONE,
     GST_TYPE_SECOND_SPLITTER);
 
@@ -102,10 +106,8 @@ drop_streams_from (GstSecondSplitter * self, guint n)
 static void
 read_batch (GstSecondSplitter * self, GstBuffer * batch, guint n)
 {
-  guint k;
-
   drop_streams_from (self, n);
-  for (k = 0; k < n; k++) {
+  for (guint k = 0; k < n; k++) {
     SplitStream *stream = get_stream (self, k);
 
     if (split_stream_read (stream, batch, k)) {
@@ -114,8 +116,7 @@ read_batch (GstSecondSplitter * self, GstBuffer * batch, guint n)
       else
         split_stream_push_headers (stream, self->group_id);
     }
-    if (stream->pad)
-      split_stream_push_counts (stream);
+    split_stream_push_counts (stream);
   }
   if (!self->no_more_pads) {
     self->no_more_pads = TRUE;
@@ -129,9 +130,8 @@ pick_stream (GstSecondSplitter * self)
 {
   SplitStream *first = NULL;
   gint64 time, best = 0;
-  guint k;
 
-  for (k = 0; k < self->streams->len; k++) {
+  for (guint k = 0; k < self->streams->len; k++) {
     SplitStream *stream = g_ptr_array_index (self->streams, k);
     if (stream->pad && split_stream_peek (stream, &time)
         && (first == NULL || time < best)) {
@@ -159,10 +159,9 @@ begin_window (GstSecondSplitter * self, GstBuffer * batch)
 {
   guint64 index = gst_second_batch_get_index (batch);
   guint64 start = gst_second_batch_get_window_start (batch);
-  guint k;
 
   if (index != self->window_index || start > self->window_end)
-    for (k = 0; k < self->streams->len; k++)
+    for (guint k = 0; k < self->streams->len; k++)
       split_stream_next_window (g_ptr_array_index (self->streams, k),
           start < self->window_end);
   self->window_index = index;
@@ -175,7 +174,6 @@ gst_second_splitter_chain (GstPad * pad, GstObject * parent, GstBuffer * batch)
   GstSecondSplitter *self = GST_SECOND_SPLITTER (parent);
   const GstStructure *fields = gst_second_batch_get_structure (batch);
   GstFlowReturn ret;
-  guint k;
 
   if (fields == NULL) {
     GST_ELEMENT_ERROR (self, STREAM, WRONG_TYPE,
@@ -189,19 +187,11 @@ gst_second_splitter_chain (GstPad * pad, GstObject * parent, GstBuffer * batch)
   /* A stream has fields of its own, whatever the number says. */
   read_batch (self, batch, MIN (gst_second_batch_get_n_streams (batch),
           (guint) gst_structure_n_fields (fields)));
-  for (k = 0; k < self->streams->len; k++) {
-    SplitStream *stream = g_ptr_array_index (self->streams, k);
-
-    if (stream->pad)
-      split_stream_begin (stream, batch);
-  }
+  for (guint k = 0; k < self->streams->len; k++)
+    split_stream_begin (g_ptr_array_index (self->streams, k), batch);
   ret = push_frames (self);
-  for (k = 0; k < self->streams->len && ret == GST_FLOW_OK; k++) {
-    SplitStream *stream = g_ptr_array_index (self->streams, k);
-
-    if (stream->pad)
-      split_stream_finish (stream);
-  }
+  for (guint k = 0; k < self->streams->len && ret == GST_FLOW_OK; k++)
+    split_stream_finish (g_ptr_array_index (self->streams, k));
   gst_buffer_unref (batch);
   return ret;
 }
@@ -211,13 +201,10 @@ gst_second_splitter_chain (GstPad * pad, GstObject * parent, GstBuffer * batch)
 static guint
 count_events (GstSecondSplitter * self)
 {
-  guint k, n = 0;
+  guint n = 0;
 
-  for (k = 0; k < self->streams->len; k++) {
-    SplitStream *stream = g_ptr_array_index (self->streams, k);
-
-    n += stream->events.length;
-  }
+  for (guint k = 0; k < self->streams->len; k++)
+    n += get_stream (self, k)->events.length;
   return n;
 }
 
@@ -244,15 +231,11 @@ static void
 push_gap (GstSecondSplitter * self, GstEvent * event)
 {
   GstClockTime time, duration;
-  guint k;
 
   gst_event_parse_gap (event, &time, &duration);
-  for (k = 0; k < self->streams->len; k++) {
-    SplitStream *stream = g_ptr_array_index (self->streams, k);
-
-    if (stream->pad)
-      split_stream_push_gap (stream, time, duration);
-  }
+  for (guint k = 0; k < self->streams->len; k++)
+    split_stream_push_gap (g_ptr_array_index (self->streams, k), time,
+        duration);
 }
 
 static gboolean
@@ -260,7 +243,6 @@ gst_second_splitter_sink_event (GstPad * pad, GstObject * parent,
     GstEvent * event)
 {
   GstSecondSplitter *self = GST_SECOND_SPLITTER (parent);
-  guint k;
 
   switch (GST_EVENT_TYPE (event)) {
     case GST_EVENT_STREAM_START:
@@ -275,16 +257,15 @@ gst_second_splitter_sink_event (GstPad * pad, GstObject * parent,
       break;
     case GST_EVENT_EOS:
       /* those that no batch follows */
-      for (k = 0; k < self->streams->len; k++)
-        if (((SplitStream *) self->streams->pdata[k])->pad)
-          split_stream_push_events (self->streams->pdata[k]);
+      for (guint k = 0; k < self->streams->len; k++)
+        split_stream_finish (g_ptr_array_index (self->streams, k));
       return gst_pad_event_default (pad, parent, event);
     case GST_EVENT_CUSTOM_DOWNSTREAM:
       if (keep_stream_event (self, event))
         return TRUE;
       return gst_pad_event_default (pad, parent, event);
     case GST_EVENT_FLUSH_STOP:
-      for (k = 0; k < self->streams->len; k++)
+      for (guint k = 0; k < self->streams->len; k++)
         split_stream_flush (g_ptr_array_index (self->streams, k));
       gst_flow_combiner_reset (self->flows);
       self->window_index = self->window_end = 0;
@@ -311,9 +292,7 @@ gst_second_splitter_sink_query (GstPad * pad, GstObject * parent,
 static void
 reset (GstSecondSplitter * self)
 {
-  guint k;
-
-  for (k = 0; k < self->streams->len; k++)
+  for (guint k = 0; k < self->streams->len; k++)
     remove_pad (self, g_ptr_array_index (self->streams, k));
   g_ptr_array_set_size (self->streams, 0);
   gst_flow_combiner_reset (self->flows);

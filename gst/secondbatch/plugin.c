@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
-#include "gstsecondbatcher.h"
 #include "gstsecondbatchmeta.h"
-#include "gstsecondsplitter.h"
+
+GST_ELEMENT_REGISTER_DECLARE (secondbatcher);
+GST_ELEMENT_REGISTER_DECLARE (secondsplitter);
 
 static gboolean
 plugin_init (GstPlugin * plugin)

@@ -37,12 +37,6 @@ second_pool_guard_new (GstBufferPool * pool, guint granted)
   return guard;
 }
 
-SecondPoolGuard *
-second_pool_guard_ref (SecondPoolGuard * guard)
-{
-  return g_atomic_rc_box_acquire (guard);
-}
-
 void
 second_pool_guard_unref (SecondPoolGuard * guard)
 {
@@ -55,16 +49,18 @@ second_pool_guard_is_low (SecondPoolGuard * guard)
   return g_atomic_int_get (&guard->out) >= guard->limit;
 }
 
-void
-second_pool_guard_hold (SecondPoolGuard * guard)
+SecondPoolGuard *
+second_pool_guard_hold (SecondPoolGuard * guard, gint count)
 {
-  g_atomic_int_inc (&guard->out);
+  g_atomic_int_add (&guard->out, count);
+  return g_atomic_rc_box_acquire (guard);
 }
 
 void
-second_pool_guard_release (SecondPoolGuard * guard)
+second_pool_guard_release (SecondPoolGuard * guard, gint count)
 {
-  g_atomic_int_add (&guard->out, -1);
+  g_atomic_int_add (&guard->out, -count);
+  second_pool_guard_unref (guard);
 }
 
 static void
@@ -72,19 +68,17 @@ list_freed (gpointer user_data, GstMiniObject * list)
 {
   ListShare *share = user_data;
 
-  g_atomic_int_add (&share->guard->out, -share->count);
-  second_pool_guard_unref (share->guard);
+  second_pool_guard_release (share->guard, share->count);
   g_free (share);
 }
 
 void
 second_pool_guard_follow_list (SecondPoolGuard * guard, GstBufferList * list,
-    guint count)
+    gint count)
 {
   ListShare *share = g_new (ListShare, 1);
 
-  share->guard = second_pool_guard_ref (guard);
-  share->count = (gint) count;
-  g_atomic_int_add (&guard->out, share->count);
+  share->guard = second_pool_guard_hold (guard, count);
+  share->count = count;
   gst_mini_object_weak_ref (GST_MINI_OBJECT_CAST (list), list_freed, share);
 }

@@ -17,17 +17,16 @@ typedef struct _SecondPoolGuard SecondPoolGuard;
 
 /* NULL for an unbounded pool. granted: frames that the batcher had asked for */
 SecondPoolGuard *second_pool_guard_new (GstBufferPool * pool, guint granted);
-SecondPoolGuard *second_pool_guard_ref (SecondPoolGuard * guard);
 void second_pool_guard_unref (SecondPoolGuard * guard);
 
 gboolean second_pool_guard_is_low (SecondPoolGuard * guard);
 
-/* One frame more or less in an open window */
-void second_pool_guard_hold (SecondPoolGuard * guard);
-void second_pool_guard_release (SecondPoolGuard * guard);
+/* So many frames more or less are out, each time with a reference */
+SecondPoolGuard *second_pool_guard_hold (SecondPoolGuard * guard, gint count);
+void second_pool_guard_release (SecondPoolGuard * guard, gint count);
 
 /* count frames are in this list for as long as it lives */
 void second_pool_guard_follow_list (SecondPoolGuard * guard,
-    GstBufferList * list, guint count);
+    GstBufferList * list, gint count);
 
 #endif /* SECOND_POOL_GUARD_H */

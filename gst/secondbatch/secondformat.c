@@ -6,14 +6,13 @@ SecondFormat *
 second_format_new (const SecondFormat * base)
 {
   SecondFormat *format = g_atomic_rc_box_new0 (SecondFormat);
-  guint i;
 
   if (base) {
     *format = *base;
     if (format->caps)
       gst_caps_ref (format->caps);
     format->stream_id = g_strdup (base->stream_id);
-    for (i = 0; i < SECOND_TOLD_LAST; i++)
+    for (guint i = 0; i < SECOND_TOLD_LAST; i++)
       if (format->told[i])
         gst_event_ref (format->told[i]);
   } else {
@@ -33,9 +32,8 @@ static void
 format_clear (gpointer data)
 {
   SecondFormat *format = data;
-  guint i;
 
-  for (i = 0; i < SECOND_TOLD_LAST; i++)
+  for (guint i = 0; i < SECOND_TOLD_LAST; i++)
     gst_event_replace (&format->told[i], NULL);
   gst_clear_caps (&format->caps);
   g_free (format->stream_id);

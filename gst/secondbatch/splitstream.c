@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "splitstream.h"
 #include "gstsecondbatchmeta.h"
+#include "window.h"
 
 /* What tells a frame in two overlapping windows; another process may have made
  * two buffers of it */
@@ -40,19 +41,10 @@ split_stream_new (void)
   return stream;
 }
 
-static void
-clear_events (SplitStream * stream)
-{
-  GstEvent *event;
-
-  while ((event = g_queue_pop_head (&stream->events)))
-    gst_event_unref (event);
-}
-
 void
 split_stream_free (SplitStream * stream)
 {
-  clear_events (stream);
+  g_queue_clear_full (&stream->events, (GDestroyNotify) gst_event_unref);
   g_array_unref (stream->sent);
   g_array_unref (stream->sent_before);
   g_byte_array_unref (stream->again);
@@ -64,7 +56,7 @@ split_stream_free (SplitStream * stream)
 void
 split_stream_flush (SplitStream * stream)
 {
-  clear_events (stream);
+  g_queue_clear_full (&stream->events, (GDestroyNotify) gst_event_unref);
   stream->has_segment = FALSE;
   stream->late = stream->dropped = 0;
   split_stream_next_window (stream, FALSE);
@@ -85,24 +77,11 @@ split_stream_next_window (SplitStream * stream, gboolean overlaps)
   stream->sent_before = sent;
 }
 
-static gint64
-running_time (const GstSegment * segment, GstBuffer * buffer)
-{
-  guint64 time = 0;
-  gint sign = gst_segment_to_running_time_full (segment, GST_FORMAT_TIME,
-      GST_BUFFER_PTS (buffer), &time);
-
-  time = MIN (time, G_MAXINT64);
-  return sign < 0 ? -(gint64) time : (gint64) time;
-}
-
 /* Of several that are the same, each is found once */
 static gboolean
 was_sent_before (SplitStream * stream, const SplitFrame * frame)
 {
-  guint i;
-
-  for (i = 0; i < stream->sent_before->len; i++) {
+  for (guint i = 0; i < stream->sent_before->len; i++) {
     const SplitFrame *before = &g_array_index (stream->sent_before,
         SplitFrame, i);
 
@@ -121,15 +100,16 @@ was_sent_before (SplitStream * stream, const SplitFrame * frame)
 static gboolean
 has_news (SplitStream * stream, const GstSegment * segment, GstCaps * caps)
 {
-  guint i, n = stream->list ? gst_buffer_list_length (stream->list) : 0;
+  guint n = stream->list ? gst_buffer_list_length (stream->list) : 0;
   gboolean news = n == 0;
 
   g_byte_array_set_size (stream->again, n);
-  for (i = 0; i < n; i++) {
+  for (guint i = 0; i < n; i++) {
     GstBuffer *buffer = gst_buffer_list_get (stream->list, i);
-    SplitFrame frame = { running_time (segment, buffer), GST_BUFFER_DTS (buffer),
-      GST_BUFFER_DURATION (buffer), GST_BUFFER_OFFSET (buffer),
-      gst_caps_ref (caps)
+    SplitFrame frame = {
+      second_running_time (segment, GST_BUFFER_PTS (buffer)),
+      GST_BUFFER_DTS (buffer), GST_BUFFER_DURATION (buffer),
+      GST_BUFFER_OFFSET (buffer), gst_caps_ref (caps)
     };
 
     stream->again->data[i] = was_sent_before (stream, &frame);
@@ -184,7 +164,7 @@ split_stream_read (SplitStream * stream, GstBuffer * batch, guint k)
 void
 split_stream_push_counts (SplitStream * stream)
 {
-  if (stream->late == 0 && stream->dropped == 0)
+  if (stream->pad == NULL || (stream->late == 0 && stream->dropped == 0))
     return;
   gst_pad_push_event (stream->pad,
       gst_event_new_custom (GST_EVENT_CUSTOM_DOWNSTREAM,
@@ -229,8 +209,8 @@ split_stream_peek (SplitStream * stream, gint64 * time)
     stream->next++;
   if (stream->next == n)
     return FALSE;
-  *time = running_time (&stream->segment, gst_buffer_list_get (stream->list,
-          stream->next));
+  *time = second_running_time (&stream->segment,
+      GST_BUFFER_PTS (gst_buffer_list_get (stream->list, stream->next)));
   return TRUE;
 }
 
@@ -270,10 +250,9 @@ unwrap (GstEvent * wrapped)
   const gchar *name = gst_structure_get_string (s, "type");
   GstStructure *inner = NULL;
   GstEvent *event = NULL;
-  guint i;
 
   gst_structure_get (s, "structure", GST_TYPE_STRUCTURE, &inner, NULL);
-  for (i = 0; i < G_N_ELEMENTS (types) && inner && event == NULL; i++) {
+  for (guint i = 0; i < G_N_ELEMENTS (types) && inner && event == NULL; i++) {
     if (g_strcmp0 (name, gst_event_type_get_name (types[i])) == 0)
       event = new_event (types[i], inner);
   }
@@ -286,7 +265,7 @@ push_events_up_to (SplitStream * stream, guint position)
 {
   GstEvent *wrapped, *event;
 
-  while ((wrapped = g_queue_peek_head (&stream->events))) {
+  while (stream->pad && (wrapped = g_queue_peek_head (&stream->events))) {
     guint at = 0;
 
     gst_structure_get_uint (gst_event_get_structure (wrapped), "position",
@@ -315,8 +294,8 @@ void
 split_stream_push_gap (SplitStream * stream, GstClockTime time,
     GstClockTime duration)
 {
-  guint64 position = gst_segment_position_from_running_time (&stream->segment,
-      GST_FORMAT_TIME, time);
+  guint64 position = stream->pad ? gst_segment_position_from_running_time
+      (&stream->segment, GST_FORMAT_TIME, time) : GST_CLOCK_TIME_NONE;
 
   if (GST_CLOCK_TIME_IS_VALID (position))
     gst_pad_push_event (stream->pad, gst_event_new_gap (position, duration));
@@ -335,14 +314,8 @@ split_stream_begin (SplitStream * stream, GstBuffer * batch)
 }
 
 void
-split_stream_push_events (SplitStream * stream)
-{
-  push_events_up_to (stream, G_MAXUINT);
-}
-
-void
 split_stream_finish (SplitStream * stream)
 {
-  split_stream_push_events (stream);
+  push_events_up_to (stream, G_MAXUINT);
   stream->list = NULL;
 }

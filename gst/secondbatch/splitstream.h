@@ -33,9 +33,9 @@ void split_stream_next_window (SplitStream * stream, gboolean overlaps);
 /* Reads stream k of a batch; FALSE if there is nothing new to be told: it has not
  * said what it is, or an overlapping batch had all of its frames */
 gboolean split_stream_read (SplitStream * stream, GstBuffer * batch, guint k);
+/* From here on, nothing happens to a stream that has no pad yet */
 void split_stream_push_headers (SplitStream * stream, guint group_id);
 void split_stream_push_counts (SplitStream * stream);
-void split_stream_push_events (SplitStream * stream);
 
 /* Running time of the next frame that no earlier batch had. FALSE if none. */
 gboolean split_stream_peek (SplitStream * stream, gint64 * time);

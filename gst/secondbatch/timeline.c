@@ -20,9 +20,7 @@ second_track_init (SecondTrack * track)
 void
 second_track_reset (SecondTrack * track, GPtrArray * trash)
 {
-  guint i;
-
-  for (i = 0; i < track->frames->len; i++)
+  for (guint i = 0; i < track->frames->len; i++)
     g_ptr_array_add (trash, second_track_frame (track, i)->data);
   g_array_set_size (track->frames, 0);
   track->furthest = 0;
@@ -76,11 +74,7 @@ second_track_count_late (SecondTrack * track)
 gboolean
 second_track_is_seen (const SecondTrack * track, guint64 seq)
 {
-  guint i;
-
-  for (i = 0; i < track->frames->len; i++) {
-    const SecondFrame *frame = second_track_frame (track, i);
-
+  for (SecondFrame *frame = NULL; (frame = second_track_next (track, frame));) {
     if (frame->seq < seq && !frame->seen)
       return FALSE;
   }
@@ -102,10 +96,8 @@ hold (SecondTrack * track, const SecondFrame * frame)
 void
 second_track_find_furthest (SecondTrack * track)
 {
-  guint i;
-
   track->furthest = 0;
-  for (i = 0; i < track->frames->len; i++)
+  for (guint i = 0; i < track->frames->len; i++)
     track->furthest = MAX (track->furthest, second_track_frame (track, i)->pos);
 }
 
@@ -116,14 +108,12 @@ static void
 move_zero (SecondTimeline * timeline, GPtrArray * tracks, gint64 zero)
 {
   gint64 delta = timeline->zero - zero;
-  guint i, f;
 
-  for (i = 0; i < tracks->len; i++) {
+  for (guint i = 0; i < tracks->len; i++) {
     SecondTrack *track = second_track_at (tracks, i);
 
-    for (f = 0; f < track->frames->len; f++) {
-      SecondFrame *frame = second_track_frame (track, f);
-
+    for (SecondFrame *frame = NULL;
+        (frame = second_track_next (track, frame));) {
       frame->time = second_time_add (frame->time, delta);
       frame->pos = second_window_position (frame->time, frame->tolerance);
       frame->phase = second_time_add (frame->phase, delta);
@@ -223,9 +213,7 @@ second_timeline_take_gap (SecondTimeline * timeline, SecondTrack * track,
 gboolean
 second_timeline_is_over (const SecondTimeline * timeline, GPtrArray * tracks)
 {
-  guint i;
-
-  for (i = 0; i < tracks->len && timeline->open; i++)
+  for (guint i = 0; i < tracks->len && timeline->open; i++)
     if (!second_track_is_past (timeline, second_track_at (tracks, i)))
       return FALSE;
   return timeline->open;
@@ -234,9 +222,7 @@ second_timeline_is_over (const SecondTimeline * timeline, GPtrArray * tracks)
 gboolean
 second_timeline_has_frames (GPtrArray * tracks)
 {
-  guint i;
-
-  for (i = 0; i < tracks->len; i++)
+  for (guint i = 0; i < tracks->len; i++)
     if (second_track_at (tracks, i)->frames->len > 0)
       return TRUE;
   return FALSE;
@@ -245,9 +231,7 @@ second_timeline_has_frames (GPtrArray * tracks)
 gboolean
 second_timeline_has_ended (GPtrArray * tracks)
 {
-  guint i;
-
-  for (i = 0; i < tracks->len; i++)
+  for (guint i = 0; i < tracks->len; i++)
     if (second_track_at (tracks, i)->reach != SECOND_ENDED)
       return FALSE;
   return TRUE;

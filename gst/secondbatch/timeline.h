@@ -105,6 +105,15 @@ second_track_frame (const SecondTrack * track, guint i)
   return &g_array_index (track->frames, SecondFrame, i);
 }
 
+/* The frame after this one, in order of time; the first one after NULL */
+static inline SecondFrame *
+second_track_next (const SecondTrack * track, const SecondFrame * frame)
+{
+  guint i = frame ? frame - second_track_frame (track, 0) + 1 : 0;
+
+  return i < track->frames->len ? second_track_frame (track, i) : NULL;
+}
+
 static inline guint64
 second_timeline_start (const SecondTimeline * timeline)
 {

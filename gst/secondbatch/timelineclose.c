@@ -7,14 +7,10 @@
 static void
 find_limit (const SecondTimeline * timeline, SecondTrack * track)
 {
-  guint i;
-
   track->limit = G_MAXUINT64;
   if (track->furthest < second_timeline_end (timeline))
     return;
-  for (i = 0; i < track->frames->len; i++) {
-    const SecondFrame *frame = second_track_frame (track, i);
-
+  for (SecondFrame *frame = NULL; (frame = second_track_next (track, frame));) {
     if (frame->pos >= second_timeline_end (timeline))
       track->limit = MIN (track->limit, frame->seq);
   }
@@ -24,9 +20,7 @@ find_limit (const SecondTimeline * timeline, SecondTrack * track)
 static void
 judge (SecondTimeline * timeline, SecondTrack * track, GPtrArray * trash)
 {
-  guint i;
-
-  for (i = 0; i < track->frames->len;) {
+  for (guint i = 0; i < track->frames->len;) {
     SecondFrame *frame = second_track_frame (track, i);
 
     if (frame->pos < second_timeline_start (timeline) && frame->seq < track->limit) {
@@ -48,17 +42,14 @@ void
 second_timeline_begin_close (SecondTimeline * timeline, GPtrArray * tracks,
     GPtrArray * trash)
 {
-  guint i, f;
-
-  for (i = 0; i < tracks->len; i++) {
+  for (guint i = 0; i < tracks->len; i++) {
     SecondTrack *track = second_track_at (tracks, i);
 
     find_limit (timeline, track);
     judge (timeline, track, trash);
     track->has_frames = FALSE;
-    for (f = 0; f < track->frames->len; f++) {
-      SecondFrame *frame = second_track_frame (track, f);
-
+    for (SecondFrame *frame = NULL;
+        (frame = second_track_next (track, frame));) {
       frame->left = frame->seq < track->limit
           && frame->pos < second_timeline_end (timeline);
       track->has_frames |= frame->left;
@@ -72,9 +63,7 @@ second_timeline_begin_close (SecondTimeline * timeline, GPtrArray * tracks,
 gboolean
 second_timeline_is_incomplete (GPtrArray * tracks)
 {
-  guint i;
-
-  for (i = 0; i < tracks->len; i++) {
+  for (guint i = 0; i < tracks->len; i++) {
     const SecondTrack *track = second_track_at (tracks, i);
 
     if (!track->has_frames && (track->reach != SECOND_ENDED
@@ -88,16 +77,15 @@ guint64
 second_timeline_hole (const SecondTimeline * timeline, GPtrArray * tracks)
 {
   guint64 next = G_MAXUINT64;
-  guint i, f;
 
-  for (i = 0; i < tracks->len; i++) {
+  for (guint i = 0; i < tracks->len; i++) {
     const SecondTrack *track = second_track_at (tracks, i);
 
     if (track->has_frames || !second_track_is_past (timeline, track))
       return 0;
     if (track->reach == SECOND_PAST)
       next = MIN (next, track->ahead);
-    for (f = 0; f < track->frames->len; f++)
+    for (guint f = 0; f < track->frames->len; f++)
       if (second_track_frame (track, f)->pos >= second_timeline_end (timeline))
         next = MIN (next, second_track_frame (track, f)->pos);
   }
@@ -141,9 +129,8 @@ static void
 find_part_format (SecondTrack * track)
 {
   const SecondFrame *in = NULL, *next = NULL, *best;
-  guint i;
 
-  for (i = 0; i < track->frames->len && in == NULL; i++) {
+  for (guint i = 0; i < track->frames->len && in == NULL; i++) {
     const SecondFrame *frame = second_track_frame (track, i);
 
     if (frame->chosen)
@@ -164,11 +151,7 @@ find_part_format (SecondTrack * track)
 static void
 choose (SecondTrack * track, guint format, gboolean all, gint64 before)
 {
-  guint i;
-
-  for (i = 0; i < track->frames->len; i++) {
-    SecondFrame *frame = second_track_frame (track, i);
-
+  for (SecondFrame *frame = NULL; (frame = second_track_next (track, frame));) {
     frame->chosen = frame->left && frame->format == format
         && (all || frame->time < before);
     if (frame->chosen) {
@@ -186,16 +169,16 @@ second_timeline_next_part (SecondTimeline * timeline, GPtrArray * tracks,
   gint64 start = timeline->part_end, window_end = (gint64) second_timeline_end (timeline);
   gint64 end = window_end, cut;
   gboolean cuts = FALSE;
-  guint i, old;
+  guint old;
 
   if (timeline->last_part)
     return FALSE;
-  for (i = 0; i < tracks->len; i++)
+  for (guint i = 0; i < tracks->len; i++)
     if (find_cut (second_track_at (tracks, i), &old, &cut)) {
       end = MIN (end, CLAMP (cut, start, window_end));
       cuts = TRUE;
     }
-  for (i = 0; i < tracks->len; i++) {
+  for (guint i = 0; i < tracks->len; i++) {
     SecondTrack *track = second_track_at (tracks, i);
     gboolean cut_here = find_cut (track, &old, &cut);
 
@@ -213,13 +196,12 @@ void
 second_timeline_end_close (SecondTimeline * timeline, GPtrArray * tracks,
     guint64 windows, GPtrArray * trash)
 {
-  guint i, f, kept;
-
   timeline->index += windows;
-  for (i = 0; i < tracks->len; i++) {
+  for (guint i = 0; i < tracks->len; i++) {
     SecondTrack *track = second_track_at (tracks, i);
+    guint kept = 0;
 
-    for (f = kept = 0; f < track->frames->len; f++) {
+    for (guint f = 0; f < track->frames->len; f++) {
       SecondFrame *frame = second_track_frame (track, f);
 
       if (frame->pos >= second_timeline_start (timeline) || frame->seq > track->limit) {

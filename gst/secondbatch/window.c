@@ -23,11 +23,14 @@ second_time_add (gint64 a, gint64 b)
 }
 
 gint64
-second_time_signed (gint sign, guint64 value)
+second_running_time (const GstSegment * segment, guint64 position)
 {
-  gint64 time = (gint64) MIN (value, (guint64) SECOND_TIME_MAX);
+  guint64 time = 0;
+  gint sign = gst_segment_to_running_time_full (segment, GST_FORMAT_TIME,
+      position, &time);
 
-  return sign < 0 ? -time : time;
+  time = MIN (time, (guint64) SECOND_TIME_MAX);
+  return sign < 0 ? -(gint64) time : (gint64) time;
 }
 
 guint64

@@ -25,8 +25,7 @@ typedef struct
 
 /* a + b, clamped; each may be any number */
 gint64 second_time_add (gint64 a, gint64 b);
-/* Running time as GStreamer gives it, with its sign apart */
-gint64 second_time_signed (gint sign, guint64 value);
+gint64 second_running_time (const GstSegment * segment, guint64 position);
 
 guint64 second_window_start (const SecondGrid * grid, guint64 index);
 guint64 second_window_end (const SecondGrid * grid, guint64 index);
