@@ -53,8 +53,6 @@ second_batcher_parent_class (void)
   return GST_AGGREGATOR_CLASS (gst_second_batcher_parent_class);
 }
 
-/* --- pads --- */
-
 static gint
 compare_pads (gconstpointer a, gconstpointer b)
 {
@@ -95,25 +93,18 @@ second_batcher_pads (GstSecondBatcher * self)
 static GObject *
 get_child_by_index (GstChildProxy * proxy, guint index)
 {
-  GObject *child;
+  SECOND_LOCK_BLOCK (GST_OBJECT_GET_LOCK (proxy));
+  GObject *child = g_list_nth_data (GST_ELEMENT_CAST (proxy)->sinkpads, index);
 
-  GST_OBJECT_LOCK (proxy);
-  child = g_list_nth_data (GST_ELEMENT_CAST (proxy)->sinkpads, index);
-  if (child)
-    gst_object_ref (child);
-  GST_OBJECT_UNLOCK (proxy);
-  return child;
+  return child ? gst_object_ref (child) : NULL;
 }
 
 static guint
 get_children_count (GstChildProxy * proxy)
 {
-  guint count;
+  SECOND_LOCK_BLOCK (GST_OBJECT_GET_LOCK (proxy));
 
-  GST_OBJECT_LOCK (proxy);
-  count = GST_ELEMENT_CAST (proxy)->numsinkpads;
-  GST_OBJECT_UNLOCK (proxy);
-  return count;
+  return GST_ELEMENT_CAST (proxy)->numsinkpads;
 }
 
 static void
@@ -142,7 +133,7 @@ static void
 gst_second_batcher_release_pad (GstElement * element, GstPad * pad)
 {
   GstSecondBatcher *self = GST_SECOND_BATCHER (element);
-  GPtrArray *trash = second_trash_new ();
+  g_autoptr (GPtrArray) trash = second_trash_new ();
 
   gst_object_ref (pad);
   gst_child_proxy_child_removed (GST_CHILD_PROXY (element), G_OBJECT (pad),
@@ -153,11 +144,8 @@ gst_second_batcher_release_pad (GstElement * element, GstPad * pad)
   g_mutex_lock (&self->lock);
   second_batcher_pad_clear_locked (GST_SECOND_BATCHER_PAD (pad), trash);
   g_mutex_unlock (&self->lock);
-  g_ptr_array_unref (trash);
   gst_object_unref (pad);
 }
-
-/* --- state --- */
 
 /* Windows are counted from nothing: after a start, and after a flush */
 static void

@@ -31,11 +31,9 @@ current_analytics_caps (GstSecondBatcher * self)
 gboolean
 second_batcher_wants_analytics (GstSecondBatcher * self)
 {
-  GstCaps *caps = current_analytics_caps (self);
-  gboolean wants = caps != NULL;
+  g_autoptr (GstCaps) caps = current_analytics_caps (self);
 
-  gst_clear_caps (&caps);
-  return wants;
+  return caps != NULL;
 }
 
 /* A splitter that has made its pads asks again, and by then knows what is linked
@@ -87,8 +85,8 @@ GstCaps *
 second_batcher_wanted_caps (GstSecondBatcher * self, GstPad * pad)
 {
   GstPad *src = GST_AGGREGATOR_SRC_PAD (self);
-  GstCaps *batches = gst_pad_get_pad_template_caps (src);
-  GstCaps *peer = gst_pad_peer_query_caps (src, batches);
+  g_autoptr (GstCaps) batches = gst_pad_get_pad_template_caps (src);
+  g_autoptr (GstCaps) peer = gst_pad_peer_query_caps (src, batches);
   GstCaps *wanted = gst_caps_new_empty ();
   guint i, index = stream_index (self, pad);
 
@@ -102,8 +100,6 @@ second_batcher_wanted_caps (GstSecondBatcher * self, GstPad * pad)
   /* who takes no batches at all is named when the first one is due */
   if (i == 0)
     gst_caps_take (&wanted, gst_caps_new_any ());
-  gst_caps_unref (peer);
-  gst_caps_unref (batches);
   return wanted;
 }
 

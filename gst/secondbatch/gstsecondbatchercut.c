@@ -26,16 +26,6 @@ follow_list (GPtrArray * listed, GstBufferList * list)
   }
 }
 
-static SecondHeld *
-copy_held (const SecondHeld * held)
-{
-  SecondHeld *copy = g_new0 (SecondHeld, 1);
-
-  copy->buffer = gst_buffer_ref (held->buffer);
-  copy->format = second_format_ref (held->format);
-  return copy;
-}
-
 /* No frame is repeated under caps or a segment that it did not come with */
 static void
 repeat_last_locked (SecondShare * share, GPtrArray * listed, guint n,
@@ -45,7 +35,7 @@ repeat_last_locked (SecondShare * share, GPtrArray * listed, guint n,
   SecondHeld *last = pad->last;
 
   if (listed->len > 0) {
-    last = copy_held (g_ptr_array_index (listed, listed->len - 1));
+    last = second_held_copy (g_ptr_array_index (listed, listed->len - 1));
     if (pad->last)
       g_ptr_array_add (trash, pad->last);
     pad->last = last;

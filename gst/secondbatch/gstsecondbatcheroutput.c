@@ -92,8 +92,6 @@ make_buffer (GstSecondBatcher * self, SecondBatch * batch)
   return buffer;
 }
 
-/* --- caps --- */
-
 static GstCaps *
 make_caps (GstSecondBatcher * self, const SecondBatch * batch)
 {
@@ -166,8 +164,6 @@ negotiate (GstSecondBatcher * self, const SecondBatch * batch)
       (NULL));
   return GST_FLOW_NOT_NEGOTIATED;
 }
-
-/* --- output --- */
 
 static GstStructure *
 make_message_structure (const SecondBatch * batch)
@@ -422,8 +418,7 @@ second_batcher_aggregate (GstAggregator * agg, gboolean timeout)
   warn_about_references (self, pads);
 
   g_mutex_lock (&self->lock);
-  ended = second_timeline_has_ended (self->tracks)
-      && !second_timeline_has_frames (self->tracks);
+  ended = second_timeline_is_done (self->tracks);
   over = second_timeline_is_over (&self->timeline, self->tracks)
       || (timeout && !self->look_again && self->timeline.open
       && self->incomplete != SECOND_INCOMPLETE_WAIT);

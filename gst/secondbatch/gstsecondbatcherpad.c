@@ -10,8 +10,6 @@ enum
 G_DEFINE_TYPE (GstSecondBatcherPad, gst_second_batcher_pad,
     GST_TYPE_AGGREGATOR_PAD);
 
-/* --- frames --- */
-
 void
 second_held_free (SecondHeld * held)
 {
@@ -20,6 +18,17 @@ second_held_free (SecondHeld * held)
   if (held->guard)
     second_pool_guard_release (held->guard, 1);
   g_free (held);
+}
+
+SecondHeld *
+second_held_copy (const SecondHeld * held)
+{
+  SecondHeld *copy = g_new0 (SecondHeld, 1);
+
+  copy->buffer = gst_buffer_ref (held->buffer);
+  copy->format = second_format_ref (held->format);
+  copy->shift = held->shift;
+  return copy;
 }
 
 GPtrArray *
@@ -34,8 +43,6 @@ second_event_free (SecondEvent * event)
   gst_event_unref (event->event);
   g_free (event);
 }
-
-/* --- pads --- */
 
 static void
 forget_pool_locked (GstSecondBatcherPad * pad)
@@ -102,14 +109,12 @@ second_batcher_pad_number (GstPad * pad)
   return underscore ? (guint) g_ascii_strtoull (underscore + 1, NULL, 10) : 0;
 }
 
-/* --- GObject --- */
-
 static GstFlowReturn
 gst_second_batcher_pad_flush (GstAggregatorPad * aggpad, GstAggregator * agg)
 {
   GstSecondBatcherPad *pad = GST_SECOND_BATCHER_PAD (aggpad);
   GstSecondBatcher *self = GST_SECOND_BATCHER (agg);
-  GPtrArray *trash = second_trash_new ();
+  g_autoptr (GPtrArray) trash = second_trash_new ();
   SecondFormat *format;
 
   g_mutex_lock (&self->lock);
@@ -119,8 +124,6 @@ gst_second_batcher_pad_flush (GstAggregatorPad * aggpad, GstAggregator * agg)
   second_batcher_pad_clear_locked (pad, trash);
   second_batcher_pad_change_format_locked (pad, format);
   g_mutex_unlock (&self->lock);
-  g_ptr_array_unref (trash);
-
   return GST_FLOW_OK;
 }
 
@@ -162,11 +165,10 @@ static void
 gst_second_batcher_pad_finalize (GObject * object)
 {
   GstSecondBatcherPad *pad = GST_SECOND_BATCHER_PAD (object);
-  GPtrArray *trash = second_trash_new ();
+  g_autoptr (GPtrArray) trash = second_trash_new ();
 
   second_batcher_pad_clear_locked (pad, trash);
   second_track_clear (&pad->track, trash);
-  g_ptr_array_unref (trash);
   second_batcher_pad_clear_span (pad);
   second_format_unref (pad->format);
   g_ptr_array_unref (pad->sticky);

@@ -118,26 +118,19 @@ second_batcher_get_stats (GstSecondBatcher * self)
   return s;
 }
 
-/* Where each property is; those on which the numbering of windows rests cannot
- * change under it */
-static const struct
-{
-  gsize offset;
-  gboolean fixed;
-} places[] = {
-#define PLACE(id, field, fixed) \
-  [id] = {G_STRUCT_OFFSET (GstSecondBatcher, field), fixed}
-  PLACE (PROP_BATCH_DURATION, batch_duration, TRUE),
-  PLACE (PROP_ALIGN, align, TRUE),
-  PLACE (PROP_HOP, hop, TRUE),
-  PLACE (PROP_INCOMPLETE, incomplete, FALSE),
-  PLACE (PROP_LATE, late, FALSE),
-  PLACE (PROP_BOUNDARY_TOLERANCE, boundary_tolerance, FALSE),
-  PLACE (PROP_FRAMES, frames, FALSE),
-  PLACE (PROP_FILL, fill, FALSE),
-  PLACE (PROP_OUTPUT, output, FALSE),
-  PLACE (PROP_POST_MESSAGES, post_messages, FALSE),
-  PLACE (PROP_LATENCY, latency, FALSE)
+static const gsize places[] = {
+  [PROP_BATCH_DURATION] = G_STRUCT_OFFSET (GstSecondBatcher, batch_duration),
+  [PROP_ALIGN] = G_STRUCT_OFFSET (GstSecondBatcher, align),
+  [PROP_HOP] = G_STRUCT_OFFSET (GstSecondBatcher, hop),
+  [PROP_INCOMPLETE] = G_STRUCT_OFFSET (GstSecondBatcher, incomplete),
+  [PROP_LATE] = G_STRUCT_OFFSET (GstSecondBatcher, late),
+  [PROP_BOUNDARY_TOLERANCE] =
+      G_STRUCT_OFFSET (GstSecondBatcher, boundary_tolerance),
+  [PROP_FRAMES] = G_STRUCT_OFFSET (GstSecondBatcher, frames),
+  [PROP_FILL] = G_STRUCT_OFFSET (GstSecondBatcher, fill),
+  [PROP_OUTPUT] = G_STRUCT_OFFSET (GstSecondBatcher, output),
+  [PROP_POST_MESSAGES] = G_STRUCT_OFFSET (GstSecondBatcher, post_messages),
+  [PROP_LATENCY] = G_STRUCT_OFFSET (GstSecondBatcher, latency)
 };
 
 static void
@@ -163,9 +156,10 @@ second_batcher_set_property (GObject * object, guint id, const GValue * value,
   gboolean refused;
 
   g_mutex_lock (&self->lock);
-  refused = self->running && places[id].fixed;
+  /* those on which the numbering of windows rests do not change under it */
+  refused = self->running && (pspec->flags & GST_PARAM_MUTABLE_READY);
   if (!refused)
-    store_value (G_STRUCT_MEMBER_P (self, places[id].offset), value);
+    store_value (G_STRUCT_MEMBER_P (self, places[id]), value);
   self->timeline.late_next = self->late == SECOND_LATE_NEXT;
   g_mutex_unlock (&self->lock);
 
@@ -188,7 +182,7 @@ second_batcher_get_property (GObject * object, guint id, GValue * value,
     g_value_take_boxed (value, second_batcher_get_stats (self));
     return;
   }
-  place = G_STRUCT_MEMBER_P (self, places[id].offset);
+  place = G_STRUCT_MEMBER_P (self, places[id]);
   g_mutex_lock (&self->lock);
   if (G_VALUE_HOLDS_ENUM (value))
     g_value_set_enum (value, *(gint *) place);

@@ -27,46 +27,37 @@ second_batcher_sink_query_pre_queue (GstAggregator * agg,
 static void
 copy_held_frames (GstSecondBatcher * self, GstSecondBatcherPad * pad)
 {
-  GPtrArray *trash = second_trash_new ();
+  g_autoptr (GPtrArray) trash = second_trash_new ();
+  SecondHeld *held, *copy;
+  GstBuffer *buffer;
 
   for (guint i = 0;; i++) {
-    SecondHeld *held = NULL, *copy;
-    GstBuffer *buffer = NULL;
-
     g_mutex_lock (&self->lock);
+    held = copy = NULL;
     if (i < pad->track.frames->len) {
       held = second_track_frame (&pad->track, i)->data;
-      buffer = gst_buffer_ref (held->buffer);
+      copy = second_held_copy (held);
     }
     g_mutex_unlock (&self->lock);
-    if (buffer == NULL)
-      break;
-    if (buffer->pool == NULL) {
-      gst_buffer_unref (buffer);
+    if (copy == NULL)
+      return;
+    g_ptr_array_add (trash, copy);
+    if (copy->buffer->pool == NULL)
       continue;
-    }
 
     /* only this thread takes out frames, but for a flush */
-    copy = g_new0 (SecondHeld, 1);
+    buffer = copy->buffer;
     copy->buffer = gst_buffer_copy_deep (buffer);
+    gst_buffer_unref (buffer);
     g_mutex_lock (&self->lock);
     if (i < pad->track.frames->len
         && second_track_frame (&pad->track, i)->data == held) {
-      copy->format = second_format_ref (held->format);
-      copy->shift = held->shift;
       second_track_frame (&pad->track, i)->data = copy;
-      g_ptr_array_add (trash, held);
+      g_ptr_array_index (trash, trash->len - 1) = held;
       pad->total_copied++;
-      copy = NULL;
     }
     g_mutex_unlock (&self->lock);
-    if (copy) {
-      gst_buffer_unref (copy->buffer);
-      g_free (copy);
-    }
-    gst_buffer_unref (buffer);
   }
-  g_ptr_array_unref (trash);
 }
 
 #ifdef HAVE_GST_ANALYTICS
@@ -125,14 +116,11 @@ static guint
 frames_to_hold (GstSecondBatcher * self, GstCaps * caps)
 {
   gint fps_n, fps_d;
-  guint frames;
 
   second_caps_get_rate (caps, &fps_n, &fps_d);
   second_batcher_update_live (self);
-  g_mutex_lock (&self->lock);
-  frames = second_batcher_frames_to_hold_locked (self, fps_n, fps_d);
-  g_mutex_unlock (&self->lock);
-  return frames;
+  SECOND_LOCK_BLOCK (&self->lock);
+  return second_batcher_frames_to_hold_locked (self, fps_n, fps_d);
 }
 
 static guint

@@ -11,9 +11,10 @@ typedef enum
 } Read;
 
 static Read
-read_gap_locked (GstSecondBatcher * self, GstSecondBatcherPad * pad,
+read_gap (GstSecondBatcher * self, GstSecondBatcherPad * pad,
     GstBuffer * buffer)
 {
+  SECOND_LOCK_BLOCK (&self->lock);
   gint64 end;
   SecondMap map = second_batcher_map_gap_locked (self, pad, buffer, &end);
 
@@ -116,13 +117,10 @@ read_pad (GstSecondBatcher * self, GstSecondBatcherPad * pad,
 
   while (read == READ_NEXT
       && (buffer = gst_aggregator_pad_peek_buffer (aggpad))) {
-    if (second_batcher_is_gap (buffer)) {
-      g_mutex_lock (&self->lock);
-      read = read_gap_locked (self, pad, buffer);
-      g_mutex_unlock (&self->lock);
-    } else {
+    if (second_batcher_is_gap (buffer))
+      read = read_gap (self, pad, buffer);
+    else
       read = read_frame (self, pad, buffer, look_only);
-    }
     gst_buffer_unref (buffer);
     if (read == READ_NEXT)
       gst_aggregator_pad_drop_buffer (aggpad);
@@ -134,28 +132,22 @@ static gboolean
 begin_reading (GstSecondBatcher * self, GstSecondBatcherPad * pad)
 {
   gboolean eos = gst_aggregator_pad_is_eos (GST_AGGREGATOR_PAD (pad));
-  gboolean more;
+  SECOND_LOCK_BLOCK (&self->lock);
 
-  g_mutex_lock (&self->lock);
   if (eos)
     second_track_end (&pad->track);
   else if (pad->track.reach == SECOND_ENDED)
     pad->track.reach = SECOND_READING;  /* it has started again */
-  more = pad->track.reach == SECOND_READING;
-  g_mutex_unlock (&self->lock);
-  return more;
+  return pad->track.reach == SECOND_READING;
 }
 
 static gboolean
 is_undecided (GstSecondBatcher * self, GstSecondBatcherPad * pad)
 {
-  gboolean undecided;
+  SECOND_LOCK_BLOCK (&self->lock);
 
-  g_mutex_lock (&self->lock);
-  undecided = !self->timeline.started && !pad->track.begun
+  return !self->timeline.started && !pad->track.begun
       && pad->track.reach == SECOND_READING;
-  g_mutex_unlock (&self->lock);
-  return undecided;
 }
 
 /* Where the grid starts is known before frames are judged by it: the first frames

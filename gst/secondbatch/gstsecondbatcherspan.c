@@ -161,8 +161,10 @@ span_share (SecondShare * share, SecondOutput output)
 }
 
 static void
-count_locked (GstSecondBatcher * self, const SecondBatch * batch)
+count (GstSecondBatcher * self, const SecondBatch * batch)
 {
+  SECOND_LOCK_BLOCK (&self->lock);
+
   for (guint i = 0; i < batch->shares->len; i++) {
     const SecondShare *share = &g_array_index (batch->shares, SecondShare, i);
 
@@ -193,8 +195,6 @@ second_batcher_span (GstSecondBatcher * self, SecondBatch * batch)
             GST_PAD_NAME (share->pad)), (NULL));
     return FALSE;
   }
-  g_mutex_lock (&self->lock);
-  count_locked (self, batch);
-  g_mutex_unlock (&self->lock);
+  count (self, batch);
   return TRUE;
 }

@@ -270,7 +270,6 @@ second_batcher_get_next_time (GstAggregator * agg)
 {
   GstSecondBatcher *self = GST_SECOND_BATCHER (agg);
   GPtrArray *pads = second_batcher_pads (self);
-  GstClockTime next = GST_CLOCK_TIME_NONE;
 
   second_batcher_read (self, pads);
   if (!GST_CLOCK_TIME_IS_VALID (self->live_latency))
@@ -280,9 +279,7 @@ second_batcher_get_next_time (GstAggregator * agg)
   if (self->look_again)
     return now_less_latency (self, self->live_latency);
 
-  g_mutex_lock (&self->lock);
-  if (self->timeline.open && self->incomplete != SECOND_INCOMPLETE_WAIT)
-    next = deadline_locked (self, pads);
-  g_mutex_unlock (&self->lock);
-  return next;
+  SECOND_LOCK_BLOCK (&self->lock);
+  return self->timeline.open && self->incomplete != SECOND_INCOMPLETE_WAIT ?
+      deadline_locked (self, pads) : GST_CLOCK_TIME_NONE;
 }

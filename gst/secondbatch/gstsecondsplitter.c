@@ -59,8 +59,6 @@ get_stream (GstSecondSplitter * self, guint k)
   return g_ptr_array_index (self->streams, k);
 }
 
-/* --- pads --- */
-
 static void
 add_pad (GstSecondSplitter * self, SplitStream * stream, guint k)
 {
@@ -75,33 +73,22 @@ add_pad (GstSecondSplitter * self, SplitStream * stream, guint k)
   gst_element_add_pad (GST_ELEMENT_CAST (self), stream->pad);
 }
 
-static void
-remove_pad (GstSecondSplitter * self, SplitStream * stream)
-{
-  if (stream->pad == NULL)
-    return;
-  gst_flow_combiner_remove_pad (self->flows, stream->pad);
-  gst_pad_set_active (stream->pad, FALSE);
-  gst_element_remove_pad (GST_ELEMENT_CAST (self), stream->pad);
-  stream->pad = NULL;
-}
-
 /* Streams that the batcher no longer has */
 static void
 drop_streams_from (GstSecondSplitter * self, guint n)
 {
   while (self->streams->len > n) {
-    SplitStream *stream = g_ptr_array_index (self->streams,
-        self->streams->len - 1);
+    SplitStream *stream = get_stream (self, self->streams->len - 1);
 
-    if (stream->pad)
+    if (stream->pad) {
       gst_pad_push_event (stream->pad, gst_event_new_eos ());
-    remove_pad (self, stream);
+      gst_flow_combiner_remove_pad (self->flows, stream->pad);
+      gst_pad_set_active (stream->pad, FALSE);
+      gst_element_remove_pad (GST_ELEMENT_CAST (self), stream->pad);
+    }
     g_ptr_array_set_size (self->streams, (gint) self->streams->len - 1);
   }
 }
-
-/* --- data --- */
 
 static void
 read_batch (GstSecondSplitter * self, GstBuffer * batch, guint n)
@@ -196,8 +183,6 @@ gst_second_splitter_chain (GstPad * pad, GstObject * parent, GstBuffer * batch)
   return ret;
 }
 
-/* --- events and queries --- */
-
 static guint
 count_events (GstSecondSplitter * self)
 {
@@ -287,14 +272,10 @@ gst_second_splitter_sink_query (GstPad * pad, GstObject * parent,
   return gst_pad_query_default (pad, parent, query);
 }
 
-/* --- GObject --- */
-
 static void
 reset (GstSecondSplitter * self)
 {
-  for (guint k = 0; k < self->streams->len; k++)
-    remove_pad (self, g_ptr_array_index (self->streams, k));
-  g_ptr_array_set_size (self->streams, 0);
+  drop_streams_from (self, 0);
   gst_flow_combiner_reset (self->flows);
   self->window_index = self->window_end = 0;
   self->no_more_pads = FALSE;

@@ -9,8 +9,6 @@ second_timeline_reset (SecondTimeline * timeline)
   timeline->zero = 0;
 }
 
-/* --- tracks --- */
-
 void
 second_track_init (SecondTrack * track)
 {
@@ -64,11 +62,16 @@ second_track_drop (SecondTrack * track, guint n)
   track->total_dropped += n;
 }
 
-void
-second_track_count_late (SecondTrack * track)
+gboolean
+second_track_admit_late (const SecondTimeline * timeline, SecondTrack * track,
+    SecondFrame * frame)
 {
   track->late++;
   track->total_late++;
+  if (!timeline->late_next)
+    second_track_drop (track, 1);
+  frame->pos = second_timeline_start (timeline);
+  return timeline->late_next;
 }
 
 gboolean
@@ -151,8 +154,6 @@ second_timeline_show_first (SecondTimeline * timeline, GPtrArray * tracks,
   timeline->open = TRUE;
 }
 
-/* --- reading --- */
-
 SecondVerdict
 second_timeline_take_frame (SecondTimeline * timeline, GPtrArray * tracks,
     SecondTrack * track, gint64 time, guint64 tolerance, gpointer data)
@@ -176,14 +177,9 @@ second_timeline_take_frame (SecondTimeline * timeline, GPtrArray * tracks,
     track->has_phase = TRUE;
     track->phase = second_time_add (frame.time, (gint64) tolerance);
   }
-  if (timeline->started && frame.pos < second_timeline_start (timeline)) {
-    second_track_count_late (track);
-    if (!timeline->late_next) {
-      second_track_drop (track, 1);
-      return SECOND_LATE;
-    }
-    frame.pos = second_timeline_start (timeline);
-  }
+  if (timeline->started && frame.pos < second_timeline_start (timeline)
+      && !second_track_admit_late (timeline, track, &frame))
+    return SECOND_LATE;
   frame.format = track->format;
   frame.phase = track->phase;
   frame.data = data;
@@ -208,8 +204,6 @@ second_timeline_take_gap (SecondTimeline * timeline, SecondTrack * track,
   return FALSE;
 }
 
-/* --- is it over? --- */
-
 gboolean
 second_timeline_is_over (const SecondTimeline * timeline, GPtrArray * tracks)
 {
@@ -220,19 +214,11 @@ second_timeline_is_over (const SecondTimeline * timeline, GPtrArray * tracks)
 }
 
 gboolean
-second_timeline_has_frames (GPtrArray * tracks)
+second_timeline_is_done (GPtrArray * tracks)
 {
   for (guint i = 0; i < tracks->len; i++)
-    if (second_track_at (tracks, i)->frames->len > 0)
-      return TRUE;
-  return FALSE;
-}
-
-gboolean
-second_timeline_has_ended (GPtrArray * tracks)
-{
-  for (guint i = 0; i < tracks->len; i++)
-    if (second_track_at (tracks, i)->reach != SECOND_ENDED)
+    if (second_track_at (tracks, i)->reach != SECOND_ENDED
+        || second_track_at (tracks, i)->frames->len > 0)
       return FALSE;
   return TRUE;
 }

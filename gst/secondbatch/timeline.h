@@ -155,7 +155,9 @@ void second_track_change_format (SecondTrack * track);
 void second_track_restore_format (SecondTrack * track);
 void second_track_end (SecondTrack * track);
 void second_track_drop (SecondTrack * track, guint n);
-void second_track_count_late (SecondTrack * track);
+/* Counts a late frame; into the open window with it, or FALSE: it has to go */
+gboolean second_track_admit_late (const SecondTimeline * timeline,
+    SecondTrack * track, SecondFrame * frame);
 void second_track_find_furthest (SecondTrack * track);
 /* Whether all that came before seq has been in a part, or is gone */
 gboolean second_track_is_seen (const SecondTrack * track, guint64 seq);
@@ -173,8 +175,8 @@ gboolean second_timeline_take_gap (SecondTimeline * timeline,
 
 gboolean second_timeline_is_over (const SecondTimeline * timeline,
     GPtrArray * tracks);
-gboolean second_timeline_has_frames (GPtrArray * tracks);
-gboolean second_timeline_has_ended (GPtrArray * tracks);
+/* All streams have ended, and what they had has been in a batch */
+gboolean second_timeline_is_done (GPtrArray * tracks);
 
 /* Late frames that have to go are added to trash */
 void second_timeline_begin_close (SecondTimeline * timeline,

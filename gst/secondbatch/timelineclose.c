@@ -23,18 +23,15 @@ judge (SecondTimeline * timeline, SecondTrack * track, GPtrArray * trash)
   for (guint i = 0; i < track->frames->len;) {
     SecondFrame *frame = second_track_frame (track, i);
 
-    if (frame->pos < second_timeline_start (timeline) && frame->seq < track->limit) {
-      second_track_count_late (track);
-      if (!timeline->late_next) {
-        second_track_drop (track, 1);
-        track->total_frames--;
-        g_ptr_array_add (trash, frame->data);
-        g_array_remove_index (track->frames, i);
-        continue;
-      }
-      frame->pos = second_timeline_start (timeline);
+    if (frame->pos >= second_timeline_start (timeline)
+        || frame->seq >= track->limit
+        || second_track_admit_late (timeline, track, frame)) {
+      i++;
+      continue;
     }
-    i++;
+    track->total_frames--;
+    g_ptr_array_add (trash, frame->data);
+    g_array_remove_index (track->frames, i);
   }
 }
 

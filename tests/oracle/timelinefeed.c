@@ -144,8 +144,7 @@ close_window (void)
 static gboolean
 has_more (void)
 {
-  return !second_timeline_has_ended (tracks)
-      || second_timeline_has_frames (tracks);
+  return !second_timeline_is_done (tracks);
 }
 
 /* Closes what is over. */
