@@ -155,10 +155,12 @@ is_undecided (GstSecondBatcher * self, GstSecondBatcherPad * pad)
 static gboolean
 know_start (GstSecondBatcher * self, GPtrArray * pads)
 {
+  gboolean live = GST_CLOCK_TIME_IS_VALID (self->live_latency);
   gboolean known = TRUE;
 
-  /* a gap is read in the second round, when it is known what it may mean */
-  for (guint round = 0; round < 2; round++) {
+  /* a gap is read in the second round, when it is known what it may mean: all
+   * streams that begin with a frame have shown it */
+  for (guint round = 0; round < 2 && (known || live); round++) {
     for (guint i = 0; i < pads->len; i++) {
       GstSecondBatcherPad *pad = g_ptr_array_index (pads, i);
       GstBuffer *head;
@@ -171,11 +173,11 @@ know_start (GstSecondBatcher * self, GPtrArray * pads)
         known &= read_pad (self, pad, TRUE) == READ_ERROR
             || round == 0 || !is_undecided (self, pad);
       else
-        known &= round == 0;
+        known &= head != NULL;
       gst_clear_buffer (&head);
     }
   }
-  return known || GST_CLOCK_TIME_IS_VALID (self->live_latency);
+  return known || live;
 }
 
 /* Returns the pad whose next frame cannot be placed in time, or NULL */

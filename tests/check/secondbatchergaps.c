@@ -247,6 +247,26 @@ GST_START_TEST (test_drop_after_end)
 
 GST_END_TEST;
 
+/* What a gap means is not known before the other stream has begun, however late
+ * that is: here it is the only thing that shows how long nothing comes */
+GST_START_TEST (test_gap_before_first_frame)
+{
+  Rig rig;
+
+  init_pair (&rig, "push");
+  text_gap (&rig, 0, 0, 130000);
+  gst_harness_push_event (rig.h[0], gst_event_new_eos ());
+  g_usleep (50000);
+  text_push (&rig, 1, 4, 0);
+  gst_harness_push_event (rig.h[1], gst_event_new_eos ());
+  text_expect (&rig, "0: 4 -; 4 0");
+  rig_wait_eos (&rig);
+  fail_unless_equals_uint64 (rig_stat (&rig, "skipped-windows"), 649);
+  rig_clear (&rig);
+}
+
+GST_END_TEST;
+
 static void
 add_tests (TCase * tc)
 {
@@ -258,6 +278,7 @@ add_tests (TCase * tc)
   tcase_add_test (tc, test_one_thread);
   tcase_add_test (tc, test_nothing_before_first_batch);
   tcase_add_test (tc, test_drop_after_end);
+  tcase_add_test (tc, test_gap_before_first_frame);
 }
 
 BATCH_SUITE (secondbatchergaps)
