@@ -223,10 +223,9 @@ static GstFlowReturn
 gst_second_batcher_flush (GstAggregator * agg)
 {
   GstSecondBatcher *self = GST_SECOND_BATCHER (agg);
+  SECOND_LOCK_BLOCK (&self->lock);
 
-  g_mutex_lock (&self->lock);
   reset_locked (self);
-  g_mutex_unlock (&self->lock);
   self->need_segment = TRUE;
   return GST_FLOW_OK;
 }

@@ -64,15 +64,13 @@ static void
 keep_event (GstSecondBatcher * self, GstSecondBatcherPad * pad,
     GstEvent * event)
 {
-  SecondEvent *kept = g_new (SecondEvent, 1);
+  SecondEvent *kept = g_new0 (SecondEvent, 1);
+  SECOND_LOCK_BLOCK (&self->lock);
 
   kept->event = event;
-  kept->position = 0;
-  g_mutex_lock (&self->lock);
   kept->seq = pad->track.next_seq;
   kept->format = pad->track.format;
   g_queue_push_tail (&pad->events, kept);
-  g_mutex_unlock (&self->lock);
 }
 
 /* What a secondsplitter's batches had lost is still lost in ours */

@@ -65,7 +65,6 @@ make_buffer (GstSecondBatcher * self, SecondBatch * batch)
   GstBuffer *buffer = gst_buffer_new ();
   GstStructure *s = gst_custom_meta_get_structure
       (gst_buffer_add_custom_meta (buffer, GST_SECOND_BATCH_META_NAME));
-  guint i;
 
   GST_BUFFER_PTS (buffer) = batch->pts;
   GST_BUFFER_DURATION (buffer) = batch->duration;
@@ -80,7 +79,7 @@ make_buffer (GstSecondBatcher * self, SecondBatch * batch)
   if (second_batcher_wants_analytics (self))
     second_batcher_add_analytics (buffer, batch);
 #endif
-  for (i = 0; i < batch->shares->len; i++) {
+  for (guint i = 0; i < batch->shares->len; i++) {
     SecondShare *share = share_at (batch, i);
 
     set_share (s, i, share);
@@ -257,14 +256,12 @@ wrap_event (const SecondEvent * event, guint stream)
 static void
 push_events (GstSecondBatcher * self, const SecondBatch * batch)
 {
-  guint i;
-
 #ifdef HAVE_GST_ANALYTICS
   /* there they are among the frames */
   if (second_batcher_wants_analytics (self))
     return;
 #endif
-  for (i = 0; i < batch->shares->len; i++) {
+  for (guint i = 0; i < batch->shares->len; i++) {
     for (const GList *l = share_at (batch, i)->events.head; l; l = l->next) {
       GstEvent *event = wrap_event (l->data, i);
 
@@ -312,8 +309,7 @@ push_batch (GstSecondBatcher * self, SecondBatch * batch)
 }
 
 static void
-push_gap (GstSecondBatcher * self, GstClockTime pts,
-    GstClockTime duration)
+push_gap (GstSecondBatcher * self, GstClockTime pts, GstClockTime duration)
 {
   /* a gap before stream-start, caps and segment would be out of order */
   if (self->pushed)

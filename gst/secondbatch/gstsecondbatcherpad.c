@@ -131,14 +131,13 @@ gst_second_batcher_pad_flush (GstAggregatorPad * aggpad, GstAggregator * agg)
 static void
 copy_offset (GObject * pad, gint64 * to, const gint64 * from)
 {
-  GstObject *parent = gst_object_get_parent (GST_OBJECT_CAST (pad));
+  g_autoptr (GstObject) parent = gst_object_get_parent (GST_OBJECT_CAST (pad));
 
   if (parent)
     g_mutex_lock (&GST_SECOND_BATCHER (parent)->lock);
   *to = *from;
   if (parent)
     g_mutex_unlock (&GST_SECOND_BATCHER (parent)->lock);
-  g_clear_pointer (&parent, gst_object_unref);
 }
 
 /* ts-offset is the only one */

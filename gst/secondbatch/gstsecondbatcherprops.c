@@ -183,7 +183,7 @@ second_batcher_get_property (GObject * object, guint id, GValue * value,
     return;
   }
   place = G_STRUCT_MEMBER_P (self, places[id]);
-  g_mutex_lock (&self->lock);
+  SECOND_LOCK_BLOCK (&self->lock);
   if (G_VALUE_HOLDS_ENUM (value))
     g_value_set_enum (value, *(gint *) place);
   else if (G_VALUE_HOLDS_UINT64 (value))
@@ -194,7 +194,6 @@ second_batcher_get_property (GObject * object, guint id, GValue * value,
     g_value_set_uint (value, *(guint *) place);
   else
     g_value_set_boolean (value, *(gboolean *) place);
-  g_mutex_unlock (&self->lock);
 }
 
 #define READY_FLAGS (G_PARAM_READWRITE | G_PARAM_CONSTRUCT | \

@@ -39,8 +39,7 @@ must_copy_locked (GstSecondBatcher * self, GstSecondBatcherPad * pad,
           pad->format->fps_d));
 
   return guard && second_pool_guard_is_low (guard)
-      && second_timeline_wants (&self->timeline, place->time,
-      place->tolerance);
+      && second_timeline_wants (&self->timeline, place->time, place->tolerance);
 }
 
 /* Takes a reference to the buffer if it is held */
@@ -50,8 +49,7 @@ hold_locked (GstSecondBatcher * self, GstSecondBatcherPad * pad,
 {
   SecondHeld *held = g_new (SecondHeld, 1);
   SecondVerdict verdict = second_timeline_take_frame (&self->timeline,
-      self->tracks, &pad->track, place->time,
-      place->tolerance, held);
+      self->tracks, &pad->track, place->time, place->tolerance, held);
 
   if (verdict != SECOND_HELD) {
     g_free (held);
@@ -198,8 +196,7 @@ second_batcher_read (GstSecondBatcher * self, GPtrArray * pads)
   for (guint i = 0; i < pads->len; i++) {
     GstSecondBatcherPad *pad = g_ptr_array_index (pads, i);
 
-    if (begin_reading (self, pad)
-        && read_pad (self, pad, FALSE) == READ_ERROR)
+    if (begin_reading (self, pad) && read_pad (self, pad, FALSE) == READ_ERROR)
       wrong = pad;
   }
   return wrong;

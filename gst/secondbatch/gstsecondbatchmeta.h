@@ -184,8 +184,7 @@ gst_second_batch_get_stream_id (GstBuffer * batch, guint stream)
  * Returns: that count of that stream
  */
 static inline guint
-gst_second_batch_get_count (GstBuffer * batch, const gchar * what,
-    guint stream)
+gst_second_batch_get_count (GstBuffer * batch, const gchar * what, guint stream)
 {
   const GValue *v = gst_second_batch_get_value_ (batch, what, stream,
       G_TYPE_UINT);

@@ -268,8 +268,7 @@ push_events_up_to (SplitStream * stream, guint position)
   while (stream->pad && (wrapped = g_queue_peek_head (&stream->events))) {
     guint at = 0;
 
-    gst_structure_get_uint (gst_event_get_structure (wrapped), "position",
-        &at);
+    gst_structure_get_uint (gst_event_get_structure (wrapped), "position", &at);
     if (at > position)
       break;
     g_queue_pop_head (&stream->events);
