@@ -162,6 +162,25 @@ install_stats (GObjectClass * klass)
           GST_TYPE_STRUCTURE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
 }
 
+static void
+install_endings (GObjectClass * klass, GParamFlags rw, GParamFlags any)
+{
+  g_object_class_install_property (klass, PROP_CONNECT_TIMEOUT,
+      g_param_spec_int64 ("connect-timeout", "Connect timeout",
+          "Nanoseconds to wait for the producer before it is an error (default "
+          "-1 = for good, with an INFO message; 0 = not at all)", -1, G_MAXINT64,
+          DEFAULT_CONNECT_TIMEOUT, rw));
+  g_object_class_install_property (klass, PROP_ON_DISCONNECT,
+      g_param_spec_enum ("on-disconnect", "On disconnect",
+          "What to do when the producer is gone, after all that it announced "
+          "was delivered (default reconnect)", GST_TYPE_SHM_FRAME_DISCONNECT,
+          GST_SHM_FRAME_DISCONNECT_RECONNECT, any));
+  g_object_class_install_property (klass, PROP_ON_EOS,
+      g_param_spec_enum ("on-eos", "On EOS",
+          "What to do when the producer's stream ends (default eos)",
+          GST_TYPE_SHM_FRAME_EOS, GST_SHM_FRAME_EOS_EOS, any));
+}
+
 void
 gst_shm_frame_src_install_properties (GObjectClass * klass)
 {
@@ -194,20 +213,7 @@ gst_shm_frame_src_install_properties (GObjectClass * klass)
           "producer, so that streams of several producers line up; keep: PTS "
           "and segment of the producer; auto, the default: by is-live", GST_TYPE_SHM_FRAME_TIMESTAMPS,
           GST_SHM_FRAME_TIMESTAMPS_AUTO, rw));
-  g_object_class_install_property (klass, PROP_CONNECT_TIMEOUT,
-      g_param_spec_int64 ("connect-timeout", "Connect timeout",
-          "Nanoseconds to wait for the producer before it is an error (default "
-          "-1 = for good, with an INFO message; 0 = not at all)", -1, G_MAXINT64,
-          DEFAULT_CONNECT_TIMEOUT, rw));
-  g_object_class_install_property (klass, PROP_ON_DISCONNECT,
-      g_param_spec_enum ("on-disconnect", "On disconnect",
-          "What to do when the producer is gone, after all that it announced "
-          "was delivered (default reconnect)", GST_TYPE_SHM_FRAME_DISCONNECT,
-          GST_SHM_FRAME_DISCONNECT_RECONNECT, any));
-  g_object_class_install_property (klass, PROP_ON_EOS,
-      g_param_spec_enum ("on-eos", "On EOS",
-          "What to do when the producer's stream ends (default eos)",
-          GST_TYPE_SHM_FRAME_EOS, GST_SHM_FRAME_EOS_EOS, any));
+  install_endings (klass, rw, any);
   g_object_class_install_property (klass, PROP_MAX_HELD,
       g_param_spec_uint ("max-held", "Maximum held",
           "Frames that may be held at once (at most 4096; default 0 = what "
