@@ -138,8 +138,9 @@ sf_segment_run (struct sf_segment *s, const uint8_t *address)
   view = newest_view (s);
   if (!view->twice)
     sf_store_flag (&s->run_missing, 1);
-  while (view != NULL && (address < view->slots
-          || address >= view->slots + view->n_slots * s->pitch))
+  /* As numbers, which may wrap: what is not mapped is at 0. */
+  while (view != NULL && (uintptr_t) address - (uintptr_t) view->slots
+      >= view->n_slots * s->pitch)
     view = view->older;
   if (view != NULL)
     run = (struct sf_run) { view->slots, view->n_slots, view->twice };
