@@ -178,12 +178,12 @@ GST_START_TEST (test_announced)
     else
       expect_before ((GstClockTimeDiff) (n * 40 * MS) - 1000 * MS);
   }
-  fail_unless_equals_int (n_segments, lossless ? 1 : 2);
+  fail_unless_equals_int (g_atomic_int_get (&n_segments), lossless ? 1 : 2);
   push_number (25);
   expect_inside (0, 40 * MS, !lossless);
   push_number (26);
   expect_inside (40 * MS, 40 * MS, FALSE);
-  fail_unless_equals_int (n_segments, lossless ? 1 : 3);
+  fail_unless_equals_int (g_atomic_int_get (&n_segments), lossless ? 1 : 3);
   close_pair ();
 }
 

@@ -26,7 +26,7 @@ typedef struct
 static GstHarness *in, *out;
 static GstClockTime theirs;     /* the producer's base time */
 static GQueue got;
-static guint n_segments;
+static gint n_segments;         /* atomic */
 static gboolean first_one;          /* the base class sets DISCONT on that one */
 
 static inline void
@@ -55,7 +55,7 @@ on_sent (GstPad * pad, GstPadProbeInfo * info, gpointer user)
     g_queue_push_tail (&got, g);
   } else if (GST_EVENT_TYPE (GST_PAD_PROBE_INFO_EVENT (info))
       == GST_EVENT_SEGMENT) {
-    n_segments++;
+    g_atomic_int_inc (&n_segments);
   }
   return GST_PAD_PROBE_OK;
 }
@@ -103,7 +103,7 @@ static inline void
 open_pair (gint delivery, gint timestamps, GstClockTimeDiff ahead)
 {
   theirs = 100000 * GST_SECOND;
-  n_segments = 0;
+  g_atomic_int_set (&n_segments, 0);
   open_sink (delivery);
   open_src (timestamps, ahead);
 }

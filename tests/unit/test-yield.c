@@ -59,6 +59,10 @@ make_bed (struct bed *b, uint32_t slots, bool lossless)
       lossless ? SF_DELIVERY_LOSSLESS : SF_DELIVERY_LIVE, 4);
   check_int (sf_producer_wait_clients (b->p, 1), 0);
   sf_store_flag (&b->r.page->cpu, (uint32_t) cpu);
+  /* The control thread wakes who joins, once, perhaps after it was counted. */
+  sf_publish_u32 (&b->r.page->sleeping, SF_ASLEEP_TILL_THERE);
+  for (int i = 0; i < 200 && sf_load_flag (&b->r.page->sleeping) != 0; i++)
+    usleep (1000);
 }
 
 static void
@@ -78,6 +82,9 @@ send_frames (struct bed *b, int n, int64_t taken)
   others_take = taken;
   for (int i = 0; i < n; i++) {
     now_ns += MS;
+    /* Who sleeps has read all: otherwise the control thread may wake it too. */
+    sf_publish_u64 (&b->r.page->read_pos,
+        sf_observe_u64 (&b->r.ring.header->head));
     sf_publish_u32 (&b->r.page->sleeping, SF_ASLEEP_TILL_THERE);
     check (send_frame (b->p, b->n++, false));
   }
