@@ -3,7 +3,7 @@
 #ifndef WAITRIG_H
 #define WAITRIG_H
 
-#include "shmrig.h"
+#include "busrig.h"
 
 #define GRAY RIG_GRAY (32, 24)
 #define SINK " ! shmframesink name=sink socket-path=@ "
@@ -42,21 +42,6 @@ expect_text (GstElement * pipeline, GstMessageType type, const gchar * word,
 
   fail_unless (strstr (text, more) != NULL, "no '%s' in: %s", more, text);
   g_free (text);
-}
-
-static inline guint
-count_messages (GstElement * pipeline, GstMessageType types)
-{
-  GstBus *bus = gst_element_get_bus (pipeline);
-  GstMessage *m;
-  guint n = 0;
-
-  while ((m = gst_bus_pop_filtered (bus, types)) != NULL) {
-    n++;
-    gst_message_unref (m);
-  }
-  gst_object_unref (bus);
-  return n;
 }
 
 static inline void
