@@ -416,8 +416,8 @@ second_batcher_aggregate (GstAggregator * agg, gboolean timeout)
   g_mutex_lock (&self->lock);
   ended = second_timeline_is_done (self->tracks);
   over = second_timeline_is_over (&self->timeline, self->tracks)
-      || (timeout && !self->look_again && self->timeline.open
-      && self->incomplete != SECOND_INCOMPLETE_WAIT);
+      || (timeout && !g_atomic_int_get (&self->look_again)
+      && self->timeline.open && self->incomplete != SECOND_INCOMPLETE_WAIT);
   g_mutex_unlock (&self->lock);
 
   if (ended)

@@ -204,7 +204,7 @@ struct _GstSecondBatcher
   gboolean need_segment;
   gboolean pushed;              /* stream-start and segment are out */
   GstClockTime live_latency;    /* upstream's and ours; NONE: not live */
-  gboolean look_again;          /* aggregate() comes at no deadline */
+  gint look_again;              /* atomic: aggregate() comes at no deadline */
   const struct _SecondBatch *selected;  /* during selected_samples() */
 };
 

@@ -270,13 +270,15 @@ second_batcher_get_next_time (GstAggregator * agg)
 {
   GstSecondBatcher *self = GST_SECOND_BATCHER (agg);
   GPtrArray *pads = second_batcher_pads (self);
+  gboolean again;
 
   second_batcher_read (self, pads);
   if (!GST_CLOCK_TIME_IS_VALID (self->live_latency))
     return GST_CLOCK_TIME_NONE;
   /* once, until one is dealt with: of a pad that is flushing nothing comes */
-  self->look_again = !self->look_again && has_uncovered (pads);
-  if (self->look_again)
+  again = !g_atomic_int_get (&self->look_again) && has_uncovered (pads);
+  g_atomic_int_set (&self->look_again, again);
+  if (again)
     return now_less_latency (self, self->live_latency);
 
   SECOND_LOCK_BLOCK (&self->lock);
