@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "gstsecondbatchview.h"
-#include "hot.h"
+#include "shared/compiler.h"
 
 typedef struct
 {

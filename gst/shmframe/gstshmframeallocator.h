@@ -6,8 +6,8 @@
 
 #include <gst/gst.h>
 
-#include "consumer.h"
-#include "producer.h"
+#include "consumer/consumer.h"
+#include "producer/producer.h"
 
 G_BEGIN_DECLS
 

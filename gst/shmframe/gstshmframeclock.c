@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "gstshmframeclock.h"
 
-#include "clock.h"
-#include "hot.h"
+#include "shared/clock.h"
+#include "shared/compiler.h"
 
 /* A reading that took less than this says enough; else it is tried again. */
 #define CLOSE (5 * GST_USECOND)

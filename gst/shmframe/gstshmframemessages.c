@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "explain.h"
+#include "shared/explain.h"
 
 #define REPLACEMENT 0xfffd
 

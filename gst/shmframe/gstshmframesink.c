@@ -23,7 +23,7 @@
 #include "gstsecondbatchmeta.h"
 #include "gstshmframecaps.h"
 #include "gstshmframepool.h"
-#include "hot.h"
+#include "shared/compiler.h"
 
 GST_DEBUG_CATEGORY (gst_shm_frame_sink_debug);
 #define GST_CAT_DEFAULT gst_shm_frame_sink_debug

@@ -2,13 +2,13 @@
 /* Frames, batches and events on their way to the clients. */
 #include <errno.h>
 
-#include "clock.h"
+#include "shared/clock.h"
 #include "gstsecondbatchmeta.h"
 #include "gstshmframepool.h"
 #include "gstshmframesink.h"
 #include "gstshmframewire.h"
-#include "headroom.h"
-#include "hot.h"
+#include "producer/headroom.h"
+#include "shared/compiler.h"
 
 #define GST_CAT_DEFAULT gst_shm_frame_sink_debug
 

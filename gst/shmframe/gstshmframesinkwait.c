@@ -2,7 +2,7 @@
 /* What the sink waits for: clients, and room in what they have. */
 #include <errno.h>
 
-#include "clock.h"
+#include "shared/clock.h"
 #include "gstshmframesink.h"
 
 #define GST_CAT_DEFAULT gst_shm_frame_sink_debug

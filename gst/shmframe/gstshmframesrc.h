@@ -4,7 +4,7 @@
 
 #include <gst/base/gstpushsrc.h>
 
-#include "consumer.h"
+#include "consumer/consumer.h"
 #include "gstshmframeclock.h"
 #include "gstshmframeenums.h"
 #include "gstshmframemessages.h"

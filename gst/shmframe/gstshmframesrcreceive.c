@@ -4,7 +4,7 @@
 
 #include "gstshmframesrc.h"
 #include "gstshmframewire.h"
-#include "hot.h"
+#include "shared/compiler.h"
 
 #define GST_CAT_DEFAULT gst_shm_frame_src_debug
 

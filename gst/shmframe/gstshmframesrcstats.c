@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What shmframesrc counts, and tells of it. */
-#include "clock.h"
+#include "shared/clock.h"
 #include "gstshmframesrc.h"
-#include "hot.h"
+#include "shared/compiler.h"
 
 /* After so many frames, and each time that it is twice as many, it is looked at how
  * many of them came back. */

@@ -7,7 +7,7 @@
  * of ours, but may be of use to a viewer: it comes before the start of a segment
  * that is sent for it, with its true running time there. */
 #include "gstshmframesrc.h"
-#include "hot.h"
+#include "shared/compiler.h"
 
 #define GST_CAT_DEFAULT gst_shm_frame_src_debug
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "gstshmframemetawire.h"
-#include "hot.h"
+#include "shared/compiler.h"
 
 /* Of CLOCK_MONOTONIC: what is added to it overflows nowhere. */
 static gboolean

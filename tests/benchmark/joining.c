@@ -15,9 +15,9 @@
 #include <unistd.h>
 
 #include "bench.h"
-#include "clock.h"
-#include "consumer.h"
-#include "producer.h"
+#include "shared/clock.h"
+#include "consumer/consumer.h"
+#include "producer/producer.h"
 
 #define FPS 60
 #define PERIOD (SF_NS_PER_SECOND / FPS)

@@ -16,8 +16,8 @@
 #include <unistd.h>
 
 #include "bench.h"
-#include "clock.h"
-#include "futex.h"
+#include "shared/clock.h"
+#include "shared/futex.h"
 
 #define PERIOD (SF_NS_PER_SECOND / 60)
 #define MAX_ROUNDS 100

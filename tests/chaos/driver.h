@@ -7,7 +7,7 @@
 
 #include <sys/types.h>
 
-#include "clock.h"
+#include "shared/clock.h"
 
 #define MS (SF_NS_PER_SECOND / 1000)
 

@@ -10,7 +10,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 
-#include "hooks.h"
+#include "shared/test-hooks.h"
 
 #define DELAY_US 30000
 

@@ -33,7 +33,7 @@ enum wish
   WISH_LIVE,
 };
 
-/* The steps of lib/hooks.h: first those that come once a connection or so, then
+/* The steps of lib/shared/test-hooks.h: first those that come once a connection or so, then
  * those that come with each frame. */
 static const char *const steps[] = {
   "accepted", "hello", "welcomed", "grow", "relay-segment", "hello-sent",

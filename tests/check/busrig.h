@@ -3,7 +3,7 @@
 #ifndef BUSRIG_H
 #define BUSRIG_H
 
-#include "connection.h"
+#include "shared/connection.h"
 #include "shmrig.h"
 
 /* A terminal's escape, a broken sequence of UTF-8, a turned direction, a newline */

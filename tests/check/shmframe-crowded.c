@@ -5,7 +5,7 @@
 #include <sys/wait.h>
 
 #include "gstsecondbatchmeta.h"
-#include "layout.h"
+#include "shared/layout.h"
 #include "shmrig.h"
 
 #define LOSSLESS 2

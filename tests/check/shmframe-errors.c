@@ -2,7 +2,7 @@
 /* What goes wrong is said once, by the element, with what to do about it. */
 #include <errno.h>
 
-#include "connection.h"
+#include "shared/connection.h"
 #include "shmrig.h"
 
 #define SOURCE "videotestsrc ! " RIG_GRAY (32, 24)

@@ -2,7 +2,7 @@
 /* Who is waited for since it lives, who is evicted, and what is told of it. */
 #include <stdlib.h>
 
-#include "connection.h"
+#include "shared/connection.h"
 #include "waitrig.h"
 
 GST_START_TEST (test_paused)

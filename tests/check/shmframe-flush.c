@@ -2,7 +2,7 @@
 /* Flushes overtake: what a consumer has not shown when the producer seeks is gone,
  * and what follows comes at once, as with a queue in place of the pair. */
 #include "flushrig.h"
-#include "producer.h"
+#include "producer/producer.h"
 
 /* FLUSH_START reaches a sink that waits for the clock, all that is behind it is
  * gone, and each thing has the number of the operation it belongs to */

@@ -2,7 +2,7 @@
 /* shmframesrc at a producer that speaks the protocol and talks nonsense: it passes
  * over, or ends with one error. A complaint of GLib's, which may be fatal to the
  * application, fails a test as well. */
-#include "producer.h"
+#include "producer/producer.h"
 #include "shmrig.h"
 
 #include <gst/base/gstbytewriter.h>

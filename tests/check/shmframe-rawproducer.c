@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What shmframesrc tells of producers that are not as ours. */
 #include "busrig.h"
-#include "clock.h"
-#include "ring.h"
-#include "segment.h"
+#include "shared/clock.h"
+#include "shared/ring.h"
+#include "shared/segment.h"
 
 #define CONSUMER "shmframesrc name=src socket-path=@ "
 

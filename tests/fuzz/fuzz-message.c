@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "protocol.h"
+#include "shared/protocol.h"
 
 /* Of another version's HELLO, only the start is ours to write. */
 static bool

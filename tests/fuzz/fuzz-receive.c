@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "connection.h"
+#include "shared/connection.h"
 #include "fuzz.h"
 
 #define MAX_FDS 15

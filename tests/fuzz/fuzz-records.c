@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "consumer-private.h"
+#include "consumer/consumer-private.h"
 #include "fuzz.h"
 
 #define RING_SIZE 16384u

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "leases.h"
-#include "ring.h"
+#include "producer/leases.h"
+#include "shared/ring.h"
 
 #define RING_SIZE 4096u
 #define MAX_FRAMES 4096u

@@ -11,8 +11,8 @@
 
 #include "../unit/messages.h"
 #include "fuzz.h"
-#include "producer.h"
-#include "clock.h"
+#include "producer/producer.h"
+#include "shared/clock.h"
 
 #define SEATS 64u
 #define CLIENTS 12u

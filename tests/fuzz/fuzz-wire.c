@@ -8,7 +8,7 @@
 
 #include <gst/video/video.h>
 
-#include "consumer-private.h"
+#include "consumer/consumer-private.h"
 #include "fuzz.h"
 #include "gstsecondbatchview.h"
 #include "gstshmframewire.h"

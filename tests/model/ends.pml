@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A client's process ends: when may its producer write again into what it held?
- * sf_client_process_ended() in lib/producer-messages.c against fill_locked() in
- * lib/producer-frames.c, which marks that a frame was passed on.
+ * sf_client_process_ended() in lib/producer/messages.c against fill_locked() in
+ * lib/producer/publish.c, which marks that a frame was passed on.
  *
  * The client may pass its frame on to a holder, which gets a copy of the guard with
  * it, and may end at any step. It may have a child of a bare clone(), which keeps

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Who has a frame: claim against revoke on the lease word, the returned bits,
  * and slots that are written again. One producer, CLIENTS clients that share its
- * slots, as in lib/leases.c and take_record() in lib/consumer.c.
+ * slots, as in lib/producer/leases.c and take_record() in lib/consumer/consumer.c.
  *
  *  - nobody reads a slot that is free or being written
  *  - a frame that was revoked is never read, and none is delivered twice

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A producer that waits asks its client whether it lives, and evicts it if not:
- * lib/producer-liveness.c against serve() in lib/consumer-control.c.
+ * lib/producer/liveness.c against serve() in lib/consumer/control-thread.c.
  *
  * The client may be stopped, and go on, at any time. While it runs it answers, and
  * sends what else it likes, but returns the frame that is waited for only after a

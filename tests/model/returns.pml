@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The producer sleeps until frames come back, the client kicks it:
- * sleep_locked() in lib/producer-wait.c against sf_lease_unref().
+ * sleep_locked() in lib/producer/backpressure.c against sf_lease_unref().
  *
  * A kick is a message on the control socket: it stays until it is taken. Here
  * the sleeper takes it itself; in the library the control thread does, and

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A client sleeps on the announce ring, the producer wakes it: sf_consumer_wait()
- * in lib/consumer-wait.c against announce_locked(), sf_producer_expect() and
+ * in lib/consumer/wait.c against announce_locked(), sf_producer_expect() and
  * sf_client_wake(). It may be woken ahead, for a frame that is said to be coming,
  * and look out for it for a while; the frame may then not come after all, or come
  * when nobody looks out any more.

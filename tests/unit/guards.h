@@ -2,7 +2,7 @@
 #ifndef GUARDS_H
 #define GUARDS_H
 
-#include "segment.h"
+#include "shared/segment.h"
 
 _Static_assert (SF_MAX_GUARDS == 8, "as many are listed below");
 

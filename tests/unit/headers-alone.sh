@@ -21,12 +21,14 @@ alone () {
   }
 }
 
-for header in "$root"/lib/*.h; do
+for header in "$root"/lib/*/*.h; do
   alone "$header"
 done
-for header in "$root"/gst/*/*.h; do
+for header in "$root"/gst/*/*.h "$root"/gst/*/*/*.h; do
   [ -e "$header" ] || continue
+  plugin=${header#"$root"/gst/}
   # shellcheck disable=SC2086
-  alone "$header" -I "$build" -I "${header%/*}" $gst_flags
+  alone "$header" -I "$build" -I "$root/gst/${plugin%%/*}" \
+    -I "$root/gst/secondbatch" $gst_flags
 done
 exit $failed

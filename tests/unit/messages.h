@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-#include "layout.h"
-#include "protocol.h"
+#include "shared/layout.h"
+#include "shared/protocol.h"
 
 #define FIRST_TYPE SF_MESSAGE_HELLO
 #define LAST_TYPE SF_MESSAGE_FLUSH

@@ -5,11 +5,11 @@
 
 #include <poll.h>
 
-#include "connection.h"
+#include "shared/connection.h"
 #include "messages.h"
 #include "raw.h"
-#include "ring.h"
-#include "segment.h"
+#include "shared/ring.h"
+#include "shared/segment.h"
 #include "transport.h"
 
 struct raw_client

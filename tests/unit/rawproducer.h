@@ -6,11 +6,11 @@
 
 #include <poll.h>
 
-#include "connection.h"
-#include "leases.h"
+#include "shared/connection.h"
+#include "producer/leases.h"
 #include "messages.h"
 #include "raw.h"
-#include "ring.h"
+#include "shared/ring.h"
 #include "transport.h"
 
 #define RAW_SLOTS 4u

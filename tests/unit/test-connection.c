@@ -3,7 +3,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-#include "connection.h"
+#include "shared/connection.h"
 #include "messages.h"
 #include "raw.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* In what order slots are handed out. */
-#include "slots.h"
+#include "producer/slots.h"
 
 #include <errno.h>
 

@@ -2,7 +2,7 @@
 /* Either side sends messages without end. */
 #include <signal.h>
 
-#include "hooks.h"
+#include "shared/test-hooks.h"
 #include "rawclient.h"
 #include "rawproducer.h"
 

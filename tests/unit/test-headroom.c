@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What is left of a machine's and a control group's memory, as their files say. */
-#include "headroom.h"
+#include "producer/headroom.h"
 
 #include <errno.h>
 #include <stdint.h>
 #include <sys/stat.h>
 
-#include "slots.h"
+#include "producer/slots.h"
 #include "unit.h"
 
 static char root[] = "/tmp/shmframe-XXXXXX";

@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "guards.h"
-#include "memfd.h"
-#include "slots.h"
+#include "shared/memfd.h"
+#include "producer/slots.h"
 #include "unit.h"
 
 #define SIZE 4096u

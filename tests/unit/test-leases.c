@@ -4,7 +4,7 @@
 #include <pthread.h>
 #include <sched.h>
 
-#include "leases.h"
+#include "producer/leases.h"
 #include "unit.h"
 
 #ifdef __SANITIZE_THREAD__

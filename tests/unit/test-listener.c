@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-#include "connection.h"
+#include "shared/connection.h"
 #include "folder.h"
 
 static void

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <pthread.h>
 
-#include "ring.h"
+#include "shared/ring.h"
 #include "unit.h"
 
 #define RING 4096u

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <pthread.h>
 
-#include "slots.h"
+#include "producer/slots.h"
 #include "unit.h"
 
 #define SIZE 4096u

@@ -2,7 +2,7 @@
 /* Several producers that start at one path at the same time. */
 #include <errno.h>
 
-#include "connection.h"
+#include "shared/connection.h"
 #include "folder.h"
 
 #define ROUNDS 200

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What must hold when one side is held up at a named step (lib/hooks.h). */
+/* What must hold when one side is held up at a named step (lib/shared/test-hooks.h). */
 #include "transport.h"
 
 #include <fcntl.h>
 #include <pthread.h>
 
-#include "connection.h"
-#include "hooks.h"
+#include "shared/connection.h"
+#include "shared/test-hooks.h"
 
 #define MS (SF_NS_PER_SECOND / 1000)
 

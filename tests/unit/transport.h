@@ -10,9 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "consumer.h"
-#include "futex.h"
-#include "producer.h"
+#include "consumer/consumer.h"
+#include "shared/futex.h"
+#include "producer/producer.h"
 #include "unit.h"
 
 #define FRAME_WORDS 2048u

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A FRAME record made into memory that its receiver can read. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "consumer/consumer-private.h"
+
+/* Finds the segment; its SEGMENT message was sent before the announcement, so
+ * the control thread has it or is about to. 0, -EINTR, or -EPROTO. */
+SF_HOT static int
+await_segment (struct sf_consumer *c, struct sf_link *link, uint32_t id,
+    struct sf_segment **segment)
+{
+  struct sf_patience patience;
+  int r = 0;
+
+  /* Mostly it has come long ago. */
+  *segment = sf_link_find_segment (link, id);
+  if (*segment != NULL)
+    return 0;
+  patience = sf_patience_begin (SF_ANSWER_TIMEOUT);
+  pthread_mutex_lock (&c->lock);
+  while (r == 0 && (*segment = sf_link_find_segment (link, id)) == NULL) {
+    if (sf_observe_u32 (&link->over) != 0
+        || sf_patience_is_over (&patience))
+      r = -EPROTO;
+    else if (sf_load_flag (&c->interrupted))
+      r = -EINTR;
+    else
+      sf_consumer_timed_wait_locked (c, patience.last + SF_PATIENCE_SLICE);
+  }
+  pthread_mutex_unlock (&c->lock);
+  return r;
+}
+
+SF_HOT static bool
+parts_room (struct sf_consumer *c, uint32_t n)
+{
+  struct sf_incoming_part *parts;
+
+  if (n <= c->parts_room)
+    return true;
+  parts = realloc (c->parts, n * sizeof (*parts));
+  if (parts == NULL)
+    return false;
+  c->parts = parts;
+  c->parts_room = n;
+  return true;
+}
+
+SF_HOT static struct sf_lease *
+lease_new (struct sf_link *link, uint32_t index, uint32_t n_parts)
+{
+  struct sf_lease *lease = malloc (sizeof (*lease)
+      + n_parts * sizeof (struct sf_segment *));
+
+  if (lease == NULL)
+    return NULL;
+  lease->refs = 1;
+  lease->kept = false;
+  lease->index = index;
+  lease->link = sf_link_ref (link);
+  lease->n_segments = 0;
+  sf_ref (&link->held);
+  return lease;
+}
+
+/* The segment of one part, held by the lease once, however many parts. As
+ * await_segment(). */
+SF_HOT static int
+lease_segment (struct sf_consumer *c, struct sf_link *link,
+    struct sf_lease *lease, uint32_t id, uint32_t * last_id)
+{
+  int r;
+
+  if (lease->n_segments > 0 && *last_id == id)
+    return 0;
+  r = await_segment (c, link, id, &lease->segments[lease->n_segments]);
+  if (r == 0) {
+    lease->n_segments++;
+    *last_id = id;
+  }
+  return r;
+}
+
+/* The payload, in c->payload wherever it lies. Its size, or as await_segment(). */
+SF_HOT static int
+fetch_payload (struct sf_consumer *c, struct sf_link *link,
+    const struct sf_record_header *record)
+{
+  struct sf_segment *segment;
+  struct sf_mem_ref ref;
+  uint32_t head[2];
+  int r;
+
+  if (record->payload_size < sizeof (head))
+    return -EPROTO;
+  memcpy (head, c->payload, sizeof (head));
+  if (head[1] != SF_PAYLOAD_ELSEWHERE)
+    return (int) record->payload_size;
+  if (head[0] != 1 || record->payload_size != sizeof (head) + sizeof (ref))
+    return -EPROTO;
+  memcpy (&ref, c->payload + sizeof (head), sizeof (ref));
+  if (ref.size < sizeof (head) || ref.size > SF_MAX_FRAME_PAYLOAD)
+    return -EPROTO;
+  r = await_segment (c, link, ref.segment, &segment);
+  if (r < 0)
+    return r;
+  r = sf_segment_check (segment, &ref);
+  if (r == 0)
+    sf_copy_shared (c->payload, sf_segment_slot (segment, ref.slot)
+        + ref.offset, ref.size);
+  sf_segment_unref (segment);
+  return r < 0 ? r : (int) ref.size;
+}
+
+/* Turns a claimed record into parts and a body. 0 or -errno. */
+SF_HOT static int
+resolve (struct sf_consumer *c, struct sf_link *link,
+    const struct sf_record_header *record, struct sf_incoming *in)
+{
+  uint32_t head[2], last_id = 0;
+  uint64_t at = sizeof (head);
+  int r, size = fetch_payload (c, link, record);
+
+  if (size < 0)
+    return size;
+  memcpy (head, c->payload, sizeof (head));
+  if (head[0] > SF_MAX_REFS || head[1] != 0
+      || (uint64_t) size - at < head[0] * sizeof (struct sf_mem_ref))
+    return -EPROTO;
+  /* One at least: users count from where they begin. */
+  if (!parts_room (c, head[0] > 0 ? head[0] : 1))
+    return -ENOMEM;
+  in->lease = lease_new (link, record->lease, head[0]);
+  if (in->lease == NULL)
+    return -ENOMEM;
+  for (uint32_t i = 0; i < head[0]; i++) {
+    struct sf_incoming_part *part = &c->parts[i];
+    struct sf_mem_ref ref;
+    uint32_t n_slots;
+
+    memcpy (&ref, c->payload + at, sizeof (ref));
+    at += sizeof (ref);
+    r = lease_segment (c, link, in->lease, ref.segment, &last_id);
+    if (r < 0)
+      return r;
+    part->segment = in->lease->segments[in->lease->n_segments - 1];
+    n_slots = sf_observe_u32 (&part->segment->n_slots);
+    r = sf_segment_check (part->segment, &ref);
+    if (r == 0 && sf_observe_u32 (&part->segment->n_slots) != n_slots
+        && !sf_link_is_within_bounds (link))
+      r = -EPROTO;
+    if (r < 0)
+      return r;
+    part->slot = ref.slot;
+    part->offset = ref.offset;
+    part->size = ref.size;
+    part->data = sf_segment_slot (part->segment, ref.slot) + ref.offset;
+  }
+  in->parts = c->parts;
+  in->n_parts = head[0];
+  in->body = c->payload + at;
+  in->body_size = (uint32_t) ((uint64_t) size - at);
+  return 0;
+}
+
+static bool
+is_same_stream (const struct sf_consumer *c, const struct sf_link *link)
+{
+  return c->have_last && c->last_producer_id == link->producer_id;
+}
+
+/* Takes note of the frame. -1: we had it before the connection broke; otherwise
+ * how many frames since the last one were lost to us. */
+SF_HOT static int64_t
+note_seq (struct sf_consumer *c, const struct sf_link *link, uint64_t seq)
+{
+  int64_t lost = (int64_t) sf_load_hint (&c->revoked);
+
+  if (is_same_stream (c, link)) {
+    if (seq < c->next_seq)
+      return -1;
+    lost = (int64_t) (seq - c->next_seq);
+  }
+  sf_store_hint (&c->revoked, 0);
+  c->have_last = true;
+  c->last_producer_id = link->producer_id;
+  c->next_seq = seq + 1;
+  return lost;
+}
+
+/* Served losslessly, a frame is taken back only from one that is evicted. */
+static bool
+is_evicted (struct sf_consumer *c, struct sf_link *link)
+{
+  bool lossless;
+
+  pthread_mutex_lock (&c->lock);
+  lossless = c->latency.lossless != 0;
+  pthread_mutex_unlock (&c->lock);
+  return lossless || sf_observe_u32 (&link->over) != 0;
+}
+
+/* The frame was taken back before we could claim it. The next one tells how many
+ * were, but after an eviction there may be none; and what was there before we had
+ * the first one was meant for us then, too. */
+static void
+note_revoked (struct sf_consumer *c, struct sf_link *link, uint64_t seq)
+{
+  if (!is_same_stream (c, link)) {
+    if (!is_evicted (c, link))
+      return;
+    sf_add_count (&c->lost, sf_load_hint (&c->revoked));
+    c->have_last = true;
+    c->last_producer_id = link->producer_id;
+    c->next_seq = seq;
+  }
+  if (seq >= c->next_seq)
+    sf_store_hint (&c->revoked, seq - c->next_seq + 1);
+}
+
+SF_HOT int
+sf_consumer_take_frame (struct sf_consumer *c, struct sf_link *link,
+    const struct sf_record_header *record, struct sf_incoming *in)
+{
+  uint64_t seen;
+  int64_t lost;
+  int r;
+
+  if (record->lease >= SF_MAX_LEASES)
+    return -EPROTO;
+  if (!link->claimed && !sf_decide_u64 (&link->ring.page->lease[record->lease],
+          SF_LEASE_WORD (record->lease_stamp, SF_LEASE_ANNOUNCED),
+          SF_LEASE_WORD (record->lease_stamp, SF_LEASE_CLAIMED), &seen)) {
+    note_revoked (c, link, record->seq);
+    return 0;
+  }
+  SF_HOOK ("claimed");
+  r = resolve (c, link, record, in);
+  link->claimed = r == -EINTR;
+  if (r == -EINTR && in->lease != NULL)
+    in->lease->kept = true;
+  lost = r < 0 ? 0 : note_seq (c, link, record->seq);
+  /* What a flush took is not lost. */
+  if (c->after_flush && lost > 0)
+    lost = 0;
+  if (r < 0 || lost < 0) {
+    if (in->lease != NULL)
+      sf_lease_unref (in->lease);
+    in->lease = NULL;
+    return r;
+  }
+  in->kind = SF_INCOMING_FRAME;
+  in->seq = record->seq;
+  in->discont = lost > 0;
+  in->sticky = (record->flags & SF_RECORD_STICKY) != 0;
+  in->lossless = (record->flags & SF_RECORD_LOSSLESS) != 0;
+  in->flushed = c->after_flush;
+  c->after_flush = false;
+  sf_add_count (&c->lost, (uint64_t) lost);
+  sf_add_count (&c->frames, 1);
+  return 1;
+}
+
+void
+sf_consumer_skip_frame (struct sf_link *link,
+    const struct sf_record_header *record)
+{
+  /* Interrupted with it in our hands, it goes back as if it had been used. */
+  if (link->claimed) {
+    sf_link_return (link, record->lease);
+    link->claimed = false;
+  }
+  sf_ring_consume (&link->ring, record);
+}

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* From no connection to one: finding the producer, and shaking hands with it. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "consumer/consumer-private.h"
+
+/* How often to try where nothing tells of a new socket (abstract names, folders
+ * that do not exist yet); with inotify only as a safety net. */
+#define RETRY_MS 50
+#define RETRY_WATCHED_MS 500
+/* And where all places were taken. */
+#define RETRY_FULL_MS 300
+
+static void
+fail (struct sf_consumer *c, int error, const struct sf_reject *reject)
+{
+  pthread_mutex_lock (&c->lock);
+  c->phase = SF_PHASE_FAILED;
+  c->error = error;
+  if (reject != NULL)
+    c->reject = *reject;
+  pthread_cond_broadcast (&c->cond);
+  pthread_mutex_unlock (&c->lock);
+}
+
+/* An inotify fd on the socket's folder, or -1 where that is not possible. */
+static int
+watch_folder (const struct sf_consumer *c)
+{
+  char folder[sizeof (c->path)];
+  char *slash;
+  int fd;
+
+  if (c->path[0] == '@')
+    return -1;
+  strcpy (folder, c->path);
+  slash = strrchr (folder, '/');
+  if (slash == NULL)
+    strcpy (folder, ".");
+  else
+    slash[slash == folder ? 1 : 0] = '\0';
+  fd = inotify_init1 (IN_CLOEXEC | IN_NONBLOCK);
+  if (fd >= 0 && inotify_add_watch (fd, folder,
+          IN_CREATE | IN_MOVED_TO | IN_ATTRIB | IN_ONLYDIR) < 0) {
+    close (fd);
+    return -1;
+  }
+  return fd;
+}
+
+static void
+drain (int fd)
+{
+  char events[4096];
+
+  while (fd >= 0 && read (fd, events, sizeof (events)) > 0);
+}
+
+/* Is "nobody there yet" what this error means? */
+static bool
+is_absence (const struct sf_consumer *c, int error)
+{
+  struct stat st;
+
+  if (error == -ECONNREFUSED && c->path[0] != '@' && stat (c->path, &st) == 0
+      && !S_ISSOCK (st.st_mode))
+    return false;
+  return error == -ENOENT || error == -ECONNREFUSED || error == -EAGAIN
+      || error == -ECONNRESET;
+}
+
+void
+sf_consumer_forget_process (struct sf_consumer *c)
+{
+  sf_fd_close (c->process_fd);
+  c->process_fd = -1;
+}
+
+/* May it serve us? By the rule of the producer's side, that is who we are, and root;
+ * at a path besides the owner of the file, whom the folder's rights let put it
+ * there. 0; -ENOENT: that is gone; -EPERM; others as sf_peer_credentials(). */
+static int
+check_trust (const struct sf_consumer *c, int fd, struct sf_reject *reject)
+{
+  bool abstract = c->path[0] == '@';
+  struct sf_credentials peer;
+  struct stat st;
+  int r = sf_peer_credentials (fd, &peer);
+
+  if (r < 0 || peer.uid == geteuid () || peer.uid == 0)
+    return r;
+  if (!abstract && stat (c->path, &st) < 0)
+    return -ENOENT;
+  if (!abstract && st.st_uid == peer.uid)
+    return 0;
+  *reject = (struct sf_reject) {.reason = SF_REASON_NOT_ALLOWED };
+  snprintf (reject->text, sizeof (reject->text), "it is process %d of user %u, "
+      "which is neither ours nor root's%s; %s", (int) peer.pid,
+      (unsigned) peer.uid, abstract ? "" : ", nor that of the socket file's owner",
+      abstract ? "stop it, or use a socket-path in the file system for "
+      "producers of other users" : "stop it, or remove that file");
+  return -EPERM;
+}
+
+/* From here on the producer's process is watched, too: its children may have the
+ * other end of our socket, and its listener. As sf_connect(). */
+static int
+connect_process (struct sf_consumer *c)
+{
+  int fd = sf_connect (c->path);
+  int process;
+
+  if (fd < 0)
+    return fd;
+  process = sf_peer_process (sf_fd_own (fd));
+  if (process >= 0)
+    c->process_fd = sf_fd_own (process);
+  if (process != -ESRCH && !sf_process_is_gone (process))
+    return fd;
+  sf_consumer_forget_process (c);
+  sf_fd_shut (fd);
+  return -ECONNREFUSED;
+}
+
+/* Once for each kind. */
+static void
+tell_waiting (struct sf_consumer *c, const struct sf_reject *full)
+{
+  bool *told = full != NULL ? &c->told_full : &c->told_absent;
+
+  if (*told)
+    return;
+  *told = true;
+  pthread_mutex_lock (&c->lock);
+  c->waiting_notice = true;
+  c->waiting = full != NULL ? *full : (struct sf_reject) { 0 };
+  sf_consumer_notify_locked (c);
+  pthread_mutex_unlock (&c->lock);
+}
+
+static void
+begin_to_connect (struct sf_consumer *c)
+{
+  c->until = c->connect_timeout < 0 ? INT64_MAX
+      : sf_now () + c->connect_timeout;
+  c->told_absent = c->told_full = false;
+}
+
+static int64_t
+time_left (const struct sf_consumer *c)
+{
+  return c->until == INT64_MAX ? INT64_MAX : c->until - sf_now ();
+}
+
+/* Connects, and tries until it does. The fd; -1: stopping, or failed (told). */
+static int
+connect_patiently (struct sf_consumer *c)
+{
+  int inotify = -1;
+  int fd = -1;
+
+  while (!sf_consumer_is_stopping (c)) {
+    int64_t left;
+
+    drain (inotify);
+    fd = connect_process (c);
+    left = time_left (c);
+    if (fd >= 0)
+      break;
+    if (!is_absence (c, fd) || left <= 0) {
+      fail (c, fd == -ECONNREFUSED && !is_absence (c, fd) ? -ENOTSOCK : fd,
+          NULL);
+      break;
+    }
+    tell_waiting (c, NULL);
+    if (inotify < 0) {
+      inotify = watch_folder (c);
+      /* It may have come between the try and the watch. */
+      if (inotify >= 0)
+        continue;
+    }
+    left = left / 1000000 + 1;
+    sf_consumer_poll (c, inotify, left < RETRY_MS ? (int) left
+        : inotify >= 0 && left > RETRY_WATCHED_MS ? RETRY_WATCHED_MS
+        : RETRY_MS);
+  }
+  if (inotify >= 0)
+    close (inotify);
+  return fd;
+}
+
+static void
+close_fds (const int fds[SF_MESSAGE_MAX_FDS])
+{
+  for (unsigned i = 0; i < SF_MESSAGE_MAX_FDS; i++)
+    if (fds[i] >= 0)
+      close (fds[i]);
+}
+
+static int
+say_hello (struct sf_consumer *c, int fd, uint32_t * asked)
+{
+  struct sf_message msg = {.type = SF_MESSAGE_HELLO };
+
+  msg.hello = (struct sf_hello) {
+  .magic = SF_PROTOCOL_MAGIC,.version_min =
+        SF_PROTOCOL_VERSION,.version_max = SF_PROTOCOL_VERSION,.delivery =
+        c->delivery,.max_lag = (uint64_t) c->max_lag};
+  memcpy (msg.hello.name, c->name, sizeof (msg.hello.name));
+  pthread_mutex_lock (&c->lock);
+  *asked = msg.hello.max_held = c->max_held;
+  pthread_mutex_unlock (&c->lock);
+  return sf_send (fd, &msg, NULL, 0);
+}
+
+/* One message within SF_ANSWER_TIMEOUT: as sf_receive(), or -ETIMEDOUT, or
+ * -EINTR when stopping. */
+static int
+await_answer (struct sf_consumer *c, int fd, struct sf_message *msg,
+    int fds[SF_MESSAGE_MAX_FDS])
+{
+  struct sf_patience patience = sf_patience_begin (SF_ANSWER_TIMEOUT);
+
+  for (;;) {
+    int r = sf_receive (fd, msg, fds);
+
+    if (r != -EAGAIN)
+      return r;
+    if (sf_consumer_is_stopping (c))
+      return -EINTR;
+    if (sf_process_is_gone (c->process_fd))
+      return 0;
+    if (sf_patience_is_over (&patience))
+      return -ETIMEDOUT;
+    sf_consumer_poll (c, fd, SF_PATIENCE_SLICE / 1000000);
+  }
+}
+
+/* Places become free: worth another try, while there is time. */
+static void
+handle_refusal (struct sf_consumer *c, const struct sf_reject *reject)
+{
+  int64_t left = time_left (c);
+
+  if (reject->reason != SF_REASON_FULL || left <= 0) {
+    fail (c, -EACCES, reject);
+    return;
+  }
+  tell_waiting (c, reject);
+  sf_consumer_forget_process (c);
+  sf_consumer_poll (c, -1, left / 1000000 < RETRY_FULL_MS
+      ? (int) (left / 1000000) + 1 : RETRY_FULL_MS);
+}
+
+/* HELLO, WELCOME. The link, or NULL: try again, or failed (told). */
+static struct sf_link *
+shake_hands (struct sf_consumer *c, int fd, uint32_t * asked)
+{
+  struct sf_message msg;
+  struct sf_link *link = NULL;
+  int fds[SF_MESSAGE_MAX_FDS];
+  int64_t before = sf_now ();
+  int r;
+
+  memset (fds, -1, sizeof (fds));
+  SF_HOOK ("connected");
+  r = say_hello (c, fd, asked);
+  SF_HOOK ("hello-sent");
+  /* One that is full has said so, and closed, perhaps before that. */
+  if (r >= 0 || r == -EPIPE)
+    r = await_answer (c, fd, &msg, fds);
+  if (r == 1 && msg.type == SF_MESSAGE_WELCOME) {
+    SF_HOOK ("welcome");
+    r = sf_link_new (&link, fd, &msg.welcome, fds);
+    if (r < 0)
+      fail (c, r, NULL);
+    else
+      link->clock_offset = sf_clock_offset (before, (int64_t) msg.welcome.clock,
+          sf_now ());
+    return link;
+  }
+  if (r == 1 && msg.type == SF_MESSAGE_REJECT) {
+    handle_refusal (c, &msg.reject);
+  } else if (r == -ETIMEDOUT && time_left (c) > 0) {
+    /* The kernel accepted for a producer that is stopped, or stuck. */
+    tell_waiting (c, NULL);
+  } else if (r == 1 || r == -EPROTO || r == -ETIMEDOUT) {
+    fail (c, -EPROTO, NULL);
+  } else if (r == -EMFILE) {
+    fail (c, r, NULL);
+  }
+  /* Otherwise it went away just then: as if it had not been there. */
+  close_fds (fds);
+  sf_fd_shut (fd);
+  return NULL;
+}
+
+struct sf_link *
+sf_consumer_connect (struct sf_consumer *c, uint32_t * asked, bool *reached)
+{
+  struct sf_reject reject;
+  int fd, r;
+
+  if (c->until == 0)
+    begin_to_connect (c);
+  fd = connect_patiently (c);
+  *reached = fd >= 0;
+  if (fd < 0)
+    return NULL;
+  r = check_trust (c, fd, &reject);
+  if (r == 0)
+    return shake_hands (c, fd, asked);
+  sf_fd_shut (fd);
+  if (r != -ENOENT)
+    fail (c, r, r == -EPERM ? &reject : NULL);
+  return NULL;
+}

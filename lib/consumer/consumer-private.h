@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Shared by the consumer's source files only.
+ *
+ * Locks: sf_consumer.lock, then sf_link.lock (a leaf, the table of segments).
+ * Neither is held over I/O.
+ *
+ * A link is one connection. Whoever uses it holds a reference: the consumer, and
+ * every lease. Its socket is closed with the last one, since the producer takes
+ * a hang-up to mean that nobody reads its frames any more. */
+#ifndef SF_CONSUMER_PRIVATE_H
+#define SF_CONSUMER_PRIVATE_H
+
+#include <pthread.h>
+
+#include "shared/connection.h"
+#include "consumer/consumer.h"
+#include "shared/fork.h"
+#include "shared/futex.h"
+#include "shared/test-hooks.h"
+#include "shared/compiler.h"
+#include "shared/ring.h"
+
+struct sf_link_segment
+{
+  uint32_t id;
+  struct sf_segment *segment;
+};
+
+struct sf_link
+{
+  sf_atomic_u32 refs;
+  /* Constant. */
+  uint32_t generation;          /* of the process that made it, see shared/fork.h */
+  int fd, guard_fd;
+  uint64_t producer_id;
+  int64_t clock_offset;         /* as in struct sf_incoming */
+  struct sf_shm announce, returns;
+  /* The streaming thread's. */
+  struct sf_ring_reader ring;
+  bool told_connected, told_holding;
+  bool claimed;                 /* the next record's frame is ours already */
+  uint64_t left_pos;            /* the record that met a full link */
+  uint32_t full_at;             /* and how many could be held then */
+  uint32_t n_brisk;             /* records in a row that were soon there */
+  uint32_t brisk_enough;        /* so many, and the next is waited for awake */
+  uint32_t n_vain, n_ignored;   /* looks for what was coming; how often not */
+  bool pong_due;                /* the control thread's */
+  uint32_t flushed;             /* steps of flushes that we have read past */
+  uint64_t void_until;          /* position: records before it are void */
+  /* The control thread's. */
+  uint32_t flush_told;          /* the step that was called back for */
+  /* Any thread's. */
+  sf_atomic_u32 held;
+  sf_atomic_u32 max_held;
+  sf_atomic_u32 wants_room;     /* the streaming thread waits for a return */
+  sf_atomic_u32 signalled;      /* the last wish for returns that was met */
+  sf_atomic_u32 over;           /* the socket is at its end, `farewell` is set */
+  sf_atomic_u32 flush_ended;    /* the step that sf_consumer_end_flush() named */
+  struct sf_reject farewell;
+  pthread_mutex_t lock;         /* the table */
+  struct sf_link_segment *segments;
+  uint32_t n_segments;
+};
+
+enum sf_consumer_phase
+{
+  SF_PHASE_CONNECTING,
+  SF_PHASE_LINKED,              /* link is there for the streaming thread */
+  SF_PHASE_OVER,                /* told DISCONNECTED: reconnects at the next call */
+  SF_PHASE_FAILED,
+};
+
+struct sf_consumer
+{
+  /* Constant. */
+  char path[109];
+  char name[SF_NAME_MAX];
+  uint32_t delivery;
+  int64_t connect_timeout, spin, max_lag;
+  uint32_t generation;          /* as of a link */
+  void (*flush) (void *user);
+  void *user;
+  pthread_t thread;
+  int wake_fd;                  /* eventfd for the thread, ours alone */
+
+  pthread_mutex_t lock;
+  pthread_cond_t cond;          /* phase, notices, interruption */
+  enum sf_consumer_phase phase;
+  struct sf_link *link;
+  bool stopping;
+  bool grow;                    /* ask for more when all are held */
+  bool waiting_notice;          /* WAITING is to be told, */
+  struct sf_reject waiting;     /* for this */
+  bool latency_notice;
+  struct sf_latency latency;
+  uint32_t needed;              /* frames to hold, as the user of this says */
+  uint32_t max_held;            /* frames asked for, which may have grown */
+  bool refused_notice;          /* a WANT was refused: FAILED is to be told */
+  struct sf_reject refused;
+  int error;                    /* of SF_PHASE_FAILED */
+  struct sf_reject reject;
+  sf_atomic_u32 interrupted;
+  sf_atomic_u32 notices;        /* one of the notices is set: a look at the lock */
+  uint64_t last_producer_id, next_seq;
+  bool have_last;
+  uint64_t connections;
+  sf_atomic_u64 frames, lost;
+  /* Announced to us, and taken back: lost, unless they are announced again. */
+  sf_atomic_u64 revoked;
+  sf_atomic_u32 paused;
+  bool after_flush;             /* the streaming thread's: no frame since */
+  /* The streaming thread's. */
+  struct sf_incoming_part *parts;
+  uint32_t parts_room;
+  uint8_t payload[SF_MAX_FRAME_PAYLOAD];
+  /* The control thread's. */
+  int process_fd;               /* of the producer we are connected to, or -1 */
+  int64_t until;                /* to be connected; 0: not tried yet; INT64_MAX */
+  bool told_absent, told_full;  /* since we last were, or began */
+};
+
+struct sf_lease
+{
+  sf_atomic_u32 refs;
+  bool kept;                    /* not to be returned, to be made once more */
+  uint32_t index;
+  struct sf_link *link;
+  uint32_t n_segments;
+  struct sf_segment *segments[];
+};
+
+/* How long a producer may take for its WELCOME, and for the SEGMENT message of
+ * a segment that it has announced already. Tests have less patience. */
+#ifndef SF_ANSWER_TIMEOUT_MS
+#define SF_ANSWER_TIMEOUT_MS 5000
+#endif
+#define SF_ANSWER_TIMEOUT (SF_ANSWER_TIMEOUT_MS * INT64_C (1000000))
+
+/* How long as many frames are held as may be, and none comes, before it is told. */
+#define SF_HOLDING_PATIENCE SF_NS_PER_SECOND
+
+/* Only time in which we ran counts against the producer, not that in which we were
+ * stopped: of what lies between two looks, no more than two slices. */
+struct sf_patience
+{
+  int64_t left, last;
+};
+
+#define SF_PATIENCE_SLICE (SF_NS_PER_SECOND / 20)
+
+static inline struct sf_patience
+sf_patience_begin (int64_t ns)
+{
+  return (struct sf_patience) {
+  ns, sf_now ()};
+}
+
+static inline bool
+sf_patience_is_over (struct sf_patience *patience)
+{
+  int64_t now = sf_now ();
+  int64_t passed = now - patience->last;
+
+  patience->last = now;
+  patience->left -= passed < 2 * SF_PATIENCE_SLICE
+      ? passed : 2 * SF_PATIENCE_SLICE;
+  return patience->left <= 0;
+}
+
+/* Records that come soon before the next one is waited for awake. */
+#define SF_BRISK_ENOUGH 8u
+
+/* consumer/connection-memory.c */
+struct sf_link *sf_link_ref (struct sf_link *link);
+void sf_link_unref (struct sf_link *link);
+/* Maps what came with WELCOME; the fds are the link's, or closed on error. */
+int sf_link_new (struct sf_link **link, int fd,
+    const struct sf_welcome *welcome, int fds[SF_MESSAGE_MAX_FDS]);
+/* Takes over what came with SEGMENT: the segment, and the guards it had. */
+int sf_link_add_segment (struct sf_link *link,
+    const struct sf_segment_info *info, const int fds[SF_MESSAGE_MAX_FDS]);
+/* Does it map no more than there can be? To be asked when it has become more. */
+bool sf_link_is_within_bounds (struct sf_link *link);
+void sf_link_remove_segment (struct sf_link *link, uint32_t id);
+/* Referenced; NULL if it is not known (yet). */
+struct sf_segment *sf_link_find_segment (struct sf_link *link, uint32_t id);
+/* The link brings nothing more: its segments will not be filled again. */
+void sf_link_end (struct sf_link *link, const struct sf_reject *farewell);
+void sf_link_wake (struct sf_link *link);
+/* Done with the frame of this lease. */
+void sf_link_return (struct sf_link *link, uint32_t lease);
+/* Asks the producer to look at our returns. Any thread, never waits. */
+void sf_link_kick (struct sf_link *link);
+/* Answers the producer's PING, if there was one. False: try again, since the socket
+ * is full. The control thread's. */
+bool sf_link_answer (struct sf_link *link, sf_atomic_u32 *paused);
+
+/* consumer/claim.c: the streaming thread's */
+/* One FRAME record: claim it, unless the producer has taken it back. 1, 0 (go
+ * on with the next record) or -errno; after -EINTR it is still the next one, and
+ * claimed. */
+int sf_consumer_take_frame (struct sf_consumer *c, struct sf_link *link,
+    const struct sf_record_header *record, struct sf_incoming *in);
+/* Passes over a FRAME record that is void. */
+void sf_consumer_skip_frame (struct sf_link *link,
+    const struct sf_record_header *record);
+
+/* consumer/flush.c */
+enum sf_flush_phase
+{
+  SF_FLUSH_NONE,                /* that we have not read past */
+  SF_FLUSH_UNDER_WAY,           /* it was not stopped, or not ended yet: wait */
+  SF_FLUSH_ENDED,
+};
+
+/* The streaming thread's. */
+enum sf_flush_phase sf_link_flush_phase (const struct sf_consumer *c,
+    const struct sf_link *link);
+/* 1: read on, past what a flush that has ended left; 0: one is under way; or
+ * -EPROTO. */
+int sf_consumer_pass_flush (struct sf_consumer *c, struct sf_link *link);
+/* The control thread's: calls back if there is news of a flush. `over`: or if one
+ * was under way when the link ended. */
+void sf_consumer_tell_flush (struct sf_consumer *c, struct sf_link *link,
+    bool over);
+
+/* consumer.c */
+/* As pthread_cond_timedwait(), INT64_MAX: without limit. */
+int sf_consumer_timed_wait_locked (struct sf_consumer *c, int64_t until);
+
+/* consumer/wait.c: the streaming thread's */
+/* As many frames are held as may be, so that no other can be taken. */
+bool sf_link_is_full (const struct sf_link *link);
+/* Returns when there may be something to do, or time is up. */
+void sf_consumer_wait (struct sf_consumer *c, struct sf_link *link,
+    int64_t until);
+
+/* consumer/connect.c: the control thread's */
+/* Tries for as long as there is time. NULL: try again, or stop, or failed (told).
+ * `reached`: somebody was there. */
+struct sf_link *sf_consumer_connect (struct sf_consumer *c, uint32_t * asked,
+    bool *reached);
+void sf_consumer_forget_process (struct sf_consumer *c);
+
+/* consumer/control-thread.c */
+bool sf_consumer_is_stopping (struct sf_consumer *c);
+/* Sleeps until `fd` (-1: none) is readable, a kick, the end of the producer that
+ * we are connected to, or `ms`. True if `fd` is readable. */
+bool sf_consumer_poll (struct sf_consumer *c, int fd, int ms);
+/* Something for the streaming thread outside the ring. */
+void sf_consumer_notify_locked (struct sf_consumer *c);
+void *sf_consumer_thread (void *consumer);
+void sf_consumer_kick (struct sf_consumer *c);
+
+#endif

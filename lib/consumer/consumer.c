@@ -1,0 +1,487 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The streaming thread's side: records in order. */
+#include "consumer/consumer.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "consumer/consumer-private.h"
+
+/* Records passed over before the clock and interruptions are looked at. */
+#define RECORDS_PER_TURN 256
+
+static void
+free_consumer (struct sf_consumer *c)
+{
+  sf_fd_close (c->wake_fd);
+  sf_fd_close (c->process_fd);
+  pthread_mutex_destroy (&c->lock);
+  pthread_cond_destroy (&c->cond);
+  free (c->parts);
+  free (c);
+}
+
+static int
+start_thread (struct sf_consumer *c)
+{
+  sigset_t all, old;
+  int r;
+
+  c->wake_fd = sf_fd_own (eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (c->wake_fd < 0)
+    return -errno;
+  sigfillset (&all);
+  pthread_sigmask (SIG_SETMASK, &all, &old);
+  r = pthread_create (&c->thread, NULL, sf_consumer_thread, c);
+  pthread_sigmask (SIG_SETMASK, &old, NULL);
+  return -r;
+}
+
+int
+sf_consumer_open (struct sf_consumer **consumer,
+    const struct sf_consumer_config *config)
+{
+  struct sf_consumer *c;
+  pthread_condattr_t attr;
+  int r;
+
+  if (config->path == NULL || config->path[0] == '\0')
+    return -EINVAL;
+  if (strlen (config->path) >= sizeof (c->path) - 1)
+    return -ENAMETOOLONG;
+  if (config->max_held < 1 || config->max_held > SF_MAX_LEASES
+      || config->max_lag < 0)
+    return -EINVAL;
+  c = calloc (1, sizeof (*c));
+  if (c == NULL)
+    return -ENOMEM;
+  c->generation = sf_generation;
+  c->process_fd = -1;
+  strcpy (c->path, config->path);
+  strncpy (c->name, config->name, sizeof (c->name) - 1);
+  c->delivery = config->delivery;
+  c->grow = config->grow;
+  c->needed = c->max_held = config->max_held;
+  c->connect_timeout = config->connect_timeout;
+  c->spin = config->spin;
+  c->max_lag = config->max_lag;
+  c->flush = config->flush;
+  c->user = config->user;
+  pthread_mutex_init (&c->lock, NULL);
+  pthread_condattr_init (&attr);
+  pthread_condattr_setclock (&attr, CLOCK_MONOTONIC);
+  pthread_cond_init (&c->cond, &attr);
+  pthread_condattr_destroy (&attr);
+  r = start_thread (c);
+  if (r < 0) {
+    free_consumer (c);
+    return r;
+  }
+  *consumer = c;
+  return 0;
+}
+
+/* Tells the producer that no more frames are wanted; those that are out keep
+ * the connection open until they are back. */
+static void
+leave (struct sf_link *link)
+{
+  struct sf_message msg = {.type = SF_MESSAGE_BYE,.reject = {.reason =
+            SF_REASON_STOPPED}
+  };
+
+  sf_send (link->fd, &msg, NULL, 0);
+  sf_link_unref (link);
+}
+
+void
+sf_consumer_close (struct sf_consumer *c)
+{
+  if (sf_is_inherited (c->generation))
+    return;
+  pthread_mutex_lock (&c->lock);
+  c->stopping = true;
+  pthread_cond_broadcast (&c->cond);
+  pthread_mutex_unlock (&c->lock);
+  sf_consumer_kick (c);
+  pthread_join (c->thread, NULL);
+  if (c->link != NULL)
+    leave (c->link);
+  free_consumer (c);
+}
+
+int
+sf_consumer_timed_wait_locked (struct sf_consumer *c, int64_t until)
+{
+  struct timespec ts = { until / SF_NS_PER_SECOND, until % SF_NS_PER_SECOND };
+
+  if (until == INT64_MAX)
+    return pthread_cond_wait (&c->cond, &c->lock);
+  return pthread_cond_timedwait (&c->cond, &c->lock, &ts);
+}
+
+/* News that are not in the ring. 1 or 0. */
+static int
+take_notice_locked (struct sf_consumer *c, struct sf_incoming *in)
+{
+  sf_store_flag (&c->notices, 0);
+  if (c->refused_notice) {
+    c->refused_notice = false;
+    in->kind = SF_INCOMING_FAILED;
+    in->error = -ENOBUFS;
+    in->reject = c->refused;
+  } else if (c->latency_notice) {
+    c->latency_notice = false;
+    in->kind = SF_INCOMING_LATENCY;
+    in->latency = c->latency;
+  } else if (c->waiting_notice) {
+    c->waiting_notice = false;
+    in->kind = SF_INCOMING_WAITING;
+    in->reject = c->waiting;
+  } else {
+    return 0;
+  }
+  /* There may be another one. */
+  sf_store_flag (&c->notices, 1);
+  return 1;
+}
+
+/* Waits for a link. 1: `in` is filled; 0: `link` is (referenced), or time is up
+ * and it is NULL; -EINTR. */
+SF_HOT static int
+await_link (struct sf_consumer *c, struct sf_incoming *in,
+    struct sf_link **link, int64_t until)
+{
+  int r = 0;
+
+  *link = NULL;
+  pthread_mutex_lock (&c->lock);
+  if (c->phase == SF_PHASE_OVER) {
+    c->phase = SF_PHASE_CONNECTING;
+    pthread_cond_broadcast (&c->cond);
+  }
+  for (;;) {
+    if (sf_load_flag (&c->interrupted)) {
+      r = -EINTR;
+    } else if (c->phase == SF_PHASE_LINKED) {
+      *link = sf_link_ref (c->link);
+    } else if (take_notice_locked (c, in)) {
+      r = 1;
+    } else if (c->phase == SF_PHASE_FAILED) {
+      in->kind = SF_INCOMING_FAILED;
+      in->error = c->error;
+      in->reject = c->reject;
+      r = 1;
+    } else if (sf_now () < until && sf_consumer_timed_wait_locked (c, until) == 0) {
+      continue;
+    }
+    break;
+  }
+  pthread_mutex_unlock (&c->lock);
+  return r;
+}
+
+/* The link is over and read to its end. */
+static void
+drop_link (struct sf_consumer *c, struct sf_link *link,
+    struct sf_incoming *in)
+{
+  in->kind = SF_INCOMING_DISCONNECTED;
+  in->reject = link->farewell;
+  in->lost = sf_load_hint (&c->revoked);
+  pthread_mutex_lock (&c->lock);
+  c->link = NULL;
+  c->phase = SF_PHASE_OVER;
+  pthread_mutex_unlock (&c->lock);
+  sf_link_unref (link);
+}
+
+/* Nothing more is read of this producer: it broke the protocol, or we are out of
+ * memory. The control thread has to hear of it, to connect again. */
+static void
+condemn (struct sf_consumer *c, struct sf_link *link, int error)
+{
+  struct sf_reject why = {.reason = SF_REASON_VIOLATION,.text =
+        "the producer announced what cannot be"
+  };
+
+  if (error == -ENOMEM)
+    why = (struct sf_reject) {
+    .reason = SF_REASON_RESOURCES,.text =
+          "there is no memory to receive a frame with"};
+  sf_link_end (link, &why);
+  sf_consumer_kick (c);
+}
+
+/* Asks for twice as much, unless the producer has refused to. */
+static bool
+grow (struct sf_consumer *c, uint32_t max_held)
+{
+  uint32_t more = max_held * 2 < SF_MAX_LEASES ? max_held * 2 : SF_MAX_LEASES;
+  bool growing;
+
+  pthread_mutex_lock (&c->lock);
+  growing = c->grow && max_held < SF_MAX_LEASES;
+  if (growing && more > c->max_held)
+    c->max_held = more;
+  else
+    more = 0;
+  pthread_mutex_unlock (&c->lock);
+  if (more > 0)
+    sf_consumer_kick (c);
+  return growing;
+}
+
+/* Too many frames are held to claim another. 1: tell HOLDING; 0: wait. */
+static int
+ask_for_more (struct sf_consumer *c, struct sf_link *link,
+    struct sf_incoming *in)
+{
+  uint32_t max_held = sf_load_flag (&link->max_held);
+
+  SF_HOOK ("full");
+  link->left_pos = link->ring.pos;
+  link->full_at = max_held;
+  if (grow (c, max_held))
+    return 0;
+  if (link->told_holding)
+    return 0;
+  link->told_holding = true;
+  in->kind = SF_INCOMING_HOLDING;
+  return 1;
+}
+
+/* Will never hold more than now, and has not been told so. */
+static bool
+is_at_its_limit (struct sf_consumer *c, struct sf_link *link)
+{
+  bool grows;
+
+  if (link->told_holding || !sf_link_is_full (link))
+    return false;
+  pthread_mutex_lock (&c->lock);
+  grows = c->grow && sf_load_flag (&link->max_held) < SF_MAX_LEASES;
+  pthread_mutex_unlock (&c->lock);
+  return !grows;
+}
+
+/* Waits for a record. Where no frame could be taken, a producer that needs one back
+ * announces none, either: that is told after a while. 1: tell HOLDING; 0. */
+SF_HOT static int
+wait_for_record (struct sf_consumer *c, struct sf_link *link,
+    struct sf_incoming *in, int64_t until)
+{
+  int64_t patience;
+
+  if (!is_at_its_limit (c, link)) {
+    sf_consumer_wait (c, link, until);
+    return 0;
+  }
+  patience = sf_now () + SF_HOLDING_PATIENCE;
+  sf_consumer_wait (c, link, until < patience ? until : patience);
+  if (sf_now () < patience || !is_at_its_limit (c, link))
+    return 0;
+  link->told_holding = true;
+  in->kind = SF_INCOMING_HOLDING;
+  return 1;
+}
+
+/* The next record. 1: `in` is filled; 0: none now (or no room to take it);
+ * -errno. */
+SF_HOT static int
+take_record (struct sf_consumer *c, struct sf_link *link,
+    struct sf_incoming *in)
+{
+  /* Not for ever, should all of them have been taken back. */
+  for (int i = 0; i < RECORDS_PER_TURN; i++) {
+    bool is_void = (int64_t) (link->void_until - link->ring.pos) > 0;
+    struct sf_record_header record;
+    int r = sf_ring_peek (&link->ring, &record, c->payload);
+
+    /* Who sees a record from behind a flush sees the flush: that comes first. */
+    if (r <= 0 || sf_link_flush_phase (c, link) != SF_FLUSH_NONE)
+      return r < 0 ? r : 0;
+    if (record.type == SF_RECORD_EVENT) {
+      in->flushed = is_void;
+      sf_ring_consume (&link->ring, &record);
+      in->kind = SF_INCOMING_EVENT;
+      in->body = c->payload;
+      in->body_size = record.payload_size;
+      in->sticky = (record.flags & SF_RECORD_STICKY) != 0;
+      return 1;
+    }
+    if (record.type != SF_RECORD_FRAME)
+      return -EPROTO;
+    if (is_void) {
+      sf_consumer_skip_frame (link, &record);
+      continue;
+    }
+    if (sf_link_is_full (link))
+      return ask_for_more (c, link, in);
+    link->told_holding = false;
+    r = sf_consumer_take_frame (c, link, &record, in);
+    if (r == -EINTR)
+      return r;
+    sf_ring_consume (&link->ring, &record);
+    if (r != 0)
+      return r;
+  }
+  return 0;
+}
+
+/* 1, 0 (time is up) or -EINTR. */
+SF_HOT static int
+next_on_link (struct sf_consumer *c, struct sf_link *link,
+    struct sf_incoming *in, int64_t until)
+{
+  for (;;) {
+    /* Before the ring is looked at: what was announced before the end is in
+     * the ring by now, and is delivered first. */
+    bool over = sf_observe_u32 (&link->over) != 0;
+    bool flushing;
+    int r;
+
+    if (sf_load_flag (&c->interrupted))
+      return -EINTR;
+    if (!link->told_connected) {
+      link->told_connected = true;
+      in->kind = SF_INCOMING_CONNECTED;
+      in->clock_offset = link->clock_offset;
+      return 1;
+    }
+    if (sf_load_flag (&c->notices)) {
+      pthread_mutex_lock (&c->lock);
+      r = take_notice_locked (c, in);
+      pthread_mutex_unlock (&c->lock);
+      if (r > 0)
+        return 1;
+    }
+    r = sf_consumer_pass_flush (c, link);
+    flushing = r == 0;
+    if (r > 0)
+      r = take_record (c, link, in);
+    if (r > 0)
+      return 1;
+    if (r == -EINTR)
+      return r;
+    if (r < 0)
+      condemn (c, link, r);
+    if (r < 0 || (over && !flushing && !sf_ring_has_record (&link->ring))) {
+      drop_link (c, link, in);
+      return 1;
+    }
+    if (sf_now () >= until)
+      return 0;
+    SF_HOOK ("idle");
+    if (wait_for_record (c, link, in, until) > 0)
+      return 1;
+  }
+}
+
+SF_HOT int
+sf_consumer_next (struct sf_consumer *c, struct sf_incoming *in,
+    int64_t timeout)
+{
+  int64_t until = timeout < 0 ? INT64_MAX : sf_now () + timeout;
+  struct sf_link *link;
+  int r;
+
+  memset (in, 0, sizeof (*in));
+  r = await_link (c, in, &link, until);
+  if (link == NULL)
+    return r;
+  in->producer_id = link->producer_id;
+  r = next_on_link (c, link, in, until);
+  sf_link_unref (link);
+  return r;
+}
+
+void
+sf_consumer_interrupt (struct sf_consumer *c, bool on)
+{
+  struct sf_link *link;
+
+  pthread_mutex_lock (&c->lock);
+  sf_publish_u32 (&c->interrupted, on);
+  pthread_cond_broadcast (&c->cond);
+  link = c->link != NULL ? sf_link_ref (c->link) : NULL;
+  pthread_mutex_unlock (&c->lock);
+  if (link != NULL)
+    sf_link_wake (link);
+  sf_link_unref (link);
+}
+
+void
+sf_consumer_set_paused (struct sf_consumer *c, bool paused)
+{
+  sf_store_flag (&c->paused, paused);
+}
+
+void
+sf_consumer_want (struct sf_consumer *c, uint32_t max_held)
+{
+  bool more;
+
+  pthread_mutex_lock (&c->lock);
+  if (max_held > SF_MAX_LEASES)
+    max_held = SF_MAX_LEASES;
+  more = max_held > c->max_held;
+  if (more)
+    c->max_held = max_held;
+  if (max_held > c->needed)
+    c->needed = max_held;
+  pthread_mutex_unlock (&c->lock);
+  if (more)
+    sf_consumer_kick (c);
+}
+
+int
+sf_consumer_send_upstream (struct sf_consumer *c, const uint8_t *data,
+    uint32_t size)
+{
+  struct sf_message msg = {.type = SF_MESSAGE_UPSTREAM };
+  struct sf_link *link;
+  int r;
+
+  if (size > SF_UPSTREAM_MAX)
+    return -EMSGSIZE;
+  pthread_mutex_lock (&c->lock);
+  link = c->link != NULL ? sf_link_ref (c->link) : NULL;
+  pthread_mutex_unlock (&c->lock);
+  if (link == NULL)
+    return -ENOTCONN;
+  msg.upstream.size = size;
+  memcpy (msg.upstream.data, data, size);
+  r = sf_send (link->fd, &msg, NULL, 0);
+  sf_link_unref (link);
+  return r;
+}
+
+void
+sf_consumer_get_stats (struct sf_consumer *c, struct sf_consumer_stats *stats)
+{
+  struct sf_link *link;
+
+  memset (stats, 0, sizeof (*stats));
+  pthread_mutex_lock (&c->lock);
+  link = c->link != NULL ? sf_link_ref (c->link) : NULL;
+  stats->connections = c->connections;
+  pthread_mutex_unlock (&c->lock);
+  stats->frames = sf_load_hint (&c->frames);
+  stats->lost = sf_load_hint (&c->lost) + sf_load_hint (&c->revoked);
+  if (link == NULL)
+    return;
+  stats->connected = true;
+  stats->held = sf_load_flag (&link->held);
+  stats->max_held = sf_load_flag (&link->max_held);
+  pthread_mutex_lock (&link->lock);
+  stats->n_segments = link->n_segments;
+  for (uint32_t i = 0; i < link->n_segments; i++)
+    stats->segment_bytes += link->segments[i].segment->shm.size;
+  pthread_mutex_unlock (&link->lock);
+  sf_link_unref (link);
+}

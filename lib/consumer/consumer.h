@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* One client of a producer: connecting and reconnecting, records in order,
+ * frames as leases that outlive the connection's use.
+ *
+ * A control thread connects, shakes hands and listens to the control socket;
+ * the streaming thread calls sf_consumer_next(), which sleeps on a word in shared
+ * memory and makes no other system call. */
+#ifndef SF_CONSUMER_H
+#define SF_CONSUMER_H
+
+#include <stdbool.h>
+
+#include "shared/clock.h"
+#include "shared/segment.h"
+
+struct sf_consumer;
+struct sf_lease;
+
+struct sf_consumer_config
+{
+  const char *path;
+  const char *name;             /* told to the producer, for its logs */
+  uint32_t delivery;            /* enum sf_delivery */
+  uint32_t max_held;            /* frames to hold at once, 1..SF_MAX_LEASES */
+  bool grow;                    /* ask for more when that turns out too few */
+  int64_t max_lag;              /* ns that frames may wait, if served live; older
+                                   ones are lost to us; 0: as long as slots last */
+  int64_t connect_timeout;      /* ns; 0: try once; SF_FOREVER */
+  int64_t spin;                 /* ns to look again and again before sleeping */
+  /* NULL: a flush voids what has not been read, and that is all. Otherwise: the
+   * producer flushes, or is through with it: see sf_consumer_get_flush(). Nothing
+   * is read until sf_consumer_end_flush(). From the control thread, which it must
+   * not hold up. */
+  void (*flush) (void *user);
+  void *user;
+};
+
+enum sf_incoming_kind
+{
+  SF_INCOMING_CONNECTED = 1,    /* welcomed: a stream starts anew */
+  SF_INCOMING_EVENT,            /* body, body_size */
+  SF_INCOMING_FRAME,            /* parts, body, lease, seq */
+  SF_INCOMING_LATENCY,          /* latency */
+  SF_INCOMING_WAITING,          /* nobody is there, or reject: it has no place for
+                                   us; told once each, trying goes on */
+  SF_INCOMING_HOLDING,          /* max_held frames are held, so nothing can be
+                                   taken: another one is there, or may not come
+                                   for that; told once, until a frame came */
+  SF_INCOMING_DISCONNECTED,     /* reject: why. All that was announced has been
+                                   delivered. The next call reconnects. */
+  SF_INCOMING_FAILED,           /* error (-errno), reject: cannot go on */
+};
+
+struct sf_incoming_part
+{
+  struct sf_segment *segment;   /* referenced by the lease */
+  uint32_t slot;
+  uint64_t offset, size;
+  const uint8_t *data;
+};
+
+/* Valid until the next call of sf_consumer_next(). */
+struct sf_incoming
+{
+  enum sf_incoming_kind kind;
+  const uint8_t *body;
+  uint32_t body_size;
+  bool sticky;                  /* EVENT, FRAME: repeated for who joined late */
+  bool lossless;                /* FRAME: the producer would have waited for us */
+  bool flushed;                 /* EVENT: void, but for what outlives a flush;
+                                   FRAME: the first after one */
+  bool discont;                 /* FRAME: frames before it were lost to us */
+  uint64_t seq;
+  uint64_t producer_id;
+  /* CONNECTED: ns that the producer's CLOCK_MONOTONIC is ahead of ours, which is
+   * another one then (a time namespace); 0 where they may be one. */
+  int64_t clock_offset;
+  const struct sf_incoming_part *parts;
+  uint32_t n_parts;
+  struct sf_lease *lease;       /* the receiver's; sf_lease_unref() it */
+  struct sf_latency latency;
+  struct sf_reject reject;
+  uint64_t lost;                /* DISCONNECTED: frames that were taken back */
+  int error;
+};
+
+/* Starts the control thread, which connects. -ENOMEM, -EMFILE, -EAGAIN (no
+ * thread), -EINVAL, -ENAMETOOLONG (path). */
+int sf_consumer_open (struct sf_consumer **consumer,
+    const struct sf_consumer_config *config);
+
+/* Ends the thread. Leases stay valid, and keep what they need. */
+void sf_consumer_close (struct sf_consumer *consumer);
+
+/* Waits at most `timeout` ns (SF_FOREVER) for what comes next. 1, 0 (nothing
+ * yet), or -EINTR while interrupted. One thread at a time. */
+int sf_consumer_next (struct sf_consumer *consumer, struct sf_incoming *in,
+    int64_t timeout);
+
+/* While `on`, sf_consumer_next() returns -EINTR at once. */
+void sf_consumer_interrupt (struct sf_consumer *consumer, bool on);
+
+/* What the producer is told that waits for us. We begin as not paused. */
+void sf_consumer_set_paused (struct sf_consumer *consumer, bool paused);
+
+/* From now on this many frames may be held; the producer is asked, now and after
+ * each reconnection. Values that are not larger are ignored. */
+void sf_consumer_want (struct sf_consumer *consumer, uint32_t max_held);
+
+/* How far the last flush is, for who is called back. */
+struct sf_flush
+{
+  bool on;                      /* it has started, and not stopped */
+  bool pending;                 /* it, or one before it, has not been ended */
+  bool reset_time;
+  uint32_t seqnum;
+  uint32_t count;
+  uint64_t connection;
+};
+
+void sf_consumer_get_flush (struct sf_consumer *consumer,
+    struct sf_flush *flush);
+
+/* What it asks for has been done, downstream of us: what follows may be read. */
+void sf_consumer_end_flush (struct sf_consumer *consumer,
+    const struct sf_flush *flush);
+
+/* Sends an upstream event to the producer. 0, -ENOTCONN, -EAGAIN, -EMSGSIZE. */
+int sf_consumer_send_upstream (struct sf_consumer *consumer,
+    const uint8_t *data, uint32_t size);
+
+struct sf_consumer_stats
+{
+  bool connected;
+  uint32_t held;                /* frames that are not back yet */
+  uint32_t max_held;            /* as granted */
+  uint32_t n_segments;          /* mapped */
+  uint64_t segment_bytes;
+  uint64_t frames, connections;
+  uint64_t lost;                /* by the numbers of those that came, or should */
+};
+
+void sf_consumer_get_stats (struct sf_consumer *consumer,
+    struct sf_consumer_stats *stats);
+
+/* The frame goes back when the last reference goes, from any thread. */
+struct sf_lease *sf_lease_ref (struct sf_lease *lease);
+void sf_lease_unref (struct sf_lease *lease);
+
+#endif

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* How the streaming thread waits for the next record: asleep, or for a moment
+ * awake. */
+#include <sched.h>
+
+#include "consumer/consumer-private.h"
+
+/* A record that comes within SF_BRISK is better waited for awake; after
+ * SF_BRISK_ENOUGH of them in a row, or up to BRISK_MOST where that was in vain. */
+#define BRISK_MOST 4096
+/* So many ns a frame that is said to be coming is waited for awake; and after
+ * that was in vain n times in a row, 2^n, up to 2^VAIN_MOST, are not. */
+#define COMING 100000
+#define VAIN_MOST 12
+
+SF_HOT bool
+sf_link_is_full (const struct sf_link *link)
+{
+  if (sf_observe_u32 ((sf_atomic_u32 *) & link->over) != 0)
+    return false;
+  return sf_load_flag ((sf_atomic_u32 *) & link->held)
+      >= sf_load_flag ((sf_atomic_u32 *) & link->max_held);
+}
+
+/* A frame for which there is no room is left where it is; one that came since we
+ * last looked is not yet known to be one, nor has more room been asked for. */
+SF_HOT static bool
+has_record (struct sf_link *link)
+{
+  return sf_ring_has_record (&link->ring) && (!sf_link_is_full (link)
+      || link->left_pos != link->ring.pos
+      || link->full_at != sf_load_flag (&link->max_held));
+}
+
+/* Is there anything to do but sleep? */
+SF_HOT static bool
+has_work (struct sf_consumer *c, struct sf_link *link)
+{
+  enum sf_flush_phase flush = sf_link_flush_phase (c, link);
+
+  if (sf_load_flag (&c->interrupted) || sf_load_flag (&c->notices)
+      || flush == SF_FLUSH_ENDED)
+    return true;
+  return flush == SF_FLUSH_NONE
+      && (sf_observe_u32 (&link->over) != 0 || has_record (link));
+}
+
+/* Looks for work again and again, for `ns` at most. Where the producer was last
+ * seen on our own processor, it needs that to make some. */
+static void
+look_out (struct sf_consumer *c, struct sf_link *link, int64_t now, int64_t ns)
+{
+  int64_t until = now + ns;
+
+  while (now < until && !has_work (c, link)) {
+    sf_wait_awake (sf_load_flag (&link->ring.header->cpu)
+        == (uint32_t) sched_getcpu ());
+    now = sf_now ();
+  }
+}
+
+/* The frame that we were woken for, ahead of it. It takes as long to get here as
+ * we took to wake up, unless the producer waits for this very processor. */
+static void
+look_out_for_coming (struct sf_consumer *c, struct sf_link *link, int64_t now)
+{
+  const sf_atomic_u32 *coming = &link->ring.header->coming;
+  int64_t until = now + COMING;
+
+  if (link->n_ignored > 0 || sf_observe_u32 (coming) == 0)
+    return;
+  for (uint32_t n = 1; sf_observe_u32 (coming) != 0 && !has_work (c, link); n++) {
+    if (n % 32 == 0)
+      sched_yield ();
+    sf_spin_pause ();
+    if (sf_now () >= until) {
+      link->n_vain += link->n_vain < VAIN_MOST;
+      link->n_ignored = 1u << link->n_vain;
+      return;
+    }
+  }
+  link->n_vain = 0;
+}
+
+/* Sleeps until there may be work. See shared/atomics.h for why no wake-up is lost. */
+SF_HOT static void
+sleep_on_link (struct sf_consumer *c, struct sf_link *link, int64_t until)
+{
+  struct sf_returns_page *page = link->ring.page;
+  uint32_t seen;
+
+  /* The producer keeps things back until we have read all. */
+  if (sf_observe_u32 (&link->ring.header->overflowed) != 0
+      && !sf_ring_has_record (&link->ring))
+    sf_link_kick (link);
+  seen = sf_observe_u32 (&page->wake);
+  /* What comes back is of interest only where it is what is missing. */
+  sf_store_flag (&link->wants_room, sf_link_is_full (link));
+  sf_store_flag (&page->sleeping, link->n_ignored > 0
+      ? SF_ASLEEP_TILL_THERE : SF_ASLEEP_TILL_COMING);
+  link->n_ignored -= link->n_ignored > 0;
+  sf_fence_store_load ();
+  if (!has_work (c, link)) {
+    int64_t now = sf_now ();
+
+    if (now < until)
+      sf_futex_wait (&page->wake, seen,
+          until == INT64_MAX ? SF_FOREVER : until - now);
+  }
+  sf_store_flag (&page->sleeping, 0);
+  sf_store_flag (&link->wants_room, 0);
+}
+
+/* Where the last records were not long in coming, the next one probably is not
+ * either, and falling asleep and being woken takes longer: at full speed no time
+ * is lost on that, and at the rate of a camera none on looking. Where looking was
+ * in vain - the producer may be waiting for this very processor - it takes twice
+ * as many brisk records until it is tried again. */
+SF_HOT void
+sf_consumer_wait (struct sf_consumer *c, struct sf_link *link, int64_t until)
+{
+  bool brisk = link->n_brisk >= link->brisk_enough;
+  int64_t began = sf_now ();
+
+  sf_store_flag (&link->ring.page->cpu, (uint32_t) sched_getcpu ());
+  look_out_for_coming (c, link, began);
+  look_out (c, link, began, brisk && c->spin < SF_BRISK ? SF_BRISK : c->spin);
+  if (has_work (c, link)) {
+    link->brisk_enough = SF_BRISK_ENOUGH;
+    return;
+  }
+  if (brisk && link->brisk_enough < BRISK_MOST)
+    link->brisk_enough *= 2;
+  sleep_on_link (c, link, until);
+  link->n_brisk = sf_now () - began < SF_BRISK ? link->n_brisk + 1 : 0;
+}

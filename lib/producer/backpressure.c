@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Taking back what clients have returned, and waiting for it. */
+#include <errno.h>
+#include <unistd.h>
+
+#include "producer/producer-private.h"
+
+#define LIVE_NAP_US 200
+
+/* What it has claimed is looked at before what it gave back: a client that gives
+ * one back and claims the next meanwhile would seem to hold one too many the
+ * other way round. One that does hold more than it was granted, alive or not,
+ * eats what others were promised; but when we close there is no limit, so that it
+ * can take all that is there. */
+static int
+collect_from_locked (struct sf_client *c)
+{
+  int n = sf_leases_count_held (c->leases);
+
+  if (n >= 0)
+    n = sf_leases_collect (c->leases, sf_frame_done_locked, c->producer);
+  return c->leases->held.count > sf_client_limit_locked (c)
+      && !c->producer->stopping ? -EPROTO : n;
+}
+
+int
+sf_client_collect_locked (struct sf_client *c)
+{
+  uint64_t read_pos = c->ring.read_pos;
+  int n;
+
+  if (c->leases == NULL || c->doomed == SF_REASON_VIOLATION)
+    return 0;
+  n = collect_from_locked (c);
+  if (n < 0 || sf_ring_update_read_pos (&c->ring) < 0) {
+    sf_client_doom_locked (c, SF_REASON_VIOLATION);
+    return 0;
+  }
+  c->n_returned += (uint64_t) n;
+  if (n > 0 || c->ring.read_pos != read_pos)
+    c->last_progress = sf_now ();
+  /* Room in its ring is something that was waited for, too. */
+  return n + (c->ring.read_pos != read_pos && c->producer->n_waiting > 0);
+}
+
+int
+sf_producer_collect_locked (struct sf_producer *p)
+{
+  int total = 0;
+
+  for (struct sf_client * c = p->clients; c != NULL; c = c->next)
+    total += sf_client_collect_locked (c);
+  return total;
+}
+
+/* Clients signal one return for each number. Who has taken a signal, or goes to
+ * sleep, sets the next number before looking at the returns. */
+void
+sf_producer_set_want_locked (struct sf_producer *p)
+{
+  uint32_t want = 0;
+
+  if (p->n_waiting > 0 || p->pooled) {
+    if (++p->last_want == 0)
+      p->last_want = 1;
+    want = p->last_want;
+  }
+  for (struct sf_client * c = p->clients; c != NULL; c = c->next)
+    if (c->ring.header != NULL)
+      sf_store_flag (&c->ring.header->want_returns, want);
+}
+
+void
+sf_producer_note_progress (struct sf_producer *p)
+{
+  sf_add_count (&p->progress, 1);
+  /* Pairs with the fence of the waiter, which counts itself first and looks for
+   * a free slot after. */
+  sf_fence_store_load ();
+  if (sf_load_flag (&p->waiting_hint) == 0)
+    return;
+  pthread_mutex_lock (&p->lock);
+  pthread_cond_broadcast (&p->cond);
+  sf_producer_unlock (p);
+}
+
+uint64_t
+sf_producer_token (struct sf_producer *p)
+{
+  return sf_observe_u64 (&p->progress);
+}
+
+/* The live client whose oldest unclaimed frame is the oldest of all. */
+static struct sf_client *
+oldest_queue_locked (struct sf_producer *p)
+{
+  struct sf_client *oldest = NULL;
+  uint64_t seq = UINT64_MAX;
+
+  for (struct sf_client * c = p->clients; c != NULL; c = c->next) {
+    const struct sf_frame *frame;
+
+    if (c->leases == NULL || c->leases->unclaimed.count == 0
+        || c->doomed != 0 || sf_client_is_lossless_locked (c))
+      continue;
+    frame = c->leases->entry[c->leases->unclaimed.first].frame;
+    if (frame->seq < seq) {
+      seq = frame->seq;
+      oldest = c;
+    }
+  }
+  return oldest;
+}
+
+bool
+sf_producer_revoke_one_locked (struct sf_producer *p)
+{
+  struct sf_client *c;
+
+  while ((c = oldest_queue_locked (p)) != NULL) {
+    int r = sf_leases_revoke_oldest (c->leases, sf_frame_done_locked, p);
+
+    if (r < 0) {
+      sf_client_doom_locked (c, SF_REASON_VIOLATION);
+    } else if (r > 0) {
+      c->dropped++;
+      p->stats.revoked++;
+      return true;
+    }
+    /* All claimed: it has no queue any more, look at the next. */
+  }
+  return false;
+}
+
+/* Tries until it gives something else than -EAGAIN, collecting and then revoking
+ * in between. `slot` NULL: only looks. */
+static int
+seek_slot (struct sf_producer *p, uint64_t size, uint32_t keep,
+    struct sf_slot *slot)
+{
+  int r = sf_slots_take (p->slots, size, keep, slot);
+  bool more = true;
+
+  if (r != -EAGAIN)
+    return r;
+  pthread_mutex_lock (&p->lock);
+  sf_producer_collect_locked (p);
+  sf_producer_unlock (p);
+  while ((r = sf_slots_take (p->slots, size, keep, slot)) == -EAGAIN && more) {
+    pthread_mutex_lock (&p->lock);
+    more = sf_producer_revoke_one_locked (p);
+    sf_producer_unlock (p);
+  }
+  return r;
+}
+
+int
+sf_producer_take_slot (struct sf_producer *p, uint64_t size, uint32_t keep,
+    struct sf_slot *slot)
+{
+  return seek_slot (p, size, keep, slot);
+}
+
+int
+sf_producer_poll_slot (struct sf_producer *p, uint64_t size, uint32_t keep)
+{
+  return seek_slot (p, size, keep, NULL);
+}
+
+/* Has anybody something to give back? Frames on their way back are hope enough, and
+ * what a doomed client has comes back when the control thread ends it. */
+static bool
+has_hope_locked (const struct sf_producer *p)
+{
+  if (sf_observe_u32 ((sf_atomic_u32 *) & p->n_releasing) > 0
+      || p->done != NULL)
+    return true;
+  for (const struct sf_client * c = p->clients; c != NULL; c = c->next)
+    if (c->leases != NULL && sf_leases_outstanding (c->leases) > 0)
+      return true;
+  return false;
+}
+
+/* The control thread judges those that are waited for. */
+static void
+note_wait_locked (struct sf_producer *p)
+{
+  p->last_wait = sf_now ();
+  if (p->ticking)
+    return;
+  p->ticking = true;
+  p->need_kick = true;
+}
+
+static void
+cond_wait_locked (struct sf_producer *p, int64_t ns)
+{
+  int64_t until = sf_now () + ns;
+  struct timespec ts = { until / SF_NS_PER_SECOND, until % SF_NS_PER_SECOND };
+
+  pthread_cond_timedwait (&p->cond, &p->lock, &ts);
+}
+
+/* Sleeps a slice at most, unless something came back meanwhile. */
+static void
+sleep_locked (struct sf_producer *p, uint64_t token)
+{
+  p->n_waiting++;
+  sf_store_flag (&p->waiting_hint, 1);
+  sf_producer_set_want_locked (p);
+  /* The clients see that we want returns, or we see what they returned. */
+  sf_fence_store_load ();
+  if (sf_producer_collect_locked (p) > 0)
+    sf_add_count (&p->progress, 1);
+  if (p->need_kick || p->done != NULL) {
+    sf_producer_unlock (p);
+    pthread_mutex_lock (&p->lock);
+  }
+  if (sf_producer_token (p) == token && !p->interrupted)
+    cond_wait_locked (p, SF_WAIT_SLICE);
+  p->n_waiting--;
+  p->last_wait = sf_now ();
+  sf_store_flag (&p->waiting_hint, p->n_waiting > 0);
+  if (p->n_waiting == 0)
+    sf_producer_set_want_locked (p);
+}
+
+/* Does anybody need our processor, to give something back? */
+static bool
+has_near_locked (const struct sf_producer *p)
+{
+  for (const struct sf_client * c = p->clients; c != NULL; c = c->next)
+    if (c->state == SF_CLIENT_ACTIVE && sf_client_is_near (c))
+      return true;
+  return false;
+}
+
+int
+sf_producer_wait (struct sf_producer *p, uint64_t token)
+{
+  /* Looking costs about a microsecond, sleeping and being woken tens. Bounded by
+   * time: to yield may take as long as others on this processor like. */
+  int64_t until = sf_now () + SF_BRISK;
+  bool hope;
+  int r = 0;
+
+  for (;;) {
+    bool over, near;
+
+    pthread_mutex_lock (&p->lock);
+    over = sf_producer_collect_locked (p) > 0
+        || sf_producer_token (p) != token || p->interrupted;
+    r = p->interrupted ? -EINTR : 0;
+    near = has_near_locked (p);
+    sf_producer_unlock (p);
+    if (over)
+      return r;
+    if (sf_now () >= until)
+      break;
+    sf_wait_awake (near);
+  }
+  pthread_mutex_lock (&p->lock);
+  SF_HOOK ("full");
+  hope = has_hope_locked (p);
+  note_wait_locked (p);
+  if (p->interrupted)
+    r = -EINTR;
+  else if (!hope && sf_producer_token (p) == token)
+    r = -ENODATA;
+  else
+    sleep_locked (p, token);
+  if (p->interrupted)
+    r = -EINTR;
+  sf_producer_unlock (p);
+  return r;
+}
+
+/* Has its queue just become full of another producer's frames? */
+static bool
+is_about_to_take_locked (const struct sf_client *c, int64_t now)
+{
+  const struct sf_frame *oldest;
+
+  if (c->state != SF_CLIENT_ACTIVE || c->doomed != 0
+      || sf_client_is_lossless_locked (c)
+      || c->leases->unclaimed.count < SF_MAX_FOREIGN_QUEUED)
+    return false;
+  oldest = c->leases->entry[c->leases->unclaimed.first].frame;
+  return oldest->foreign && now - oldest->published < SF_GRACE;
+}
+
+void
+sf_producer_wait_for_live (struct sf_producer *p)
+{
+  bool wait;
+
+  do {
+    pthread_mutex_lock (&p->lock);
+    sf_producer_collect_locked (p);
+    wait = false;
+    for (struct sf_client * c = p->clients; c != NULL && !p->interrupted;
+        c = c->next)
+      wait = wait || is_about_to_take_locked (c, sf_now ());
+    sf_producer_unlock (p);
+    /* Nobody tells when a frame is claimed. */
+    if (wait)
+      usleep (LIVE_NAP_US);
+  } while (wait);
+}
+
+static bool
+are_there_locked (const struct sf_producer *p, uint32_t n)
+{
+  if (p->n_active < n)
+    return false;
+  for (const struct sf_client * c = p->clients; c != NULL && n > 0; c = c->next)
+    n -= c->state == SF_CLIENT_ACTIVE && c->doomed == 0;
+  return n == 0;
+}
+
+bool
+sf_producer_lacks_clients_locked (const struct sf_producer *p)
+{
+  return p->lossless && !are_there_locked (p, p->min_clients);
+}
+
+int
+sf_producer_wait_clients (struct sf_producer *p, uint32_t n)
+{
+  int r = 0;
+
+  pthread_mutex_lock (&p->lock);
+  while (r == 0 && !are_there_locked (p, n)) {
+    if (p->interrupted)
+      r = -EINTR;
+    else if (p->given_up)
+      r = -ECANCELED;
+    else
+      pthread_cond_wait (&p->cond, &p->lock);
+  }
+  pthread_mutex_unlock (&p->lock);
+  return r;
+}
+
+void
+sf_producer_give_up (struct sf_producer *p, bool on)
+{
+  pthread_mutex_lock (&p->lock);
+  p->given_up = on;
+  pthread_cond_broadcast (&p->cond);
+  pthread_mutex_unlock (&p->lock);
+}
+
+void
+sf_producer_interrupt (struct sf_producer *p, bool on)
+{
+  pthread_mutex_lock (&p->lock);
+  p->interrupted = on;
+  pthread_cond_broadcast (&p->cond);
+  pthread_mutex_unlock (&p->lock);
+}

@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What one client is told, and what becomes of a client that does not keep up. */
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+
+#include "producer/producer-private.h"
+
+#define MAX_UNREAD 8u
+
+SF_HOT bool
+sf_client_is_lossless_locked (const struct sf_client *c)
+{
+  return c->producer->lossless && c->wish != SF_DELIVERY_LIVE;
+}
+
+void
+sf_client_doom_locked (struct sf_client *c, uint32_t reason)
+{
+  if (c->doomed != 0)
+    return;
+  c->doomed = reason;
+  c->producer->need_kick = true;
+}
+
+static void
+violated_locked (struct sf_client *c)
+{
+  sf_client_doom_locked (c, SF_REASON_VIOLATION);
+}
+
+/* What revoking gave: 1, 0 (nothing to revoke), or the client is doomed: 0. */
+static int
+count_revoked_locked (struct sf_client *c, int r)
+{
+  if (r < 0)
+    violated_locked (c);
+  if (r <= 0)
+    return 0;
+  c->dropped++;
+  c->producer->stats.revoked++;
+  return 1;
+}
+
+int
+sf_client_revoke_locked (struct sf_client *c)
+{
+  return count_revoked_locked (c, sf_leases_revoke_oldest (c->leases,
+          sf_frame_done_locked, c->producer));
+}
+
+/* Takes back what a live client has left unclaimed for longer than it said. */
+SF_HOT static void
+limit_lag_locked (struct sf_client *c, int64_t now)
+{
+  while (c->leases->unclaimed.count >= SF_KEPT_QUEUED && c->doomed == 0) {
+    const struct sf_frame *oldest =
+        c->leases->entry[c->leases->unclaimed.first].frame;
+
+    if (now - oldest->published <= c->max_lag)
+      return;
+    count_revoked_locked (c, sf_leases_revoke_first (c->leases,
+            sf_frame_done_locked, c->producer));
+  }
+}
+
+/* A live client without room: it gets nothing until it has read all, and what
+ * it has not read by then is too old to be wanted. */
+static void
+overflow_locked (struct sf_client *c)
+{
+  c->overflowed = true;
+  sf_publish_u32 (&c->ring.header->overflowed, 1);
+  while (sf_client_revoke_locked (c) > 0);
+}
+
+/* All that was written has been read: a fresh start is possible. */
+static bool
+has_read_all_locked (struct sf_client *c)
+{
+  if (sf_ring_update_read_pos (&c->ring) < 0) {
+    violated_locked (c);
+    return false;
+  }
+  return c->ring.read_pos == c->ring.head;
+}
+
+SF_HOT int
+sf_client_room_locked (struct sf_client *c, uint32_t payload_size, bool frame)
+{
+  int r = sf_ring_room (&c->ring, payload_size);
+
+  if (r == -EPROTO)
+    violated_locked (c);
+  if (!sf_client_is_lossless_locked (c) || r == -EPROTO)
+    return 0;
+  if (r == -ENOBUFS)
+    return -EAGAIN;
+  /* It overflowed while it was served live, or by the sticky events. The control
+   * thread goes on with those, and wakes it. */
+  if (c->overflowed) {
+    c->producer->need_kick |= has_read_all_locked (c);
+    return -EAGAIN;
+  }
+  return frame && c->leases->n_free == 0 ? -EAGAIN : 0;
+}
+
+/* Writes one record, or overflows. */
+SF_HOT static int
+write_locked (struct sf_client *c, struct sf_record_header *record,
+    const void *payload, uint32_t size)
+{
+  int r;
+
+  /* It had nothing left to read: its time to make progress begins now. What it
+   * holds does not count, a sink may keep the last frame for good. */
+  if (c->ring.read_pos == c->ring.head)
+    c->last_progress = sf_now ();
+  r = sf_ring_write (&c->ring, record, payload, size);
+  if (r == -EPROTO)
+    violated_locked (c);
+  else if (r < 0)
+    overflow_locked (c);
+  return r;
+}
+
+/* The sticky events that it lacks, as far as there is room: where that ends, it
+ * goes on when the client has read all. */
+static void
+events_again_locked (struct sf_client *c)
+{
+  for (struct sf_sticky * s = c->producer->sticky; s != NULL; s = s->next) {
+    struct sf_record_header record = {.type = SF_RECORD_EVENT,
+      .flags = SF_RECORD_STICKY
+    };
+
+    if (s->key < c->sticky_from)
+      continue;
+    if (write_locked (c, &record, s->body, s->size) < 0) {
+      c->sticky_from = s->key;
+      return;
+    }
+  }
+  c->sticky_from = SF_NO_KEY;
+}
+
+/* Over with the overflow? Then the sticky events come that it has missed. */
+SF_HOT static bool
+recovered_locked (struct sf_client *c)
+{
+  if (!c->overflowed)
+    return true;
+  if (!has_read_all_locked (c))
+    return false;
+  c->overflowed = false;
+  sf_publish_u32 (&c->ring.header->overflowed, 0);
+  events_again_locked (c);
+  return !c->overflowed;
+}
+
+SF_HOT void
+sf_client_announce_locked (struct sf_client *c, struct sf_frame *frame,
+    uint16_t flags)
+{
+  bool lossless = sf_client_is_lossless_locked (c);
+  struct sf_record_header record = {.type = SF_RECORD_FRAME,.flags = flags
+        | (lossless ? SF_RECORD_LOSSLESS : 0),.seq = frame->seq
+  };
+
+  if (sf_client_lacks_locked (c, frame) != 0) {
+    c->dropped++;
+    return;
+  }
+  if (!recovered_locked (c)) {
+    c->dropped++;
+    while (sf_client_revoke_locked (c) > 0);
+    return;
+  }
+  if (!lossless && frame->foreign)
+    while (c->leases->unclaimed.count >= SF_MAX_FOREIGN_QUEUED
+        && sf_client_revoke_locked (c) > 0);
+  if (!lossless && c->max_lag > 0)
+    limit_lag_locked (c, frame->published);
+  if (c->leases->n_free == 0)
+    sf_client_collect_locked (c);
+  if (c->leases->n_free == 0)
+    sf_client_revoke_locked (c);
+  if (sf_leases_give (c->leases, frame, &record) < 0) {
+    c->dropped++;
+    return;
+  }
+  frame->refs++;
+  /* If not, overflow_locked() has revoked it with the rest, unless the client
+   * broke the protocol: then its end takes all leases back. */
+  if (write_locked (c, &record, frame->payload, frame->payload_size) < 0)
+    return;
+  c->last_seq = frame->seq;
+  c->frames++;
+}
+
+void
+sf_client_recover_locked (struct sf_client *c)
+{
+  struct sf_frame *latest = c->producer->latest;
+
+  if (!c->overflowed || !recovered_locked (c))
+    return;
+  if (latest != NULL && (latest->seq > c->last_seq || c->frames == 0)
+      && sf_client_lacks_locked (c, latest) == 0)
+    sf_client_announce_locked (c, latest,
+        c->frames == 0 ? SF_RECORD_STICKY : 0);
+}
+
+void
+sf_client_event_locked (struct sf_client *c, uint64_t key, const void *body,
+    uint32_t size)
+{
+  struct sf_record_header record = {.type = SF_RECORD_EVENT };
+
+  if (!c->overflowed && write_locked (c, &record, body, size) == 0)
+    return;
+  /* The sticky ones come again when it has recovered. */
+  if (key < c->sticky_from)
+    c->sticky_from = key;
+}
+
+void
+sf_client_catch_up_locked (struct sf_client *c)
+{
+  c->sticky_from = 0;
+  events_again_locked (c);
+  if (c->producer->latest != NULL && !c->overflowed)
+    sf_client_announce_locked (c, c->producer->latest, SF_RECORD_STICKY);
+}
+
+SF_HOT static bool
+was_sent (const struct sf_client *c, uint32_t id)
+{
+  return id < c->sent_size && (c->sent_segments[id / 64] >> (id % 64) & 1);
+}
+
+SF_HOT uint32_t
+sf_client_lacks_locked (const struct sf_client *c,
+    const struct sf_frame *frame)
+{
+  for (uint32_t i = 0; i < frame->n_parts; i++)
+    if (!was_sent (c, frame->segment_ids[i]))
+      return frame->segment_ids[i];
+  return 0;
+}
+
+/* A lossless client is waited for, so that it is not behind by many formats. */
+bool
+sf_client_is_deaf_locked (struct sf_client *c)
+{
+  int unread = 0;
+
+  if (c->n_unread == 0 || sf_client_is_lossless_locked (c))
+    return false;
+  if (ioctl (c->fd, SIOCOUTQ, &unread) == 0 && unread == 0)
+    c->n_unread = 0;
+  return c->n_unread >= MAX_UNREAD;
+}
+
+/* 0 or -ENOMEM. */
+static int
+mark_sent_locked (struct sf_client *c, uint32_t id)
+{
+  if (id >= c->sent_size) {
+    uint32_t size = (id / 64 + 4) * 64;
+    uint64_t *bits = realloc (c->sent_segments, size / 8);
+
+    if (bits == NULL)
+      return -ENOMEM;
+    memset (bits + c->sent_size / 64, 0, (size - c->sent_size) / 8);
+    c->sent_segments = bits;
+    c->sent_size = size;
+  }
+  c->sent_segments[id / 64] |= UINT64_C (1) << (id % 64);
+  return 0;
+}
+
+void
+sf_client_send_segment (struct sf_client *c, uint32_t id)
+{
+  struct sf_producer *p = c->producer;
+  struct sf_known_segment *k = sf_known_find_locked (p, id);
+  struct sf_message msg = {.type = SF_MESSAGE_SEGMENT };
+  struct sf_segment *segment;
+  int fds[1 + SF_MAX_GUARDS];
+  unsigned n = 1;
+  int r;
+
+  if (k == NULL || mark_sent_locked (c, id) < 0) {
+    sf_client_doom_locked (c, SF_REASON_RESOURCES);
+    return;
+  }
+  segment = sf_segment_ref (k->segment);
+  c->n_unread++;
+  sf_client_ref (c);
+  pthread_mutex_unlock (&p->lock);
+
+  sf_segment_describe (segment, id, &msg.segment);
+  fds[0] = segment->shm.fd;
+  for (unsigned i = 0; i < SF_MAX_GUARDS && segment->guards[i] >= 0; i++)
+    fds[n++] = segment->guards[i];
+  if (n > 1)
+    SF_HOOK ("relay-segment");
+  r = sf_send (c->fd, &msg, fds, n);
+
+  sf_segment_unref (segment);
+  if (r < 0) {
+    pthread_mutex_lock (&p->lock);
+    /* EAGAIN: it has hundreds of messages unread. */
+    sf_client_doom_locked (c, r == -EAGAIN ? SF_REASON_SLOW
+        : SF_REASON_HANGUP);
+    sf_producer_unlock (p);
+  }
+  /* Perhaps the last reference, which closes and unmaps: not under the lock. */
+  sf_client_unref (c);
+  pthread_mutex_lock (&p->lock);
+}
+
+SF_HOT bool
+sf_client_take_sleep (struct sf_client *c)
+{
+  sf_atomic_u32 *sleeping = &c->ring.page->sleeping;
+
+  return sf_load_flag (sleeping) != 0 && sf_take_flag (sleeping) != 0;
+}
+
+SF_HOT bool
+sf_client_is_near (const struct sf_client *c)
+{
+  return sf_load_flag (&c->ring.page->cpu) == (uint32_t) sched_getcpu ();
+}
+
+SF_HOT bool
+sf_client_wakes_early (const struct sf_client *c)
+{
+  return sf_load_flag (&c->ring.page->sleeping) == SF_ASLEEP_TILL_COMING
+      && !sf_client_is_near (c);
+}
+
+SF_HOT void
+sf_client_wake (struct sf_client *c)
+{
+  sf_bump_u32 (&c->ring.page->wake);
+  sf_futex_wake (&c->ring.page->wake);
+}

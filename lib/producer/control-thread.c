@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The control thread. */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "producer/producer-private.h"
+
+#define MAX_EVENTS 32
+/* How often returns are looked for while frames are out, if nothing else does. */
+#define TICK_MS 40
+/* And whether segments of another producer have retired. */
+#define RELAY_TICK_MS 200
+/* After running out of fds: how long the listener is left alone. */
+#define ACCEPT_PAUSE_MS 100
+#define ACCEPTS_PER_TURN 32
+
+void
+sf_producer_kick (struct sf_producer *p)
+{
+  uint64_t one = 1;
+
+  /* Full means that it is awake already. */
+  if (write (p->wake_fd, &one, sizeof (one)) < 0)
+    return;
+}
+
+static void
+drain_wake (struct sf_producer *p)
+{
+  uint64_t n;
+
+  if (read (p->wake_fd, &n, sizeof (n)) < 0)
+    return;
+}
+
+static struct sf_client *
+next_doomed (struct sf_producer *p, uint32_t * reason)
+{
+  struct sf_client *c;
+
+  pthread_mutex_lock (&p->lock);
+  for (c = p->clients; c != NULL && c->doomed == 0; c = c->next);
+  if (c != NULL)
+    *reason = c->doomed;
+  pthread_mutex_unlock (&p->lock);
+  return c;
+}
+
+static void
+end_doomed (struct sf_producer *p)
+{
+  struct sf_client *c;
+  uint32_t reason = 0;
+
+  while ((c = next_doomed (p, &reason)) != NULL) {
+    const char *text = "";
+
+    if (reason == SF_REASON_VIOLATION)
+      text = "it holds more frames than it was granted, or wrote into its "
+          "returns what cannot be";
+    else if (reason == SF_REASON_SLOW)
+      text = c->verdict != NULL ? c->verdict
+          : "it does not read what it is sent";
+    else if (reason == SF_REASON_MEMORY)
+      text = "it holds more frames than max-memory allows since they became "
+          "larger; raise max-memory of shmframesink, or hold fewer frames";
+    else if (reason == SF_REASON_RESOURCES)
+      text = "the producer is out of memory";
+    sf_client_end (c, reason, text);
+  }
+}
+
+/* After BYE nothing is to come but the end of the socket, of which somebody else
+ * may have a copy. */
+static bool
+has_left (const struct sf_client *c)
+{
+  return c->state == SF_CLIENT_LEAVING
+      && sf_leases_outstanding (c->leases) == 0;
+}
+
+/* Ends connections that never said HELLO, or have nothing left to say; listens again
+ * to those that said too much. The ms until the next is due, or -1. */
+static int
+keep_time (struct sf_producer *p)
+{
+  int64_t now = sf_now ();
+  int64_t next = INT64_MAX;
+  struct sf_client *c = p->clients;
+
+  while (c != NULL) {
+    struct sf_client *following = c->next;
+
+    if (c->muted_until != 0 && c->muted_until <= now)
+      sf_client_unmute (c);
+    else if (c->muted_until != 0 && c->muted_until < next)
+      next = c->muted_until;
+    if (c->state == SF_CLIENT_GREETING || has_left (c)) {
+      if (c->patience_until > now)
+        next = c->patience_until < next ? c->patience_until : next;
+      else if (c->state == SF_CLIENT_GREETING)
+        sf_client_greet_or_go (c);
+      else
+        sf_client_guard_hangup (c);
+    }
+    c = following;
+  }
+  return next == INT64_MAX ? -1 : (int) ((next - now) / 1000000) + 1;
+}
+
+static void
+tell_gone (struct sf_producer *p)
+{
+  struct sf_known_segment *gone;
+  uint32_t n;
+
+  pthread_mutex_lock (&p->lock);
+  gone = p->gone;
+  n = p->n_gone;
+  p->gone = NULL;
+  p->n_gone = 0;
+  pthread_mutex_unlock (&p->lock);
+  for (uint32_t i = 0; i < n; i++) {
+    struct sf_message msg = {.type = SF_MESSAGE_SEGMENT_GONE,.segment_gone =
+          gone[i].id
+    };
+
+    /* A hint: one that does not hear it unmaps when it disconnects. */
+    for (struct sf_client * c = p->clients; c != NULL; c = c->next)
+      if (c->state == SF_CLIENT_ACTIVE && !c->hung_up)
+        sf_send (c->fd, &msg, NULL, 0);
+    sf_segment_unref (gone[i].segment);
+  }
+  free (gone);
+}
+
+void
+sf_client_send_latency (struct sf_client *c)
+{
+  struct sf_producer *p = c->producer;
+  struct sf_message msg = {.type = SF_MESSAGE_LATENCY };
+  bool known, refused;
+
+  pthread_mutex_lock (&p->lock);
+  known = p->delivery_known;
+  refused = known && !p->lossless && c->wish == SF_DELIVERY_LOSSLESS;
+  msg.latency = (struct sf_latency) {
+  .live = p->live,.lossless = sf_client_is_lossless_locked (c),.min =
+        p->latency_min,.max = p->latency_max};
+  pthread_mutex_unlock (&p->lock);
+  if (refused)
+    sf_client_end (c, SF_REASON_DELIVERY, "the producer serves live, so no "
+        "client can have delivery=lossless; set delivery=lossless on "
+        "shmframesink too, or auto here");
+  else if (known)
+    sf_send (c->fd, &msg, NULL, 0);
+}
+
+static void
+tell_latency (struct sf_producer *p)
+{
+  struct sf_client *c = p->clients;
+  bool changed;
+
+  pthread_mutex_lock (&p->lock);
+  changed = p->delivery_changed;
+  p->delivery_changed = false;
+  pthread_mutex_unlock (&p->lock);
+  while (changed && c != NULL) {
+    struct sf_client *following = c->next;
+
+    if (c->state == SF_CLIENT_ACTIVE && !c->hung_up)
+      sf_client_send_latency (c);
+    c = following;
+  }
+}
+
+/* Clients that were waited for go when their last frame is back. */
+static void
+end_empty (struct sf_producer *p)
+{
+  struct sf_client *c = p->clients;
+
+  while (c != NULL) {
+    struct sf_client *following = c->next;
+
+    if (c->state == SF_CLIENT_LINGERING && c->leases != NULL
+        && sf_leases_outstanding (c->leases) == 0)
+      sf_client_guard_hangup (c);
+    c = following;
+  }
+}
+
+static void
+collect (struct sf_producer *p)
+{
+  int n;
+
+  pthread_mutex_lock (&p->lock);
+  sf_producer_set_want_locked (p);
+  /* The clients see that a signal is wanted again, or we see what they returned
+   * without one. */
+  sf_fence_store_load ();
+  n = sf_producer_collect_locked (p);
+  /* Another producer's segment retires without a frame of ours. */
+  sf_producer_forget_segments_locked (p);
+  sf_producer_unlock (p);
+  if (n > 0)
+    sf_producer_note_progress (p);
+}
+
+/* Clients that had overflowed and have read all by now get going again. */
+static void
+recover (struct sf_producer *p)
+{
+  for (struct sf_client * c = p->clients; c != NULL; c = c->next) {
+    bool wake = false, better = false;
+
+    pthread_mutex_lock (&p->lock);
+    if (c->state == SF_CLIENT_ACTIVE && c->doomed == 0 && c->overflowed) {
+      sf_client_recover_locked (c);
+      sf_fence_store_load ();
+      /* Not over it, it may have got some of what it lacks. */
+      wake = c->ring.read_pos != c->ring.head && sf_client_take_sleep (c);
+      better = !c->overflowed;
+    }
+    sf_producer_unlock (p);
+    if (wake)
+      sf_client_wake (c);
+    if (better)
+      sf_producer_note_progress (p);
+  }
+}
+
+/* How long to sleep: as long as frames are out and nobody publishes, or somebody
+ * waits for clients, they are looked at on a tick. */
+static int
+timeout_ms (struct sf_producer *p, int greeting_ms)
+{
+  bool out, relays = false;
+  int ms;
+
+  pthread_mutex_lock (&p->lock);
+  out = p->owing || sf_producer_is_waiting_locked (p);
+  for (struct sf_client * c = p->clients; c != NULL && !out; c = c->next)
+    out = c->leases != NULL && sf_leases_outstanding (c->leases) > 0;
+  p->ticking = out;             /* that frames are out, or owed */
+  for (uint32_t i = 0; i < p->n_known && !relays; i++)
+    relays = !sf_slots_own (p->slots, p->known[i].segment);
+  pthread_mutex_unlock (&p->lock);
+  if (!out && !relays)
+    return greeting_ms;
+  ms = out ? TICK_MS : RELAY_TICK_MS;
+  return greeting_ms >= 0 && greeting_ms < ms ? greeting_ms : ms;
+}
+
+/* Some of those that wait, not all: whoever connects faster than we accept must
+ * not keep us from the rest. True: out of fds, so the listener would only be
+ * readable again and again. */
+static bool
+accept_some (struct sf_producer *p)
+{
+  for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+    struct sf_credentials peer;
+    int fd = sf_listener_accept (&p->listener, &peer);
+
+    if (fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM || fd == -ENOBUFS) {
+      if (!p->told_starved && p->callbacks.starved != NULL)
+        p->callbacks.starved (p->user, fd);
+      p->told_starved = true;
+      return true;
+    }
+    if (fd < 0)
+      return false;
+    p->told_starved = false;
+    sf_client_accept (p, fd, &peer);
+  }
+  return false;
+}
+
+static bool
+is_alive (struct sf_producer *p, const struct sf_client *client)
+{
+  struct sf_client *c;
+
+  for (c = p->clients; c != NULL && c != client; c = c->next);
+  return c != NULL;
+}
+
+static void
+dispatch (struct sf_producer *p, const struct epoll_event *ev)
+{
+  uint64_t tag = ev->data.u64 & 3;
+  struct sf_client *c = (struct sf_client *) (uintptr_t) (ev->data.u64 & ~UINT64_C (3));
+
+  /* An earlier event of this turn may have ended it. */
+  if (!is_alive (p, c))
+    return;
+  if (tag == 0 && !c->hung_up)
+    sf_client_readable (c);
+  else if (tag == 1 && (ev->events & (EPOLLHUP | EPOLLERR)))
+    sf_client_guard_hangup (c);
+  else if (tag == 2)
+    sf_client_process_ended (c);
+}
+
+/* Anything but a knock at the door. */
+static void
+heed (struct sf_producer *p, const struct epoll_event *ev)
+{
+  if (ev->data.u64 == 1)
+    drain_wake (p);
+  else
+    dispatch (p, ev);
+}
+
+static void
+say_goodbye (struct sf_producer *p)
+{
+  struct sf_client *c = p->clients;
+
+  while (c != NULL) {
+    struct sf_client *following = c->next;
+
+    sf_client_say_goodbye (c);
+    c = following;
+  }
+}
+
+static bool
+is_stopping (struct sf_producer *p)
+{
+  bool stopping;
+
+  pthread_mutex_lock (&p->lock);
+  stopping = p->stopping;
+  pthread_mutex_unlock (&p->lock);
+  return stopping;
+}
+
+static void
+listen_again (struct sf_producer *p, bool on)
+{
+  struct epoll_event ev = {.events = on ? EPOLLIN : 0,.data.u64 = 0 };
+
+  epoll_ctl (p->epoll_fd, EPOLL_CTL_MOD, p->listener.fd, &ev);
+}
+
+void *
+sf_producer_thread (void *producer)
+{
+  struct sf_producer *p = producer;
+  struct epoll_event events[MAX_EVENTS];
+  bool deaf = false;
+
+  while (!is_stopping (p)) {
+    bool knocked = false;
+    int ms = timeout_ms (p, keep_time (p));
+    int n = epoll_wait (p->epoll_fd, events, MAX_EVENTS, deaf
+        && (ms < 0 || ms > ACCEPT_PAUSE_MS) ? ACCEPT_PAUSE_MS : ms);
+
+    if (deaf) {
+      listen_again (p, true);
+      deaf = false;
+    }
+    for (int i = 0; i < n; i++) {
+      if (events[i].data.u64 == 0)
+        knocked = true;
+      else
+        heed (p, &events[i]);
+    }
+    /* After the others: a new client may come to lie where one that was ended
+     * lay, and a later event of this turn may mean that one. */
+    deaf = knocked && accept_some (p);
+    if (deaf)
+      listen_again (p, false);
+    collect (p);
+    sf_producer_settle (p);
+    sf_producer_judge (p);
+    sf_producer_grow_for_upstream (p);
+    recover (p);
+    end_doomed (p);
+    end_empty (p);
+    tell_latency (p);
+    sf_producer_tell_flush (p);
+    tell_gone (p);
+  }
+  say_goodbye (p);
+  return NULL;
+}
+
+void
+sf_producer_linger (struct sf_producer *p)
+{
+  struct epoll_event events[MAX_EVENTS];
+
+  while (p->clients != NULL) {
+    int n = epoll_wait (p->epoll_fd, events, MAX_EVENTS, TICK_MS);
+
+    for (int i = 0; i < n; i++)
+      heed (p, &events[i]);
+    collect (p);
+    end_doomed (p);
+    end_empty (p);
+  }
+}

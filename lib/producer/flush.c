@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The end of a stream: what was announced is not for those who come later; or, by a
+ * flush, void for all who have not read it.
+ *
+ * Nothing of a flush goes through the ring, which may be full of what is void: words in
+ * the announce header say where it ends, and a message, sent by the control thread,
+ * says to look at them. */
+#include "producer/producer-private.h"
+
+/* One step, a start or a stop, for one client. */
+static void
+step_locked (struct sf_client *c, bool start, uint32_t seqnum, bool reset_time)
+{
+  int r;
+
+  if (c->ring.header == NULL || c->state > SF_CLIENT_ACTIVE || c->doomed != 0)
+    return;
+  while ((r = sf_leases_revoke_oldest (c->leases, sf_frame_done_locked,
+              c->producer)) > 0);
+  if (r < 0)
+    sf_client_doom_locked (c, SF_REASON_VIOLATION);
+  /* It did not keep anybody waiting for what is void. */
+  c->last_progress = sf_now ();
+  /* Two starts in a row, or a stop without the start, from before it joined, are
+   * steps as well: even to even is a whole flush. */
+  c->n_flushes += (c->n_flushes & 1) == start ? 2 : 1;
+  if (!start)
+    sf_publish_u64 (&c->ring.header->flush_end,
+        c->ring.head | (reset_time ? SF_FLUSH_RESETS : 0));
+  sf_publish_u64 (&c->ring.header->flush,
+      (uint64_t) seqnum << 32 | c->n_flushes);
+}
+
+static void
+flush_locked (struct sf_producer *p, bool start, uint32_t seqnum,
+    bool reset_time)
+{
+  sf_producer_drop_latest_locked (p);
+  for (struct sf_client * c = p->clients; c != NULL; c = c->next)
+    step_locked (c, start, seqnum, reset_time);
+  p->flushing = start;
+  p->flush_seqnum = seqnum;
+  p->flush_untold = true;
+  p->need_kick = true;
+}
+
+void
+sf_producer_flush_start (struct sf_producer *p, uint32_t seqnum)
+{
+  pthread_mutex_lock (&p->lock);
+  flush_locked (p, true, seqnum, false);
+  sf_producer_unlock (p);
+  /* The leases that were taken back are what a publisher may wait for. */
+  sf_producer_note_progress (p);
+}
+
+void
+sf_producer_flush_stop (struct sf_producer *p, uint32_t seqnum,
+    bool reset_time)
+{
+  pthread_mutex_lock (&p->lock);
+  flush_locked (p, false, seqnum, reset_time);
+  sf_producer_unlock (p);
+  sf_producer_note_progress (p);
+}
+
+void
+sf_producer_end_stream (struct sf_producer *p)
+{
+  pthread_mutex_lock (&p->lock);
+  sf_sticky_forget_locked (p, 0, UINT64_MAX);
+  sf_producer_drop_latest_locked (p);
+  p->upstream_slots = 0;
+  /* Its stop does not come any more, and clients wait for one. */
+  if (p->flushing)
+    flush_locked (p, false, p->flush_seqnum, true);
+  sf_producer_unlock (p);
+}
+
+void
+sf_producer_tell_flush (struct sf_producer *p)
+{
+  struct sf_message msg = {.type = SF_MESSAGE_FLUSH };
+  bool untold;
+
+  pthread_mutex_lock (&p->lock);
+  untold = p->flush_untold;
+  p->flush_untold = false;
+  pthread_mutex_unlock (&p->lock);
+  if (!untold)
+    return;
+  /* The words before the sleeping flags. */
+  sf_fence_store_load ();
+  for (struct sf_client * c = p->clients; c != NULL; c = c->next) {
+    if (c->state != SF_CLIENT_ACTIVE || c->hung_up)
+      continue;
+    /* A full socket is one that is yet to be read: the words are looked at then. */
+    sf_send (c->fd, &msg, NULL, 0);
+    if (sf_client_take_sleep (c))
+      sf_client_wake (c);
+  }
+}

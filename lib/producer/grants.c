@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* How many frames a client may hold, and the room for them. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "shared/explain.h"
+#include "producer/headroom.h"
+#include "producer/producer-private.h"
+
+/* `before`: how often it had grown until then. */
+static void
+tell_growth (struct sf_producer *p, uint64_t before, struct sf_client *c,
+    uint32_t max_held)
+{
+  struct sf_slots_state slots;
+  struct sf_client_info info;
+
+  sf_slots_get_state (p->slots, &slots);
+  if (slots.growths == before || p->callbacks.grown == NULL)
+    return;
+  if (c != NULL) {
+    pthread_mutex_lock (&p->lock);
+    sf_client_info_locked (c, &info);
+    pthread_mutex_unlock (&p->lock);
+  }
+  p->callbacks.grown (p->user, &slots, c != NULL ? &info : NULL, max_held);
+}
+
+int
+sf_client_grant (struct sf_client *c, uint32_t max_held, uint64_t * needed)
+{
+  struct sf_producer *p = c->producer;
+  struct sf_slots_state slots;
+  uint64_t promised;
+  int r;
+
+  sf_slots_get_state (p->slots, &slots);
+  pthread_mutex_lock (&p->room_lock);
+  pthread_mutex_lock (&p->lock);
+  promised = sf_producer_promised_locked (p, c) + max_held;
+  pthread_mutex_unlock (&p->lock);
+  r = sf_producer_make_room_locked (p, promised, needed);
+  pthread_mutex_lock (&p->lock);
+  if (r == 0) {
+    c->max_held = c->wanted = max_held;
+    c->owed_until = 0;
+  }
+  pthread_mutex_unlock (&p->room_lock);
+  sf_producer_forget_segments_locked (p);
+  sf_producer_unlock (p);
+  tell_growth (p, slots.growths, c, max_held);
+  sf_producer_note_progress (p);
+  return r;
+}
+
+bool
+sf_producer_miss_slot (struct sf_producer *p)
+{
+  struct sf_slots_state slots;
+  uint32_t used, share;
+  bool keeps_all;
+
+  sf_slots_get_state (p->slots, &slots);
+  used = slots.n_slots - slots.n_free;
+  pthread_mutex_lock (&p->lock);
+  share = sf_producer_base_slots (p->slot_size) + p->upstream_slots;
+  /* Upstream has its share; it is not the clients who are slow. One more is the
+   * latest, and some are kept to copy into. */
+  keeps_all = p->fixed_slots == 0 && p->slots_per_record == 1
+      && used + 1 + SF_SPARE_SLOTS >= p->n_frames + share;
+  if (keeps_all && p->upstream_slots < SF_MAX_UPSTREAM_SLOTS) {
+    p->need_kick = p->need_kick || !p->slot_missed;
+    p->slot_missed = true;
+    keeps_all = false;
+  }
+  sf_producer_unlock (p);
+  return !keeps_all;
+}
+
+void
+sf_producer_grow_for_upstream (struct sf_producer *p)
+{
+  struct sf_slots_state slots;
+  uint64_t promised, needed;
+  bool missed;
+
+  pthread_mutex_lock (&p->lock);
+  missed = p->slot_missed;
+  pthread_mutex_unlock (&p->lock);
+  if (!missed)
+    return;
+  sf_slots_get_state (p->slots, &slots);
+  pthread_mutex_lock (&p->room_lock);
+  pthread_mutex_lock (&p->lock);
+  p->upstream_slots += sf_producer_base_slots (p->slot_size);
+  promised = sf_producer_promised_locked (p, NULL);
+  pthread_mutex_unlock (&p->lock);
+  /* Without room for more, upstream goes on with ordinary memory. */
+  sf_producer_make_room_locked (p, promised, &needed);
+  pthread_mutex_lock (&p->lock);
+  p->slot_missed = false;
+  pthread_mutex_unlock (&p->room_lock);
+  sf_producer_forget_segments_locked (p);
+  sf_producer_unlock (p);
+  tell_growth (p, slots.growths, NULL, 0);
+  sf_producer_note_progress (p);
+}
+
+uint32_t
+sf_client_limit_locked (struct sf_client *c)
+{
+  if (c->may_hold > c->max_held && sf_now () >= c->may_hold_until) {
+    c->may_hold_until = INT64_MAX;
+    if (c->leases->held.count > c->max_held)
+      sf_client_doom_locked (c, SF_REASON_MEMORY);
+    else
+      c->may_hold = 0;
+  }
+  return c->may_hold > c->max_held ? c->may_hold : c->max_held;
+}
+
+void
+sf_client_send_grant (struct sf_client *c)
+{
+  struct sf_message msg = {.type = SF_MESSAGE_GRANT,.max_held = c->max_held };
+
+  sf_send (c->fd, &msg, NULL, 0);
+}
+
+/* To make slots takes a while; what the one at hand has to spare is
+ * granted before. */
+static void
+grant_what_is_there (struct sf_client *c, uint32_t max_held)
+{
+  struct sf_producer *p = c->producer;
+  struct sf_slots_state slots;
+  uint64_t spare;
+
+  sf_slots_get_state (p->slots, &slots);
+  pthread_mutex_lock (&p->lock);
+  spare = sf_producer_promised_locked (p, c) + SF_SPARE_SLOTS;
+  spare = slots.n_slots / p->slots_per_record > spare
+      ? slots.n_slots / p->slots_per_record - spare : 0;
+  if (spare > max_held)
+    spare = max_held;
+  if (spare > c->max_held)
+    c->max_held = (uint32_t) spare;
+  if (c->wanted < c->max_held)
+    c->wanted = c->max_held;
+  pthread_mutex_unlock (&p->lock);
+  sf_client_send_grant (c);
+}
+
+void
+sf_client_explain_grant (const struct sf_client *c, int error,
+    uint32_t max_held, uint64_t needed, struct sf_reject *reject)
+{
+  struct sf_producer *p = c->producer;
+  char why[SF_TEXT_MAX / 2];
+
+  reject->needed = needed;
+  if (error == -ENOSPC) {
+    reject->reason = SF_REASON_MEMORY;
+    reject->limit = p->fixed_slots;
+    snprintf (reject->text, sizeof (reject->text),
+        "a client that holds %u frames needs %llu slots; raise slots=%u of "
+        "shmframesink or leave it at 0", max_held,
+        (unsigned long long) needed, p->fixed_slots);
+    sf_producer_name_holder (p, reject);
+  } else if (error == -E2BIG) {
+    reject->reason = SF_REASON_MEMORY;
+    reject->limit = p->max_memory;
+    snprintf (reject->text, sizeof (reject->text),
+        "a client that holds %u frames needs %llu bytes; raise max-memory=%llu "
+        "of shmframesink, or hold fewer frames (max-held of shmframesrc, "
+        "batch-duration)", max_held, (unsigned long long) needed,
+        (unsigned long long) p->max_memory);
+    sf_producer_name_holder (p, reject);
+  } else if (error == -EDQUOT) {
+    struct sf_headroom room;
+
+    sf_headroom_get (&room);
+    reject->reason = SF_REASON_MEMORY;
+    reject->limit = room.left;
+    snprintf (reject->text, sizeof (reject->text),
+        "a client that holds %u frames needs %llu bytes more, and of the %llu of "
+        "%s %llu are left; raise that limit (MemoryMax= of a service, --memory of "
+        "a container), or hold fewer frames (max-held of shmframesrc, "
+        "batch-duration)", max_held, (unsigned long long) needed,
+        (unsigned long long) room.limit, room.where,
+        (unsigned long long) room.left);
+  } else {
+    reject->reason = SF_REASON_RESOURCES;
+    sf_explain (why, sizeof (why), error);
+    snprintf (reject->text, sizeof (reject->text),
+        "the producer cannot make memory for %u frames: %s", max_held, why);
+  }
+}
+
+void
+sf_client_refuse_grant (struct sf_client *c, int error, uint32_t max_held,
+    uint64_t needed)
+{
+  struct sf_message msg = {.type = SF_MESSAGE_REJECT };
+
+  sf_client_explain_grant (c, error, max_held, needed, &msg.reject);
+  sf_send (c->fd, &msg, NULL, 0);
+  if (c->producer->callbacks.refused != NULL)
+    c->producer->callbacks.refused (c->producer->user, &c->peer, &msg.reject);
+}
+
+void
+sf_client_want (struct sf_client *c, uint32_t max_held)
+{
+  uint64_t needed = 0;
+  int r;
+
+  if (max_held > c->max_held)
+    grant_what_is_there (c, max_held);
+  r = max_held <= c->max_held ? 0 : sf_client_grant (c, max_held, &needed);
+  if (r == -ESHUTDOWN)
+    return;                     /* BYE comes next */
+  if (r < 0)
+    sf_client_refuse_grant (c, r, max_held, needed);
+  else
+    sf_client_send_grant (c);
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "producer/headroom.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One version of control groups: names of its files. */
+struct kind
+{
+  const char *folder;           /* where the file systems are, below that */
+  const char *limit, *usage, *cache;
+};
+
+static const struct kind v2 = { "", "memory.max", "memory.current",
+  "inactive_file"
+};
+/* Mixed: the first version's tree has the memory, or else this one. */
+static const struct kind v2_unified = { "/unified", "memory.max",
+  "memory.current", "inactive_file"
+};
+static const struct kind v1 = { "/memory", "memory.limit_in_bytes",
+  "memory.usage_in_bytes", "total_inactive_file"
+};
+
+static FILE *
+open_file (const char *folder, const char *name)
+{
+  char path[512];
+
+  if (snprintf (path, sizeof (path), "%s/%s", folder, name)
+      >= (int) sizeof (path))
+    return NULL;
+  return fopen (path, "re");
+}
+
+/* The number that the file begins with; UINT64_MAX: none ("max"). */
+static uint64_t
+read_number (const char *folder, const char *name)
+{
+  FILE *f = open_file (folder, name);
+  uint64_t n;
+
+  if (f == NULL)
+    return UINT64_MAX;
+  if (fscanf (f, "%" SCNu64, &n) != 1)
+    n = UINT64_MAX;
+  fclose (f);
+  return n;
+}
+
+/* The number behind a key at the beginning of a line; 0: it is not there. */
+static uint64_t
+read_key (const char *folder, const char *name, const char *key)
+{
+  FILE *f = open_file (folder, name);
+  size_t len = strlen (key);
+  char line[256];
+  uint64_t n = 0;
+
+  if (f == NULL)
+    return 0;
+  while (fgets (line, sizeof (line), f) != NULL)
+    if (strncmp (line, key, len) == 0
+        && (line[len] == ' ' || line[len] == ':')) {
+      n = strtoull (line + len + 1, NULL, 10);
+      break;
+    }
+  fclose (f);
+  return n;
+}
+
+static void
+note (struct sf_headroom *headroom, uint64_t left, uint64_t limit,
+    const char *folder, const char *file)
+{
+  if (left >= headroom->left)
+    return;
+  headroom->left = left;
+  headroom->limit = limit;
+  if (snprintf (headroom->where, sizeof (headroom->where), "%s/%s", folder,
+          file) >= (int) sizeof (headroom->where))
+    strcpy (headroom->where, "its control group");
+}
+
+/* Files that were read and are not in use make room. */
+static void
+look_at_group (struct sf_headroom *headroom, const struct kind *kind,
+    const char *folder)
+{
+  uint64_t limit = read_number (folder, kind->limit);
+  uint64_t usage, cache;
+
+  if (limit == UINT64_MAX)
+    return;
+  usage = read_number (folder, kind->usage);
+  cache = read_key (folder, "memory.stat", kind->cache);
+  usage = usage > cache ? usage - cache : 0;
+  note (headroom, limit > usage ? limit - usage : 0, limit, folder,
+      kind->limit);
+}
+
+/* The group and those that it is in: each limit holds. Names that are the host's, and
+ * not to be seen in here, are passed over. */
+static void
+look_at_path (struct sf_headroom *headroom, const struct kind *kind,
+    const char *cgroups, const char *path)
+{
+  char folder[512];
+  size_t root;
+  int n = snprintf (folder, sizeof (folder), "%s%s%s", cgroups, kind->folder,
+      path);
+
+  if (n < 0 || n >= (int) sizeof (folder))
+    return;
+  root = strlen (cgroups) + strlen (kind->folder);
+  for (;;) {
+    look_at_group (headroom, kind, folder);
+    if (strlen (folder) <= root)
+      return;
+    *strrchr (folder, '/') = '\0';
+  }
+}
+
+/* "0::/path", or "5:cpu,memory:/path". */
+static void
+look_at_line (struct sf_headroom *headroom, const char *cgroups, char *line)
+{
+  char *controllers = strchr (line, ':'), *path;
+
+  if (controllers == NULL || (path = strchr (controllers + 1, ':')) == NULL)
+    return;
+  *path++ = '\0';
+  controllers++;
+  path[strcspn (path, "\n")] = '\0';
+  if (path[0] != '/')
+    return;
+  if (controllers[0] == '\0') {
+    look_at_path (headroom, &v2, cgroups, path);
+    look_at_path (headroom, &v2_unified, cgroups, path);
+  } else if (strstr (controllers, "memory") != NULL) {
+    look_at_path (headroom, &v1, cgroups, path);
+  }
+}
+
+void
+sf_headroom_get_at (struct sf_headroom *headroom, const char *proc,
+    const char *cgroups)
+{
+  uint64_t available = read_key (proc, "meminfo", "MemAvailable");
+  FILE *f = open_file (proc, "self/cgroup");
+  char line[512];
+
+  *headroom = (struct sf_headroom) {.left = UINT64_MAX,.limit = UINT64_MAX };
+  if (available > 0)
+    note (headroom, (available + read_key (proc, "meminfo",
+                "SwapFree")) * 1024, read_key (proc, "meminfo",
+            "MemTotal") * 1024, proc, "meminfo");
+  while (f != NULL && fgets (line, sizeof (line), f) != NULL)
+    look_at_line (headroom, cgroups, line);
+  if (f != NULL)
+    fclose (f);
+}
+
+void
+sf_headroom_get (struct sf_headroom *headroom)
+{
+  sf_headroom_get_at (headroom, "/proc", "/sys/fs/cgroup");
+}

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "producer/leases.h"
+
+#include <errno.h>
+
+#include "shared/compiler.h"
+
+SF_HOT static void
+list_append (struct sf_leases *leases, struct sf_lease_list *list, uint32_t i)
+{
+  struct sf_lease_entry *e = &leases->entry[i];
+
+  e->next = SF_NO_LEASE;
+  e->prev = list->last;
+  if (list->last != SF_NO_LEASE)
+    leases->entry[list->last].next = i;
+  else
+    list->first = i;
+  list->last = i;
+  list->count++;
+}
+
+static void
+list_remove (struct sf_leases *leases, struct sf_lease_list *list, uint32_t i)
+{
+  struct sf_lease_entry *e = &leases->entry[i];
+
+  if (e->prev != SF_NO_LEASE)
+    leases->entry[e->prev].next = e->next;
+  else
+    list->first = e->next;
+  if (e->next != SF_NO_LEASE)
+    leases->entry[e->next].prev = e->prev;
+  else
+    list->last = e->prev;
+  list->count--;
+}
+
+void
+sf_leases_init (struct sf_leases *leases, struct sf_returns_page *page)
+{
+  leases->page = page;
+  leases->next_stamp = 1;
+  leases->unclaimed = (struct sf_lease_list) { SF_NO_LEASE, SF_NO_LEASE, 0 };
+  leases->held = leases->unclaimed;
+  leases->n_free = SF_MAX_LEASES;
+  /* A stack with the low numbers on top: the words in use stay few and warm. */
+  for (uint32_t i = 0; i < SF_MAX_LEASES; i++) {
+    leases->free_stack[i] = SF_MAX_LEASES - 1 - i;
+    leases->entry[i].state = SF_LEASE_FREE;
+  }
+}
+
+SF_HOT int
+sf_leases_give (struct sf_leases *leases, void *frame,
+    struct sf_record_header *record)
+{
+  uint32_t i;
+  struct sf_lease_entry *e;
+
+  if (leases->n_free == 0)
+    return -EAGAIN;
+  i = leases->free_stack[--leases->n_free];
+  e = &leases->entry[i];
+  e->frame = frame;
+  e->stamp = leases->next_stamp++;
+  e->state = SF_LEASE_UNCLAIMED;
+  list_append (leases, &leases->unclaimed, i);
+  sf_publish_u64 (&leases->page->lease[i],
+      SF_LEASE_WORD (e->stamp, SF_LEASE_ANNOUNCED));
+  record->lease = i;
+  record->lease_stamp = e->stamp;
+  return 0;
+}
+
+static void *
+release (struct sf_leases *leases, uint32_t i)
+{
+  struct sf_lease_entry *e = &leases->entry[i];
+  void *frame = e->frame;
+
+  list_remove (leases, e->state == SF_LEASE_HELD ? &leases->held
+      : &leases->unclaimed, i);
+  e->state = SF_LEASE_FREE;
+  e->frame = NULL;
+  leases->free_stack[leases->n_free++] = i;
+  return frame;
+}
+
+void
+sf_leases_take_back (struct sf_leases *leases, uint32_t lease)
+{
+  release (leases, lease);
+}
+
+/* One bit of the returned words. 0 or -EPROTO. */
+static int
+return_one (struct sf_leases *leases, uint32_t i, sf_lease_done done,
+    void *user)
+{
+  struct sf_lease_entry *e = &leases->entry[i];
+
+  if (e->state == SF_LEASE_FREE)
+    return -EPROTO;
+  /* A frame that was never claimed cannot come back: the word tells, and our
+   * own swap to REVOKED never lets it get this far. */
+  if (e->state == SF_LEASE_UNCLAIMED
+      && sf_observe_u64 (&leases->page->lease[i])
+      != SF_LEASE_WORD (e->stamp, SF_LEASE_CLAIMED))
+    return -EPROTO;
+  done (release (leases, i), user);
+  return 0;
+}
+
+int
+sf_leases_collect (struct sf_leases *leases, sf_lease_done done, void *user)
+{
+  int n = 0;
+  int error = 0;
+
+  for (uint32_t w = 0; w < SF_LEASE_WORDS; w++) {
+    uint64_t bits;
+
+    /* Most words are zero: do not make their cache line ours. */
+    if (sf_load_hint (&leases->page->returned[w]) == 0)
+      continue;
+    bits = sf_take_bits (&leases->page->returned[w]);
+    while (bits != 0) {
+      uint32_t i = w * 64 + (uint32_t) __builtin_ctzll (bits);
+
+      bits &= bits - 1;
+      if (return_one (leases, i, done, user) < 0)
+        error = -EPROTO;
+      else
+        n++;
+    }
+  }
+  return error < 0 ? error : n;
+}
+
+/* The oldest unclaimed lease turns out to be claimed. */
+static void
+note_claimed (struct sf_leases *leases, uint32_t i)
+{
+  list_remove (leases, &leases->unclaimed, i);
+  leases->entry[i].state = SF_LEASE_HELD;
+  list_append (leases, &leases->held, i);
+}
+
+int
+sf_leases_revoke_first (struct sf_leases *leases, sf_lease_done done,
+    void *user)
+{
+  uint32_t i = leases->unclaimed.first;
+  uint64_t stamp, seen;
+
+  if (leases->unclaimed.count == 0)
+    return 0;
+  stamp = leases->entry[i].stamp;
+  if (sf_decide_u64 (&leases->page->lease[i],
+          SF_LEASE_WORD (stamp, SF_LEASE_ANNOUNCED),
+          SF_LEASE_WORD (stamp, SF_LEASE_REVOKED), &seen)) {
+    done (release (leases, i), user);
+    return 1;
+  }
+  if (seen != SF_LEASE_WORD (stamp, SF_LEASE_CLAIMED))
+    return -EPROTO;
+  note_claimed (leases, i);
+  return 0;
+}
+
+int
+sf_leases_revoke_oldest (struct sf_leases *leases, sf_lease_done done,
+    void *user)
+{
+  int r = 0;
+
+  while (r == 0 && leases->unclaimed.count > 0)
+    r = sf_leases_revoke_first (leases, done, user);
+  return r;
+}
+
+int
+sf_leases_count_held (struct sf_leases *leases)
+{
+  /* Clients claim in order, so the first unclaimed one ends the search. */
+  while (leases->unclaimed.count > 0) {
+    uint32_t i = leases->unclaimed.first;
+    uint64_t stamp = leases->entry[i].stamp;
+    uint64_t seen = sf_observe_u64 (&leases->page->lease[i]);
+
+    if (seen == SF_LEASE_WORD (stamp, SF_LEASE_ANNOUNCED))
+      break;
+    if (seen != SF_LEASE_WORD (stamp, SF_LEASE_CLAIMED))
+      return -EPROTO;
+    note_claimed (leases, i);
+  }
+  return (int) leases->held.count;
+}
+
+void
+sf_leases_clear (struct sf_leases *leases, sf_lease_done done, void *user)
+{
+  while (leases->unclaimed.count > 0)
+    done (release (leases, leases->unclaimed.first), user);
+  while (leases->held.count > 0)
+    done (release (leases, leases->held.first), user);
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Who holds what: the producer's private account of the frames one client has
+ * been given (R3). The client's page is only ever compared with it. */
+#ifndef SF_LEASES_H
+#define SF_LEASES_H
+
+#include "shared/layout.h"
+
+#define SF_NO_LEASE UINT32_MAX
+
+enum sf_lease_state
+{
+  SF_LEASE_FREE = 0,
+  SF_LEASE_UNCLAIMED,           /* announced; the client may have claimed it */
+  SF_LEASE_HELD,                /* known to be claimed */
+};
+
+struct sf_lease_entry
+{
+  void *frame;
+  uint64_t stamp;
+  uint32_t next, prev;          /* in the list of its state, oldest first */
+  uint32_t state;               /* enum sf_lease_state */
+};
+
+struct sf_lease_list
+{
+  uint32_t first, last, count;
+};
+
+struct sf_leases
+{
+  struct sf_returns_page *page;
+  uint64_t next_stamp;
+  struct sf_lease_list unclaimed;
+  struct sf_lease_list held;
+  uint32_t n_free;
+  uint32_t free_stack[SF_MAX_LEASES];
+  struct sf_lease_entry entry[SF_MAX_LEASES];
+};
+
+/* Called with the frame of each lease that has come back. */
+typedef void (*sf_lease_done) (void *frame, void *user);
+
+void sf_leases_init (struct sf_leases *leases, struct sf_returns_page *page);
+
+/* Leases `frame`: fills lease and stamp of `record`, which is to be announced
+ * next. 0, or -EAGAIN if the client has all the leases there are. */
+int sf_leases_give (struct sf_leases *leases, void *frame,
+    struct sf_record_header *record);
+
+/* The announcement failed: takes back the lease just given. */
+void sf_leases_take_back (struct sf_leases *leases, uint32_t lease);
+
+/* Takes what the client returned. The number of leases that came back, or
+ * -EPROTO for a return of something that it was not given or never claimed; the
+ * valid ones are done with all the same. */
+int sf_leases_collect (struct sf_leases *leases, sf_lease_done done,
+    void *user);
+
+/* Takes away the oldest frame that the client has not claimed. 1; 0 if it has
+ * claimed all; -EPROTO if it wrote nonsense into the word. */
+int sf_leases_revoke_oldest (struct sf_leases *leases, sf_lease_done done,
+    void *user);
+
+/* The same for the oldest alone: 0 if that one turns out to be claimed. */
+int sf_leases_revoke_first (struct sf_leases *leases, sf_lease_done done,
+    void *user);
+
+/* How many the client holds, after a look at what it has claimed meanwhile.
+ * -EPROTO as above. */
+int sf_leases_count_held (struct sf_leases *leases);
+
+/* Ends all of them: the client is gone and can read no more. */
+void sf_leases_clear (struct sf_leases *leases, sf_lease_done done,
+    void *user);
+
+static inline uint32_t
+sf_leases_outstanding (const struct sf_leases *leases)
+{
+  return leases->unclaimed.count + leases->held.count;
+}
+
+#endif

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Whether those live whom the producer waits for, and what happens if not. A client
+ * may take as long over a frame as it likes, if its process answers. */
+#include "producer/producer-private.h"
+
+/* One that is waited for is asked after so long without a sign of life, or after a
+ * quarter of client-timeout. */
+#define PING_AFTER (SF_NS_PER_SECOND / 2)
+/* One that lives has answered by then, mostly. */
+#define ANSWER_WITHIN (SF_NS_PER_SECOND / 4)
+/* The user is told of a wait that is longer than this, and of the next one if there
+ * was none for so long. */
+#define TELL_AFTER SF_NS_PER_SECOND
+#define TELL_AGAIN_AFTER (10 * SF_NS_PER_SECOND)
+
+/* Frames that somebody misses who never waits in sf_producer_wait(): another
+ * producer (relay), or upstream's pool. */
+static bool
+keeps_borrowed_locked (const struct sf_client *c)
+{
+  const struct sf_lease_list *lists[] = { &c->leases->unclaimed,
+    &c->leases->held
+  };
+
+  for (int i = 0; i < 2; i++) {
+    const struct sf_frame *oldest;
+
+    if (lists[i]->count == 0)
+      continue;
+    oldest = c->leases->entry[lists[i]->first].frame;
+    if (oldest->foreign || c->producer->pooled)
+      return true;
+  }
+  return false;
+}
+
+static bool
+is_served_lossless_locked (const struct sf_client *c)
+{
+  return c->state == SF_CLIENT_ACTIVE && c->doomed == 0
+      && sf_client_is_lossless_locked (c);
+}
+
+/* Where nothing is published because a client keeps what upstream needs, nobody says
+ * that he waits. */
+static bool
+is_missed_locked (const struct sf_producer *p, int64_t now)
+{
+  if (now - p->last_publish < SF_WAIT_SLICE)
+    return false;
+  for (const struct sf_client * c = p->clients; c != NULL; c = c->next)
+    if (is_served_lossless_locked (c) && keeps_borrowed_locked (c))
+      return true;
+  return false;
+}
+
+bool
+sf_producer_is_waiting_locked (const struct sf_producer *p)
+{
+  return p->last_wait != 0 && sf_now () - p->last_wait < 2 * SF_WAIT_SLICE;
+}
+
+static int64_t
+later_by (int64_t time, int64_t ns, int64_t now)
+{
+  return now - time > ns ? time + ns : now;
+}
+
+/* Only time in which it was waited for counts against a client: not that in
+ * which nobody waited, nor that in which this process did not run. Of what lies
+ * between two looks, no more than two slices. */
+static void
+forgive_absence_locked (struct sf_producer *p, int64_t now)
+{
+  int64_t absent = now - p->last_judged - 2 * SF_WAIT_SLICE;
+
+  p->last_judged = now;
+  if (absent <= 0)
+    return;
+  for (struct sf_client * c = p->clients; c != NULL; c = c->next) {
+    c->last_progress = later_by (c->last_progress, absent, now);
+    c->last_sign = later_by (c->last_sign, absent, now);
+  }
+}
+
+/* What is there for it, and not yet claimed. What it holds it may keep for good, as
+ * a sink does the last frame. */
+static bool
+has_unread_locked (const struct sf_client *c)
+{
+  return c->leases->unclaimed.count > 0 || c->ring.read_pos != c->ring.head;
+}
+
+static bool
+is_dead_locked (const struct sf_client *c, int64_t silent)
+{
+  int64_t timeout = c->producer->client_timeout;
+
+  return timeout > 0 && c->pinged != 0 && silent > timeout;
+}
+
+static bool
+has_stalled_locked (const struct sf_client *c, int64_t stalled)
+{
+  int64_t timeout = c->producer->stall_timeout;
+
+  return timeout > 0 && has_unread_locked (c) && stalled > timeout;
+}
+
+/* Dooms it, or notes that it is to be asked. */
+static bool
+judge_locked (struct sf_client *c, int64_t now)
+{
+  const struct sf_producer *p = c->producer;
+  int64_t stalled = now - c->last_progress;
+  int64_t silent = now - c->last_sign < stalled ? now - c->last_sign : stalled;
+  int64_t patience = p->client_timeout > 0
+      && p->client_timeout / 4 < PING_AFTER ? p->client_timeout / 4 : PING_AFTER;
+  bool ask;
+
+  if (is_dead_locked (c, silent))
+    c->verdict = "no sign of life for client-timeout while frames waited; where "
+        "the consumer's process may be stopped for longer, raise client-timeout "
+        "of shmframesink";
+  else if (has_stalled_locked (c, stalled))
+    c->verdict = "no frame was taken for stall-timeout; take frames sooner, or "
+        "raise stall-timeout of shmframesink";
+  if (c->verdict != NULL) {
+    sf_client_doom_locked (c, SF_REASON_SLOW);
+    return false;
+  }
+  ask = c->pinged == 0 && silent > patience;
+  if (ask)
+    c->pinged = now;
+  return ask;
+}
+
+/* Is the user to hear that it is waited for? */
+static bool
+is_news_locked (struct sf_client *c, int64_t now)
+{
+  int64_t before = c->stalled_at;
+
+  if (!has_unread_locked (c) || now - c->last_progress < TELL_AFTER)
+    return false;
+  c->stalled_at = now;
+  return before == 0 || now - before > TELL_AGAIN_AFTER;
+}
+
+static void
+judge_client (struct sf_client *c, int64_t now)
+{
+  static const struct sf_message ping = {.type = SF_MESSAGE_PING };
+  struct sf_producer *p = c->producer;
+  struct sf_client_info info;
+  bool ask = false, tell = false;
+
+  pthread_mutex_lock (&p->lock);
+  if (is_served_lossless_locked (c)) {
+    /* Nothing is asked of one that has nothing. */
+    if (sf_leases_outstanding (c->leases) == 0 && !has_unread_locked (c))
+      c->last_progress = now;
+    ask = judge_locked (c, now);
+    tell = c->doomed == 0 && is_news_locked (c, now);
+    sf_client_info_locked (c, &info);
+  }
+  sf_producer_unlock (p);
+  /* One whose socket is full has not read what was sent before, either. */
+  if (ask && !c->hung_up)
+    sf_send (c->fd, &ping, NULL, 0);
+  if (tell && p->callbacks.waiting != NULL)
+    p->callbacks.waiting (p->user, &info);
+}
+
+void
+sf_producer_judge (struct sf_producer *p)
+{
+  int64_t now = sf_now ();
+  bool waiting;
+
+  pthread_mutex_lock (&p->lock);
+  waiting = sf_producer_is_waiting_locked (p) || is_missed_locked (p, now);
+  if (waiting)
+    forgive_absence_locked (p, now);
+  pthread_mutex_unlock (&p->lock);
+  for (struct sf_client * c = p->clients; waiting && c != NULL; c = c->next)
+    judge_client (c, now);
+}
+
+bool
+sf_client_borrows_locked (const struct sf_client *c)
+{
+  for (uint32_t i = 0; i < SF_MAX_LEASES; i++) {
+    const struct sf_lease_entry *e = &c->leases->entry[i];
+
+    if (e->state != SF_LEASE_FREE
+        && ((const struct sf_frame *) e->frame)->foreign)
+      return true;
+  }
+  return false;
+}
+
+bool
+sf_client_is_silent_locked (const struct sf_client *c)
+{
+  return c->pinged != 0 && sf_now () - c->pinged > ANSWER_WITHIN;
+}
+
+void
+sf_client_note_sign (struct sf_client *c)
+{
+  pthread_mutex_lock (&c->producer->lock);
+  c->last_sign = sf_now ();
+  pthread_mutex_unlock (&c->producer->lock);
+}
+
+bool
+sf_client_pong (struct sf_client *c, bool paused)
+{
+  bool asked;
+
+  pthread_mutex_lock (&c->producer->lock);
+  asked = c->pinged != 0;
+  c->pinged = 0;
+  c->paused = paused;
+  pthread_mutex_unlock (&c->producer->lock);
+  return asked;
+}

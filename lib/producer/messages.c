@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What a client says, and how much of it is listened to. */
+#include <sys/epoll.h>
+
+#include "producer/producer-private.h"
+
+/* Messages of one client handled before the others get their turn. */
+#define MESSAGES_PER_TURN 16
+
+/* So many are listened to in QUOTA_TIME, and again for each frame or more that came
+ * back: a KICK follows a return. The rest waits in the socket. */
+#define MESSAGE_QUOTA 256u
+#define QUOTA_TIME (SF_NS_PER_SECOND / 10)
+/* Of what a process that is gone had said; what its children say after is nothing. */
+#define LAST_TURNS 64
+
+enum sf_read
+{
+  SF_READ_ALL,
+  SF_READ_SOME,                 /* there may be more */
+  SF_READ_END,                  /* the connection ended, or the client is gone */
+};
+
+/* False: the client is gone. */
+static bool
+handle_message (struct sf_client *c, const struct sf_message *msg)
+{
+  struct sf_producer *p = c->producer;
+  bool greeted = c->state == SF_CLIENT_ACTIVE;
+
+  if (msg->type == SF_MESSAGE_HELLO && c->state == SF_CLIENT_GREETING) {
+    /* Referenced: it may be refused, and ended, in there. */
+    bool alive;
+
+    sf_client_ref (c);
+    sf_client_hello (c, &msg->hello);
+    alive = c->state != SF_CLIENT_GONE;
+    sf_client_unref (c);
+    return alive;
+  }
+  /* The thread collects after each turn. */
+  if (msg->type == SF_MESSAGE_KICK && c->state > SF_CLIENT_JOINING)
+    return true;
+  if (msg->type == SF_MESSAGE_PONG && greeted
+      && sf_client_pong (c, msg->paused))
+    return true;
+  if (msg->type == SF_MESSAGE_WANT && greeted) {
+    sf_client_want (c, msg->max_held);
+    return true;
+  }
+  if (msg->type == SF_MESSAGE_UPSTREAM && greeted) {
+    if (p->callbacks.upstream != NULL)
+      p->callbacks.upstream (p->user, c->id, msg->upstream.data,
+          msg->upstream.size);
+    return true;
+  }
+  if (msg->type == SF_MESSAGE_BYE && c->state > SF_CLIENT_JOINING) {
+    sf_client_leave (c);
+    sf_client_report_end (c, msg->reject.reason, msg->reject.text);
+    return true;
+  }
+  if (c->state >= SF_CLIENT_LEAVING)
+    return true;                /* sent before it knew */
+  sf_client_end (c, SF_REASON_VIOLATION,
+      "it sent a message that does not belong there");
+  return false;
+}
+
+static void
+listen_to (struct sf_client *c, uint32_t events)
+{
+  struct epoll_event ev = {.events = events,.data.u64 =
+        (uint64_t) (uintptr_t) c
+  };
+
+  epoll_ctl (c->producer->epoll_fd, EPOLL_CTL_MOD, c->fd, &ev);
+}
+
+void
+sf_client_unmute (struct sf_client *c)
+{
+  c->muted_until = 0;
+  c->n_messages = 0;
+  c->quota_from = sf_now ();
+  if (!c->hung_up)
+    listen_to (c, EPOLLIN | EPOLLRDHUP);
+}
+
+/* Counts one message. True: it is not listened to for a while. */
+static bool
+is_over_quota (struct sf_client *c)
+{
+  int64_t now;
+  uint64_t n_returned;
+
+  if (++c->n_messages < MESSAGE_QUOTA)
+    return false;
+  now = sf_now ();
+  pthread_mutex_lock (&c->producer->lock);
+  n_returned = c->n_returned;
+  pthread_mutex_unlock (&c->producer->lock);
+  if (n_returned != c->n_paid || now - c->quota_from >= QUOTA_TIME) {
+    c->n_paid = n_returned;
+    c->quota_from = now;
+    c->n_messages = 0;
+    return false;
+  }
+  /* Its end is heard all the same. */
+  if (c->muted_until == 0)
+    listen_to (c, 0);
+  c->muted_until = now + QUOTA_TIME;
+  return true;
+}
+
+static enum sf_read
+read_some (struct sf_client *c)
+{
+  for (int i = 0; i < MESSAGES_PER_TURN; i++) {
+    struct sf_message msg;
+    /* No fds: a client has none to give. */
+    int r = sf_receive (c->fd, &msg, NULL);
+
+    if (r == -EAGAIN)
+      return SF_READ_ALL;
+    if (r == -EPROTO) {
+      sf_client_end (c, SF_REASON_VIOLATION,
+          "it sent what is not a message of this protocol");
+      return SF_READ_END;
+    }
+    if (r <= 0) {
+      /* The fd stays open, it is only not looked at any more. */
+      epoll_ctl (c->producer->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
+      c->hung_up = true;
+      sf_client_end (c, SF_REASON_HANGUP, "");
+      return SF_READ_END;
+    }
+    sf_client_note_sign (c);
+    if (!handle_message (c, &msg))
+      return SF_READ_END;
+    if (is_over_quota (c))
+      break;
+  }
+  return SF_READ_SOME;
+}
+
+void
+sf_client_readable (struct sf_client *c)
+{
+  read_some (c);
+}
+
+void
+sf_client_greet_or_go (struct sf_client *c)
+{
+  if (read_some (c) == SF_READ_ALL && c->state == SF_CLIENT_GREETING)
+    sf_client_end (c, SF_REASON_VIOLATION, "it never said HELLO");
+}
+
+/* Whatever copies of its fds its children have, its frames are read by nobody any
+ * more, unless it has passed them on. */
+void
+sf_client_process_ended (struct sf_client *c)
+{
+  struct sf_producer *p = c->producer;
+  const struct sf_returns_page *page = c->returns.map;
+  enum sf_read r = c->hung_up ? SF_READ_ALL : SF_READ_SOME;
+
+  /* What it said before comes first. */
+  for (int i = 0; i < LAST_TURNS && r == SF_READ_SOME; i++)
+    r = read_some (c);
+  /* This is told again in the next turn, if it is still there. */
+  if (r == SF_READ_END)
+    return;
+  epoll_ctl (p->epoll_fd, EPOLL_CTL_DEL, c->process_fd, NULL);
+  c->process_gone = true;
+  if (page == NULL || sf_observe_u32 (&page->passed_on) == 0) {
+    sf_client_guard_hangup (c);
+  } else if (!c->hung_up) {
+    epoll_ctl (p->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
+    c->hung_up = true;
+    sf_client_end (c, SF_REASON_HANGUP, "");
+  }
+}

@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Shared by the producer's source files only.
+ *
+ * Locks, in the order they are taken:
+ *   1. sf_producer.room_lock (from counting the slots that are needed to having
+ *      made them; the one lock held while memory is made)
+ *   2. sf_slots' freed_lock (held while it tells us of a freed slot)
+ *   3. sf_producer.lock     (all fields below that do not say otherwise)
+ *   4. sf_slots' lock       (a leaf)
+ * No lock is held over a system call that does I/O, nor over a callback, nor
+ * over a frame's release: released frames are gathered in `done` and run after,
+ * by whoever drops the lock with sf_producer_unlock() next.
+ *
+ * Threads: the control thread alone makes, removes and closes clients. The
+ * publisher (one thread at a time) sends SEGMENT messages to a client that lacks
+ * one, outside the lock, holding a reference on the client, so that its fd stays
+ * what it is. Anybody can mark a client as doomed; the control thread acts. */
+#ifndef SF_PRODUCER_PRIVATE_H
+#define SF_PRODUCER_PRIVATE_H
+
+#include <pthread.h>
+
+#include "shared/fork.h"
+#include "shared/futex.h"
+#include "shared/test-hooks.h"
+#include "shared/compiler.h"
+#include "producer/leases.h"
+#include "producer/producer.h"
+#include "shared/ring.h"
+
+/* A segment under the id that clients know. */
+struct sf_known_segment
+{
+  struct sf_segment *segment;
+  uint32_t id;
+  uint32_t n_frames;            /* that lie in it, and are out */
+};
+
+struct sf_frame
+{
+  struct sf_frame *next_done;
+  uint32_t refs;                /* leases, the latest frame, the publisher */
+  uint64_t seq;
+  int64_t published;            /* when */
+  sf_release release;
+  void *user;
+  struct sf_slot letter;        /* what does not fit into a record; owner NULL */
+  bool foreign;                 /* another producer's memory: do not hoard */
+  uint32_t n_parts;
+  uint32_t payload_size;
+  uint8_t *payload;             /* behind the ids, in the same allocation */
+  uint32_t segment_ids[];       /* without repetition, n_parts at most */
+};
+
+/* Greater than any key. */
+#define SF_NO_KEY UINT64_MAX
+
+struct sf_sticky
+{
+  struct sf_sticky *next;
+  uint64_t key;
+  uint32_t size;
+  uint8_t body[];
+};
+
+enum sf_client_state
+{
+  SF_CLIENT_GREETING,           /* accepted, HELLO awaited */
+  SF_CLIENT_JOINING,            /* welcomed, not yet announced to */
+  SF_CLIENT_ACTIVE,
+  SF_CLIENT_LEAVING,            /* it said BYE: gets no more, may hold frames */
+  SF_CLIENT_LINGERING,          /* evicted or crashed, its frames may be read */
+  SF_CLIENT_GONE,
+};
+
+struct sf_client
+{
+  struct sf_client *next;
+  sf_atomic_u32 refs;
+  /* Set before the client is in the list, then constant. */
+  struct sf_producer *producer;
+  int fd;
+  int guard_fd;                 /* readable at hang-up: nobody can read its frames */
+  int process_fd;               /* readable when its process has ended; or -1 */
+  uint64_t id;
+  struct sf_credentials peer;
+  /* The control thread's. */
+  int64_t patience_until;       /* for HELLO; after BYE, for its end */
+  bool reported;                /* connected() was called */
+  bool has_place;               /* it counts for max-clients */
+  bool hung_up;                 /* its socket is at its end */
+  bool process_gone;
+  int64_t quota_from;           /* since when messages are counted */
+  uint32_t n_messages;
+  uint64_t n_paid;              /* n_returned when they last were */
+  int64_t muted_until;          /* 0: it is listened to */
+  /* Under the producer's lock. */
+  uint32_t state;               /* enum sf_client_state */
+  uint32_t doomed;              /* enum sf_reason: to be ended by the thread */
+  char name[SF_NAME_MAX];
+  uint32_t wish;                /* enum sf_delivery */
+  uint32_t max_held;            /* what it is granted */
+  uint32_t wanted;              /* what it was before max-memory held less, and is to
+                                   be again, or hears in the end that it cannot */
+  int64_t owed_until;           /* that is then; 0: nothing is owed */
+  uint32_t may_hold;            /* and until when it may hold as much as then */
+  int64_t may_hold_until;
+  bool untold;                  /* of a new max_held */
+  int64_t max_lag;              /* ns; 0: none. Constant from HELLO on */
+  bool overflowed;
+  uint64_t sticky_from;         /* it lacks sticky events from this key on;
+                                   SF_NO_KEY: none */
+  int64_t last_progress;
+  uint64_t n_returned;          /* frames, taken back so far */
+  int64_t last_sign;            /* of life, other than progress */
+  int64_t stalled_at;           /* when it was last waited for for long */
+  int64_t pinged;               /* when, if it has not answered, or 0 */
+  bool paused;                  /* so it said */
+  uint32_t unread;              /* frames it never claimed, at its end */
+  const char *verdict;          /* why it is evicted */
+  uint64_t frames, dropped;
+  uint64_t last_seq;            /* of the frame announced last */
+  uint32_t n_flushes;           /* as in its announce header */
+  uint64_t *sent_segments;      /* a bit for each segment id it was sent */
+  uint32_t sent_size;           /* ids the bits reach to */
+  uint32_t n_unread;            /* SEGMENTs sent since it had read all */
+  struct sf_shm announce, returns;
+  struct sf_ring_writer ring;
+  struct sf_leases *leases;
+};
+
+struct sf_producer
+{
+  uint32_t generation;          /* of the process that made it, see shared/fork.h */
+  struct sf_listener listener;
+  struct sf_producer_callbacks callbacks;
+  void *user;
+  uint32_t max_clients;
+  uint64_t max_memory;
+  uint32_t fixed_slots;
+  uint32_t min_clients;
+  int64_t client_timeout, stall_timeout;
+  uint64_t id;
+  struct sf_slots *slots;
+  struct sf_slots *letters;     /* payloads too large for a record */
+  pthread_t thread;
+  int epoll_fd;
+  int wake_fd;                  /* eventfd, ours alone */
+
+  /* A format that asks for larger slots and a client that asks for more of them:
+   * whoever is second must count what the first one changed. */
+  pthread_mutex_t room_lock;
+  pthread_mutex_t lock;
+  pthread_cond_t cond;          /* progress, clients, interruption */
+  struct sf_client *clients;
+  uint32_t n_connections, n_active;
+  uint64_t last_client_id;
+  struct sf_known_segment *known;
+  uint32_t n_known, known_room;
+  uint32_t last_segment_id;
+  struct sf_sticky *sticky;     /* in the order of keys */
+  uint64_t sticky_bytes;        /* in them */
+  struct sf_frame *latest;
+  struct sf_frame *done;        /* refs 0: released when the lock is dropped */
+  uint64_t seq;
+  uint64_t slot_size;           /* 0: no format yet */
+  uint32_t n_frames;            /* published, and still somebody's */
+  uint32_t upstream_slots;      /* more than base slots, for upstream to keep */
+  bool slot_missed;             /* it wants still more */
+  uint32_t slots_per_record;
+  bool owing;                   /* slots are to be made for what was promised */
+  bool live, lossless, delivery_known;
+  uint64_t latency_min, latency_max;
+  bool delivery_changed;
+  bool flushing;
+  uint32_t flush_seqnum;
+  bool flush_untold;            /* the thread is to tell the clients */
+  struct sf_known_segment *gone;        /* segments the clients may forget */
+  uint32_t n_gone;
+  bool need_kick;               /* wake the thread when the lock is dropped */
+  bool stopping, interrupted, given_up;
+  uint32_t n_waiting;
+  sf_atomic_u32 waiting_hint;   /* n_waiting > 0, for looks without the lock */
+  /* Grows with each slot or frame that has come back, wherever. Without lock. */
+  sf_atomic_u64 progress;
+  sf_atomic_u32 n_releasing;    /* threads between "done" and released */
+  uint32_t last_want;           /* number of the last wish for returns */
+  bool coming;                  /* clients were told of a frame to come */
+  bool pooled;                  /* upstream may wait for what clients return */
+  int64_t last_publish;
+  int64_t last_wait;            /* when somebody last waited for clients */
+  int64_t last_judged;          /* when clients were looked at for that */
+  bool told_starved;            /* the thread\'s: that no client can be accepted */
+  bool ticking;                 /* the thread looks at returns now and then */
+  struct sf_client **to_wake;   /* the publisher's, max_clients of them */
+  bool far;                     /* the publisher's: the last woken were not near */
+  bool brisk;                   /* the publisher's: this frame was not waited for */
+  uint32_t n_robbed, n_kept;    /* the publisher's, see yield_to_client() */
+  struct sf_producer_stats stats;
+};
+
+/* How long a new connection may take to say HELLO, and one that said BYE and holds
+ * nothing to close. */
+#define SF_GREETING_TIMEOUT (2 * SF_NS_PER_SECOND)
+/* How long to sleep at most while waiting for a client, to judge its progress. */
+#define SF_WAIT_SLICE (SF_NS_PER_SECOND / 20)
+/* Slots beyond what clients may hold: with upstream, in flight, the latest, and
+ * what a client that needs many may hold while the ring still grows for it. As
+ * many as fit in the bytes, between the limits. */
+#define SF_BASE_BYTES (UINT64_C (64) << 20)
+#define SF_MIN_BASE_SLOTS 6u
+#define SF_MAX_BASE_SLOTS 16u
+/* How long slots on their way back are waited for before a client hears that there
+ * are not enough. */
+#ifndef SF_OWED_TIMEOUT_MS
+#define SF_OWED_TIMEOUT_MS 3000
+#endif
+#define SF_OWED_TIMEOUT (SF_OWED_TIMEOUT_MS * INT64_C (1000000))
+/* Of these, what is needed to keep a stream going at all. */
+#define SF_SPARE_SLOTS 2u
+/* What a consumer asks for when it connects. There is room for one from the start,
+ * so that the ring need not grow for the first one. */
+#define SF_USUAL_HELD 4u
+/* What upstream may keep beyond the base slots: the references of a decoder, and
+ * the frames that its threads work on. */
+#define SF_MAX_UPSTREAM_SLOTS 64u
+/* What a live client keeps of its queue however old it is, the newest included: a
+ * batch is as old as the window is long before the next one comes. */
+#define SF_KEPT_QUEUED 2u
+/* Payloads that do not fit into a record, in all. */
+#define SF_MAX_LETTER_BYTES (UINT64_C (64) << 20)
+/* Frames of another producer that a live client may leave unclaimed. */
+#define SF_MAX_FOREIGN_QUEUED 2u
+/* And how long it may take for one, where they come in a burst. Tests are on busy
+ * machines. */
+#ifndef SF_GRACE_MS
+#define SF_GRACE_MS 20
+#endif
+#define SF_GRACE (SF_GRACE_MS * INT64_C (1000000))
+
+/* producer/publish.c */
+void sf_frame_unref_locked (struct sf_producer *p, struct sf_frame *frame);
+/* sf_lease_done; user is the producer. */
+void sf_frame_done_locked (void *frame, void *producer);
+/* Drops the lock, then releases the frames that are done. */
+void sf_producer_unlock (struct sf_producer *p);
+void sf_producer_forget_segments_locked (struct sf_producer *p);
+struct sf_known_segment *sf_known_find_locked (struct sf_producer *p,
+    uint32_t id);
+
+void sf_producer_drop_latest_locked (struct sf_producer *p);
+
+/* producer/sticky.c */
+/* Keeps the event for later clients. -ENOMEM, or -E2BIG, more than
+ * SF_MAX_STICKY_BYTES in all, leaves everything as it was. */
+int sf_sticky_keep_locked (struct sf_producer *p, uint64_t key,
+    const void *body, uint32_t size);
+void sf_sticky_forget_locked (struct sf_producer *p, uint64_t from,
+    uint64_t to);
+
+/* producer/letter.c */
+/* Makes room, for the payload of a frame, outside of the ring. 0 or -errno, -ENOBUFS:
+ * too many such frames are out. Without lock. */
+int sf_letter_take (struct sf_producer *p, uint64_t size,
+    struct sf_slot *letter);
+/* The payload is in the letter: what remains for the record. */
+uint32_t sf_letter_refer (const struct sf_slot *letter, uint32_t id,
+    uint64_t size, uint8_t *payload);
+#define SF_LETTER_REFERENCE (8u + sizeof (struct sf_mem_ref))
+
+/* producer/flush.c */
+/* The control thread's: sends what the clients are to hear at once. */
+void sf_producer_tell_flush (struct sf_producer *p);
+
+/* producer/client-queue.c */
+bool sf_client_is_lossless_locked (const struct sf_client *c);
+/* 0, -EAGAIN (no room: only a lossless client), or the client is doomed. */
+int sf_client_room_locked (struct sf_client *c, uint32_t payload_size,
+    bool frame);
+/* `flags` as of its record; SF_RECORD_LOSSLESS is set here. */
+void sf_client_announce_locked (struct sf_client *c, struct sf_frame *frame,
+    uint16_t flags);
+/* `key`: SF_NO_KEY if it is not sticky. */
+void sf_client_event_locked (struct sf_client *c, uint64_t key,
+    const void *body, uint32_t size);
+/* A client that had overflowed has kicked: if it has read all, it gets the sticky
+ * events that it lacks and the latest frame without waiting for the next one. */
+void sf_client_recover_locked (struct sf_client *c);
+/* Sticky events and the latest frame. */
+void sf_client_catch_up_locked (struct sf_client *c);
+/* The id of a segment that the frame needs and the client lacks; 0: none. */
+uint32_t sf_client_lacks_locked (const struct sf_client *c,
+    const struct sf_frame *frame);
+/* Has it left so many of these unread that it gets no more, and no frame that needs
+ * them? Fds on their way count for the user, who may have only so many. */
+bool sf_client_is_deaf_locked (struct sf_client *c);
+/* Sends one SEGMENT message. Lock held; dropped over the I/O. */
+void sf_client_send_segment (struct sf_client *c, uint32_t id);
+/* True if the client sleeps and the caller is the one to wake it. */
+bool sf_client_take_sleep (struct sf_client *c);
+/* Did it fall asleep on the processor that we run on? There it wakes up only when
+ * we let it. */
+bool sf_client_is_near (const struct sf_client *c);
+/* Is it worth waking for a frame that is only about to come? */
+bool sf_client_wakes_early (const struct sf_client *c);
+void sf_client_wake (struct sf_client *c);
+void sf_client_doom_locked (struct sf_client *c, uint32_t reason);
+/* Takes back its oldest unclaimed frame. 1; 0: there is none, or it is doomed. */
+int sf_client_revoke_locked (struct sf_client *c);
+
+/* producer.c */
+void sf_client_info_locked (struct sf_client *c, struct sf_client_info *info);
+
+/* producer/capacity.c */
+uint32_t sf_producer_base_slots (uint64_t slot_size);
+/* How many frames all clients (but one) together may hold. */
+uint64_t sf_producer_promised_locked (struct sf_producer *p,
+    const struct sf_client *but);
+/* Sees to it that clients can hold so many frames. As sf_producer_set_format().
+ * With the room lock. */
+int sf_producer_make_room_locked (struct sf_producer *p, uint64_t promised,
+    uint64_t * needed);
+/* The control thread's: makes what was promised in a new format, unmaps what is not
+ * needed any more. */
+void sf_producer_settle (struct sf_producer *p);
+
+/* producer/backpressure.c */
+/* Takes what the client, or all of them, returned; the number of frames. */
+int sf_client_collect_locked (struct sf_client *c);
+/* Takes the oldest unclaimed frame from a live client. False: there is none. */
+bool sf_producer_revoke_one_locked (struct sf_producer *p);
+int sf_producer_collect_locked (struct sf_producer *p);
+void sf_producer_set_want_locked (struct sf_producer *p);
+void sf_producer_note_progress (struct sf_producer *p);
+/* Fewer clients than lossless delivery needs? */
+bool sf_producer_lacks_clients_locked (const struct sf_producer *p);
+
+/* producer/liveness.c: the control thread's */
+/* Has somebody been waiting for clients just now? */
+bool sf_producer_is_waiting_locked (const struct sf_producer *p);
+/* Asks those that are waited for whether they live, and dooms those that do not. */
+void sf_producer_judge (struct sf_producer *p);
+bool sf_client_is_silent_locked (const struct sf_client *c);
+/* May it read frames of another producer, now or later? Our own are safe from here
+ * on, nobody writes there again. */
+bool sf_client_borrows_locked (const struct sf_client *c);
+/* It sent something, which shows that it lives. */
+void sf_client_note_sign (struct sf_client *c);
+/* False: it was not asked. */
+bool sf_client_pong (struct sf_client *c, bool paused);
+
+/* producer/accept.c: the control thread's */
+void sf_client_accept (struct sf_producer *p, int fd,
+    const struct sf_credentials *peer);
+/* Tells it why, and the user of this producer. */
+void sf_client_refuse (struct sf_producer *p, int fd,
+    const struct sf_credentials *peer, const struct sf_reject *reject);
+void sf_client_report_refusal (struct sf_producer *p,
+    const struct sf_credentials *peer, const struct sf_reject *reject);
+/* Events of one of its fds: which one says the tag, 0..3. 0 or -errno. */
+int sf_client_watch (struct sf_client *c, int fd, uint32_t events, unsigned tag);
+void sf_producer_explain_full (struct sf_producer *p,
+    struct sf_reject *reject);
+/* Adds to a refusal for want of room who takes it without being served. */
+void sf_producer_name_holder (struct sf_producer *p,
+    struct sf_reject *reject);
+
+/* producer/messages.c: the control thread's */
+void sf_client_readable (struct sf_client *c);
+/* Its HELLO is read, if it is there by now; otherwise its connection ends. */
+void sf_client_greet_or_go (struct sf_client *c);
+void sf_client_process_ended (struct sf_client *c);
+/* Who has sent too much is listened to again from `muted_until` on. */
+void sf_client_unmute (struct sf_client *c);
+
+/* producer/session.c: the control thread's */
+void sf_client_hello (struct sf_client *c, const struct sf_hello *hello);
+/* It said BYE. */
+void sf_client_leave (struct sf_client *c);
+void sf_client_report_end (struct sf_client *c, uint32_t reason,
+    const char *text);
+void sf_client_guard_hangup (struct sf_client *c);
+/* The producer closes. The client is gone then, unless it may read frames of
+ * another producer. */
+void sf_client_say_goodbye (struct sf_client *c);
+void sf_client_end (struct sf_client *c, uint32_t reason, const char *text);
+struct sf_client *sf_client_ref (struct sf_client *c);
+void sf_client_unref (struct sf_client *c);
+
+/* producer/grants.c: the control thread's */
+/* Makes room for `max_held` frames in this client's hands. 0 or -errno. */
+int sf_client_grant (struct sf_client *c, uint32_t max_held,
+    uint64_t * needed);
+/* What to tell a client whose grant ended in this error. */
+void sf_client_explain_grant (const struct sf_client *c, int error,
+    uint32_t max_held, uint64_t needed, struct sf_reject *reject);
+/* How many frames it may hold: for a while more than its grant, where that became
+ * less. */
+uint32_t sf_client_limit_locked (struct sf_client *c);
+void sf_client_send_grant (struct sf_client *c);
+void sf_client_refuse_grant (struct sf_client *c, int error,
+    uint32_t max_held, uint64_t needed);
+/* It asks for more than it has. */
+void sf_client_want (struct sf_client *c, uint32_t max_held);
+/* More slots for upstream, if it missed some. */
+void sf_producer_grow_for_upstream (struct sf_producer *p);
+
+/* producer/control-thread.c */
+void *sf_producer_thread (void *producer);
+/* After the thread has ended: returns when the last client is gone. */
+void sf_producer_linger (struct sf_producer *p);
+void sf_producer_kick (struct sf_producer *p);
+void sf_client_send_latency (struct sf_client *c);
+
+#endif

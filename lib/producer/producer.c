@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Opening, closing, settings and figures of a producer. */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "producer/producer-private.h"
+
+static void
+on_slot_freed (void *producer, bool idle)
+{
+  sf_producer_note_progress (producer);
+  if (idle)
+    sf_producer_kick (producer);
+}
+
+static void
+init_locks (struct sf_producer *p)
+{
+  pthread_condattr_t attr;
+
+  pthread_mutex_init (&p->room_lock, NULL);
+  pthread_mutex_init (&p->lock, NULL);
+  pthread_condattr_init (&attr);
+  pthread_condattr_setclock (&attr, CLOCK_MONOTONIC);
+  pthread_cond_init (&p->cond, &attr);
+  pthread_condattr_destroy (&attr);
+}
+
+static void
+free_producer (struct sf_producer *p)
+{
+  while (p->sticky != NULL) {
+    struct sf_sticky *next = p->sticky->next;
+
+    free (p->sticky);
+    p->sticky = next;
+  }
+  for (uint32_t i = 0; i < p->n_known; i++)
+    sf_segment_unref (p->known[i].segment);
+  sf_fd_close (p->epoll_fd);
+  sf_fd_close (p->wake_fd);
+  sf_slots_unref (p->slots);
+  sf_slots_unref (p->letters);
+  pthread_mutex_destroy (&p->room_lock);
+  pthread_mutex_destroy (&p->lock);
+  pthread_cond_destroy (&p->cond);
+  free (p->known);
+  for (uint32_t i = 0; i < p->n_gone; i++)
+    sf_segment_unref (p->gone[i].segment);
+  free (p->gone);
+  free (p->to_wake);
+  free (p);
+}
+
+static int
+watch_own_fds (struct sf_producer *p)
+{
+  struct epoll_event ev = {.events = EPOLLIN,.data.u64 = 0 };
+
+  p->epoll_fd = sf_fd_own (epoll_create1 (EPOLL_CLOEXEC));
+  if (p->epoll_fd < 0)
+    return -errno;
+  p->wake_fd = sf_fd_own (eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (p->wake_fd < 0)
+    return -errno;
+  if (epoll_ctl (p->epoll_fd, EPOLL_CTL_ADD, p->listener.fd, &ev) < 0)
+    return -errno;
+  ev.data.u64 = 1;
+  if (epoll_ctl (p->epoll_fd, EPOLL_CTL_ADD, p->wake_fd, &ev) < 0)
+    return -errno;
+  return 0;
+}
+
+/* The application's signals are its own threads' business. */
+static int
+start_thread (struct sf_producer *p, void *(*run) (void *), pthread_t * thread)
+{
+  sigset_t all, old;
+  int r;
+
+  sigfillset (&all);
+  pthread_sigmask (SIG_SETMASK, &all, &old);
+  r = pthread_create (thread, NULL, run, p);
+  pthread_sigmask (SIG_SETMASK, &old, NULL);
+  return -r;
+}
+
+int
+sf_producer_open (struct sf_producer **producer,
+    const struct sf_producer_config *config)
+{
+  struct sf_producer *p = calloc (1, sizeof (*p));
+  int r;
+
+  if (p == NULL)
+    return -ENOMEM;
+  init_locks (p);
+  p->generation = sf_generation;
+  p->epoll_fd = p->wake_fd = -1;
+  p->callbacks = config->callbacks;
+  p->user = config->user;
+  p->slots_per_record = 1;
+  p->max_clients = config->max_clients;
+  p->max_memory = config->max_memory;
+  p->fixed_slots = config->slots;
+  p->min_clients = config->min_clients;
+  p->client_timeout = config->client_timeout;
+  p->stall_timeout = config->stall_timeout;
+  p->slots = sf_slots_new (config->max_memory);
+  p->letters = sf_slots_new (SF_MAX_LETTER_BYTES);
+  p->to_wake = calloc (config->max_clients, sizeof (struct sf_client *));
+  if (p->slots == NULL || p->letters == NULL || p->to_wake == NULL
+      || getrandom (&p->id, sizeof (p->id), 0) != sizeof (p->id)) {
+    free_producer (p);
+    return -ENOMEM;
+  }
+  if (config->huge_pages)
+    sf_slots_use_huge_pages (p->slots);
+  if (config->slots != 0)
+    sf_slots_fix (p->slots);
+  r = sf_listener_open (&p->listener, config->path, config->mode);
+  if (r < 0) {
+    free_producer (p);
+    return r;
+  }
+  sf_slots_set_freed (p->slots, on_slot_freed, p);
+  r = watch_own_fds (p);
+  if (r == 0)
+    r = start_thread (p, sf_producer_thread, &p->thread);
+  if (r < 0) {
+    sf_slots_set_freed (p->slots, NULL, NULL);
+    sf_listener_close (&p->listener);
+    free_producer (p);
+    return r;
+  }
+  *producer = p;
+  return 0;
+}
+
+static void *
+linger (void *producer)
+{
+  pthread_detach (pthread_self ());
+  sf_producer_linger (producer);
+  free_producer (producer);
+  return NULL;
+}
+
+void
+sf_producer_close (struct sf_producer *p)
+{
+  pthread_t thread;
+
+  if (sf_is_inherited (p->generation))
+    return;
+  /* From here on nobody writes into a slot again, so those who read may go on. */
+  sf_slots_shut (p->slots);
+  pthread_mutex_lock (&p->lock);
+  p->stopping = true;
+  p->interrupted = true;
+  pthread_cond_broadcast (&p->cond);
+  pthread_mutex_unlock (&p->lock);
+  sf_producer_kick (p);
+  pthread_join (p->thread, NULL);
+  sf_listener_close (&p->listener);
+  pthread_mutex_lock (&p->lock);
+  sf_frame_unref_locked (p, p->latest);
+  p->latest = NULL;
+  sf_producer_unlock (p);
+  sf_slots_set_freed (p->slots, NULL, NULL);
+  if (p->clients == NULL)
+    free_producer (p);
+  else
+    /* Without a thread their frames stay out as long as this process lives. */
+    start_thread (p, linger, &thread);
+}
+
+struct sf_slots *
+sf_producer_slots (struct sf_producer *p)
+{
+  return p->slots;
+}
+
+void
+sf_client_info_locked (struct sf_client *c, struct sf_client_info *info)
+{
+  *info = (struct sf_client_info) {
+  .id = c->id,.peer = c->peer,.lossless =
+        sf_client_is_lossless_locked (c),.lingering =
+        c->state >= SF_CLIENT_LEAVING,.max_held = c->max_held,.frames =
+        c->frames,.dropped = c->dropped,.unread = c->unread,.paused =
+        c->paused,.silent = sf_client_is_silent_locked (c)};
+  memcpy (info->name, c->name, sizeof (info->name));
+  if (c->leases != NULL) {
+    int held = sf_leases_count_held (c->leases);
+
+    info->held = held > 0 ? (uint32_t) held : 0;
+    info->queued = c->leases->unclaimed.count;
+    if (info->queued > 0)
+      info->lag = sf_now () - ((const struct sf_frame *)
+          c->leases->entry[c->leases->unclaimed.first].frame)->published;
+  }
+}
+
+void
+sf_producer_set_delivery (struct sf_producer *p, bool live, bool lossless,
+    uint64_t latency_min, uint64_t latency_max)
+{
+  pthread_mutex_lock (&p->lock);
+  if (!p->delivery_known || p->live != live || p->lossless != lossless
+      || p->latency_min != latency_min || p->latency_max != latency_max) {
+    p->delivery_known = true;
+    p->live = live;
+    p->lossless = lossless;
+    p->latency_min = latency_min;
+    p->latency_max = latency_max;
+    p->delivery_changed = true;
+    p->need_kick = true;
+  }
+  sf_producer_unlock (p);
+}
+
+void
+sf_producer_get_stats (struct sf_producer *p, struct sf_producer_stats *stats)
+{
+  pthread_mutex_lock (&p->lock);
+  *stats = p->stats;
+  stats->n_clients = p->n_active;
+  stats->n_lingering = 0;
+  for (struct sf_client * c = p->clients; c != NULL; c = c->next)
+    stats->n_lingering += c->state >= SF_CLIENT_LEAVING;
+  pthread_mutex_unlock (&p->lock);
+  sf_slots_get_state (p->slots, &stats->slots);
+}
+
+uint32_t
+sf_producer_get_clients (struct sf_producer *p, struct sf_client_info *info,
+    uint32_t n)
+{
+  uint32_t i = 0;
+
+  pthread_mutex_lock (&p->lock);
+  for (struct sf_client * c = p->clients; c != NULL && i < n; c = c->next)
+    if (c->state >= SF_CLIENT_ACTIVE)
+      sf_client_info_locked (c, &info[i++]);
+  pthread_mutex_unlock (&p->lock);
+  return i;
+}

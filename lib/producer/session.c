@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A client's life, from HELLO to its end, as the control thread leads it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "producer/producer-private.h"
+
+SF_HOT struct sf_client *
+sf_client_ref (struct sf_client *c)
+{
+  sf_ref (&c->refs);
+  return c;
+}
+
+SF_HOT void
+sf_client_unref (struct sf_client *c)
+{
+  if (!sf_unref_is_last (&c->refs))
+    return;
+  sf_fd_shut (c->fd);
+  sf_fd_close (c->guard_fd);
+  sf_fd_close (c->process_fd);
+  sf_shm_close (&c->announce);
+  sf_shm_close (&c->returns);
+  free (c->leases);
+  free (c->sent_segments);
+  free (c);
+}
+
+/* Unlinks the client; its frames are nobody's any more. */
+static void
+remove_client (struct sf_client *c)
+{
+  struct sf_producer *p = c->producer;
+  struct sf_client **link;
+
+  pthread_mutex_lock (&p->lock);
+  for (link = &p->clients; *link != c; link = &(*link)->next);
+  *link = c->next;
+  if (c->state == SF_CLIENT_ACTIVE)
+    p->n_active--;
+  c->state = SF_CLIENT_GONE;
+  p->n_connections -= c->has_place;
+  if (c->leases != NULL)
+    sf_leases_clear (c->leases, sf_frame_done_locked, p);
+  sf_producer_unlock (p);
+  epoll_ctl (p->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
+  if (c->guard_fd >= 0)
+    epoll_ctl (p->epoll_fd, EPOLL_CTL_DEL, c->guard_fd, NULL);
+  if (c->process_fd >= 0)
+    epoll_ctl (p->epoll_fd, EPOLL_CTL_DEL, c->process_fd, NULL);
+  sf_client_unref (c);
+  sf_producer_note_progress (p);
+}
+
+void
+sf_client_report_end (struct sf_client *c, uint32_t reason, const char *text)
+{
+  struct sf_producer *p = c->producer;
+  struct sf_client_info info;
+
+  if (!c->reported)
+    return;
+  c->reported = false;
+  pthread_mutex_lock (&p->lock);
+  sf_client_info_locked (c, &info);
+  pthread_mutex_unlock (&p->lock);
+  if (p->callbacks.disconnected != NULL)
+    p->callbacks.disconnected (p->user, &info, reason, text);
+}
+
+/* It is not served any more: what it has not claimed, it will not. */
+static void
+take_queue_back_locked (struct sf_client *c)
+{
+  struct sf_producer *p = c->producer;
+  uint32_t unread = 0;
+
+  if (c->doomed == SF_REASON_VIOLATION) {
+    unread = c->leases->unclaimed.count;
+  } else {
+    sf_leases_collect (c->leases, sf_frame_done_locked, p);
+    while (sf_leases_revoke_oldest (c->leases, sf_frame_done_locked, p) > 0)
+      unread++;
+  }
+  c->unread += unread;
+  c->dropped += unread;
+}
+
+/* It gets nothing more, but may go on reading what it holds. True: it holds
+ * nothing, so there is nothing to wait for. */
+static bool
+stop_serving (struct sf_client *c, uint32_t state)
+{
+  struct sf_producer *p = c->producer;
+  bool empty;
+
+  pthread_mutex_lock (&p->lock);
+  if (c->state == SF_CLIENT_ACTIVE)
+    p->n_active--;
+  c->state = state;
+  if (c->leases != NULL)
+    take_queue_back_locked (c);
+  empty = c->leases == NULL || sf_leases_outstanding (c->leases) == 0;
+  sf_producer_unlock (p);
+  sf_producer_note_progress (p);
+  return empty;
+}
+
+void
+sf_client_leave (struct sf_client *c)
+{
+  if (c->state != SF_CLIENT_LEAVING)
+    c->patience_until = sf_now () + SF_GREETING_TIMEOUT;
+  stop_serving (c, SF_CLIENT_LEAVING);
+}
+
+void
+sf_client_end (struct sf_client *c, uint32_t reason, const char *text)
+{
+  struct sf_producer *p = c->producer;
+  struct sf_message msg = {.type = SF_MESSAGE_BYE,.reject = {.reason = reason}
+  };
+  bool empty, greeting = c->state == SF_CLIENT_GREETING;
+
+  SF_HOOK (reason == SF_REASON_VIOLATION ? "violation" : "end");
+  snprintf (msg.reject.text, sizeof (msg.reject.text), "%s", text);
+  if (reason == SF_REASON_SLOW) {
+    pthread_mutex_lock (&p->lock);
+    p->stats.clients_evicted++;
+    pthread_mutex_unlock (&p->lock);
+  }
+  /* Not told: it may be one of ours that was stopped for long, and tries again
+   * when it finds the connection closed. */
+  if (greeting && reason == SF_REASON_VIOLATION)
+    sf_client_report_refusal (p, &c->peer, &msg.reject);
+  empty = stop_serving (c, SF_CLIENT_LINGERING);
+  sf_client_report_end (c, reason, text);
+  /* Told after its queue is taken back, of which it would take more than it may. */
+  if (!c->hung_up && !greeting) {
+    sf_send (c->fd, &msg, NULL, 0);
+    SF_HOOK ("told");
+    /* One whose socket is full of what it has not read finds its end behind that. */
+    shutdown (c->fd, SHUT_WR);
+  }
+  pthread_mutex_lock (&p->lock);
+  c->doomed = SF_REASON_NONE;
+  pthread_mutex_unlock (&p->lock);
+  /* Who broke the rules, or never had a frame, is not waited for. What others had
+   * stays until the guard says that nobody can read it. */
+  if (empty || reason == SF_REASON_VIOLATION || reason == SF_REASON_DELIVERY)
+    remove_client (c);
+}
+
+/* The memory and the fds it is served with. 0 or -errno. */
+static int
+make_channels (struct sf_client *c, int *guard_write)
+{
+  struct sf_producer *p = c->producer;
+  uint64_t size = SF_ANNOUNCE_DATA_OFFSET + SF_ANNOUNCE_RING_SIZE;
+  struct sf_shm announce, returns;
+  struct sf_leases *leases = malloc (sizeof (*leases));
+  int guard[2] = { -1, -1 };
+  int r;
+
+  announce.fd = returns.fd = -1;
+  if (leases == NULL)
+    return -ENOMEM;
+  r = sf_shm_create (&announce, "shmframe-announce", size, SF_SHM_SEALED);
+  if (r == 0)
+    r = sf_shm_create (&returns, "shmframe-returns",
+        sizeof (struct sf_returns_page), SF_SHM_SHARED);
+  if (r == 0 && pipe2 (guard, O_CLOEXEC | O_NONBLOCK) < 0)
+    r = -errno;
+  sf_fd_own (guard[0]);
+  sf_fd_own (guard[1]);
+  /* A hang-up is reported without being asked for. */
+  if (r == 0)
+    r = sf_client_watch (c, guard[0], 0, 1);
+  if (r < 0) {
+    if (announce.fd >= 0)
+      sf_shm_close (&announce);
+    if (returns.fd >= 0)
+      sf_shm_close (&returns);
+    sf_fd_close (guard[0]);
+    sf_fd_close (guard[1]);
+    free (leases);
+    return r;
+  }
+  sf_ring_format (announce.map, returns.map, SF_ANNOUNCE_RING_SIZE);
+  sf_leases_init (leases, returns.map);
+  pthread_mutex_lock (&p->lock);
+  c->announce = announce;
+  c->returns = returns;
+  c->guard_fd = guard[0];
+  c->leases = leases;
+  sf_ring_writer_init (&c->ring, announce.map, returns.map,
+      SF_ANNOUNCE_RING_SIZE);
+  sf_store_flag (&c->ring.header->want_returns, p->n_waiting > 0 || p->pooled ?
+      p->last_want : 0);
+  pthread_mutex_unlock (&p->lock);
+  *guard_write = guard[1];
+  return 0;
+}
+
+/* Sticky events and the latest frame, then it is one of those announced to. */
+static void
+join (struct sf_client *c)
+{
+  struct sf_producer *p = c->producer;
+  struct sf_client_info info;
+
+  sf_client_ref (c);
+  pthread_mutex_lock (&p->lock);
+  while (p->latest != NULL && c->doomed == 0) {
+    uint32_t id = sf_client_lacks_locked (c, p->latest);
+
+    if (id == 0)
+      break;
+    sf_client_send_segment (c, id);
+  }
+  c->state = SF_CLIENT_ACTIVE;
+  c->last_progress = c->last_sign = sf_now ();
+  p->n_active++;
+  p->stats.clients_seen++;
+  sf_client_catch_up_locked (c);
+  sf_client_info_locked (c, &info);
+  pthread_cond_broadcast (&p->cond);
+  sf_producer_unlock (p);
+  sf_fence_store_load ();
+  if (sf_client_take_sleep (c))
+    sf_client_wake (c);
+  c->reported = true;
+  if (p->callbacks.connected != NULL)
+    p->callbacks.connected (p->user, &info);
+  sf_client_unref (c);
+}
+
+static void
+reject_hello (struct sf_client *c, const struct sf_reject *reject)
+{
+  sf_client_refuse (c->producer, c->fd, &c->peer, reject);
+  sf_client_end (c, reject->reason, reject->text);
+}
+
+/* Its children may keep its socket and its guard. Where there is no telling, or no
+ * fd left, only these are watched. */
+static void
+watch_process (struct sf_client *c)
+{
+  c->process_fd = sf_fd_own (sf_peer_process (c->fd));
+  if (c->process_fd >= 0)
+    sf_client_watch (c, c->process_fd, EPOLLIN, 2);
+}
+
+/* False: it is refused. */
+static bool
+take_place (struct sf_client *c)
+{
+  struct sf_producer *p = c->producer;
+  struct sf_reject reject;
+
+  if (p->n_connections >= p->max_clients) {
+    sf_producer_explain_full (p, &reject);
+    reject_hello (c, &reject);
+    return false;
+  }
+  pthread_mutex_lock (&p->lock);
+  c->has_place = true;
+  p->n_connections++;
+  pthread_mutex_unlock (&p->lock);
+  watch_process (c);
+  return true;
+}
+
+void
+sf_client_hello (struct sf_client *c, const struct sf_hello *hello)
+{
+  struct sf_producer *p = c->producer;
+  struct sf_message msg = {.type = SF_MESSAGE_WELCOME };
+  struct sf_reject reject = { 0 };
+  uint64_t needed = 0;
+  int guard_write = -1;
+  int r;
+
+  if (hello->version_min > SF_PROTOCOL_VERSION
+      || hello->version_max < SF_PROTOCOL_VERSION) {
+    reject.reason = SF_REASON_VERSION;
+    snprintf (reject.text, sizeof (reject.text), "the producer speaks protocol "
+        "version %u, the client %u to %u; install the same release on both "
+        "sides", SF_PROTOCOL_VERSION, hello->version_min, hello->version_max);
+    reject_hello (c, &reject);
+    return;
+  }
+  if (!take_place (c))
+    return;
+  pthread_mutex_lock (&p->lock);
+  memcpy (c->name, hello->name, sizeof (c->name));
+  c->wish = hello->delivery;
+  c->max_lag = (int64_t) hello->max_lag;
+  pthread_mutex_unlock (&p->lock);
+  SF_HOOK ("hello");
+  r = sf_client_grant (c, hello->max_held, &needed);
+  if (r == 0)
+    r = make_channels (c, &guard_write);
+  if (r == -ESHUTDOWN) {
+    /* We are about to close; what it is to do is what it does without us. */
+    sf_client_end (c, SF_REASON_HANGUP, "");
+    return;
+  }
+  if (r < 0) {
+    sf_client_explain_grant (c, r, hello->max_held, needed, &reject);
+    reject_hello (c, &reject);
+    return;
+  }
+  msg.welcome = (struct sf_welcome) {
+  .version = SF_PROTOCOL_VERSION,.n_leases = SF_MAX_LEASES,.producer_id =
+        p->id,.announce_size = c->announce.size,.returns_size =
+        c->returns.size,.max_held = hello->max_held,.clock =
+        (uint64_t) sf_now ()};
+  pthread_mutex_lock (&p->lock);
+  c->state = SF_CLIENT_JOINING;
+  pthread_mutex_unlock (&p->lock);
+  r = sf_send (c->fd, &msg, (int[]) {
+      c->announce.fd, c->returns.fd, guard_write}, 3);
+  sf_fd_close (guard_write);
+  sf_shm_keep_map (&c->announce);
+  sf_shm_keep_map (&c->returns);
+  SF_HOOK ("welcomed");
+  if (r < 0) {
+    sf_client_end (c, SF_REASON_HANGUP, "");
+    return;
+  }
+  join (c);
+  sf_client_send_latency (c);
+}
+
+void
+sf_client_say_goodbye (struct sf_client *c)
+{
+  struct sf_producer *p = c->producer;
+  struct sf_message msg = {.type = SF_MESSAGE_BYE,.reject = {.reason =
+            SF_REASON_STOPPED}
+  };
+  bool lingers;
+
+  if (!c->hung_up && c->state == SF_CLIENT_ACTIVE)
+    sf_send (c->fd, &msg, NULL, 0);
+  /* The lease words stay as they are: it may still claim what is there. */
+  pthread_mutex_lock (&p->lock);
+  sf_client_collect_locked (c);
+  lingers = c->leases != NULL && sf_client_borrows_locked (c);
+  if (c->state == SF_CLIENT_ACTIVE) {
+    p->n_active--;
+    c->state = SF_CLIENT_LINGERING;
+  }
+  sf_producer_unlock (p);
+  sf_client_report_end (c, SF_REASON_STOPPED, "");
+  if (!lingers)
+    remove_client (c);
+}
+
+void
+sf_client_guard_hangup (struct sf_client *c)
+{
+  stop_serving (c, SF_CLIENT_LINGERING);
+  sf_client_report_end (c, SF_REASON_HANGUP, "");
+  remove_client (c);
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Sleep on, and wake, a 32-bit word in shared memory.
+ *
+ * Why not an eventfd: its O_NONBLOCK flag belongs to the open file description,
+ * which both processes share. A client can clear it and fill the counter, and
+ * the producer's next write() blocks for good. FUTEX_WAKE cannot block, needs no
+ * fd, and is the quicker of the two (tests/benchmark/wake.c). */
+#ifndef SF_FUTEX_H
+#define SF_FUTEX_H
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "shared/atomics.h"
+#include "shared/clock.h"
+
+/* Sleeps while *word == seen, at most `timeout` ns (SF_FOREVER: no limit).
+ * Returns 0 on a wake-up or a changed word, -ETIMEDOUT, or -EINTR. */
+static inline int
+sf_futex_wait (sf_atomic_u32 * word, uint32_t seen, int64_t timeout)
+{
+  struct timespec ts = { timeout / SF_NS_PER_SECOND,
+    timeout % SF_NS_PER_SECOND
+  };
+
+  if (syscall (SYS_futex, (uint32_t *) word, FUTEX_WAIT, seen,
+          timeout < 0 ? NULL : &ts, NULL, 0) == 0 || errno == EAGAIN)
+    return 0;
+  return -errno;
+}
+
+/* Wakes the one thread that may sleep there. */
+static inline void
+sf_futex_wake (sf_atomic_u32 * word)
+{
+  syscall (SYS_futex, (uint32_t *) word, FUTEX_WAKE, 1, NULL, NULL, 0);
+}
+
+/* What comes within this many ns is waited for awake. */
+#define SF_BRISK 50000
+
+/* A moment of that. `yielding`: what is waited for may be waiting for our
+ * processor. */
+static inline void
+sf_wait_awake (bool yielding)
+{
+  if (yielding)
+    sched_yield ();
+  else
+    sf_spin_pause ();
+}
+
+#endif

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Shared memory that holds slots, counted by reference, since frames in the
+ * application's hands may outlive the connection that brought them.
+ *
+ * It has addresses for more slots than there are: a hole in a sealed memfd, in
+ * which its maker reserves more of them. No fd, no mapping and no id changes. */
+#ifndef SF_SEGMENT_H
+#define SF_SEGMENT_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "shared/layout.h"
+#include "shared/protocol.h"
+#include "shared/shm.h"
+
+/* Of the producer itself, and of as many before it as go into a message. */
+#define SF_MAX_GUARDS SF_MESSAGE_MAX_FDS
+
+/* How often a segment grows at most: each time costs its clients a view. */
+#define SF_MAX_GROWTHS 64u
+
+/* Slots from `first` on, for a client to read. `twice`: all that there were, and the
+ * same once more behind the last one, so that a run that wraps is one range of
+ * addresses: slot n_slots + i is slot i. */
+struct sf_view
+{
+  struct sf_view *older;
+  uint32_t first, n_slots;
+  bool twice;
+  uint8_t *slots;
+};
+
+struct sf_segment
+{
+  sf_atomic_u32 refs;
+  /* The maker's map is all of it, of which what is reserved can be touched, and if
+   * that is all, the slots once more; a client's is of the header only. */
+  struct sf_shm shm;
+  sf_atomic_u32 n_slots;        /* that are there */
+  uint32_t capacity;            /* for which there are addresses */
+  uint32_t n_growths;           /* the maker's */
+  uint64_t page;                /* likewise */
+  bool twice;                   /* likewise: it cannot grow */
+  uint64_t pitch;
+  uint64_t data_offset;
+  bool writable;
+  const void *owner;            /* whose slots these are; NULL: of another process */
+  uint8_t *slots;               /* the maker's */
+  /* A client's */
+  pthread_mutex_t lock;         /* held while a view is made */
+  sf_atomic_pointer views;      /* struct sf_view, the newest first; all stay */
+  uint32_t n_views;
+  sf_atomic_u32 runs;           /* somebody asks for runs */
+  sf_atomic_u32 run_missing;    /* and some slots are not in one */
+  /* A client's: proof to its producer that somebody may still read, and to each
+   * that relayed the segment before (-1: no more). They pass on with the segment
+   * when frames are relayed; a producer takes the frames of a crashed client back
+   * when the last copy of that one's guard is closed. */
+  int guards[SF_MAX_GUARDS];
+  /* A client's: set, for its producer, before it passes the segment on. There as
+   * long as a lease of a frame in it is. */
+  sf_atomic_u32 *passed_on;
+  /* Set when its owner will not fill it again (gone, disconnected). */
+  sf_atomic_u32 retired;
+};
+
+/* Makes a segment of `n_slots` slots of at least `slot_size` bytes, which can grow
+ * to `capacity` slots, or fewer if there are not so many addresses. The pitch is
+ * rounded up to pages: huge ones of that size, sf_huge_page_size(), if it is not
+ * 0; on those it cannot grow. Errors as sf_shm_create(), and others where there are
+ * too few huge pages; -EINVAL for 0 or more than SF_MAX_SLOTS slots, or a size of
+ * 0 or above SF_MAX_SLOT_SIZE. */
+int sf_segment_create_of (struct sf_segment **segment, uint32_t n_slots,
+    uint32_t capacity, uint64_t slot_size, uint64_t huge_page);
+
+static inline int
+sf_segment_create (struct sf_segment **segment, uint32_t n_slots,
+    uint64_t slot_size)
+{
+  return sf_segment_create_of (segment, n_slots, n_slots, slot_size, 0);
+}
+
+/* The bytes that `n_slots` slots reserve; UINT64_MAX if out of range. */
+uint64_t sf_segment_bytes_of (uint32_t n_slots, uint64_t slot_size,
+    uint64_t huge_page);
+
+static inline uint64_t
+sf_segment_bytes (uint32_t n_slots, uint64_t slot_size)
+{
+  return sf_segment_bytes_of (n_slots, slot_size, 0);
+}
+
+/* The maker's: there are `n_slots` from now on, if there were fewer. One thread at a
+ * time. -ENOSPC: more than its capacity, or it has grown too often; -ENOMEM,
+ * and all is as it was. */
+int sf_segment_grow (struct sf_segment *segment, uint32_t n_slots);
+
+/* A client's: makes readable what the maker has added. 0; -EPROTO: not as it must, or
+ * not `slot`; -ENOMEM. */
+int sf_segment_follow (struct sf_segment *segment, uint32_t slot);
+
+/* Where a frame lies: a run of slots in cyclic order. `twice`: they are mapped once
+ * more behind the last one. Not where the maker's can still grow; of a client's, from
+ * the next frame on. */
+struct sf_run
+{
+  uint8_t *slots;
+  uint32_t n_slots;
+  bool twice;
+};
+
+/* Of a frame at `address`. */
+struct sf_run sf_segment_run (struct sf_segment *segment,
+    const uint8_t *address);
+
+/* Takes over `fd` and `guards` (all closed on error) and maps the segment
+ * read-only, if seals, size, and the header in it agree with `info`; -EPROTO
+ * otherwise. */
+int sf_segment_open (struct sf_segment **segment, int fd,
+    const int guards[SF_MAX_GUARDS], const struct sf_segment_info *info);
+
+/* Did it come by so many relays that its guards, with one more, are more than a
+ * message holds? Then its frames have to be copied to be passed on. */
+static inline bool
+sf_segment_is_far (const struct sf_segment *segment)
+{
+  return segment->guards[SF_MAX_GUARDS - 1] >= 0;
+}
+
+struct sf_segment *sf_segment_ref (struct sf_segment *segment);
+/* Unmaps and closes with the last reference. NULL is allowed. */
+void sf_segment_unref (struct sf_segment *segment);
+
+/* What the SEGMENT message says of it, under the given id. */
+void sf_segment_describe (const struct sf_segment *segment, uint32_t id,
+    struct sf_segment_info *info);
+
+static inline struct sf_segment_header *
+sf_segment_header (const struct sf_segment *segment)
+{
+  return (struct sf_segment_header *) segment->shm.map;
+}
+
+static inline uint8_t *
+sf_segment_slot (const struct sf_segment *segment, uint32_t slot)
+{
+  const struct sf_view *view;
+
+  if (segment->writable)
+    return segment->slots + (uint64_t) slot * segment->pitch;
+  view = (const struct sf_view *) sf_observe_pointer (&segment->views);
+  while (slot < view->first)
+    view = view->older;
+  return view->slots + (uint64_t) (slot - view->first) * segment->pitch;
+}
+
+/* The slot's content is final: its generation becomes even. More than one may say
+ * so of a slot that several publish. */
+static inline void
+sf_segment_finish_slot (const struct sf_segment *segment, uint32_t slot)
+{
+  sf_atomic_u64 *generation = &sf_segment_header (segment)->generation[slot];
+  uint64_t odd = sf_load_own (generation);
+  uint64_t seen;
+
+  if (odd & 1)
+    sf_decide_u64 (generation, odd, odd + 1, &seen);
+}
+
+/* Checks that `ref` lies inside one slot of the segment, and of a client's, that it
+ * can be read: 0, -EPROTO or -ENOMEM. */
+int sf_segment_check (struct sf_segment *segment,
+    const struct sf_mem_ref *ref);
+
+#endif
