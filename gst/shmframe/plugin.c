@@ -3,8 +3,8 @@
 
 #include <gst/gst.h>
 
-#include "gstshmframesink.h"
-#include "gstshmframesrc.h"
+#include "sink/gstshmframesink.h"
+#include "src/gstshmframesrc.h"
 
 static gboolean
 plugin_init (GstPlugin * plugin)

@@ -11,7 +11,7 @@
 #include "consumer/consumer-private.h"
 #include "fuzz.h"
 #include "gstsecondbatchview.h"
-#include "gstshmframewire.h"
+#include "wire/wire.h"
 
 #define N_PARTS 2u
 #define PART_ROOM 65536u

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "messages.h"
+
+#include <string.h>
+
+#include "shared/explain.h"
+
+#define REPLACEMENT 0xfffd
+
+gchar *
+gst_shm_frame_messages_clean (const gchar * text)
+{
+  gchar *valid = g_utf8_make_valid (text, -1);
+  GString *clean = g_string_sized_new (strlen (valid));
+
+  for (const gchar * at = valid; *at != '\0'; at = g_utf8_next_char (at)) {
+    gunichar c = g_utf8_get_char (at);
+
+    g_string_append_unichar (clean, g_unichar_isprint (c) ? c : REPLACEMENT);
+  }
+  g_free (valid);
+  return g_string_free (clean, FALSE);
+}
+
+gboolean
+gst_shm_frame_quota_take (GstShmFrameQuota * self, gint64 interval, guint burst)
+{
+  gint64 now = g_get_monotonic_time ();
+
+  /* `next` runs ahead of the clock by one interval for each that was told. */
+  self->next = MAX (self->next, now);
+  if (self->next - now > interval * (burst - 1))
+    return FALSE;
+  self->next += interval;
+  return TRUE;
+}
+
+void
+gst_shm_frame_messages_post (GstElement * element, const gchar * name,
+    const GstStructure * fields)
+{
+  GstStructure *copy = gst_structure_copy (fields);
+
+  gst_structure_set_name (copy, name);
+  gst_element_post_message (element,
+      gst_message_new_element (GST_OBJECT (element), copy));
+}
+
+gchar *
+gst_shm_frame_messages_explain (gint error)
+{
+  gchar text[256];
+
+  sf_explain (text, sizeof (text), error);
+  return g_strdup (text);
+}

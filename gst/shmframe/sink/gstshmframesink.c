@@ -1,0 +1,472 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/**
+ * SECTION:element-shmframesink
+ * @title: shmframesink
+ * @see_also: shmframesrc
+ *
+ * Publishes raw video, or the batches of secondbatcher, to any number of
+ * shmframesrc in other processes. Frames lie in shared memory and are not
+ * copied; upstream elements that take the offered buffer pool write straight
+ * into it.
+ *
+ * ## Example launch lines
+ * |[
+ * gst-launch-1.0 videotestsrc is-live=true ! shmframesink socket-path=/tmp/camera
+ * gst-launch-1.0 shmframesrc socket-path=/tmp/camera ! videoconvert ! autovideosink
+ * ]|
+ */
+#include "sink/gstshmframesink.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "gstsecondbatchmeta.h"
+#include "caps.h"
+#include "memory/pool.h"
+#include "shared/compiler.h"
+
+GST_DEBUG_CATEGORY (gst_shm_frame_sink_debug);
+#define GST_CAT_DEFAULT gst_shm_frame_sink_debug
+
+static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE ("sink",
+    GST_PAD_SINK, GST_PAD_ALWAYS,
+    GST_STATIC_CAPS (GST_SHM_FRAME_CAPS "; " GST_SECOND_BATCH_CAPS_NAME));
+
+#define gst_shm_frame_sink_parent_class parent_class
+G_DEFINE_TYPE_WITH_CODE (GstShmFrameSink, gst_shm_frame_sink,
+    GST_TYPE_BASE_SINK,
+    GST_DEBUG_CATEGORY_INIT (gst_shm_frame_sink_debug, "shmframesink", 0,
+        "shared memory frame sink"));
+GST_ELEMENT_REGISTER_DEFINE (shmframesink, "shmframesink", GST_RANK_NONE,
+    GST_TYPE_SHM_FRAME_SINK);
+
+static gboolean
+open_producer (GstShmFrameSink * self)
+{
+  struct sf_producer_config config = {.callbacks =
+        gst_shm_frame_sink_callbacks,.user = self
+  };
+  struct sf_producer *producer;
+  gchar *path;
+  gint r;
+
+  GST_OBJECT_LOCK (self);
+  path = g_strdup (self->socket_path);
+  config.mode = self->socket_mode;
+  config.max_clients = self->max_clients;
+  config.max_memory = self->max_memory;
+  config.slots = self->slots;
+  config.huge_pages = self->huge_pages;
+  config.min_clients = self->clients_needed = self->min_clients;
+  config.client_timeout = self->client_timeout;
+  config.stall_timeout = self->stall_timeout;
+  memset (&self->counts, 0, sizeof (self->counts));
+  GST_OBJECT_UNLOCK (self);
+
+  if (!gst_shm_frame_sink_check_mode (self, config.mode)) {
+    g_free (path);
+    return FALSE;
+  }
+  config.path = path != NULL ? path : "";
+  r = sf_producer_open (&producer, &config);
+  if (r < 0) {
+    gst_shm_frame_sink_post_open_error (self, path, r);
+    g_free (path);
+    return FALSE;
+  }
+  GST_INFO_OBJECT (self, "serving %s, %" G_GUINT64_FORMAT
+      " bytes of frames at most", path, config.max_memory);
+  g_free (path);
+  g_rw_lock_writer_lock (&self->producer_lock);
+  self->allocator = gst_shm_frame_allocator_new (producer);
+  self->producer = producer;
+  g_rw_lock_writer_unlock (&self->producer_lock);
+  return TRUE;
+}
+
+/* Queries are let through to pads that are not active, so also while the sink
+ * stops, or has. */
+static GstShmFrameAllocator *
+ref_allocator (GstShmFrameSink * self)
+{
+  GstShmFrameAllocator *allocator = NULL;
+
+  g_rw_lock_reader_lock (&self->producer_lock);
+  if (self->allocator != NULL)
+    allocator = gst_object_ref (self->allocator);
+  g_rw_lock_reader_unlock (&self->producer_lock);
+  return allocator;
+}
+
+/* unlock() only passes by: who waits in the pool would wait on, and upstream
+ * cannot stop, flush, or end while it does. */
+void
+gst_shm_frame_sink_release_upstream (GstShmFrameSink * self, gboolean off)
+{
+  GstShmFrameAllocator *allocator = ref_allocator (self);
+
+  if (allocator == NULL)
+    return;
+  gst_shm_frame_allocator_set_off (allocator, off);
+  gst_object_unref (allocator);
+}
+
+/* For a new stream, perhaps after one that ended. */
+static void
+begin_stream (GstShmFrameSink * self)
+{
+  self->started = FALSE;
+  self->is_batch = FALSE;
+  self->format_failed = FALSE;
+  self->per_record = 0;
+  self->pages_told = FALSE;
+  self->published = FALSE;
+  self->unsent = 0;
+  self->end_since = 0;
+  gst_shm_frame_sink_set_ending (self, FALSE);
+  g_atomic_int_set (&self->lossless, FALSE);
+  g_atomic_int_set (&self->stepped, FALSE);
+  gst_shm_frame_sink_release_upstream (self, FALSE);
+}
+
+static void
+close_producer (GstShmFrameSink * self)
+{
+  struct sf_producer *producer = self->producer;
+
+  /* Wakes those who wait in the pool, and leaves them ordinary memory. */
+  sf_producer_interrupt (producer, TRUE);
+  gst_shm_frame_allocator_detach (self->allocator);
+  g_rw_lock_writer_lock (&self->producer_lock);
+  gst_clear_object (&self->allocator);
+  self->producer = NULL;
+  g_rw_lock_writer_unlock (&self->producer_lock);
+  sf_producer_close (producer);
+  gst_shm_frame_clock_clear (&self->clock);
+  gst_shm_frame_clock_clear (&self->upstream.clock);
+}
+
+/* A bin hands EOS, and what else an application sends downstream, to what says that it
+ * is a source, and in it to what says so: see send_event. Bins learn of that when an
+ * element is added; said then, it would be taken for one that makes data. */
+static void
+ask_for_eos (GstShmFrameSink * self)
+{
+  GstObject *object = gst_object_ref (GST_OBJECT (self));
+  GstObject *parent;
+
+  for (; object != NULL; object = parent) {
+    parent = gst_object_get_parent (object);
+    if (!GST_IS_BIN (object) || !(gst_bin_get_suppressed_flags (GST_BIN
+                (object)) & GST_ELEMENT_FLAG_SOURCE)) {
+      GST_OBJECT_LOCK (object);
+      GST_OBJECT_FLAG_SET (object, GST_ELEMENT_FLAG_SOURCE);
+      GST_OBJECT_UNLOCK (object);
+    }
+    gst_object_unref (object);
+  }
+}
+
+/* Not in start(), on whose failure the base class posts a second error that says
+ * nothing. */
+static GstStateChangeReturn
+gst_shm_frame_sink_change_state (GstElement * element,
+    GstStateChange transition)
+{
+  GstShmFrameSink *self = GST_SHM_FRAME_SINK (element);
+  GstStateChangeReturn ret;
+
+  if (transition == GST_STATE_CHANGE_NULL_TO_READY) {
+    if (!open_producer (self))
+      return GST_STATE_CHANGE_FAILURE;
+    if (GST_OBJECT_PARENT (self) != NULL)
+      ask_for_eos (self);
+  }
+  if (transition == GST_STATE_CHANGE_READY_TO_PAUSED)
+    begin_stream (self);
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY)
+    gst_shm_frame_sink_release_upstream (self, TRUE);
+  ret = GST_ELEMENT_CLASS (parent_class)->change_state (element, transition);
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY)
+    sf_producer_end_stream (self->producer);
+  if (transition == GST_STATE_CHANGE_READY_TO_NULL
+      || (transition == GST_STATE_CHANGE_NULL_TO_READY
+          && ret == GST_STATE_CHANGE_FAILURE))
+    close_producer (self);
+  return ret;
+}
+
+static gboolean
+gst_shm_frame_sink_unlock (GstBaseSink * sink)
+{
+  sf_producer_interrupt (GST_SHM_FRAME_SINK (sink)->producer, TRUE);
+  return TRUE;
+}
+
+static gboolean
+gst_shm_frame_sink_unlock_stop (GstBaseSink * sink)
+{
+  sf_producer_interrupt (GST_SHM_FRAME_SINK (sink)->producer, FALSE);
+  return TRUE;
+}
+
+/* auto: lossless where upstream can wait, which a live source cannot. */
+static void
+update_delivery (GstShmFrameSink * self)
+{
+  GstQuery *query = gst_query_new_latency ();
+  GstClockTime min = 0, max = GST_CLOCK_TIME_NONE;
+  gboolean live = FALSE, lossless;
+
+  if (gst_pad_peer_query (GST_BASE_SINK_PAD (self), query))
+    gst_query_parse_latency (query, &live, &min, &max);
+  gst_query_unref (query);
+  if (!live) {
+    min = 0;
+    max = GST_CLOCK_TIME_NONE;
+  }
+  GST_OBJECT_LOCK (self);
+  lossless = self->delivery == GST_SHM_FRAME_DELIVERY_LOSSLESS
+      || (self->delivery == GST_SHM_FRAME_DELIVERY_AUTO && !live);
+  GST_OBJECT_UNLOCK (self);
+  g_atomic_int_set (&self->lossless, lossless);
+  GST_DEBUG_OBJECT (self, "upstream is %slive, latency %" GST_TIME_FORMAT
+      ", delivery is %s", live ? "" : "not ", GST_TIME_ARGS (min),
+      lossless ? "lossless" : "live");
+  sf_producer_set_delivery (self->producer, live, lossless, min,
+      MAX (min, max));
+}
+
+static gboolean
+gst_shm_frame_sink_set_caps (GstBaseSink * sink, GstCaps * caps)
+{
+  GstShmFrameSink *self = GST_SHM_FRAME_SINK (sink);
+  gsize size;
+
+  self->is_batch = gst_structure_has_name (gst_caps_get_structure (caps, 0),
+      GST_SECOND_BATCH_CAPS_NAME);
+  update_delivery (self);
+  /* Batches are relayed: slots are made if one of their frames needs one. */
+  if (self->is_batch) {
+    self->format_failed = FALSE;
+    return TRUE;
+  }
+  size = gst_shm_frame_caps_frame_size (caps);
+  if (size == 0) {
+    if (!self->format_failed)
+      GST_ELEMENT_ERROR (self, STREAM, FORMAT,
+          ("These caps do not describe raw video of any size; check width, "
+              "height and format."), ("caps %" GST_PTR_FORMAT, caps));
+    self->format_failed = TRUE;
+    return FALSE;
+  }
+  return gst_shm_frame_sink_make_slots (self, size, 1) == GST_FLOW_OK;
+}
+
+static gboolean
+propose_pool (GstShmFrameSink * self, GstShmFrameAllocator * allocator,
+    GstQuery * query, GstCaps * caps, guint size)
+{
+  GstBufferPool *pool = gst_shm_frame_pool_new (allocator,
+      g_atomic_int_get (&self->lossless));
+  GstStructure *config = gst_buffer_pool_get_config (pool);
+  gboolean ok;
+
+  gst_buffer_pool_config_set_params (config, caps, size, 0, 0);
+  gst_buffer_pool_config_set_allocator (config, GST_ALLOCATOR (allocator),
+      NULL);
+  gst_buffer_pool_config_add_option (config,
+      GST_BUFFER_POOL_OPTION_VIDEO_META);
+  ok = gst_buffer_pool_set_config (pool, config);
+  if (ok)
+    gst_query_add_allocation_pool (query, pool, size, 0, 0);
+  gst_object_unref (pool);
+  return ok;
+}
+
+static gboolean
+gst_shm_frame_sink_propose_allocation (GstBaseSink * sink, GstQuery * query)
+{
+  GstShmFrameSink *self = GST_SHM_FRAME_SINK (sink);
+  GstShmFrameAllocator *allocator;
+  gboolean need_pool, ok;
+  GstCaps *caps;
+  gsize size;
+
+  gst_query_parse_allocation (query, &caps, &need_pool);
+  size = caps != NULL ? gst_shm_frame_caps_frame_size (caps) : 0;
+  if (size == 0)
+    return FALSE;
+  allocator = ref_allocator (self);
+  if (allocator == NULL)
+    return FALSE;
+  ok = !need_pool || propose_pool (self, allocator, query, caps, size);
+  if (ok) {
+    gst_query_add_allocation_param (query, GST_ALLOCATOR (allocator), NULL);
+    gst_query_add_allocation_meta (query, GST_VIDEO_META_API_TYPE, NULL);
+  }
+  gst_object_unref (allocator);
+  return ok;
+}
+
+static gboolean
+gst_shm_frame_sink_event (GstBaseSink * sink, GstEvent * event)
+{
+  GstShmFrameSink *self = GST_SHM_FRAME_SINK (sink);
+  GstFlowReturn ret = GST_FLOW_OK;
+  gboolean sent = FALSE;
+
+  switch (GST_EVENT_TYPE (event)) {
+    case GST_EVENT_CAPS:
+      /* First ourselves: consumers hear of caps that we can serve. */
+      gst_event_ref (event);
+      if (!gst_shm_frame_sink_can_tell_caps (self, event))
+        gst_event_unref (event);
+      else if (GST_BASE_SINK_CLASS (parent_class)->event (sink, event))
+        sent = gst_shm_frame_sink_publish_event (self, event) == GST_FLOW_OK;
+      gst_event_unref (event);
+      return sent;
+    case GST_EVENT_STREAM_START:
+      gst_shm_frame_sink_forget_stream (self, GST_EVENT_CAPS);
+      break;
+    case GST_EVENT_FLUSH_START:
+      gst_shm_frame_sink_release_upstream (self, TRUE);
+      gst_shm_frame_sink_flush (self, event);
+      break;
+    case GST_EVENT_FLUSH_STOP:
+      gst_shm_frame_sink_release_upstream (self, FALSE);
+      gst_shm_frame_sink_flush (self, event);
+      gst_shm_frame_sink_end (self);
+      break;
+    case GST_EVENT_EOS:
+      gst_shm_frame_sink_end (self);
+      break;
+    case GST_EVENT_SEGMENT:
+      update_delivery (self);
+      break;
+    default:
+      break;
+  }
+  if (GST_EVENT_IS_SERIALIZED (event)
+      && GST_EVENT_TYPE (event) != GST_EVENT_FLUSH_STOP)
+    ret = gst_shm_frame_sink_publish_event (self, event);
+  if (ret != GST_FLOW_OK) {
+    gst_event_unref (event);
+    return FALSE;
+  }
+  return GST_BASE_SINK_CLASS (parent_class)->event (sink, event);
+}
+
+/* A bin hands what goes downstream to those that say they are sources. It is for the
+ * sources to send it; but the thread that would bring EOS may wait here for clients.
+ *
+ * The latency that upstream has is known better once it is told to us. */
+static gboolean
+gst_shm_frame_sink_send_event (GstElement * element, GstEvent * event)
+{
+  GstShmFrameSink *self = GST_SHM_FRAME_SINK (element);
+  gboolean is_latency = GST_EVENT_TYPE (event) == GST_EVENT_LATENCY;
+  gboolean ret;
+
+  if (GST_EVENT_IS_DOWNSTREAM (event)) {
+    if (GST_EVENT_TYPE (event) == GST_EVENT_EOS) {
+      gst_shm_frame_sink_set_ending (self, TRUE);
+      gst_shm_frame_sink_release_upstream (self, TRUE);
+    }
+    gst_event_unref (event);
+    return TRUE;
+  }
+  if (GST_EVENT_TYPE (event) == GST_EVENT_STEP)
+    g_atomic_int_set (&self->stepped, TRUE);
+  ret = GST_ELEMENT_CLASS (parent_class)->send_event (element, event);
+  if (is_latency) {
+    g_rw_lock_reader_lock (&self->producer_lock);
+    if (self->producer != NULL && gst_pad_has_current_caps
+        (GST_BASE_SINK_PAD (self)))
+      update_delivery (self);
+    g_rw_lock_reader_unlock (&self->producer_lock);
+  }
+  return ret;
+}
+
+/* What can be published at once is, and the base class does what it has to do
+ * about a frame while clients wake up. */
+SF_HOT static GstFlowReturn
+gst_shm_frame_sink_chain (GstPad * pad, GstObject * parent, GstBuffer * buffer)
+{
+  GstShmFrameSink *self = GST_SHM_FRAME_SINK (parent);
+
+  GstFlowReturn ret;
+
+  gst_shm_frame_sink_publish_early (self, buffer);
+  ret = self->parent_chain (pad, parent, buffer);
+  /* Frames that come in a list do not come by here. */
+  self->published = FALSE;
+  return ret;
+}
+
+static void
+gst_shm_frame_sink_finalize (GObject * object)
+{
+  GstShmFrameSink *self = GST_SHM_FRAME_SINK (object);
+
+  g_free (self->socket_path);
+  g_free (self->body);
+  g_array_unref (self->parts);
+  gst_shm_frame_losses_clear (&self->losses);
+  gst_shm_frame_upstream_clear (&self->upstream);
+  g_rw_lock_clear (&self->producer_lock);
+  G_OBJECT_CLASS (parent_class)->finalize (object);
+}
+
+static void
+gst_shm_frame_sink_class_init (GstShmFrameSinkClass * klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+  GstElementClass *element_class = GST_ELEMENT_CLASS (klass);
+  GstBaseSinkClass *sink_class = GST_BASE_SINK_CLASS (klass);
+
+  object_class->finalize = gst_shm_frame_sink_finalize;
+  gst_shm_frame_sink_install_properties (object_class);
+  gst_shm_frame_sink_install_signals (object_class);
+
+  gst_element_class_add_static_pad_template (element_class, &sink_template);
+  gst_element_class_set_static_metadata (element_class,
+      "Shared memory frame sink", "Sink/Video",
+      "Publishes raw video to other processes through shared memory",
+      "The gst-shmframe authors");
+  element_class->change_state = gst_shm_frame_sink_change_state;
+  element_class->send_event = gst_shm_frame_sink_send_event;
+
+  sink_class->unlock = gst_shm_frame_sink_unlock;
+  sink_class->unlock_stop = gst_shm_frame_sink_unlock_stop;
+  sink_class->set_caps = gst_shm_frame_sink_set_caps;
+  sink_class->propose_allocation = gst_shm_frame_sink_propose_allocation;
+  sink_class->event = gst_shm_frame_sink_event;
+  sink_class->render = gst_shm_frame_sink_render;
+
+  gst_type_mark_as_plugin_api (GST_TYPE_SHM_FRAME_DELIVERY, 0);
+}
+
+static void
+gst_shm_frame_sink_init (GstShmFrameSink * self)
+{
+  gst_shm_frame_sink_init_properties (self);
+  g_rw_lock_init (&self->producer_lock);
+  self->parts = g_array_new (FALSE, FALSE, sizeof (struct sf_part));
+  self->body = g_malloc (SF_MAX_FRAME_PAYLOAD);
+  gst_shm_frame_losses_init (&self->losses, GST_OBJECT (self));
+  gst_shm_frame_upstream_init (&self->upstream);
+  gst_pad_add_probe (GST_BASE_SINK_PAD (self),
+      GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, gst_shm_frame_sink_look_at_caps,
+      self, NULL);
+  self->parent_chain = GST_PAD_CHAINFUNC (GST_BASE_SINK_PAD (self));
+  gst_pad_set_chain_function (GST_BASE_SINK_PAD (self),
+      gst_shm_frame_sink_chain);
+  /* What is outside of the segment is the consumers' to judge. */
+  gst_base_sink_set_drop_out_of_segment (GST_BASE_SINK (self), FALSE);
+  /* A live frame is handed over when it arrives, not when it is due. */
+  gst_base_sink_set_sync (GST_BASE_SINK (self), FALSE);
+  /* It would keep a slot from being used. */
+  gst_base_sink_set_last_sample_enabled (GST_BASE_SINK (self), FALSE);
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the sink waits for: clients, and room in what they have. */
+#include <errno.h>
+
+#include "shared/clock.h"
+#include "sink/gstshmframesink.h"
+
+#define GST_CAT_DEFAULT gst_shm_frame_sink_debug
+
+/* How long the end that the application asked for may be held up by clients that
+ * take nothing. */
+#define END_TIMEOUT GST_SECOND
+
+/* Nothing came back since the application wanted the stream to end. */
+static gboolean
+is_end_held_up (GstShmFrameSink * self, guint64 token)
+{
+  if (!g_atomic_int_get (&self->ending))
+    return FALSE;
+  if (self->end_token != token || self->end_since == 0) {
+    self->end_token = token;
+    self->end_since = sf_now ();
+  }
+  return sf_now () - self->end_since > (gint64) END_TIMEOUT;
+}
+
+/* The base class holds the preroll lock, over frames and over serialized
+ * events. */
+GstFlowReturn
+gst_shm_frame_sink_wait_for_room (GstShmFrameSink * self, guint64 token,
+    gint * waited)
+{
+  *waited = sf_producer_wait (self->producer, token);
+  if (*waited != -EINTR)
+    return is_end_held_up (self, token) ? GST_FLOW_EOS : GST_FLOW_OK;
+  /* unlock() was called: paused until further notice, or flushing. */
+  return gst_base_sink_wait_preroll (GST_BASE_SINK (self));
+}
+
+/* Says for how many we wait, if there is still something to wait for. */
+static void
+tell_missing (GstShmFrameSink * self)
+{
+  guint n = gst_shm_frame_sink_get_num_clients (self);
+  guint missing = self->clients_needed - MIN (n, self->clients_needed);
+  gchar *path, *text;
+
+  GST_OBJECT_LOCK (self);
+  path = g_strdup (self->socket_path);
+  GST_OBJECT_UNLOCK (self);
+  if (missing > 0) {
+    text = g_strdup_printf ("Waiting for %u %sconsumer%s at %s; set "
+        "min-clients=%u not to.", missing, n > 0 ? "more " : "",
+        missing > 1 ? "s" : "", path, n);
+    if (gst_shm_frame_quota_take (&self->told_waits,
+            GST_SHM_FRAME_WARNING_QUOTA))
+      GST_ELEMENT_INFO (self, RESOURCE, NOT_FOUND, ("%s", text), ("%s", text));
+    else
+      GST_INFO_OBJECT (self, "%s", text);
+    g_free (text);
+  }
+  g_free (path);
+}
+
+static GstFlowReturn
+wait_for_clients (GstShmFrameSink * self)
+{
+  gint r;
+
+  tell_missing (self);
+  while ((r = sf_producer_wait_clients (self->producer,
+              self->clients_needed)) < 0) {
+    GstFlowReturn ret;
+
+    if (r == -ECANCELED)
+      return GST_FLOW_EOS;
+    /* unlock() was called: paused until further notice, or flushing. */
+    ret = gst_base_sink_wait_preroll (GST_BASE_SINK (self));
+    if (ret != GST_FLOW_OK)
+      return ret;
+  }
+  return GST_FLOW_OK;
+}
+
+GstFlowReturn
+gst_shm_frame_sink_wait_to_publish (GstShmFrameSink * self, gint error, guint64 token)
+{
+  GstFlowReturn ret;
+  gint waited;
+
+  if (error == -ENOTCONN)
+    return wait_for_clients (self);
+  ret = gst_shm_frame_sink_wait_for_room (self, token, &waited);
+  /* No frame will come back: a client does not read its events. */
+  if (waited == -ENODATA)
+    g_usleep (1000);
+  return ret;
+}
+
+void
+gst_shm_frame_sink_set_ending (GstShmFrameSink * self, gboolean ending)
+{
+  g_rw_lock_reader_lock (&self->producer_lock);
+  g_atomic_int_set (&self->ending, ending);
+  if (self->producer != NULL)
+    sf_producer_give_up (self->producer, ending);
+  g_rw_lock_reader_unlock (&self->producer_lock);
+}
+
+void
+gst_shm_frame_sink_end (GstShmFrameSink * self)
+{
+  if (self->unsent > 0)
+    GST_ELEMENT_WARNING (self, RESOURCE, WRITE,
+        ("%" G_GUINT64_FORMAT " frames were left out when the application ended "
+            "the stream, since no consumer took them.", self->unsent), (NULL));
+  self->unsent = 0;
+  self->end_since = 0;
+  if (g_atomic_int_get (&self->ending)) {
+    gst_shm_frame_sink_set_ending (self, FALSE);
+    gst_shm_frame_sink_release_upstream (self, FALSE);
+  }
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Flushes of the producer, where its times are kept: running time begins anew in
+ * its pipeline, so it does here, and what is on its way downstream is as stale as
+ * it would be there. They overtake it, as in an uncut pipeline, in a thread of
+ * GStreamer's pool: the streaming thread may be waiting downstream, and the
+ * consumer's control thread must not. */
+#include "src/gstshmframesrc.h"
+
+#define GST_CAT_DEFAULT gst_shm_frame_src_debug
+
+static void send_flush (GstElement * element, gpointer unused);
+
+void
+gst_shm_frame_src_on_flush (void *user)
+{
+  GstShmFrameSrc *self = user;
+
+  /* One call under way sees all there is: a producer that does nothing but flush
+   * gets no more threads. */
+  if (g_atomic_int_compare_and_exchange (&self->flush_scheduled, FALSE, TRUE))
+    gst_element_call_async (GST_ELEMENT (self), send_flush, NULL, NULL);
+}
+
+/* As if the application had sent it: so the base class stops its task, and starts
+ * it again behind the FLUSH_STOP. */
+static void
+send (GstShmFrameSrc * self, GstEvent * event, guint32 seqnum)
+{
+  if (seqnum != GST_SEQNUM_INVALID)
+    gst_event_set_seqnum (event, seqnum);
+  GST_DEBUG_OBJECT (self, "the producer flushes: %" GST_PTR_FORMAT, event);
+  gst_shm_frame_src_parent_send_event (self, event);
+}
+
+/* An EOS that the application asked for is not the producer's to take back, as the
+ * base class does at the FLUSH_START. Its task does not run now, and pushes it after
+ * the FLUSH_STOP. */
+static void
+repeat_eos (GstShmFrameSrc * self)
+{
+  GstEvent *eos = NULL;
+
+  GST_OBJECT_LOCK (self);
+  if (self->requested_eos != NULL)
+    eos = gst_event_ref (self->requested_eos);
+  GST_OBJECT_UNLOCK (self);
+  if (eos != NULL)
+    gst_shm_frame_src_parent_send_event (self, eos);
+}
+
+/* One step after the other; no more than one flush, so that a change of state,
+ * which waits for the state lock, gets its turn. */
+static void
+follow_producer (GstShmFrameSrc * self)
+{
+  struct sf_flush flush;
+
+  sf_consumer_get_flush (self->consumer, &flush);
+  if (!self->flush_sent && (flush.on || flush.pending)) {
+    send (self, gst_event_new_flush_start (), flush.seqnum);
+    self->flush_sent = TRUE;
+    repeat_eos (self);
+    sf_consumer_get_flush (self->consumer, &flush);
+  }
+  if (!self->flush_sent || flush.on)
+    return;
+  send (self, gst_event_new_flush_stop (flush.reset_time), flush.seqnum);
+  self->flush_sent = FALSE;
+  sf_consumer_end_flush (self->consumer, &flush);
+  sf_consumer_get_flush (self->consumer, &flush);
+  if (flush.pending)
+    gst_shm_frame_src_on_flush (self);
+}
+
+/* The pipeline, usually */
+static GstElement *
+ref_toplevel (GstShmFrameSrc * self)
+{
+  GstObject *top = gst_object_ref (self), *parent;
+
+  while ((parent = gst_object_get_parent (top)) != NULL) {
+    gst_object_unref (top);
+    top = parent;
+  }
+  return GST_ELEMENT (top);
+}
+
+/* With the state locks, as a seek of the pipeline: its sinks lose their state by a
+ * flush, which must not come in the middle of a change; and the consumer is not
+ * closed meanwhile. */
+static void
+send_flush (GstElement * element, gpointer unused)
+{
+  GstShmFrameSrc *self = GST_SHM_FRAME_SRC (element);
+  GstElement *top = ref_toplevel (self);
+
+  GST_STATE_LOCK (top);
+  GST_STATE_LOCK (self);
+  g_atomic_int_set (&self->flush_scheduled, FALSE);
+  if (self->consumer != NULL)
+    follow_producer (self);
+  GST_STATE_UNLOCK (self);
+  GST_STATE_UNLOCK (top);
+  gst_object_unref (top);
+}
+
+gboolean
+gst_shm_frame_src_send_event (GstElement * element, GstEvent * event)
+{
+  GstShmFrameSrc *self = GST_SHM_FRAME_SRC (element);
+  GstEventType type = GST_EVENT_TYPE (event);
+
+  GST_OBJECT_LOCK (self);
+  if (type == GST_EVENT_EOS)
+    gst_event_replace (&self->requested_eos, event);
+  else if (type == GST_EVENT_FLUSH_START || type == GST_EVENT_FLUSH_STOP)
+    gst_clear_event (&self->requested_eos);
+  GST_OBJECT_UNLOCK (self);
+  return gst_shm_frame_src_parent_send_event (self, event);
+}

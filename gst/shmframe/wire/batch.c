@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A batch: its structure field by field, the frames of its lists like single
+ * buffers. */
+#include <string.h>
+
+#include "wire/meta.h"
+#include "wire/wire.h"
+
+#include "gstsecondbatchview.h"
+
+/* A field is a list of frames, whose memory is not copied, or any value. */
+enum
+{
+  FIELD_VALUE = 1,
+  FIELD_FRAMES,
+};
+
+#define MAX_FIELDS 8192
+
+typedef struct
+{
+  GstByteWriter *w;
+  GArray *parts;
+  GstShmFrameLosses *losses;
+  guint room;                   /* for the metas of each frame */
+  guint32 n_fields;
+  gboolean ok;
+} Writer;
+
+static gboolean
+put_frames (Writer * self, GstBufferList * list)
+{
+  guint n = list != NULL ? gst_buffer_list_length (list) : 0;
+
+  gst_byte_writer_put_uint32_le (self->w, n);
+  for (guint i = 0; i < n; i++)
+    if (!gst_shm_frame_wire_put_buffer (self->w, self->parts,
+            gst_buffer_list_get (list, i), self->room, self->losses))
+      return FALSE;
+  return TRUE;
+}
+
+static gboolean
+put_field (GQuark id, const GValue * value, gpointer user)
+{
+  Writer *self = user;
+  GstByteWriter *w = self->w;
+  guint before = gst_byte_writer_get_pos (w);
+  gboolean frames = G_VALUE_HOLDS (value, GST_TYPE_BUFFER_LIST);
+
+  /* No caps, no stream: as well as if there were no such field. */
+  if (G_VALUE_HOLDS_BOXED (value) && !frames
+      && g_value_get_boxed (value) == NULL)
+    return TRUE;
+  gst_shm_frame_wire_put_string (w, g_quark_to_string (id));
+  gst_byte_writer_put_uint8 (w, frames ? FIELD_FRAMES : FIELD_VALUE);
+  self->n_fields++;
+  if (frames) {
+    self->ok = put_frames (self, g_value_get_boxed (value));
+  } else if (!gst_shm_frame_wire_put_value (w, value, self->losses, 0)) {
+    gst_byte_writer_set_pos (w, before);
+    self->n_fields--;
+    /* Frames whose caps are missing are no frames. */
+    self->ok = !G_VALUE_HOLDS (value, GST_TYPE_CAPS);
+    gst_shm_frame_losses_note (self->losses, "a field of a batch of type",
+        G_VALUE_TYPE_NAME (value));
+  }
+  return self->ok;
+}
+
+/* The memory that output=memory adds shows the frames, which cross by themselves;
+ * the batch crosses without. */
+static gboolean
+put_head_buffer (Writer * self, GstBuffer * batch)
+{
+  GstBuffer *head;
+  gboolean ok;
+
+  if (gst_buffer_n_memory (batch) == 0)
+    return gst_shm_frame_wire_put_buffer (self->w, self->parts, batch,
+        self->room, self->losses);
+  head = gst_buffer_new ();
+  gst_buffer_copy_into (head, batch, GST_BUFFER_COPY_METADATA, 0, -1);
+  ok = gst_shm_frame_wire_put_buffer (self->w, self->parts, head, self->room,
+      self->losses);
+  gst_buffer_unref (head);
+  return ok;
+}
+
+/* All of it, with so much room for the metas of each frame. */
+static gboolean
+put_with_room (Writer * self, GstBuffer * batch, guint room)
+{
+  GstByteWriter *w = self->w;
+  guint at, end;
+
+  self->room = room;
+  self->n_fields = 0;
+  self->ok = TRUE;
+  if (!put_head_buffer (self, batch))
+    return FALSE;
+  at = gst_byte_writer_get_pos (w);
+  gst_byte_writer_put_uint32_le (w, 0);
+  gst_structure_foreach (gst_second_batch_get_structure (batch), put_field,
+      self);
+  end = gst_byte_writer_get_pos (w);
+  gst_byte_writer_set_pos (w, at);
+  gst_byte_writer_put_uint32_le (w, self->n_fields);
+  gst_byte_writer_set_pos (w, end);
+  return self->ok && gst_shm_frame_wire_is_complete (w);
+}
+
+typedef struct
+{
+  Writer *writer;
+  GArray *sizes;                /* of guint: of each frame's metas */
+} Measure;
+
+static gboolean
+measure_frame (GstBuffer * frame, gpointer user)
+{
+  Measure *self = user;
+  GstByteWriter *w = self->writer->w;
+  guint at = gst_byte_writer_get_pos (w);
+  guint size = gst_shm_frame_wire_put_metas (w, frame, G_MAXUINT,
+      self->writer->losses);
+
+  gst_byte_writer_set_pos (w, at);
+  g_array_append_val (self->sizes, size);
+  return TRUE;
+}
+
+static gint
+compare_sizes (gconstpointer a, gconstpointer b)
+{
+  guint x = *(const guint *) a, y = *(const guint *) b;
+
+  return (x > y) - (x < y);
+}
+
+/* How much each frame may have of `room` bytes for the metas of all: what one does
+ * not need is the others'. */
+static guint
+fair_share (GArray * sizes, guint room)
+{
+  g_array_sort (sizes, compare_sizes);
+  for (guint i = 0; i < sizes->len; i++) {
+    guint share = room / (sizes->len - i);
+    guint size = g_array_index (sizes, guint, i);
+
+    if (size > share)
+      return share;
+    room -= size;
+  }
+  return G_MAXUINT;
+}
+
+/* There is no room for all metas. How much each frame gets: what the batch leaves
+ * that has none, divided. FALSE if it does not fit even so. */
+static gboolean
+find_room (Writer * self, GstBuffer * batch, guint * room)
+{
+  Measure measure = {.writer = self };
+  gboolean ok;
+
+  self->losses->dry = TRUE;
+  ok = put_with_room (self, batch, 0);
+  if (ok) {
+    measure.sizes = g_array_new (FALSE, FALSE, sizeof (guint));
+    gst_shm_frame_batch_foreach (batch, measure_frame, &measure);
+    *room = fair_share (measure.sizes, gst_byte_writer_get_remaining (self->w)
+        - sizeof (guint64));
+    g_array_unref (measure.sizes);
+  }
+  self->losses->dry = FALSE;
+  return ok;
+}
+
+static void
+start_over (Writer * self, guint at, guint n_parts)
+{
+  gst_byte_writer_set_pos (self->w, at);
+  g_array_set_size (self->parts, n_parts);
+}
+
+gboolean
+gst_shm_frame_wire_put_batch (GstByteWriter * w, GArray * parts,
+    GstBuffer * batch, GstShmFrameLosses * losses)
+{
+  Writer self = {.w = w,.parts = parts,.losses = losses };
+  guint at = gst_byte_writer_get_pos (w), n_parts = parts->len, room;
+  gboolean ok;
+
+  if (gst_second_batch_get_structure (batch) == NULL)
+    return FALSE;
+  losses->missed = losses->no_room = FALSE;
+  losses->dry = TRUE;
+  ok = put_with_room (&self, batch, G_MAXUINT);
+  losses->dry = FALSE;
+  if (ok && !losses->missed)
+    return TRUE;
+  start_over (&self, at, n_parts);
+  if (ok && !losses->no_room)
+    return put_with_room (&self, batch, G_MAXUINT);
+  ok = find_room (&self, batch, &room);
+  start_over (&self, at, n_parts);
+  return ok && put_with_room (&self, batch, room);
+}
+
+typedef struct
+{
+  GstByteReader *r;
+  struct sf_lease *lease;
+  const struct sf_incoming_part **parts, *end;
+} Reader;
+
+static gboolean
+get_frames (Reader * self, GValue * value)
+{
+  GstBufferList *list;
+  guint32 n;
+
+  if (!gst_byte_reader_get_uint32_le (self->r, &n) || n > SF_MAX_REFS)
+    return FALSE;
+  list = gst_buffer_list_new_sized (n > 0 ? n : 1);
+  while (n-- > 0) {
+    GstBuffer *frame = gst_shm_frame_wire_get_buffer (self->r, self->lease,
+        self->parts, self->end, NULL);
+
+    if (frame == NULL) {
+      gst_buffer_list_unref (list);
+      return FALSE;
+    }
+    gst_buffer_list_add (list, frame);
+  }
+  g_value_init (value, GST_TYPE_BUFFER_LIST);
+  g_value_take_boxed (value, list);
+  return TRUE;
+}
+
+/* How the frames lie is a matter of addresses in this process. What the sender
+ * says of its own is no proof, of whatever stream. */
+static gboolean
+is_about_addresses (const gchar * name)
+{
+  return g_str_has_prefix (name, "contiguous-")
+      || g_str_has_prefix (name, "frame-stride-");
+}
+
+/* Fields that every batch has, of the streams that there can be: so few names that
+ * nobody's excess may cost another one his frames. */
+static gboolean
+is_of_every_batch (const gchar * name)
+{
+  static const gchar *const names[] = { "version", "index", "window-start",
+    "window-duration", "align", "n-streams", NULL
+  };
+  static const gchar *const prefixes[] = { "buffers-", "caps-", "segment-",
+    "stream-id-", "frames-", "expected-", "late-", "dropped-"
+  };
+  guint64 k;
+
+  for (guint i = 0; i < G_N_ELEMENTS (prefixes); i++)
+    if (g_str_has_prefix (name, prefixes[i]))
+      return g_ascii_string_to_unsigned (name + strlen (prefixes[i]), 10, 0,
+          MAX_FIELDS / 8, &k, NULL);
+  return g_strv_contains (names, name);
+}
+
+static gboolean
+get_field (Reader * self, GstStructure * structure)
+{
+  GstShmFrameNames *names = gst_shm_frame_names_used ();
+  guint mark = names->spoilt;
+  GValue value = G_VALUE_INIT;
+  gchar *name;
+  guint8 type = 0;
+  gboolean ok = gst_shm_frame_wire_get_string (self->r, &name)
+      && gst_shm_frame_wire_is_name (name)
+      && gst_byte_reader_get_uint8 (self->r, &type)
+      && (type == FIELD_VALUE || type == FIELD_FRAMES);
+
+  if (ok && type == FIELD_FRAMES)
+    ok = get_frames (self, &value);
+  else if (ok)
+    ok = gst_shm_frame_wire_get_value (self->r, &value, 0);
+  if (ok && is_about_addresses (name)) {
+    g_value_unset (&value);
+  } else if (ok && names->spoilt == mark && (is_of_every_batch (name)
+          || gst_shm_frame_names_admit (name))) {
+    gst_structure_take_value (structure, name, &value);
+  } else if (ok) {
+    g_value_unset (&value);
+    names->fields++;
+  }
+  names->spoilt = mark;
+  g_free (name);
+  return ok;
+}
+
+static void
+set_strides (GstBuffer * batch, GstStructure * structure, guint n)
+{
+  for (guint k = 0; k < n; k++) {
+    GstBufferList *frames = gst_second_batch_get_buffers (batch, k);
+    const guint8 *base;
+    guint64 stride = 0;
+    gboolean contiguous = frames != NULL
+        && gst_second_batch_find_stride (frames, &base, &stride);
+    gchar name[32];
+
+    g_snprintf (name, sizeof (name), "contiguous-%u", k);
+    gst_structure_set (structure, name, G_TYPE_BOOLEAN, contiguous, NULL);
+    g_snprintf (name, sizeof (name), "frame-stride-%u", k);
+    gst_structure_set (structure, name, G_TYPE_UINT64,
+        contiguous ? stride : G_GUINT64_CONSTANT (0), NULL);
+  }
+}
+
+GstBuffer *
+gst_shm_frame_wire_get_batch (GstByteReader * r, struct sf_lease * lease,
+    const struct sf_incoming_part ** parts, const struct sf_incoming_part * end)
+{
+  Reader self = {.r = r,.lease = lease,.parts = parts,.end = end };
+  GstBuffer *batch = gst_shm_frame_wire_get_buffer (r, lease, parts, end,
+      NULL);
+  GstCustomMeta *meta;
+  GstStructure *fields;
+  guint32 n = 0;
+  gboolean ok;
+
+  if (batch == NULL)
+    return NULL;
+  gst_second_batch_meta_register ();
+  meta = gst_buffer_add_custom_meta (batch, GST_SECOND_BATCH_META_NAME);
+  fields = gst_custom_meta_get_structure (meta);
+  ok = gst_byte_reader_get_uint32_le (r, &n) && n <= MAX_FIELDS;
+  for (guint32 i = 0; ok && i < n; i++)
+    ok = get_field (&self, fields);
+  /* Each stream has fields of its own. */
+  ok = ok && gst_second_batch_get_n_streams (batch) <= n;
+  if (ok)
+    set_strides (batch, fields, gst_second_batch_get_n_streams (batch));
+  else
+    gst_clear_buffer (&batch);
+  return batch;
+}
+
+static gboolean
+count_frame (GstBuffer * frame, gpointer user)
+{
+  guint *n = user;
+
+  *n += gst_shm_frame_wire_is_shared (frame) ? gst_buffer_n_memory (frame) : 1;
+  return TRUE;
+}
+
+guint
+gst_shm_frame_batch_count_parts (GstBuffer * batch)
+{
+  guint n = 0;
+
+  gst_shm_frame_batch_foreach (batch, count_frame, &n);
+  return n;
+}
+
+typedef struct
+{
+  GstShmFrameBatchFunc func;
+  gpointer user;
+} Foreach;
+
+static gboolean
+foreach_field (GQuark id, const GValue * value, gpointer user)
+{
+  Foreach *self = user;
+  GstBufferList *list;
+
+  if (!G_VALUE_HOLDS (value, GST_TYPE_BUFFER_LIST))
+    return TRUE;
+  list = g_value_get_boxed (value);
+  for (guint i = 0; list != NULL && i < gst_buffer_list_length (list); i++)
+    if (!self->func (gst_buffer_list_get (list, i), self->user))
+      return FALSE;
+  return TRUE;
+}
+
+gboolean
+gst_shm_frame_batch_foreach (GstBuffer * batch, GstShmFrameBatchFunc func,
+    gpointer user)
+{
+  const GstStructure *structure = gst_second_batch_get_structure (batch);
+  Foreach self = {.func = func,.user = user };
+
+  return structure == NULL
+      || gst_structure_foreach (structure, foreach_field, &self);
+}

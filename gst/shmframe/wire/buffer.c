@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "wire/wire.h"
+
+#include <string.h>
+
+#include "wire/meta.h"
+#include "shared/compiler.h"
+
+/* Of CLOCK_MONOTONIC: what is added to it overflows nowhere. */
+static gboolean
+is_time (guint64 time)
+{
+  return time < G_MAXINT64 / 4;
+}
+
+#define STAMP_SIZE 20
+/* What stands before the metas: of it only the number of memories is sure to be
+ * the same for the next frame. */
+#define HEAD_SIZE 48
+
+SF_HOT static void
+write_stamp (guint8 * at, const GstShmFrameStamp * stamp)
+{
+  GST_WRITE_UINT32_LE (at, stamp->kind);
+  GST_WRITE_UINT64_LE (at + 4, is_time (stamp->capture_time)
+      ? stamp->capture_time : GST_CLOCK_TIME_NONE);
+  GST_WRITE_UINT64_LE (at + 12, stamp->publish_time);
+}
+
+void
+gst_shm_frame_wire_put_stamp (GstByteWriter * w, const GstShmFrameStamp * stamp)
+{
+  guint8 bytes[STAMP_SIZE];
+
+  write_stamp (bytes, stamp);
+  gst_byte_writer_put_data (w, bytes, sizeof (bytes));
+}
+
+SF_HOT gboolean
+gst_shm_frame_wire_get_stamp (GstByteReader * r, GstShmFrameStamp * stamp)
+{
+  return gst_byte_reader_get_uint32_le (r, &stamp->kind)
+      && gst_byte_reader_get_uint64_le (r, &stamp->capture_time)
+      && gst_byte_reader_get_uint64_le (r, &stamp->publish_time)
+      && (stamp->capture_time == GST_CLOCK_TIME_NONE
+      || is_time (stamp->capture_time))
+      && is_time (stamp->publish_time)
+      && (stamp->kind == GST_SHM_FRAME_KIND_BUFFER
+      || stamp->kind == GST_SHM_FRAME_KIND_BATCH);
+}
+
+/* Flags that say something of this process's memory, not of the frame. */
+#define LOCAL_FLAGS GST_BUFFER_FLAG_TAG_MEMORY
+
+SF_HOT static void
+write_head (guint8 * at, GstBuffer * buffer, guint n)
+{
+  GST_WRITE_UINT32_LE (at, n);
+  GST_WRITE_UINT32_LE (at + 4, GST_BUFFER_FLAGS (buffer) & ~LOCAL_FLAGS);
+  GST_WRITE_UINT64_LE (at + 8, GST_BUFFER_PTS (buffer));
+  GST_WRITE_UINT64_LE (at + 16, GST_BUFFER_DTS (buffer));
+  GST_WRITE_UINT64_LE (at + 24, GST_BUFFER_DURATION (buffer));
+  GST_WRITE_UINT64_LE (at + 32, GST_BUFFER_OFFSET (buffer));
+  GST_WRITE_UINT64_LE (at + 40, GST_BUFFER_OFFSET_END (buffer));
+}
+
+gboolean
+gst_shm_frame_wire_put_buffer (GstByteWriter * w, GArray * parts,
+    GstBuffer * buffer, guint room, GstShmFrameLosses * losses)
+{
+  guint n = gst_buffer_n_memory (buffer);
+  guint8 head[HEAD_SIZE];
+
+  for (guint i = 0; i < n; i++) {
+    struct sf_part part;
+
+    if (!gst_shm_frame_memory_get_part (gst_buffer_peek_memory (buffer, i),
+            &part))
+      return FALSE;
+    g_array_append_val (parts, part);
+  }
+  write_head (head, buffer, n);
+  gst_byte_writer_put_data (w, head, sizeof (head));
+  gst_shm_frame_wire_put_metas (w, buffer, room, losses);
+  return gst_shm_frame_wire_is_complete (w);
+}
+
+/* Its first meta if it has none besides; `n` is how many it has, counted to
+ * two. */
+SF_HOT static const GstMeta *
+only_meta (GstBuffer * buffer, guint * n)
+{
+  gpointer state = NULL;
+  const GstMeta *meta = gst_buffer_iterate_meta (buffer, &state);
+
+  *n = meta == NULL ? 0 : gst_buffer_iterate_meta (buffer, &state) == NULL
+      ? 1 : 2;
+  return meta;
+}
+
+#define VIDEO_FIELDS G_STRUCT_OFFSET (GstVideoMeta, flags)
+
+/* Are the metas those that the stencil was cut from? */
+SF_HOT static gboolean
+has_metas_of (GstBuffer * buffer, const GstShmFrameStencil * self)
+{
+  guint n;
+  const GstMeta *meta = only_meta (buffer, &n);
+
+  return n == self->n_metas && (n == 0 || (meta->info == self->meta.meta.info
+          && memcmp ((const guint8 *) meta + VIDEO_FIELDS,
+              (const guint8 *) &self->meta + VIDEO_FIELDS,
+              sizeof (self->meta) - VIDEO_FIELDS) == 0));
+}
+
+void
+gst_shm_frame_stencil_cut (GstShmFrameStencil * self, GstBuffer * buffer,
+    const guint8 * body, guint body_size)
+{
+  const GstMeta *meta = only_meta (buffer, &self->n_metas);
+
+  self->body_size = 0;
+  if (gst_buffer_n_memory (buffer) != 1 || body_size > sizeof (self->body)
+      || self->n_metas > 1
+      || (meta != NULL && meta->info != gst_video_meta_get_info ()))
+    return;
+  if (meta != NULL)
+    self->meta = *(const GstVideoMeta *) meta;
+  self->size = gst_buffer_get_size (buffer);
+  memcpy (self->body, body, body_size);
+  self->body_size = body_size;
+}
+
+SF_HOT gboolean
+gst_shm_frame_stencil_fill (GstShmFrameStencil * self, GstBuffer * buffer,
+    gsize size, const GstShmFrameStamp * stamp)
+{
+  if (self->body_size == 0 || size != self->size
+      || !has_metas_of (buffer, self))
+    return FALSE;
+  write_stamp (self->body, stamp);
+  write_head (self->body + STAMP_SIZE, buffer, 1);
+  return TRUE;
+}
+
+void
+gst_shm_frame_prepare (GstShmFramePrepared * self)
+{
+  GstByteReader r;
+
+  if (self->buffer != NULL || !self->alike)
+    return;
+  self->buffer = gst_buffer_new ();
+  gst_buffer_append_memory (self->buffer,
+      gst_shm_frame_memory_new_part (self->size));
+  gst_byte_reader_init (&r, self->metas, self->metas_size);
+  if (!gst_shm_frame_wire_get_metas (&r, self->buffer))
+    gst_shm_frame_prepared_clear (self);
+}
+
+void
+gst_shm_frame_prepared_clear (GstShmFramePrepared * self)
+{
+  gst_clear_buffer (&self->buffer);
+  self->alike = FALSE;
+}
+
+/* NULL: there is none, or the frame is not like the last one. */
+SF_HOT static GstBuffer *
+take_prepared (GstShmFramePrepared * self, const GstByteReader * r,
+    const struct sf_incoming_part *part, struct sf_lease *lease)
+{
+  const guint8 *metas = r->data + gst_byte_reader_get_pos (r);
+  guint size = gst_byte_reader_get_remaining (r);
+
+  if (size == 0)
+    return NULL;
+  if (part->size != self->size || size != self->metas_size
+      || memcmp (metas, self->metas, size) != 0) {
+    gst_shm_frame_prepared_clear (self);
+    self->size = part->size;
+    /* Too long is like nothing. */
+    self->metas_size = size <= sizeof (self->metas) ? size : 0;
+    memcpy (self->metas, metas, self->metas_size);
+    return NULL;
+  }
+  self->alike = TRUE;
+  if (self->buffer != NULL)
+    gst_shm_frame_memory_set_part (gst_buffer_peek_memory (self->buffer, 0),
+        part, lease);
+  return g_steal_pointer (&self->buffer);
+}
+
+/* What stands before the metas. */
+typedef struct
+{
+  guint32 n_parts, flags;
+  guint64 pts, dts, duration, offset, offset_end;
+} Head;
+
+SF_HOT static gboolean
+get_head (GstByteReader * r, Head * head)
+{
+  return gst_byte_reader_get_uint32_le (r, &head->n_parts)
+      && gst_byte_reader_get_uint32_le (r, &head->flags)
+      && gst_byte_reader_get_uint64_le (r, &head->pts)
+      && gst_byte_reader_get_uint64_le (r, &head->dts)
+      && gst_byte_reader_get_uint64_le (r, &head->duration)
+      && gst_byte_reader_get_uint64_le (r, &head->offset)
+      && gst_byte_reader_get_uint64_le (r, &head->offset_end);
+}
+
+/* With memories and metas. */
+static GstBuffer *
+make_buffer (GstByteReader * r, struct sf_lease *lease,
+    const struct sf_incoming_part *parts, guint n)
+{
+  GstBuffer *buffer = gst_buffer_new ();
+
+  for (guint i = 0; i < n; i++) {
+    GstMemory *memory = gst_shm_frame_memory_new_part (parts[i].size);
+
+    gst_shm_frame_memory_set_part (memory, &parts[i], lease);
+    gst_buffer_append_memory (buffer, memory);
+  }
+  if (!gst_shm_frame_wire_get_metas (r, buffer))
+    gst_clear_buffer (&buffer);
+  return buffer;
+}
+
+SF_HOT GstBuffer *
+gst_shm_frame_wire_get_buffer (GstByteReader * r, struct sf_lease * lease,
+    const struct sf_incoming_part ** parts, const struct sf_incoming_part * end,
+    GstShmFramePrepared * prepared)
+{
+  GstBuffer *buffer = NULL;
+  Head head;
+
+  if (!get_head (r, &head) || head.n_parts > gst_buffer_get_max_memory ()
+      || head.n_parts > (gsize) (end - *parts))
+    return NULL;
+  if (prepared != NULL && head.n_parts == 1)
+    buffer = take_prepared (prepared, r, *parts, lease);
+  if (buffer == NULL)
+    buffer = make_buffer (r, lease, *parts, head.n_parts);
+  if (buffer == NULL)
+    return NULL;
+  *parts += head.n_parts;
+  GST_BUFFER_PTS (buffer) = head.pts;
+  GST_BUFFER_DTS (buffer) = head.dts;
+  GST_BUFFER_DURATION (buffer) = head.duration;
+  GST_BUFFER_OFFSET (buffer) = head.offset;
+  GST_BUFFER_OFFSET_END (buffer) = head.offset_end;
+  /* Set by adding the memories, which is not tampering. */
+  GST_BUFFER_FLAG_UNSET (buffer, LOCAL_FLAGS);
+  /* The low bits are the mini object's own. */
+  GST_BUFFER_FLAGS (buffer) |= head.flags & ~((GST_MINI_OBJECT_FLAG_LAST - 1)
+      | LOCAL_FLAGS);
+  return buffer;
+}
+
+gboolean
+gst_shm_frame_wire_is_shared (GstBuffer * buffer)
+{
+  guint n = gst_buffer_n_memory (buffer);
+  struct sf_part part;
+
+  for (guint i = 0; i < n; i++)
+    if (!gst_shm_frame_memory_get_part (gst_buffer_peek_memory (buffer, i),
+            &part))
+      return FALSE;
+  return n > 0;
+}

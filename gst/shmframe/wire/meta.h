@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Between wire/buffer.c and the files about metas. */
+#ifndef GST_SHM_FRAME_META_WIRE_H
+#define GST_SHM_FRAME_META_WIRE_H
+
+#include <gst/video/video.h>
+
+#include "wire/value.h"
+
+G_BEGIN_DECLS
+
+/* wire/meta.c: all metas of a buffer, as far as they fit. Those that say
+ * where the picture lies do; the others take `room` bytes at most. How many bytes
+ * these took. */
+guint gst_shm_frame_wire_put_metas (GstByteWriter * w, GstBuffer * buffer,
+    guint room, GstShmFrameLosses * losses);
+gboolean gst_shm_frame_wire_get_metas (GstByteReader * r, GstBuffer * buffer);
+
+/* wire/meta-video.c: the fields of some of them. A getter is FALSE if
+ * they make no sense, a putter if the getter would say so. */
+gboolean gst_shm_frame_wire_put_video_meta (GstByteWriter * w,
+    const GstVideoMeta * meta, GstBuffer * buffer);
+gboolean gst_shm_frame_wire_get_video_meta (GstByteReader * r,
+    GstBuffer * buffer);
+gboolean gst_shm_frame_wire_put_crop_meta (GstByteWriter * w,
+    const GstVideoCropMeta * meta, GstBuffer * buffer);
+gboolean gst_shm_frame_wire_get_crop_meta (GstByteReader * r,
+    GstBuffer * buffer);
+void gst_shm_frame_wire_put_roi_meta (GstByteWriter * w,
+    const GstVideoRegionOfInterestMeta * meta, GstShmFrameLosses * losses);
+gboolean gst_shm_frame_wire_get_roi_meta (GstByteReader * r,
+    GstBuffer * buffer);
+gboolean gst_shm_frame_wire_put_time_code_meta (GstByteWriter * w,
+    const GstVideoTimeCodeMeta * meta);
+gboolean gst_shm_frame_wire_get_time_code_meta (GstByteReader * r,
+    GstBuffer * buffer);
+
+/* No part of the picture that a crop meta names lies outside of it. */
+gboolean gst_shm_frame_wire_crop_fits (GstBuffer * buffer);
+
+/* wire/meta-custom.c, likewise */
+gboolean gst_shm_frame_wire_put_custom_meta (GstByteWriter * w,
+    GstCustomMeta * meta, GstShmFrameLosses * losses);
+gboolean gst_shm_frame_wire_get_custom_meta (GstByteReader * r,
+    GstBuffer * buffer);
+#if GST_CHECK_VERSION (1, 24, 0)
+gboolean gst_shm_frame_wire_put_serialized_meta (GstByteWriter * w,
+    const GstMeta * meta);
+gboolean gst_shm_frame_wire_get_serialized_meta (GstByteReader * r,
+    GstBuffer * buffer);
+#endif
+
+G_END_DECLS
+
+#endif

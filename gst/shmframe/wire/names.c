@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "wire/names.h"
+
+#include <string.h>
+
+/* What a name takes besides its own bytes. */
+#define OVERHEAD 64
+/* Of one connection: 16 000 names of usual length. */
+#define MAX_BYTES (2 << 20)
+#define MAX_METAS 64
+/* Of all connections that there ever were. */
+#define MAX_ALL_BYTES (32 << 20)
+#define MAX_ALL_METAS 1024
+
+static _Thread_local GstShmFrameNames *used;
+static _Thread_local GstShmFrameNames nobodys;
+
+static gint all_bytes, all_metas;       /* atomic */
+
+void
+gst_shm_frame_names_use (GstShmFrameNames * names)
+{
+  used = names;
+}
+
+GstShmFrameNames *
+gst_shm_frame_names_used (void)
+{
+  return used != NULL ? used : &nobodys;
+}
+
+/* Never beyond the limit, whoever adds at the same time: no counter wraps. */
+static gboolean
+add_within (gint * sum, gint n, gint limit)
+{
+  gint now;
+
+  do {
+    now = g_atomic_int_get (sum);
+    if (n > limit - now)
+      return FALSE;
+  } while (!g_atomic_int_compare_and_exchange (sum, now, now + n));
+  return TRUE;
+}
+
+gboolean
+gst_shm_frame_names_admit (const gchar * name)
+{
+  GstShmFrameNames *names = gst_shm_frame_names_used ();
+  gsize size = strlen (name) + OVERHEAD;
+
+  if (g_quark_try_string (name) != 0)
+    return TRUE;
+  if (size > MAX_BYTES - names->bytes
+      || !add_within (&all_bytes, (gint) size, MAX_ALL_BYTES))
+    return FALSE;
+  names->bytes += size;
+  return TRUE;
+}
+
+gboolean
+gst_shm_frame_names_admit_meta (void)
+{
+  GstShmFrameNames *names = gst_shm_frame_names_used ();
+
+  if (names->n_metas >= MAX_METAS
+      || !add_within (&all_metas, 1, MAX_ALL_METAS))
+    return FALSE;
+  names->n_metas++;
+  return TRUE;
+}
+
+void
+gst_shm_frame_names_renew (GstShmFrameNames * names)
+{
+  names->bytes = 0;
+  names->n_metas = 0;
+}

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The pieces that all else is made of: blocks of bytes, strings, segments, days;
+ * and the account of what was left out. */
+#include <string.h>
+
+#include "wire/value.h"
+
+void
+gst_shm_frame_losses_init (GstShmFrameLosses * losses, GstObject * owner)
+{
+  losses->owner = owner;
+  losses->told = g_hash_table_new (g_str_hash, g_str_equal);
+  losses->metas = 0;
+  losses->dry = losses->missed = losses->no_room = FALSE;
+  losses->field = losses->field_type = NULL;
+}
+
+void
+gst_shm_frame_losses_clear (GstShmFrameLosses * losses)
+{
+  g_clear_pointer (&losses->told, g_hash_table_unref);
+}
+
+gboolean
+gst_shm_frame_losses_note (GstShmFrameLosses * losses, const gchar * what,
+    const gchar * kind)
+{
+  gboolean first;
+  gchar *text;
+
+  losses->missed = TRUE;
+  if (losses->dry)
+    return FALSE;
+  text = g_strdup_printf ("%s %s", what, kind);
+  first = g_hash_table_add (losses->told, (gpointer) g_intern_string (text));
+  if (first)
+    GST_WARNING_OBJECT (losses->owner, "%s does not cross, and is left out "
+        "(said once)", text);
+  g_free (text);
+  return first;
+}
+
+void
+gst_shm_frame_losses_note_meta (GstShmFrameLosses * losses,
+    const GstMeta * meta, gboolean no_room)
+{
+  const gchar *name = g_type_name (meta->info->type);
+
+  losses->missed = TRUE;
+  losses->no_room |= no_room;
+  if (losses->dry)
+    return;
+  losses->metas++;
+  if (gst_shm_frame_losses_note (losses, no_room ? "for want of room, the meta"
+          : "the meta", name) && no_room)
+    GST_ELEMENT_WARNING (losses->owner, STREAM, ENCODE,
+        ("There is no room for all metas of a frame or batch, and some of type "
+            "%s are left out; metas-dropped in stats counts them. Attach fewer, "
+            "or batch shorter windows.", name), (NULL));
+}
+
+gboolean
+gst_shm_frame_wire_is_complete (const GstByteWriter * w)
+{
+  return gst_byte_writer_get_remaining (w) >= sizeof (guint64);
+}
+
+static void
+put_block (GstByteWriter * w, gconstpointer data, gsize size)
+{
+  guint rest = gst_byte_writer_get_remaining (w);
+
+  if (size <= rest)
+    gst_byte_writer_put_data (w, data, size);
+  else
+    gst_byte_writer_fill (w, 0, rest);
+}
+
+void
+gst_shm_frame_wire_put_bytes (GstByteWriter * w, gconstpointer data,
+    gsize size)
+{
+  gst_byte_writer_put_uint32_le (w, size);
+  if (size > 0)
+    put_block (w, data, size);
+}
+
+gboolean
+gst_shm_frame_wire_get_bytes (GstByteReader * r, const guint8 ** data,
+    guint32 * size)
+{
+  return gst_byte_reader_get_uint32_le (r, size)
+      && gst_byte_reader_get_data (r, *size, data);
+}
+
+void
+gst_shm_frame_wire_put_string (GstByteWriter * w, const gchar * string)
+{
+  gchar *valid = NULL;
+
+  /* The reader would not have it otherwise. */
+  if (string != NULL && !g_utf8_validate (string, -1, NULL))
+    string = valid = g_utf8_make_valid (string, -1);
+  gst_shm_frame_wire_put_bytes (w, string,
+      string != NULL ? strlen (string) + 1 : 0);
+  g_free (valid);
+}
+
+gboolean
+gst_shm_frame_wire_get_string (GstByteReader * r, gchar ** string)
+{
+  const guint8 *data;
+  guint32 size;
+
+  *string = NULL;
+  if (!gst_byte_reader_get_uint32_le (r, &size))
+    return FALSE;
+  if (size == 0)
+    return TRUE;
+  if (!gst_byte_reader_get_data (r, size, &data) || data[size - 1] != '\0'
+      || strlen ((const gchar *) data) != size - 1
+      || !g_utf8_validate ((const gchar *) data, size - 1, NULL))
+    return FALSE;
+  *string = g_strdup ((const gchar *) data);
+  return TRUE;
+}
+
+void
+gst_shm_frame_wire_put_date_time (GstByteWriter * w, GDateTime * date)
+{
+  gst_byte_writer_put_int64_le (w, g_date_time_to_unix (date));
+  gst_byte_writer_put_uint32_le (w, g_date_time_get_microsecond (date));
+  gst_byte_writer_put_int32_le (w, g_date_time_get_utc_offset (date)
+      / G_TIME_SPAN_SECOND);
+}
+
+GDateTime *
+gst_shm_frame_wire_get_date_time (GstByteReader * r)
+{
+  GDateTime *utc, *exact, *date;
+  GTimeZone *zone;
+  gint64 seconds;
+  guint32 us;
+  gint32 offset;
+
+  if (!gst_byte_reader_get_int64_le (r, &seconds)
+      || !gst_byte_reader_get_uint32_le (r, &us)
+      || !gst_byte_reader_get_int32_le (r, &offset)
+      || us >= G_USEC_PER_SEC || ABS ((gint64) offset) >= 24 * 60 * 60)
+    return NULL;
+  /* NULL outside of the years 1 to 9999 */
+  utc = g_date_time_new_from_unix_utc (seconds);
+  if (utc == NULL)
+    return NULL;
+  zone = g_time_zone_new_offset (offset);
+  exact = g_date_time_add (utc, us);
+  date = exact != NULL ? g_date_time_to_timezone (exact, zone) : NULL;
+  g_clear_pointer (&exact, g_date_time_unref);
+  g_time_zone_unref (zone);
+  g_date_time_unref (utc);
+  return date;
+}
+
+void
+gst_shm_frame_wire_put_segment (GstByteWriter * w, const GstSegment * s)
+{
+  gst_byte_writer_put_uint32_le (w, s->flags);
+  gst_byte_writer_put_float64_le (w, s->rate);
+  gst_byte_writer_put_float64_le (w, s->applied_rate);
+  gst_byte_writer_put_uint32_le (w, s->format);
+  gst_byte_writer_put_uint64_le (w, s->base);
+  gst_byte_writer_put_uint64_le (w, s->offset);
+  gst_byte_writer_put_uint64_le (w, s->start);
+  gst_byte_writer_put_uint64_le (w, s->stop);
+  gst_byte_writer_put_uint64_le (w, s->time);
+  gst_byte_writer_put_uint64_le (w, s->position);
+  gst_byte_writer_put_uint64_le (w, s->duration);
+}
+
+static gboolean
+is_rate (gdouble rate)
+{
+  return rate != 0.0 && rate > -1e6 && rate < 1e6;
+}
+
+/* As GStreamer's own functions on segments expect it: what has been played of it
+ * (offset) lies in it, and playing backwards begins somewhere. */
+static gboolean
+segment_makes_sense (const GstSegment * s)
+{
+  guint64 stop = s->stop;
+
+  if (s->start == GST_CLOCK_TIME_NONE)
+    return FALSE;
+  if (stop == GST_CLOCK_TIME_NONE && s->rate < 0.0) {
+    if (s->duration >= GST_CLOCK_TIME_NONE - s->start)
+      return FALSE;
+    stop = s->start + s->duration;
+  }
+  return stop >= s->start && s->offset <= stop - s->start;
+}
+
+gboolean
+gst_shm_frame_wire_get_segment (GstByteReader * r, GstSegment * s)
+{
+  guint32 flags, format;
+  gdouble rate, applied_rate;
+
+  if (!gst_byte_reader_get_uint32_le (r, &flags)
+      || !gst_byte_reader_get_float64_le (r, &rate)
+      || !gst_byte_reader_get_float64_le (r, &applied_rate)
+      || !gst_byte_reader_get_uint32_le (r, &format)
+      || format > GST_FORMAT_PERCENT || !is_rate (rate)
+      || !is_rate (applied_rate))
+    return FALSE;
+  gst_segment_init (s, format);
+  s->flags = gst_shm_frame_wire_known_flags (GST_TYPE_SEGMENT_FLAGS, flags);
+  s->rate = rate;
+  s->applied_rate = applied_rate;
+  return gst_byte_reader_get_uint64_le (r, &s->base)
+      && gst_byte_reader_get_uint64_le (r, &s->offset)
+      && gst_byte_reader_get_uint64_le (r, &s->start)
+      && gst_byte_reader_get_uint64_le (r, &s->stop)
+      && gst_byte_reader_get_uint64_le (r, &s->time)
+      && gst_byte_reader_get_uint64_le (r, &s->position)
+      && gst_byte_reader_get_uint64_le (r, &s->duration)
+      && segment_makes_sense (s);
+}
