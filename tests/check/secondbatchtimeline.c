@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The rules of the batcher without an element: nothing but numbers */
 #include "batchrig.h"
-#include "timeline.h"
+#include "batcher/timeline.h"
 
 #define MS GST_MSECOND
 #ifdef SANITIZED

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "batchrig.h"
-#include "window.h"
+#include "batcher/window.h"
 
 #define MS GST_MSECOND
 

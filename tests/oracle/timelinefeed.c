@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "timeline.h"
+#include "batcher/timeline.h"
 
 /* As the element: a longer hole in all streams is no row of empty batches. */
 #define MAX_EMPTY 100

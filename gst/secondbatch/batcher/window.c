@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "window.h"
+#include "batcher/window.h"
 
 /* NTP counts from 1900: 70 years, 17 of them leap years */
 #define NTP_UNIX_SECONDS G_GUINT64_CONSTANT (2208988800)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Time: from a frame's timestamps to its place in the chosen alignment */
-#include "gstsecondbatcherpriv.h"
+#include "batcher/batcher.h"
 
 #include <time.h>
 

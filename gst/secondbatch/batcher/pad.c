@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "gstsecondbatcherpriv.h"
+#include "batcher/batcher.h"
 
 enum
 {

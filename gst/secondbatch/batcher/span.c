@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A stream's frames as one memory (output=memory); source pad's task */
-#include "gstsecondbatcherpriv.h"
+#include "batcher/batcher.h"
 #include "gstsecondbatchview.h"
 
 /* Frames that were copied begin where vector instructions like it */

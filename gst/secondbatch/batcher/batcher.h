@@ -14,8 +14,8 @@
 #define GST_SECOND_BATCHER_PRIV_H
 
 #include <gst/base/gstaggregator.h>
-#include "poolguard.h"
-#include "timeline.h"
+#include "batcher/pool-guard.h"
+#include "batcher/timeline.h"
 
 GST_DEBUG_CATEGORY_EXTERN (second_batcher_debug);
 
@@ -240,10 +240,10 @@ typedef struct _SecondBatch
   SecondOutput output;
 } SecondBatch;
 
-/* gstsecondbatcher.c */
+/* batcher/gstsecondbatcher.c */
 GPtrArray *second_batcher_pads (GstSecondBatcher * self);
 
-/* gstsecondbatchertime.c */
+/* batcher/time.c */
 typedef struct
 {
   gint64 time;                  /* in the alignment */
@@ -266,24 +266,24 @@ SecondMap second_batcher_map_gap_locked (GstSecondBatcher * self,
 GstClockTime second_batcher_get_next_time (GstAggregator * agg);
 gboolean second_batcher_is_gap (GstBuffer * buffer);
 
-/* gstsecondbatcherread.c */
+/* batcher/read.c */
 GstSecondBatcherPad *second_batcher_read (GstSecondBatcher * self,
     GPtrArray * pads);
 
-/* gstsecondbatchercut.c */
+/* batcher/cut.c */
 gboolean second_batcher_close_locked (GstSecondBatcher * self,
     GPtrArray * pads, GPtrArray * batches, SecondPart * hole,
     GPtrArray * trash);
 SecondBatch *second_batcher_take_events_locked (GPtrArray * pads);
 void second_batch_free (SecondBatch * batch);
 
-/* gstsecondbatcherspan.c */
+/* batcher/span.c */
 gboolean second_batcher_span (GstSecondBatcher * self, SecondBatch * batch);
 
 #ifdef HAVE_GST_ANALYTICS
 #define SECOND_ANALYTICS_CAPS_NAME "multistream/x-analytics-batch"
 
-/* gstsecondbatcheranalytics.c */
+/* batcher/analytics.c */
 void second_batcher_offer_analytics (GstCaps * caps);
 gboolean second_batcher_wants_analytics (GstSecondBatcher * self);
 GstCaps *second_batcher_keep_caps (GstSecondBatcher * self, GstCaps * filter);
@@ -292,21 +292,21 @@ void second_batcher_add_analytics (GstBuffer * buffer,
     const SecondBatch * batch);
 #endif
 
-/* gstsecondbatcheroutput.c */
+/* batcher/output.c */
 GstFlowReturn second_batcher_aggregate (GstAggregator * agg, gboolean timeout);
 GstFlowReturn second_batcher_update_src_caps (GstAggregator * agg,
     GstCaps * filter, GstCaps ** caps);
 GstSample *second_batcher_peek_next_sample (GstAggregator * agg,
     GstAggregatorPad * pad);
 
-/* gstsecondbatcherevent.c */
+/* batcher/event.c */
 GstFlowReturn second_batcher_sink_event_pre_queue (GstAggregator * agg,
     GstAggregatorPad * pad, GstEvent * event);
 gboolean second_batcher_sink_event (GstAggregator * agg,
     GstAggregatorPad * pad, GstEvent * event);
 gboolean second_batcher_src_event (GstAggregator * agg, GstEvent * event);
 
-/* gstsecondbatcherquery.c */
+/* batcher/query.c */
 gboolean second_batcher_sink_query_pre_queue (GstAggregator * agg,
     GstAggregatorPad * pad, GstQuery * query);
 gboolean second_batcher_sink_query (GstAggregator * agg,
@@ -320,7 +320,7 @@ guint second_batcher_frames_to_hold_locked (GstSecondBatcher * self,
 void second_batcher_update_live (GstSecondBatcher * self);
 void second_batcher_apply_latency (GstSecondBatcher * self);
 
-/* gstsecondbatcherprops.c */
+/* batcher/properties.c */
 void second_batcher_install_properties (GObjectClass * klass);
 GstStructure *second_batcher_get_stats (GstSecondBatcher * self);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* When a window is closed, and from its batch to caps, buffer and message;
  * source pad's task */
-#include "gstsecondbatcherpriv.h"
+#include "batcher/batcher.h"
 #include "gstsecondbatchmeta.h"
 
 static SecondShare *

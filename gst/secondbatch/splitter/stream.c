@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "splitstream.h"
+#include "splitter/stream.h"
 #include "gstsecondbatchmeta.h"
-#include "window.h"
+#include "batcher/window.h"
 
 /* What tells a frame in two overlapping windows; another process may have made
  * two buffers of it */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What upstream says of a stream's frames */
-#include "gstsecondbatcherpriv.h"
+#include "batcher/batcher.h"
 
 SecondFormat *
 second_format_new (const SecondFormat * base)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Reading the streams: from the base class's queues into the tracks, up to the
  * first item of a later window, which stays in its queue. Source pad's task. */
-#include "gstsecondbatcherpriv.h"
+#include "batcher/batcher.h"
 
 typedef enum
 {

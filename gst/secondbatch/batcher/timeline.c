@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "timeline.h"
+#include "batcher/timeline.h"
 
 void
 second_timeline_reset (SecondTimeline * timeline)

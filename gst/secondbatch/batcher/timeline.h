@@ -17,7 +17,7 @@
 #ifndef SECOND_TIMELINE_H
 #define SECOND_TIMELINE_H
 
-#include "window.h"
+#include "batcher/window.h"
 
 typedef struct
 {

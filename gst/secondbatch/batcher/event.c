@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Events: what changes a stream's format, and what passes through */
-#include "gstsecondbatcherpriv.h"
+#include "batcher/batcher.h"
 #include "gstsecondbatchmeta.h"
 
 /* The base class queues serialized events but for FLUSH_STOP */

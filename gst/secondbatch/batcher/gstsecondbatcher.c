@@ -16,7 +16,7 @@
  *     videotestsrc num-buffers=150 ! video/x-raw,framerate=50/1 ! b.
  * ]|
  */
-#include "gstsecondbatcherpriv.h"
+#include "batcher/batcher.h"
 #include "gstsecondbatchmeta.h"
 
 GST_DEBUG_CATEGORY (second_batcher_debug);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Batches as GStreamer's analytics elements take them; GStreamer >= 1.28 only.
  * Downstream decides by its caps. Such a batch has both metas. */
-#include "gstsecondbatcherpriv.h"
+#include "batcher/batcher.h"
 
 #include <gst/analytics/gstanalyticsbatchmeta.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Closing a window: what is in its batch, or batches */
-#include "timeline.h"
+#include "batcher/timeline.h"
 
 /* What was read behind a frame of a later window does not count yet: how far
  * ahead a stream was read makes no difference to what is in a batch. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Queries and latency */
-#include "gstsecondbatcherpriv.h"
+#include "batcher/batcher.h"
 
 #include <gst/video/video.h>
 

@@ -12,7 +12,7 @@
  * is stopped. There is no lock.
  */
 #include "gstsecondbatchmeta.h"
-#include "splitstream.h"
+#include "splitter/stream.h"
 
 /* Events that wait for a batch, of all streams together, and the streams they
  * may be of: who fills that up sends no batches. */

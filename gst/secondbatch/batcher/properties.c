@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Properties and statistics */
-#include "gstsecondbatcherpriv.h"
+#include "batcher/batcher.h"
 
 /* A day: no window that anybody could hold in memory is longer */
 #define MAX_BATCH_DURATION (24 * 3600 * GST_SECOND)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "poolguard.h"
+#include "batcher/pool-guard.h"
 
 /* Where the pool has the size that was asked for, this much stays free */
 #define FREE_WHEN_GRANTED 4

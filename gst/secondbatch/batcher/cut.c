@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The batches of a window that is over; nothing here calls outside */
-#include "gstsecondbatcherpriv.h"
+#include "batcher/batcher.h"
 
 /* A hole in all streams of up to this many windows is filled with batches */
 #define MAX_EMPTY_BATCHES 100
