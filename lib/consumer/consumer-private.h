@@ -224,11 +224,17 @@ int sf_consumer_pass_flush (struct sf_consumer *c, struct sf_link *link);
 void sf_consumer_tell_flush (struct sf_consumer *c, struct sf_link *link,
     bool over);
 
-/* consumer.c */
+/* consumer/wait.c */
 /* As pthread_cond_timedwait(), INT64_MAX: without limit. */
 int sf_consumer_timed_wait_locked (struct sf_consumer *c, int64_t until);
-
-/* consumer/wait.c: the streaming thread's */
+bool sf_consumer_is_stopping (struct sf_consumer *c);
+/* Something for the streaming thread outside the ring. */
+void sf_consumer_notify_locked (struct sf_consumer *c);
+void sf_consumer_kick (struct sf_consumer *c);
+/* The control thread sleeps until `fd` (-1: none) is readable, a kick, the end of the
+ * producer that we are connected to, or `ms`. True if `fd` is readable. */
+bool sf_consumer_poll (struct sf_consumer *c, int fd, int ms);
+/* The streaming thread's: */
 /* As many frames are held as may be, so that no other can be taken. */
 bool sf_link_is_full (const struct sf_link *link);
 /* Returns when there may be something to do, or time is up. */
@@ -243,13 +249,6 @@ struct sf_link *sf_consumer_connect (struct sf_consumer *c, uint32_t * asked,
 void sf_consumer_forget_process (struct sf_consumer *c);
 
 /* consumer/control-thread.c */
-bool sf_consumer_is_stopping (struct sf_consumer *c);
-/* Sleeps until `fd` (-1: none) is readable, a kick, the end of the producer that
- * we are connected to, or `ms`. True if `fd` is readable. */
-bool sf_consumer_poll (struct sf_consumer *c, int fd, int ms);
-/* Something for the streaming thread outside the ring. */
-void sf_consumer_notify_locked (struct sf_consumer *c);
 void *sf_consumer_thread (void *consumer);
-void sf_consumer_kick (struct sf_consumer *c);
 
 #endif

@@ -114,16 +114,6 @@ sf_consumer_close (struct sf_consumer *c)
   free_consumer (c);
 }
 
-int
-sf_consumer_timed_wait_locked (struct sf_consumer *c, int64_t until)
-{
-  struct timespec ts = { until / SF_NS_PER_SECOND, until % SF_NS_PER_SECOND };
-
-  if (until == INT64_MAX)
-    return pthread_cond_wait (&c->cond, &c->lock);
-  return pthread_cond_timedwait (&c->cond, &c->lock, &ts);
-}
-
 /* News that are not in the ring. 1 or 0. */
 static int
 take_notice_locked (struct sf_consumer *c, struct sf_incoming *in)

@@ -16,50 +16,6 @@
 /* Handled before it is looked whether to stop. */
 #define MESSAGES_PER_TURN 64
 
-void
-sf_consumer_kick (struct sf_consumer *c)
-{
-  uint64_t one = 1;
-
-  if (write (c->wake_fd, &one, sizeof (one)) < 0)
-    return;                     /* full: it is awake */
-}
-
-bool
-sf_consumer_is_stopping (struct sf_consumer *c)
-{
-  bool stopping;
-
-  pthread_mutex_lock (&c->lock);
-  stopping = c->stopping;
-  pthread_mutex_unlock (&c->lock);
-  return stopping;
-}
-
-bool
-sf_consumer_poll (struct sf_consumer *c, int fd, int ms)
-{
-  struct pollfd fds[3] = { {.fd = c->wake_fd,.events = POLLIN},
-  {.fd = fd,.events = POLLIN}, {.fd = c->process_fd,.events = POLLIN}
-  };
-  uint64_t n;
-
-  if (poll (fds, 3, ms) <= 0)
-    return false;
-  if ((fds[0].revents & POLLIN) && read (c->wake_fd, &n, sizeof (n)) < 0)
-    return false;
-  return fds[1].revents != 0;
-}
-
-void
-sf_consumer_notify_locked (struct sf_consumer *c)
-{
-  sf_store_flag (&c->notices, 1);
-  pthread_cond_broadcast (&c->cond);
-  if (c->link != NULL)
-    sf_link_wake (c->link);
-}
-
 static void
 close_fds (const int fds[SF_MESSAGE_MAX_FDS])
 {

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* How the streaming thread waits for the next record: asleep, or for a moment
- * awake. */
+/* How the threads wait: the streaming thread for the next record, asleep or for a moment
+ * awake, the control thread for its fds; and how they wake each other. */
+#include <poll.h>
 #include <sched.h>
+#include <unistd.h>
 
 #include "consumer/consumer-private.h"
 
@@ -133,4 +135,58 @@ sf_consumer_wait (struct sf_consumer *c, struct sf_link *link, int64_t until)
     link->brisk_enough *= 2;
   sleep_on_link (c, link, until);
   link->n_brisk = sf_now () - began < SF_BRISK ? link->n_brisk + 1 : 0;
+}
+
+bool
+sf_consumer_is_stopping (struct sf_consumer *c)
+{
+  bool stopping;
+
+  pthread_mutex_lock (&c->lock);
+  stopping = c->stopping;
+  pthread_mutex_unlock (&c->lock);
+  return stopping;
+}
+
+void
+sf_consumer_notify_locked (struct sf_consumer *c)
+{
+  sf_store_flag (&c->notices, 1);
+  pthread_cond_broadcast (&c->cond);
+  if (c->link != NULL)
+    sf_link_wake (c->link);
+}
+
+void
+sf_consumer_kick (struct sf_consumer *c)
+{
+  uint64_t one = 1;
+
+  if (write (c->wake_fd, &one, sizeof (one)) < 0)
+    return;                     /* full: it is awake */
+}
+
+bool
+sf_consumer_poll (struct sf_consumer *c, int fd, int ms)
+{
+  struct pollfd fds[3] = { {.fd = c->wake_fd,.events = POLLIN},
+  {.fd = fd,.events = POLLIN}, {.fd = c->process_fd,.events = POLLIN}
+  };
+  uint64_t n;
+
+  if (poll (fds, 3, ms) <= 0)
+    return false;
+  if ((fds[0].revents & POLLIN) && read (c->wake_fd, &n, sizeof (n)) < 0)
+    return false;
+  return fds[1].revents != 0;
+}
+
+int
+sf_consumer_timed_wait_locked (struct sf_consumer *c, int64_t until)
+{
+  struct timespec ts = { until / SF_NS_PER_SECOND, until % SF_NS_PER_SECOND };
+
+  if (until == INT64_MAX)
+    return pthread_cond_wait (&c->cond, &c->lock);
+  return pthread_cond_timedwait (&c->cond, &c->lock, &ts);
 }

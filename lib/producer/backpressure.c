@@ -3,45 +3,12 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "producer/backpressure.h"
+#include "producer/client.h"
+#include "producer/frame.h"
 #include "producer/producer-private.h"
 
 #define LIVE_NAP_US 200
-
-/* What it has claimed is looked at before what it gave back: a client that gives
- * one back and claims the next meanwhile would seem to hold one too many the
- * other way round. One that does hold more than it was granted, alive or not,
- * eats what others were promised; but when we close there is no limit, so that it
- * can take all that is there. */
-static int
-collect_from_locked (struct sf_client *c)
-{
-  int n = sf_leases_count_held (c->leases);
-
-  if (n >= 0)
-    n = sf_leases_collect (c->leases, sf_frame_done_locked, c->producer);
-  return c->leases->held.count > sf_client_limit_locked (c)
-      && !c->producer->stopping ? -EPROTO : n;
-}
-
-int
-sf_client_collect_locked (struct sf_client *c)
-{
-  uint64_t read_pos = c->ring.read_pos;
-  int n;
-
-  if (c->leases == NULL || c->doomed == SF_REASON_VIOLATION)
-    return 0;
-  n = collect_from_locked (c);
-  if (n < 0 || sf_ring_update_read_pos (&c->ring) < 0) {
-    sf_client_doom_locked (c, SF_REASON_VIOLATION);
-    return 0;
-  }
-  c->n_returned += (uint64_t) n;
-  if (n > 0 || c->ring.read_pos != read_pos)
-    c->last_progress = sf_now ();
-  /* Room in its ring is something that was waited for, too. */
-  return n + (c->ring.read_pos != read_pos && c->producer->n_waiting > 0);
-}
 
 int
 sf_producer_collect_locked (struct sf_producer *p)

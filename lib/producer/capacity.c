@@ -3,6 +3,10 @@
  * max-memory does not hold them. */
 #include <errno.h>
 
+#include "producer/backpressure.h"
+#include "producer/capacity.h"
+#include "producer/client.h"
+#include "producer/frame.h"
 #include "producer/producer-private.h"
 
 uint32_t
@@ -47,9 +51,8 @@ round_up (uint64_t n)
   return (n + step - 1) / step * step;
 }
 
-/* Are there fewer slots to be had? */
-static bool
-is_too_much (int error)
+bool
+sf_capacity_is_short (int error)
 {
   return error == -E2BIG || error == -EDQUOT;
 }
@@ -77,10 +80,10 @@ sf_producer_make_room_locked (struct sf_producer *p, uint64_t promised,
   held = promised > SF_USUAL_HELD ? promised : SF_USUAL_HELD;
   n = (held + sf_producer_base_slots (slot_size)) * each + more;
   r = ensure (p, round_up (n), slot_size, needed);
-  if (is_too_much (r))
+  if (sf_capacity_is_short (r))
     r = ensure (p, n, slot_size, needed);
   /* Where max-memory is short, it goes on with the least that can work. */
-  if (is_too_much (r))
+  if (sf_capacity_is_short (r))
     r = ensure (p, (promised + SF_SPARE_SLOTS) * each, slot_size, needed);
   return r;
 }
@@ -97,9 +100,8 @@ is_outdated_locked (struct sf_producer *p, const struct sf_frame *frame)
   return k != NULL && sf_observe_u32 (&k->segment->retired) != 0;
 }
 
-/* What a live client has not claimed of the format before is only in the way. */
-static void
-take_back_locked (struct sf_producer *p)
+void
+sf_producer_take_back_locked (struct sf_producer *p)
 {
   sf_producer_collect_locked (p);
   for (struct sf_client * c = p->clients; c != NULL; c = c->next) {
@@ -112,9 +114,8 @@ take_back_locked (struct sf_producer *p)
   }
 }
 
-/* No client holds more than `most`. */
-static uint64_t
-wanted_at_most_locked (struct sf_producer *p, uint32_t most)
+uint64_t
+sf_producer_wanted_locked (struct sf_producer *p, uint32_t most)
 {
   uint64_t sum = 0;
 
@@ -136,16 +137,16 @@ make_first_slots (struct sf_producer *p, uint64_t * needed)
   each = p->slots_per_record;
   n = (SF_USUAL_HELD + sf_producer_base_slots (slot_size)) * each
       + p->upstream_slots;
-  least = (wanted_at_most_locked (p, 1) + SF_SPARE_SLOTS) * each;
+  least = (sf_producer_wanted_locked (p, 1) + SF_SPARE_SLOTS) * each;
   pthread_mutex_unlock (&p->lock);
   r = ensure (p, n, slot_size, needed);
-  if (!is_too_much (r))
+  if (!sf_capacity_is_short (r))
     return r;
   pthread_mutex_lock (&p->lock);
-  take_back_locked (p);
+  sf_producer_take_back_locked (p);
   sf_producer_unlock (p);
   r = ensure (p, n, slot_size, needed);
-  return is_too_much (r) ? ensure (p, least, slot_size, needed) : r;
+  return sf_capacity_is_short (r) ? ensure (p, least, slot_size, needed) : r;
 }
 
 /* Who is not served any more gets no frame of this format; what it has it may
@@ -193,129 +194,6 @@ sf_producer_set_format (struct sf_producer *p, uint64_t slot_size,
   return r;
 }
 
-/* How many frames each client may hold at most, where max-memory does not hold what
- * all of them want: those who want most get less. */
-static uint32_t
-share_locked (struct sf_producer *p)
-{
-  uint64_t there = sf_slots_most (p->slots, p->slot_size)
-      / p->slots_per_record;
-  uint32_t most = SF_MAX_LEASES;
-
-  while (most > 1 && wanted_at_most_locked (p, most) + SF_SPARE_SLOTS > there)
-    most--;
-  return most;
-}
-
-/* One that holds more has some time to return it. */
-static void
-set_grant_locked (struct sf_client *c, uint32_t most)
-{
-  uint32_t max_held = c->wanted < most ? c->wanted : most;
-  int64_t until = sf_now () + SF_OWED_TIMEOUT;
-
-  if (max_held < c->max_held && c->may_hold < c->max_held) {
-    c->may_hold = c->max_held;
-    c->may_hold_until = until;
-  }
-  c->untold = c->untold || max_held != c->max_held;
-  c->max_held = max_held;
-  if (max_held == c->wanted)
-    c->owed_until = 0;
-  else if (c->owed_until == 0)
-    c->owed_until = until;
-}
-
-/* Makes the slots that were promised, or as many as max-memory holds, and shares them
- * out. What was in the way of all, as sf_slots_ensure(). With the room lock. */
-static int
-make_promised (struct sf_producer *p, uint64_t * needed)
-{
-  uint32_t most = SF_MAX_LEASES;
-  uint64_t promised, unused;
-  int r;
-
-  pthread_mutex_lock (&p->lock);
-  promised = wanted_at_most_locked (p, most);
-  pthread_mutex_unlock (&p->lock);
-  r = sf_producer_make_room_locked (p, promised, needed);
-  if (is_too_much (r)) {
-    pthread_mutex_lock (&p->lock);
-    take_back_locked (p);
-    sf_producer_unlock (p);
-    sf_slots_tidy (p->slots);
-    r = sf_producer_make_room_locked (p, promised, needed);
-  }
-  if (is_too_much (r)) {
-    pthread_mutex_lock (&p->lock);
-    most = share_locked (p);
-    promised = wanted_at_most_locked (p, most);
-    pthread_mutex_unlock (&p->lock);
-    sf_producer_make_room_locked (p, promised, &unused);
-  }
-  pthread_mutex_lock (&p->lock);
-  for (struct sf_client * c = p->clients; c != NULL; c = c->next)
-    set_grant_locked (c, most);
-  pthread_mutex_unlock (&p->lock);
-  return r;
-}
-
-/* Tells a client what it has, and after a while that it stays so. True if it may yet
- * get more. */
-static bool
-tell_grant (struct sf_client *c, int error, uint64_t needed)
-{
-  struct sf_producer *p = c->producer;
-  uint32_t wanted = 0;
-  bool untold, owed;
-
-  pthread_mutex_lock (&p->lock);
-  untold = c->untold;
-  c->untold = false;
-  owed = c->owed_until != 0;
-  if (owed && sf_now () >= c->owed_until) {
-    wanted = c->wanted;
-    c->wanted = c->max_held;
-    c->owed_until = 0;
-    owed = false;
-  }
-  pthread_mutex_unlock (&p->lock);
-  if (c->state != SF_CLIENT_ACTIVE || c->hung_up)
-    return false;
-  if (untold)
-    sf_client_send_grant (c);
-  if (wanted > 0)
-    sf_client_refuse_grant (c, error, wanted, needed);
-  return owed;
-}
-
-void
-sf_producer_settle (struct sf_producer *p)
-{
-  uint64_t needed = 0;
-  bool owing;
-  int error;
-
-  sf_slots_tidy (p->slots);
-  pthread_mutex_lock (&p->lock);
-  owing = p->owing;
-  p->owing = false;
-  pthread_mutex_unlock (&p->lock);
-  if (!owing)
-    return;
-  pthread_mutex_lock (&p->room_lock);
-  error = make_promised (p, &needed);
-  pthread_mutex_unlock (&p->room_lock);
-  owing = false;
-  for (struct sf_client * c = p->clients; c != NULL; c = c->next)
-    owing = tell_grant (c, error, needed) || owing;
-  pthread_mutex_lock (&p->lock);
-  p->owing = p->owing || owing;
-  sf_producer_forget_segments_locked (p);
-  sf_producer_unlock (p);
-  sf_producer_note_progress (p);
-}
-
 int
 sf_producer_want_slot_size (struct sf_producer *p, uint64_t slot_size,
     uint64_t * needed)
@@ -330,4 +208,3 @@ sf_producer_want_slot_size (struct sf_producer *p, uint64_t slot_size,
   return slot_size <= now ? 0 : sf_producer_set_format (p, slot_size,
       per_record, needed);
 }
-

@@ -1,54 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What one client is told, and what becomes of a client that does not keep up. */
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 
+#include "producer/client-queue.h"
+#include "producer/client.h"
+#include "producer/frame.h"
 #include "producer/producer-private.h"
 
 #define MAX_UNREAD 8u
-
-SF_HOT bool
-sf_client_is_lossless_locked (const struct sf_client *c)
-{
-  return c->producer->lossless && c->wish != SF_DELIVERY_LIVE;
-}
-
-void
-sf_client_doom_locked (struct sf_client *c, uint32_t reason)
-{
-  if (c->doomed != 0)
-    return;
-  c->doomed = reason;
-  c->producer->need_kick = true;
-}
 
 static void
 violated_locked (struct sf_client *c)
 {
   sf_client_doom_locked (c, SF_REASON_VIOLATION);
-}
-
-/* What revoking gave: 1, 0 (nothing to revoke), or the client is doomed: 0. */
-static int
-count_revoked_locked (struct sf_client *c, int r)
-{
-  if (r < 0)
-    violated_locked (c);
-  if (r <= 0)
-    return 0;
-  c->dropped++;
-  c->producer->stats.revoked++;
-  return 1;
-}
-
-int
-sf_client_revoke_locked (struct sf_client *c)
-{
-  return count_revoked_locked (c, sf_leases_revoke_oldest (c->leases,
-          sf_frame_done_locked, c->producer));
 }
 
 /* Takes back what a live client has left unclaimed for longer than it said. */
@@ -61,7 +28,7 @@ limit_lag_locked (struct sf_client *c, int64_t now)
 
     if (now - oldest->published <= c->max_lag)
       return;
-    count_revoked_locked (c, sf_leases_revoke_first (c->leases,
+    sf_client_count_revoked_locked (c, sf_leases_revoke_first (c->leases,
             sf_frame_done_locked, c->producer));
   }
 }
@@ -321,32 +288,4 @@ sf_client_send_segment (struct sf_client *c, uint32_t id)
   /* Perhaps the last reference, which closes and unmaps: not under the lock. */
   sf_client_unref (c);
   pthread_mutex_lock (&p->lock);
-}
-
-SF_HOT bool
-sf_client_take_sleep (struct sf_client *c)
-{
-  sf_atomic_u32 *sleeping = &c->ring.page->sleeping;
-
-  return sf_load_flag (sleeping) != 0 && sf_take_flag (sleeping) != 0;
-}
-
-SF_HOT bool
-sf_client_is_near (const struct sf_client *c)
-{
-  return sf_load_flag (&c->ring.page->cpu) == (uint32_t) sched_getcpu ();
-}
-
-SF_HOT bool
-sf_client_wakes_early (const struct sf_client *c)
-{
-  return sf_load_flag (&c->ring.page->sleeping) == SF_ASLEEP_TILL_COMING
-      && !sf_client_is_near (c);
-}
-
-SF_HOT void
-sf_client_wake (struct sf_client *c)
-{
-  sf_bump_u32 (&c->ring.page->wake);
-  sf_futex_wake (&c->ring.page->wake);
 }

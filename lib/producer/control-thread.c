@@ -5,7 +5,18 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "producer/accept.h"
+#include "producer/backpressure.h"
+#include "producer/client-queue.h"
+#include "producer/client.h"
+#include "producer/control-thread.h"
+#include "producer/flush.h"
+#include "producer/frame.h"
+#include "producer/grants.h"
+#include "producer/liveness.h"
+#include "producer/messages.h"
 #include "producer/producer-private.h"
+#include "producer/session.h"
 
 #define MAX_EVENTS 32
 /* How often returns are looked for while frames are out, if nothing else does. */
@@ -15,16 +26,6 @@
 /* After running out of fds: how long the listener is left alone. */
 #define ACCEPT_PAUSE_MS 100
 #define ACCEPTS_PER_TURN 32
-
-void
-sf_producer_kick (struct sf_producer *p)
-{
-  uint64_t one = 1;
-
-  /* Full means that it is awake already. */
-  if (write (p->wake_fd, &one, sizeof (one)) < 0)
-    return;
-}
 
 static void
 drain_wake (struct sf_producer *p)
@@ -134,28 +135,6 @@ tell_gone (struct sf_producer *p)
     sf_segment_unref (gone[i].segment);
   }
   free (gone);
-}
-
-void
-sf_client_send_latency (struct sf_client *c)
-{
-  struct sf_producer *p = c->producer;
-  struct sf_message msg = {.type = SF_MESSAGE_LATENCY };
-  bool known, refused;
-
-  pthread_mutex_lock (&p->lock);
-  known = p->delivery_known;
-  refused = known && !p->lossless && c->wish == SF_DELIVERY_LOSSLESS;
-  msg.latency = (struct sf_latency) {
-  .live = p->live,.lossless = sf_client_is_lossless_locked (c),.min =
-        p->latency_min,.max = p->latency_max};
-  pthread_mutex_unlock (&p->lock);
-  if (refused)
-    sf_client_end (c, SF_REASON_DELIVERY, "the producer serves live, so no "
-        "client can have delivery=lossless; set delivery=lossless on "
-        "shmframesink too, or auto here");
-  else if (known)
-    sf_send (c->fd, &msg, NULL, 0);
 }
 
 static void

@@ -5,7 +5,12 @@
  * Nothing of a flush goes through the ring, which may be full of what is void: words in
  * the announce header say where it ends, and a message, sent by the control thread,
  * says to look at them. */
+#include "producer/backpressure.h"
+#include "producer/client.h"
+#include "producer/flush.h"
+#include "producer/frame.h"
 #include "producer/producer-private.h"
+#include "producer/sticky.h"
 
 /* One step, a start or a stop, for one client. */
 static void

@@ -6,7 +6,13 @@
 
 #include "shared/explain.h"
 #include "producer/headroom.h"
+#include "producer/backpressure.h"
+#include "producer/capacity.h"
+#include "producer/client.h"
+#include "producer/frame.h"
+#include "producer/grants.h"
 #include "producer/producer-private.h"
+#include "producer/refusal.h"
 
 /* `before`: how often it had grown until then. */
 static void
@@ -105,19 +111,6 @@ sf_producer_grow_for_upstream (struct sf_producer *p)
   sf_producer_unlock (p);
   tell_growth (p, slots.growths, NULL, 0);
   sf_producer_note_progress (p);
-}
-
-uint32_t
-sf_client_limit_locked (struct sf_client *c)
-{
-  if (c->may_hold > c->max_held && sf_now () >= c->may_hold_until) {
-    c->may_hold_until = INT64_MAX;
-    if (c->leases->held.count > c->max_held)
-      sf_client_doom_locked (c, SF_REASON_MEMORY);
-    else
-      c->may_hold = 0;
-  }
-  return c->may_hold > c->max_held ? c->may_hold : c->max_held;
 }
 
 void
@@ -225,4 +218,127 @@ sf_client_want (struct sf_client *c, uint32_t max_held)
     sf_client_refuse_grant (c, r, max_held, needed);
   else
     sf_client_send_grant (c);
+}
+
+/* How many frames each client may hold at most, where max-memory does not hold what
+ * all of them want: those who want most get less. */
+static uint32_t
+share_locked (struct sf_producer *p)
+{
+  uint64_t there = sf_slots_most (p->slots, p->slot_size)
+      / p->slots_per_record;
+  uint32_t most = SF_MAX_LEASES;
+
+  while (most > 1 && sf_producer_wanted_locked (p, most) + SF_SPARE_SLOTS > there)
+    most--;
+  return most;
+}
+
+/* One that holds more has some time to return it. */
+static void
+set_grant_locked (struct sf_client *c, uint32_t most)
+{
+  uint32_t max_held = c->wanted < most ? c->wanted : most;
+  int64_t until = sf_now () + SF_OWED_TIMEOUT;
+
+  if (max_held < c->max_held && c->may_hold < c->max_held) {
+    c->may_hold = c->max_held;
+    c->may_hold_until = until;
+  }
+  c->untold = c->untold || max_held != c->max_held;
+  c->max_held = max_held;
+  if (max_held == c->wanted)
+    c->owed_until = 0;
+  else if (c->owed_until == 0)
+    c->owed_until = until;
+}
+
+/* Makes the slots that were promised, or as many as max-memory holds, and shares them
+ * out. What was in the way of all, as sf_slots_ensure(). With the room lock. */
+static int
+make_promised (struct sf_producer *p, uint64_t * needed)
+{
+  uint32_t most = SF_MAX_LEASES;
+  uint64_t promised, unused;
+  int r;
+
+  pthread_mutex_lock (&p->lock);
+  promised = sf_producer_wanted_locked (p, most);
+  pthread_mutex_unlock (&p->lock);
+  r = sf_producer_make_room_locked (p, promised, needed);
+  if (sf_capacity_is_short (r)) {
+    pthread_mutex_lock (&p->lock);
+    sf_producer_take_back_locked (p);
+    sf_producer_unlock (p);
+    sf_slots_tidy (p->slots);
+    r = sf_producer_make_room_locked (p, promised, needed);
+  }
+  if (sf_capacity_is_short (r)) {
+    pthread_mutex_lock (&p->lock);
+    most = share_locked (p);
+    promised = sf_producer_wanted_locked (p, most);
+    pthread_mutex_unlock (&p->lock);
+    sf_producer_make_room_locked (p, promised, &unused);
+  }
+  pthread_mutex_lock (&p->lock);
+  for (struct sf_client * c = p->clients; c != NULL; c = c->next)
+    set_grant_locked (c, most);
+  pthread_mutex_unlock (&p->lock);
+  return r;
+}
+
+/* Tells a client what it has, and after a while that it stays so. True if it may yet
+ * get more. */
+static bool
+tell_grant (struct sf_client *c, int error, uint64_t needed)
+{
+  struct sf_producer *p = c->producer;
+  uint32_t wanted = 0;
+  bool untold, owed;
+
+  pthread_mutex_lock (&p->lock);
+  untold = c->untold;
+  c->untold = false;
+  owed = c->owed_until != 0;
+  if (owed && sf_now () >= c->owed_until) {
+    wanted = c->wanted;
+    c->wanted = c->max_held;
+    c->owed_until = 0;
+    owed = false;
+  }
+  pthread_mutex_unlock (&p->lock);
+  if (c->state != SF_CLIENT_ACTIVE || c->hung_up)
+    return false;
+  if (untold)
+    sf_client_send_grant (c);
+  if (wanted > 0)
+    sf_client_refuse_grant (c, error, wanted, needed);
+  return owed;
+}
+
+void
+sf_producer_settle (struct sf_producer *p)
+{
+  uint64_t needed = 0;
+  bool owing;
+  int error;
+
+  sf_slots_tidy (p->slots);
+  pthread_mutex_lock (&p->lock);
+  owing = p->owing;
+  p->owing = false;
+  pthread_mutex_unlock (&p->lock);
+  if (!owing)
+    return;
+  pthread_mutex_lock (&p->room_lock);
+  error = make_promised (p, &needed);
+  pthread_mutex_unlock (&p->room_lock);
+  owing = false;
+  for (struct sf_client * c = p->clients; c != NULL; c = c->next)
+    owing = tell_grant (c, error, needed) || owing;
+  pthread_mutex_lock (&p->lock);
+  p->owing = p->owing || owing;
+  sf_producer_forget_segments_locked (p);
+  sf_producer_unlock (p);
+  sf_producer_note_progress (p);
 }

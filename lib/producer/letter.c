@@ -5,6 +5,9 @@
 #include <errno.h>
 #include <string.h>
 
+#include "producer/backpressure.h"
+#include "producer/frame.h"
+#include "producer/letter.h"
 #include "producer/producer-private.h"
 
 /* Few sizes, so that those that are there mostly do. */

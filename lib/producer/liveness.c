@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Whether those live whom the producer waits for, and what happens if not. A client
  * may take as long over a frame as it likes, if its process answers. */
+#include "producer/client.h"
+#include "producer/frame.h"
+#include "producer/liveness.h"
 #include "producer/producer-private.h"
 
 /* One that is waited for is asked after so long without a sign of life, or after a
  * quarter of client-timeout. */
 #define PING_AFTER (SF_NS_PER_SECOND / 2)
-/* One that lives has answered by then, mostly. */
-#define ANSWER_WITHIN (SF_NS_PER_SECOND / 4)
 /* The user is told of a wait that is longer than this, and of the next one if there
  * was none for so long. */
 #define TELL_AFTER SF_NS_PER_SECOND
@@ -198,12 +199,6 @@ sf_client_borrows_locked (const struct sf_client *c)
       return true;
   }
   return false;
-}
-
-bool
-sf_client_is_silent_locked (const struct sf_client *c)
-{
-  return c->pinged != 0 && sf_now () - c->pinged > ANSWER_WITHIN;
 }
 
 void

@@ -2,7 +2,12 @@
 /* What a client says, and how much of it is listened to. */
 #include <sys/epoll.h>
 
+#include "producer/client.h"
+#include "producer/grants.h"
+#include "producer/liveness.h"
+#include "producer/messages.h"
 #include "producer/producer-private.h"
+#include "producer/session.h"
 
 /* Messages of one client handled before the others get their turn. */
 #define MESSAGES_PER_TURN 16

@@ -9,6 +9,10 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "producer/backpressure.h"
+#include "producer/client.h"
+#include "producer/control-thread.h"
+#include "producer/frame.h"
 #include "producer/producer-private.h"
 
 static void
@@ -185,27 +189,6 @@ struct sf_slots *
 sf_producer_slots (struct sf_producer *p)
 {
   return p->slots;
-}
-
-void
-sf_client_info_locked (struct sf_client *c, struct sf_client_info *info)
-{
-  *info = (struct sf_client_info) {
-  .id = c->id,.peer = c->peer,.lossless =
-        sf_client_is_lossless_locked (c),.lingering =
-        c->state >= SF_CLIENT_LEAVING,.max_held = c->max_held,.frames =
-        c->frames,.dropped = c->dropped,.unread = c->unread,.paused =
-        c->paused,.silent = sf_client_is_silent_locked (c)};
-  memcpy (info->name, c->name, sizeof (info->name));
-  if (c->leases != NULL) {
-    int held = sf_leases_count_held (c->leases);
-
-    info->held = held > 0 ? (uint32_t) held : 0;
-    info->queued = c->leases->unclaimed.count;
-    if (info->queued > 0)
-      info->lag = sf_now () - ((const struct sf_frame *)
-          c->leases->entry[c->leases->unclaimed.first].frame)->published;
-  }
 }
 
 void

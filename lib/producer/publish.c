@@ -1,150 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Frames while clients read them, the segments they lie in, and publishing. */
+/* One frame, or event, to all clients. */
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "producer/backpressure.h"
+#include "producer/client-queue.h"
+#include "producer/client.h"
+#include "producer/frame.h"
+#include "producer/letter.h"
 #include "producer/producer-private.h"
+#include "producer/sticky.h"
 
 /* A client takes a frame, and looks for the next, in tens of microseconds, in ns. */
 #define YIELD_MOST 1000000
 #define ROBBED_MOST 8
-
-SF_HOT struct sf_known_segment *
-sf_known_find_locked (struct sf_producer *p, uint32_t id)
-{
-  for (uint32_t i = 0; i < p->n_known; i++)
-    if (p->known[i].id == id)
-      return &p->known[i];
-  return NULL;
-}
-
-/* The entry of `segment`, made if it is new. NULL: out of memory. */
-static struct sf_known_segment *
-know_locked (struct sf_producer *p, struct sf_segment *segment)
-{
-  struct sf_known_segment *k;
-
-  for (uint32_t i = 0; i < p->n_known; i++)
-    if (p->known[i].segment == segment)
-      return &p->known[i];
-  if (p->n_known == p->known_room) {
-    uint32_t room = p->known_room + 16;
-
-    k = realloc (p->known, room * sizeof (*k));
-    if (k == NULL)
-      return NULL;
-    p->known = k;
-    p->known_room = room;
-  }
-  k = &p->known[p->n_known++];
-  *k = (struct sf_known_segment) {
-  .segment = sf_segment_ref (segment),.id = ++p->last_segment_id};
-  return k;
-}
-
-/* The control thread tells the clients, which unmap it, and does so itself. */
-static void
-note_gone_locked (struct sf_producer *p, const struct sf_known_segment *known)
-{
-  struct sf_known_segment *gone = realloc (p->gone,
-      (p->n_gone + 1) * sizeof (*gone));
-
-  if (gone == NULL) {
-    sf_segment_unref (known->segment);
-    return;
-  }
-  p->gone = gone;
-  p->gone[p->n_gone++] = *known;
-  p->need_kick = true;
-}
-
-void
-sf_producer_forget_segments_locked (struct sf_producer *p)
-{
-  for (uint32_t i = 0; i < p->n_known;) {
-    struct sf_known_segment *k = &p->known[i];
-
-    if (k->n_frames > 0 || sf_observe_u32 (&k->segment->retired) == 0) {
-      i++;
-      continue;
-    }
-    note_gone_locked (p, k);
-    *k = p->known[--p->n_known];
-  }
-}
-
-void
-sf_frame_unref_locked (struct sf_producer *p, struct sf_frame *frame)
-{
-  if (frame == NULL || --frame->refs > 0)
-    return;
-  for (uint32_t i = 0; i < frame->n_parts; i++) {
-    struct sf_known_segment *k = sf_known_find_locked (p,
-        frame->segment_ids[i]);
-
-    if (k != NULL && --k->n_frames == 0
-        && sf_observe_u32 (&k->segment->retired) != 0)
-      sf_producer_forget_segments_locked (p);
-  }
-  frame->next_done = p->done;
-  p->done = frame;
-  p->n_frames--;
-}
-
-void
-sf_frame_done_locked (void *frame, void *producer)
-{
-  sf_frame_unref_locked (producer, frame);
-}
-
-void
-sf_producer_unlock (struct sf_producer *p)
-{
-  struct sf_frame *done = p->done;
-  bool kick = p->need_kick;
-
-  p->done = NULL;
-  p->need_kick = false;
-  if (done != NULL)
-    sf_ref (&p->n_releasing);
-  pthread_mutex_unlock (&p->lock);
-  if (kick)
-    sf_producer_kick (p);
-  if (done == NULL)
-    return;
-  while (done != NULL) {
-    struct sf_frame *next = done->next_done;
-
-    if (done->letter.owner != NULL)
-      sf_slots_give (&done->letter);
-    done->release (done->user);
-    free (done);
-    done = next;
-  }
-  /* Who gave up hope in between tries once more. */
-  sf_add_count (&p->progress, 1);
-  sf_unref_is_last (&p->n_releasing);
-}
-
-/* The frame lies in this segment, too. NULL: out of memory. */
-SF_HOT static struct sf_known_segment *
-note_segment_locked (struct sf_producer *p, struct sf_frame *frame,
-    struct sf_segment *segment)
-{
-  struct sf_known_segment *k = know_locked (p, segment);
-  uint32_t j = 0;
-
-  if (k == NULL)
-    return NULL;
-  while (j < frame->n_parts && frame->segment_ids[j] != k->id)
-    j++;
-  if (j == frame->n_parts) {
-    frame->segment_ids[frame->n_parts++] = k->id;
-    k->n_frames++;
-  }
-  return k;
-}
 
 /* Fills the ids and the payload, at `out`. 0, -ENOMEM or -ELOOP. */
 SF_HOT static int
@@ -163,7 +33,7 @@ fill_locked (struct sf_producer *p, struct sf_frame *frame,
 
     if (sf_segment_is_far (part->segment))
       return -ELOOP;
-    k = note_segment_locked (p, frame, part->segment);
+    k = sf_frame_note_segment_locked (p, frame, part->segment);
     if (k == NULL)
       return -ENOMEM;
     generation = &sf_segment_header (part->segment)->generation[part->slot];
@@ -189,7 +59,7 @@ static int
 refer_locked (struct sf_producer *p, struct sf_frame *frame, uint64_t size)
 {
   struct sf_slot *letter = &frame->letter;
-  struct sf_known_segment *k = note_segment_locked (p, frame, letter->segment);
+  struct sf_known_segment *k = sf_frame_note_segment_locked (p, frame, letter->segment);
 
   if (k == NULL)
     return -ENOMEM;
@@ -450,13 +320,6 @@ sf_producer_publish (struct sf_producer *p, const struct sf_publication *pub)
   if (r < 0 && letter.owner != NULL)
     sf_slots_give (&letter);
   return r;
-}
-
-void
-sf_producer_drop_latest_locked (struct sf_producer *p)
-{
-  sf_frame_unref_locked (p, p->latest);
-  p->latest = NULL;
 }
 
 int

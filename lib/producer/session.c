@@ -9,29 +9,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "producer/backpressure.h"
+#include "producer/client-queue.h"
+#include "producer/client.h"
+#include "producer/frame.h"
+#include "producer/grants.h"
+#include "producer/liveness.h"
 #include "producer/producer-private.h"
-
-SF_HOT struct sf_client *
-sf_client_ref (struct sf_client *c)
-{
-  sf_ref (&c->refs);
-  return c;
-}
-
-SF_HOT void
-sf_client_unref (struct sf_client *c)
-{
-  if (!sf_unref_is_last (&c->refs))
-    return;
-  sf_fd_shut (c->fd);
-  sf_fd_close (c->guard_fd);
-  sf_fd_close (c->process_fd);
-  sf_shm_close (&c->announce);
-  sf_shm_close (&c->returns);
-  free (c->leases);
-  free (c->sent_segments);
-  free (c);
-}
+#include "producer/refusal.h"
+#include "producer/session.h"
 
 /* Unlinks the client; its frames are nobody's any more. */
 static void
@@ -372,4 +358,26 @@ sf_client_guard_hangup (struct sf_client *c)
   stop_serving (c, SF_CLIENT_LINGERING);
   sf_client_report_end (c, SF_REASON_HANGUP, "");
   remove_client (c);
+}
+
+void
+sf_client_send_latency (struct sf_client *c)
+{
+  struct sf_producer *p = c->producer;
+  struct sf_message msg = {.type = SF_MESSAGE_LATENCY };
+  bool known, refused;
+
+  pthread_mutex_lock (&p->lock);
+  known = p->delivery_known;
+  refused = known && !p->lossless && c->wish == SF_DELIVERY_LOSSLESS;
+  msg.latency = (struct sf_latency) {
+  .live = p->live,.lossless = sf_client_is_lossless_locked (c),.min =
+        p->latency_min,.max = p->latency_max};
+  pthread_mutex_unlock (&p->lock);
+  if (refused)
+    sf_client_end (c, SF_REASON_DELIVERY, "the producer serves live, so no "
+        "client can have delivery=lossless; set delivery=lossless on "
+        "shmframesink too, or auto here");
+  else if (known)
+    sf_send (c->fd, &msg, NULL, 0);
 }

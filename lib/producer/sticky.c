@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "producer/producer-private.h"
+#include "producer/sticky.h"
 
 /* Unlinks and frees what `link` points to. */
 static void

@@ -179,18 +179,6 @@ gst_shm_frame_wire_put_named (GstByteWriter * w, const GValue * value,
   }
 }
 
-/* Those of a newer release would be out of a property's range here, and cannot
- * be printed. */
-guint32
-gst_shm_frame_wire_known_flags (GType type, guint32 bits)
-{
-  GFlagsClass *klass = g_type_class_ref (type);
-
-  bits &= klass->mask;
-  g_type_class_unref (klass);
-  return bits;
-}
-
 /* Printing a value that its type does not have is a mistake of the programmer's
  * to GStreamer. */
 static gboolean

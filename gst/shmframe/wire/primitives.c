@@ -226,3 +226,15 @@ gst_shm_frame_wire_get_segment (GstByteReader * r, GstSegment * s)
       && gst_byte_reader_get_uint64_le (r, &s->duration)
       && segment_makes_sense (s);
 }
+
+/* Those of a newer release would be out of a property's range here, and cannot
+ * be printed. */
+guint32
+gst_shm_frame_wire_known_flags (GType type, guint32 bits)
+{
+  GFlagsClass *klass = g_type_class_ref (type);
+
+  bits &= klass->mask;
+  g_type_class_unref (klass);
+  return bits;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef SF_BACKPRESSURE_H
+#define SF_BACKPRESSURE_H
+
+#include "producer/producer-private.h"
+
+/* Takes the oldest unclaimed frame from a live client. False: there is none. */
+bool sf_producer_revoke_one_locked (struct sf_producer *p);
+
+int sf_producer_collect_locked (struct sf_producer *p);
+
+void sf_producer_set_want_locked (struct sf_producer *p);
+
+void sf_producer_note_progress (struct sf_producer *p);
+
+/* Fewer clients than lossless delivery needs? */
+bool sf_producer_lacks_clients_locked (const struct sf_producer *p);
+
+#endif

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* One client: references, sleep and wake, what it may hold, what it gave back. */
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "producer/client.h"
+#include "producer/frame.h"
+#include "producer/producer-private.h"
+
+/* One that lives has answered a PING by then, mostly. */
+#define ANSWER_WITHIN (SF_NS_PER_SECOND / 4)
+
+SF_HOT struct sf_client *
+sf_client_ref (struct sf_client *c)
+{
+  sf_ref (&c->refs);
+  return c;
+}
+
+SF_HOT void
+sf_client_unref (struct sf_client *c)
+{
+  if (!sf_unref_is_last (&c->refs))
+    return;
+  sf_fd_shut (c->fd);
+  sf_fd_close (c->guard_fd);
+  sf_fd_close (c->process_fd);
+  sf_shm_close (&c->announce);
+  sf_shm_close (&c->returns);
+  free (c->leases);
+  free (c->sent_segments);
+  free (c);
+}
+
+int
+sf_client_watch (struct sf_client *c, int fd, uint32_t events, unsigned tag)
+{
+  /* The low bits of the pointer say which of its fds it is. */
+  struct epoll_event ev = {.events = events,.data.u64 =
+        (uint64_t) (uintptr_t) c | tag
+  };
+
+  return epoll_ctl (c->producer->epoll_fd, EPOLL_CTL_ADD, fd, &ev) < 0
+      ? -errno : 0;
+}
+
+SF_HOT bool
+sf_client_is_lossless_locked (const struct sf_client *c)
+{
+  return c->producer->lossless && c->wish != SF_DELIVERY_LIVE;
+}
+
+void
+sf_client_doom_locked (struct sf_client *c, uint32_t reason)
+{
+  if (c->doomed != 0)
+    return;
+  c->doomed = reason;
+  c->producer->need_kick = true;
+}
+
+SF_HOT bool
+sf_client_take_sleep (struct sf_client *c)
+{
+  sf_atomic_u32 *sleeping = &c->ring.page->sleeping;
+
+  return sf_load_flag (sleeping) != 0 && sf_take_flag (sleeping) != 0;
+}
+
+SF_HOT bool
+sf_client_is_near (const struct sf_client *c)
+{
+  return sf_load_flag (&c->ring.page->cpu) == (uint32_t) sched_getcpu ();
+}
+
+SF_HOT bool
+sf_client_wakes_early (const struct sf_client *c)
+{
+  return sf_load_flag (&c->ring.page->sleeping) == SF_ASLEEP_TILL_COMING
+      && !sf_client_is_near (c);
+}
+
+SF_HOT void
+sf_client_wake (struct sf_client *c)
+{
+  sf_bump_u32 (&c->ring.page->wake);
+  sf_futex_wake (&c->ring.page->wake);
+}
+
+uint32_t
+sf_client_limit_locked (struct sf_client *c)
+{
+  if (c->may_hold > c->max_held && sf_now () >= c->may_hold_until) {
+    c->may_hold_until = INT64_MAX;
+    if (c->leases->held.count > c->max_held)
+      sf_client_doom_locked (c, SF_REASON_MEMORY);
+    else
+      c->may_hold = 0;
+  }
+  return c->may_hold > c->max_held ? c->may_hold : c->max_held;
+}
+
+/* What it has claimed is looked at before what it gave back: a client that gives
+ * one back and claims the next meanwhile would seem to hold one too many the
+ * other way round. One that does hold more than it was granted, alive or not,
+ * eats what others were promised; but when we close there is no limit, so that it
+ * can take all that is there. */
+static int
+collect_from_locked (struct sf_client *c)
+{
+  int n = sf_leases_count_held (c->leases);
+
+  if (n >= 0)
+    n = sf_leases_collect (c->leases, sf_frame_done_locked, c->producer);
+  return c->leases->held.count > sf_client_limit_locked (c)
+      && !c->producer->stopping ? -EPROTO : n;
+}
+
+int
+sf_client_collect_locked (struct sf_client *c)
+{
+  uint64_t read_pos = c->ring.read_pos;
+  int n;
+
+  if (c->leases == NULL || c->doomed == SF_REASON_VIOLATION)
+    return 0;
+  n = collect_from_locked (c);
+  if (n < 0 || sf_ring_update_read_pos (&c->ring) < 0) {
+    sf_client_doom_locked (c, SF_REASON_VIOLATION);
+    return 0;
+  }
+  c->n_returned += (uint64_t) n;
+  if (n > 0 || c->ring.read_pos != read_pos)
+    c->last_progress = sf_now ();
+  /* Room in its ring is something that was waited for, too. */
+  return n + (c->ring.read_pos != read_pos && c->producer->n_waiting > 0);
+}
+
+int
+sf_client_count_revoked_locked (struct sf_client *c, int r)
+{
+  if (r < 0)
+    sf_client_doom_locked (c, SF_REASON_VIOLATION);
+  if (r <= 0)
+    return 0;
+  c->dropped++;
+  c->producer->stats.revoked++;
+  return 1;
+}
+
+int
+sf_client_revoke_locked (struct sf_client *c)
+{
+  return sf_client_count_revoked_locked (c, sf_leases_revoke_oldest (c->leases,
+          sf_frame_done_locked, c->producer));
+}
+
+bool
+sf_client_is_silent_locked (const struct sf_client *c)
+{
+  return c->pinged != 0 && sf_now () - c->pinged > ANSWER_WITHIN;
+}
+
+void
+sf_client_info_locked (struct sf_client *c, struct sf_client_info *info)
+{
+  *info = (struct sf_client_info) {
+  .id = c->id,.peer = c->peer,.lossless =
+        sf_client_is_lossless_locked (c),.lingering =
+        c->state >= SF_CLIENT_LEAVING,.max_held = c->max_held,.frames =
+        c->frames,.dropped = c->dropped,.unread = c->unread,.paused =
+        c->paused,.silent = sf_client_is_silent_locked (c)};
+  memcpy (info->name, c->name, sizeof (info->name));
+  if (c->leases != NULL) {
+    int held = sf_leases_count_held (c->leases);
+
+    info->held = held > 0 ? (uint32_t) held : 0;
+    info->queued = c->leases->unclaimed.count;
+    if (info->queued > 0)
+      info->lag = sf_now () - ((const struct sf_frame *)
+          c->leases->entry[c->leases->unclaimed.first].frame)->published;
+  }
+}

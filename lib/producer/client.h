@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef SF_CLIENT_H
+#define SF_CLIENT_H
+
+#include "producer/producer-private.h"
+
+bool sf_client_is_lossless_locked (const struct sf_client *c);
+
+/* True if the client sleeps and the caller is the one to wake it. */
+bool sf_client_take_sleep (struct sf_client *c);
+
+/* Did it fall asleep on the processor that we run on? There it wakes up only when
+ * we let it. */
+bool sf_client_is_near (const struct sf_client *c);
+
+/* Is it worth waking for a frame that is only about to come? */
+bool sf_client_wakes_early (const struct sf_client *c);
+
+void sf_client_wake (struct sf_client *c);
+
+void sf_client_doom_locked (struct sf_client *c, uint32_t reason);
+
+/* Takes back its oldest unclaimed frame. 1; 0: there is none, or it is doomed. */
+int sf_client_revoke_locked (struct sf_client *c);
+
+void sf_client_info_locked (struct sf_client *c, struct sf_client_info *info);
+
+/* Takes what the client, or all of them, returned; the number of frames. */
+int sf_client_collect_locked (struct sf_client *c);
+
+bool sf_client_is_silent_locked (const struct sf_client *c);
+
+/* Events of one of its fds: which one says the tag, 0..3. 0 or -errno. */
+int sf_client_watch (struct sf_client *c, int fd, uint32_t events, unsigned tag);
+
+struct sf_client *sf_client_ref (struct sf_client *c);
+
+void sf_client_unref (struct sf_client *c);
+
+/* How many frames it may hold: for a while more than its grant, where that became
+ * less. */
+uint32_t sf_client_limit_locked (struct sf_client *c);
+
+/* What revoking gave: 1, 0 (nothing to revoke), or the client is doomed: 0. */
+int sf_client_count_revoked_locked (struct sf_client *c, int r);
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef SF_FRAME_H
+#define SF_FRAME_H
+
+#include "producer/producer-private.h"
+
+void sf_frame_unref_locked (struct sf_producer *p, struct sf_frame *frame);
+
+/* sf_lease_done; user is the producer. */
+void sf_frame_done_locked (void *frame, void *producer);
+
+/* Drops the lock, then releases the frames that are done. */
+void sf_producer_unlock (struct sf_producer *p);
+
+void sf_producer_forget_segments_locked (struct sf_producer *p);
+
+struct sf_known_segment *sf_known_find_locked (struct sf_producer *p,
+    uint32_t id);
+
+void sf_producer_drop_latest_locked (struct sf_producer *p);
+
+void sf_producer_kick (struct sf_producer *p);
+
+/* The entry of its segment among the frame's, made if it is new. NULL: out of memory. */
+struct sf_known_segment *sf_frame_note_segment_locked (struct sf_producer *p,
+    struct sf_frame *frame, struct sf_segment *segment);
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The control thread's. */
+#ifndef SF_SESSION_H
+#define SF_SESSION_H
+
+#include "producer/producer-private.h"
+
+void sf_client_hello (struct sf_client *c, const struct sf_hello *hello);
+
+/* It said BYE. */
+void sf_client_leave (struct sf_client *c);
+
+void sf_client_report_end (struct sf_client *c, uint32_t reason,
+    const char *text);
+
+void sf_client_guard_hangup (struct sf_client *c);
+
+/* The producer closes. The client is gone then, unless it may read frames of
+ * another producer. */
+void sf_client_say_goodbye (struct sf_client *c);
+
+void sf_client_end (struct sf_client *c, uint32_t reason, const char *text);
+
+void sf_client_send_latency (struct sf_client *c);
+
+#endif
