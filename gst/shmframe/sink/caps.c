@@ -2,7 +2,7 @@
 /* What cannot be shared is refused when it is negotiated, or with the first batch of
  * it, in one sentence that says what to do. */
 #include "gstsecondbatchmeta.h"
-#include "caps.h"
+#include "common/caps.h"
 #include "sink/gstshmframesink.h"
 
 #define GST_CAT_DEFAULT gst_shm_frame_sink_debug

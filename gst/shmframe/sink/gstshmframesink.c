@@ -21,7 +21,7 @@
 #include <string.h>
 
 #include "gstsecondbatchmeta.h"
-#include "caps.h"
+#include "common/caps.h"
 #include "memory/pool.h"
 #include "shared/compiler.h"
 

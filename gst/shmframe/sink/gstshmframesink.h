@@ -5,9 +5,9 @@
 #include <gst/base/gstbasesink.h>
 
 #include "memory/allocator.h"
-#include "clock.h"
-#include "enums.h"
-#include "messages.h"
+#include "common/clock.h"
+#include "common/enums.h"
+#include "common/messages.h"
 #include "wire/value.h"
 #include "wire/wire.h"
 

@@ -19,7 +19,7 @@
 #include <string.h>
 
 #include "gstsecondbatchmeta.h"
-#include "caps.h"
+#include "common/caps.h"
 
 GST_DEBUG_CATEGORY (gst_shm_frame_src_debug);
 #define GST_CAT_DEFAULT gst_shm_frame_src_debug

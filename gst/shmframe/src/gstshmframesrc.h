@@ -5,9 +5,9 @@
 #include <gst/base/gstpushsrc.h>
 
 #include "consumer/consumer.h"
-#include "clock.h"
-#include "enums.h"
-#include "messages.h"
+#include "common/clock.h"
+#include "common/enums.h"
+#include "common/messages.h"
 #include "wire/wire.h"
 
 G_BEGIN_DECLS

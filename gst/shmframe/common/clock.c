@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "clock.h"
+#include "common/clock.h"
 
 #include "shared/clock.h"
 #include "shared/compiler.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "enums.h"
+#include "common/enums.h"
 
 #define DEFINE_ENUM(function, name, ...) \
 GType \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "caps.h"
+#include "common/caps.h"
 
 #include <string.h>
 #include <gst/video/video.h>
