@@ -151,6 +151,20 @@ gst_second_batch_find_stride (GstBufferList * frames, const guint8 ** base,
   return n > 0 && size > 0;
 }
 
+/* Frames that gst_second_batch_find_stride() found in a row, as one memory; it
+ * keeps the frames where they are, and copies nothing. */
+static inline GstMemory *
+gst_second_batch_span_ (GstBufferList * frames, const guint8 * base,
+    guint64 stride)
+{
+  gsize size = (gst_buffer_list_length (frames) - 1) * (gsize) stride
+      + gst_buffer_get_size (gst_buffer_list_get (frames, 0));
+
+  return gst_memory_new_wrapped (GST_MEMORY_FLAG_READONLY, (gpointer) base,
+      size, 0, size, gst_buffer_list_ref (frames),
+      (GDestroyNotify) gst_buffer_list_unref);
+}
+
 /* A mapped stream of a batch. @info has the layout of each frame as it really
  * is, with offsets from the frame's first byte. */
 typedef struct

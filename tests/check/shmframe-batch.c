@@ -43,10 +43,12 @@ check_same (GAsyncQueue * kept, GstBuffer * buffer)
   GstBuffer *original = g_async_queue_try_pop (kept);
 
   fail_unless (original != NULL, "more came than was sent");
-  if (gst_second_batch_get_structure (buffer) != NULL)
+  if (gst_second_batch_get_structure (buffer) != NULL) {
     check_same_batch (original, buffer);
-  else
+    check_batch_memory (buffer);
+  } else {
     check_same_frame (original, buffer);
+  }
   gst_buffer_unref (original);
 }
 

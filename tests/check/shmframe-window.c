@@ -263,9 +263,146 @@ GST_START_TEST (test_sender_is_wrong)
 
 GST_END_TEST;
 
+/* --- batches that an application makes --- */
+
+static GstHarness *
+batch_sink (void)
+{
+  GstHarness *h = rig_harness (rig_element ("shmframesink", "delivery", 2,
+          NULL));
+
+  gst_harness_set_src_caps_str (h, GST_SECOND_BATCH_CAPS_NAME);
+  return h;
+}
+
+/* A batch whose stream K has sizes[K][0..] bytes a frame, until 0 */
+static GstBuffer *
+make_batch (const gsize (*sizes)[6], guint n)
+{
+  GstBuffer *batch = gst_buffer_new ();
+  GstStructure *s;
+
+  gst_second_batch_meta_register ();
+  s = gst_custom_meta_get_structure (gst_buffer_add_custom_meta (batch,
+          GST_SECOND_BATCH_META_NAME));
+  gst_structure_set (s, "n-streams", G_TYPE_UINT, n, NULL);
+  for (guint k = 0; k < n; k++) {
+    GstBufferList *list = gst_buffer_list_new ();
+    gchar *name = g_strdup_printf ("buffers-%u", k);
+
+    for (guint i = 0; sizes[k][i] > 0; i++)
+      gst_buffer_list_add (list, rig_frame (k * 10 + i, sizes[k][i]));
+    gst_structure_set (s, name, GST_TYPE_BUFFER_LIST, list, NULL);
+    gst_buffer_list_unref (list);
+    g_free (name);
+  }
+  return batch;
+}
+
+static GstBuffer *
+pass (GstHarness * in, GstHarness * out, GstBuffer * batch)
+{
+  GstBuffer *arrived;
+
+  fail_unless_equals_int (gst_harness_push (in, batch), GST_FLOW_OK);
+  arrived = gst_harness_pull (out);
+  fail_unless (arrived != NULL, "no batch came");
+  return arrived;
+}
+
+static const gsize some_even[3][6] = { {64, 64, 64, 64}, {64, 65, 66}, {0} };
+static const gsize none_even[2][6] = { {64, 65, 66}, {0} };
+
+/* A memory a stream that lies in a row; none where no stream does */
+GST_START_TEST (test_memory_per_stream)
+{
+  GstHarness *in = batch_sink ();
+  GstHarness *out = rig_harness (rig_element ("shmframesrc", "timestamps", 2,
+          NULL));
+  GstBuffer *batch = pass (in, out, make_batch (some_even, 3));
+  GstMapInfo map;
+  guint64 stride;
+
+  fail_unless_equals_int (gst_buffer_n_memory (batch), 3);
+  fail_unless (gst_second_batch_is_contiguous (batch, 0, &stride));
+  fail_unless (gst_buffer_map_range (batch, 0, 1, &map, GST_MAP_READ));
+  fail_unless_equals_uint64 (map.size, 3 * stride + 64);
+  for (guint i = 0; i < 4; i++)
+    for (gsize byte = 0; byte < 64; byte++)
+      fail_unless_equals_int (map.data[i * stride + byte], rig_byte (i, byte));
+  gst_buffer_unmap (batch, &map);
+  fail_unless (gst_memory_is_type (gst_buffer_peek_memory (batch, 0),
+          GST_ALLOCATOR_SYSMEM));
+  fail_if (gst_memory_map (gst_buffer_peek_memory (batch, 0), &map,
+          GST_MAP_WRITE));
+  fail_unless_equals_uint64 (gst_buffer_get_sizes_range (batch, 1, 2, NULL,
+          NULL), 0);
+  gst_buffer_unref (batch);
+
+  batch = pass (in, out, make_batch (none_even, 2));
+  fail_unless_equals_int (gst_buffer_n_memory (batch), 0);
+  gst_buffer_unref (batch);
+  gst_harness_teardown (in);
+  gst_harness_teardown (out);
+}
+
+GST_END_TEST;
+
+/* The slots go back when the last memory goes that shows them, not before */
+GST_START_TEST (test_memory_holds)
+{
+  GstHarness *in = batch_sink ();
+  GstElement *src = gst_object_ref (rig_element ("shmframesrc", "timestamps",
+          2, NULL));
+  GstHarness *out = rig_harness (src);
+  GstBuffer *batch = pass (in, out, make_batch (some_even, 3));
+  GstMemory *memory = gst_buffer_get_memory (batch, 0);
+  GstMapInfo map;
+
+  fail_unless_equals_uint64 (rig_stat (src, "held"), 1);
+  gst_buffer_unref (batch);
+  /* others that would be written where these are, if they were free */
+  for (guint i = 0; i < 100; i++)
+    gst_buffer_unref (pass (in, out, make_batch (none_even, 2)));
+  fail_unless_equals_uint64 (rig_stat (src, "held"), 1);
+  fail_unless (gst_memory_map (memory, &map, GST_MAP_READ));
+  for (gsize byte = 0; byte < 64; byte++)
+    fail_unless_equals_int (map.data[byte], rig_byte (0, byte));
+  gst_memory_unmap (memory, &map);
+  gst_memory_unref (memory);
+  rig_until (rig_stat (src, "held") == 0);
+  gst_object_unref (src);
+  gst_harness_teardown (in);
+  gst_harness_teardown (out);
+}
+
+GST_END_TEST;
+
+static const gsize many[17][6] = { {64, 64}, {64, 64} };
+
+/* More streams than a buffer has memories: nothing is merged, which would copy */
+GST_START_TEST (test_memory_of_many)
+{
+  GstHarness *in = batch_sink ();
+  GstHarness *out = rig_harness (rig_element ("shmframesrc", "timestamps", 2,
+          NULL));
+  GstBuffer *batch = pass (in, out, make_batch (many, 17));
+
+  fail_unless (gst_second_batch_is_contiguous (batch, 0, NULL));
+  fail_unless_equals_int (gst_buffer_n_memory (batch), 0);
+  gst_buffer_unref (batch);
+  gst_harness_teardown (in);
+  gst_harness_teardown (out);
+}
+
+GST_END_TEST;
+
 static void
 add_tests (TCase * tc)
 {
+  tcase_add_test (tc, test_memory_per_stream);
+  tcase_add_test (tc, test_memory_holds);
+  tcase_add_test (tc, test_memory_of_many);
   tcase_add_test (tc, test_every_window);
   tcase_add_test (tc, test_map_is_quick);
   tcase_add_loop_test (tc, test_after_relay, 0, 2);

@@ -126,19 +126,6 @@ gather (SecondShare * share)
   return TRUE;
 }
 
-/* The frames where they are; the memory keeps them there */
-static GstMemory *
-span_frames (const SecondShare * share, const guint8 * base)
-{
-  guint n = gst_buffer_list_length (share->list);
-  gsize size = (n - 1) * share->stride
-      + gst_buffer_get_size (gst_buffer_list_get (share->list, 0));
-
-  return gst_memory_new_wrapped (GST_MEMORY_FLAG_READONLY, (gpointer) base,
-      size, 0, size, gst_buffer_list_ref (share->list),
-      (GDestroyNotify) gst_buffer_list_unref);
-}
-
 static gboolean
 span_share (SecondShare * share, SecondOutput output)
 {
@@ -149,7 +136,7 @@ span_share (SecondShare * share, SecondOutput output)
   if (output == SECOND_OUTPUT_META)
     return TRUE;
   if (share->contiguous)
-    share->memory = span_frames (share, base);
+    share->memory = gst_second_batch_span_ (share->list, base, share->stride);
   else if (gst_buffer_list_length (share->list) == 0)
     share->memory = gst_allocator_alloc (NULL, 0, NULL);
   else if (!gather (share))

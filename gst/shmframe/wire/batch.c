@@ -298,23 +298,45 @@ get_field (Reader * self, GstStructure * structure)
   return ok;
 }
 
-static void
-set_strides (GstBuffer * batch, GstStructure * structure, guint n)
+/* Whether the frames of stream K lie in a row, and how far apart; returns them as
+ * one memory, an empty one where they do not. */
+static GstMemory *
+set_stride (GstBuffer * batch, GstStructure * structure, guint k)
 {
-  for (guint k = 0; k < n; k++) {
-    GstBufferList *frames = gst_second_batch_get_buffers (batch, k);
-    const guint8 *base;
-    guint64 stride = 0;
-    gboolean contiguous = frames != NULL
-        && gst_second_batch_find_stride (frames, &base, &stride);
-    gchar name[32];
+  GstBufferList *frames = gst_second_batch_get_buffers (batch, k);
+  const guint8 *base;
+  guint64 stride = 0;
+  gboolean contiguous = frames != NULL
+      && gst_second_batch_find_stride (frames, &base, &stride);
+  gchar name[32];
 
-    g_snprintf (name, sizeof (name), "contiguous-%u", k);
-    gst_structure_set (structure, name, G_TYPE_BOOLEAN, contiguous, NULL);
-    g_snprintf (name, sizeof (name), "frame-stride-%u", k);
-    gst_structure_set (structure, name, G_TYPE_UINT64,
-        contiguous ? stride : G_GUINT64_CONSTANT (0), NULL);
+  g_snprintf (name, sizeof (name), "contiguous-%u", k);
+  gst_structure_set (structure, name, G_TYPE_BOOLEAN, contiguous, NULL);
+  g_snprintf (name, sizeof (name), "frame-stride-%u", k);
+  gst_structure_set (structure, name, G_TYPE_UINT64,
+      contiguous ? stride : G_GUINT64_CONSTANT (0), NULL);
+  return contiguous ? gst_second_batch_span_ (frames, base, stride)
+      : gst_allocator_alloc (NULL, 0, NULL);
+}
+
+/* Memory K of the batch is stream K, as output=memory makes it; no memory at all
+ * where no stream is one, or there are more streams than a buffer has memories. */
+static void
+show_streams (GstBuffer * batch, GstStructure * structure)
+{
+  guint n = gst_second_batch_get_n_streams (batch);
+
+  gst_buffer_remove_all_memory (batch);
+  for (guint k = 0; k < n; k++) {
+    GstMemory *memory = set_stride (batch, structure, k);
+
+    if (n <= gst_buffer_get_max_memory ())
+      gst_buffer_append_memory (batch, memory);
+    else
+      gst_memory_unref (memory);
   }
+  if (gst_buffer_get_size (batch) == 0)
+    gst_buffer_remove_all_memory (batch);
 }
 
 GstBuffer *
@@ -340,7 +362,7 @@ gst_shm_frame_wire_get_batch (GstByteReader * r, struct sf_lease * lease,
   /* Each stream has fields of its own. */
   ok = ok && gst_second_batch_get_n_streams (batch) <= n;
   if (ok)
-    set_strides (batch, fields, gst_second_batch_get_n_streams (batch));
+    show_streams (batch, fields);
   else
     gst_clear_buffer (&batch);
   return batch;
