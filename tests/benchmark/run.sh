@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Prints the tables of docs/benchmarks.md.
+# Prints the tables of docs/internals/benchmarks.md.
 #
 #     tests/benchmark/run.sh [BUILD-FOLDER] [ROUNDS]
 set -eu

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Buffers and events to the bytes of a record, and back. docs/protocol.md draws
- * them. Everything read here comes from another process: each read is checked,
- * and what does not add up makes the whole record invalid. */
+/* Buffers and events to the bytes of a record, and back, as drawn in
+ * docs/internals/protocol.md. Everything read here comes from another process:
+ * each read is checked, and what does not add up makes the whole record
+ * invalid. */
 #ifndef GST_SHM_FRAME_WIRE_H
 #define GST_SHM_FRAME_WIRE_H
 
