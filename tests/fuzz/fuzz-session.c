@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Many clients against a whole producer, with its control thread. The input is a list
  * of steps: connect, say something, nothing or too much, write into the returns page,
- * keep or close what came, hang up. After it nobody is left of them, and an honest
- * client is served. */
+ * keep or close what came, hang up; and what the producer does meanwhile: frames,
+ * events, flushes, other formats, another delivery. After it nobody is left of them,
+ * and an honest client is served. */
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
@@ -18,6 +19,10 @@
 #define CLIENTS 12u
 #define FRAME_BYTES 4096u
 #define PATIENCE (10 * SF_NS_PER_SECOND)
+/* Who is waited for goes soon. */
+#define TIMEOUT (SF_NS_PER_SECOND / 200)
+#define MOST_TRIES 20
+#define ANSWER_MS 20
 
 struct input
 {
@@ -34,6 +39,8 @@ struct seat
 static struct sf_producer *producer;
 static char name[64];
 static struct seat seats[SEATS];
+static uint64_t frame_bytes = FRAME_BYTES;
+static bool lossless;
 
 static uint64_t
 take (struct input *in, size_t n)
@@ -57,7 +64,8 @@ static void
 open_producer (void)
 {
   struct sf_producer_config config = {.path = name,.max_clients =
-        CLIENTS,.max_memory = UINT64_C (1) << 24
+        CLIENTS,.max_memory = UINT64_C (1) << 24,.client_timeout =
+        TIMEOUT,.stall_timeout = TIMEOUT
   };
   uint64_t needed;
 
@@ -82,14 +90,17 @@ leave (struct seat *s)
   *s = (struct seat) { -1, -1, {.fd = -1}};
 }
 
-/* What has come; true for WELCOME. */
+/* What has come; true for WELCOME. `keep`: which may take a moment. */
 static bool
 receive (struct seat *s, bool keep)
 {
+  struct pollfd p = {.fd = s->fd,.events = POLLIN };
   struct sf_message msg;
   int fds[SF_MESSAGE_MAX_FDS];
   bool welcome = false;
 
+  if (keep)
+    poll (&p, s->fd >= 0, ANSWER_MS);
   while (s->fd >= 0 && sf_receive (s->fd, &msg, fds) == 1) {
     if (msg.type == SF_MESSAGE_WELCOME) {
       welcome = true;
@@ -114,8 +125,12 @@ say (struct seat *s, struct input *in)
   uint8_t bytes[SF_MESSAGE_MAX];
   int len;
 
-  if (msg.type == SF_MESSAGE_HELLO)
-    msg.hello.max_held = 1 + (uint32_t) take (in, 1) % 8;
+  if (msg.type == SF_MESSAGE_HELLO) {
+    uint32_t how = (uint32_t) take (in, 1);
+
+    msg.hello.max_held = 1 + how % 8;
+    msg.hello.delivery = how / 8 % 3;
+  }
   if (msg.type == SF_MESSAGE_WANT)
     msg.max_held = 1 + (uint32_t) take (in, 1) % 8;
   len = sf_message_encode (&msg, bytes, sizeof (bytes));
@@ -160,30 +175,115 @@ give_slot (void *slot)
   free (slot);
 }
 
-static void
-publish (void)
+/* Takes a slot, or announces what is in it. Lossless, who is waited for goes after a
+ * while. */
+static int
+try (struct sf_slot *slot, const struct sf_publication *pub)
 {
-  struct sf_slot *slot = malloc (sizeof (*slot));
-  struct sf_part part = {.size = FRAME_BYTES };
-  struct sf_publication pub = {.parts = &part,.n_parts = 1,.release =
-        give_slot,.user = slot
-  };
+  int r = -EAGAIN;
 
-  if (sf_producer_take_slot (producer, FRAME_BYTES, 0, slot) < 0) {
-    free (slot);
-    return;
+  for (int tries = 0; r == -EAGAIN && tries < MOST_TRIES; tries++) {
+    uint64_t token = sf_producer_token (producer);
+
+    r = pub != NULL ? sf_producer_publish (producer, pub)
+        : sf_producer_take_slot (producer, frame_bytes, 0, slot);
+    if (r == -EAGAIN && lossless)
+      sf_producer_wait (producer, token);
   }
-  part.segment = slot->segment;
-  part.slot = slot->index;
-  require (sf_producer_publish (producer, &pub) == 0);
+  return r;
+}
+
+/* With a body that fits into the record, or not. */
+static void
+publish (uint32_t body_size)
+{
+  static const uint8_t body[SF_MAX_PAYLOAD * 2];
+  struct sf_slot *slot = malloc (sizeof (*slot));
+  struct sf_part part = {.size = frame_bytes };
+  struct sf_publication pub = {.parts = &part,.n_parts = 1,.body =
+        body,.body_size = body_size,.release = give_slot,.user = slot
+  };
+  int r = try (slot, NULL);
+
+  if (r == 0) {
+    part.segment = slot->segment;
+    part.slot = slot->index;
+    r = try (slot, &pub);
+    require (r == 0 || r == -EAGAIN || r == -ENOBUFS);
+    if (r < 0)
+      sf_slots_give (slot);
+  }
+  if (r < 0)
+    free (slot);
+}
+
+static void
+tell (struct input *in)
+{
+  static const uint8_t body[1024];
+  uint32_t size = 4 * (uint32_t) take (in, 1);
+  uint8_t flags = take (in, 1) & (SF_EVENT_STICKY | SF_EVENT_DROPS_LATEST);
+  int r = sf_producer_event (producer, take (in, 1), body, size, flags);
+
+  require (r == 0 || r == -EAGAIN);
+}
+
+static void
+set_format (struct input *in)
+{
+  uint64_t bytes = FRAME_BYTES << take (in, 1) % 6, needed;
+  int r = sf_producer_set_format (producer, bytes, 1, &needed);
+
+  require (r == 0 || r == -E2BIG || r == -EAGAIN);
+  if (r == 0)
+    frame_bytes = bytes;
+}
+
+static void
+produce (uint8_t what, struct input *in)
+{
+  struct sf_client_info info[CLIENTS];
+  uint32_t count = (uint32_t) take (in, 1);
+
+  switch (what % 8) {
+    case 0:
+      tell (in);
+      break;
+    case 1:
+      sf_producer_flush_start (producer, count);
+      break;
+    case 2:
+      sf_producer_flush_stop (producer, count, count & 1);
+      break;
+    case 3:
+      set_format (in);
+      break;
+    case 4:
+      lossless = count & 1;
+      sf_producer_set_delivery (producer, !lossless, lossless, 0, UINT64_MAX);
+      break;
+    case 5:
+      publish (SF_MAX_PAYLOAD + count);
+      break;
+    case 6:
+      sf_producer_forget (producer, 0, count);
+      break;
+    case 7:
+      sf_producer_get_clients (producer, info, CLIENTS);
+      break;
+  }
 }
 
 static void
 step (struct input *in)
 {
   uint8_t what = (uint8_t) take (in, 1);
-  struct seat *s = &seats[take (in, 1) % SEATS];
+  struct seat *s = &seats[what & 16 ? 0 : take (in, 1) % SEATS];
 
+  if (what & 16) {
+    produce (what, in);
+    return;
+  }
   switch (what % 8) {
     case 0:
       if (s->fd < 0)
@@ -205,7 +305,7 @@ step (struct input *in)
       write_page (s, in);
       break;
     case 6:
-      publish ();
+      publish (0);
       break;
     case 7:
       flood (s, in);
@@ -257,6 +357,10 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
     step (&in);
   for (unsigned i = 0; i < SEATS; i++)
     leave (&seats[i]);
+  sf_producer_end_stream (producer);
+  sf_producer_forget (producer, 0, UINT64_MAX);
+  lossless = false;
+  sf_producer_set_delivery (producer, true, false, 0, UINT64_MAX);
   expect_nobody ();
   expect_service ();
   expect_nobody ();

@@ -2,8 +2,10 @@
 /* What a hostile producer says in the bodies of its records, and a hostile client
  * in events upstream. First byte: event, buffer, batch or upstream event; second:
  * how large its two parts are; then the body. What comes out is used as an element
- * downstream would use it: parsed, printed, mapped, every pixel read. A complaint
- * of GLib's is a finding too: it may be fatal to the application. */
+ * downstream would use it: parsed, printed, mapped, every pixel read, passed on. A
+ * complaint of GLib's is a finding too: it may be fatal to the application. With
+ * bit 7 of the first byte little is left of the allowance of names. */
+#include <string.h>
 #include <sys/mman.h>
 
 #include <gst/video/video.h>
@@ -11,15 +13,19 @@
 #include "consumer/consumer-private.h"
 #include "fuzz.h"
 #include "gstsecondbatchview.h"
-#include "wire/wire.h"
+#include "relay.h"
 
 #define N_PARTS 2u
 #define PART_ROOM 65536u
+/* Of wire/names.c, all but a few. */
+#define SCARCE ((2u << 20) - 200u)
+#define SCARCE_METAS 63u
 
 static struct sf_link on;       /* what the lease is of; it never comes back */
 static struct sf_lease lease = {.link = &on };
 static struct sf_segment segment;
-static struct sf_view one_slot = {.n_slots = 1 };
+static struct sf_view slots_view = {.n_slots = N_PARTS };
+static GstShmFrameNames names;
 /* A page that cannot be read stands behind each: those who read the pixels have
  * no sanitizer in them. */
 static guint8 *room[N_PARTS];
@@ -45,9 +51,11 @@ set_up (void)
   on.generation = sf_generation;
   lease.refs = 1;
   segment.refs = 1;
-  segment.n_slots = 1;
+  segment.n_slots = N_PARTS;
   segment.pitch = 1;
-  segment.views = &one_slot;
+  segment.views = &slots_view;
+  memset (segment.guards, -1, sizeof (segment.guards));
+  gst_shm_frame_names_use (&names);
   for (guint i = 0; i < N_PARTS; i++) {
     room[i] = mmap (NULL, 2 * PART_ROOM, PROT_NONE, MAP_PRIVATE
         | MAP_ANONYMOUS, -1, 0);
@@ -273,8 +281,10 @@ read_event (const guint8 * body, gsize size, gboolean upstream)
       : gst_shm_frame_wire_get_event (body, size);
 
   gst_shm_frame_wire_get_event_time (body, size);
-  if (event != NULL)
-    use_event (event);
+  if (event == NULL)
+    return;
+  relay_event (event, upstream);
+  use_event (event);
 }
 
 static void
@@ -297,6 +307,11 @@ read_body (const guint8 * body, gsize size, gboolean is_batch,
   gst_shm_frame_prepare (&prepared);
   require (at >= parts && at <= parts + n_parts);
   if (buffer != NULL) {
+    const guint8 *slots[N_PARTS];
+
+    for (guint i = 0; i < N_PARTS; i++)
+      slots[i] = parts[i].data;
+    relay_buffer (buffer, is_batch, &lease, slots);
     use_buffer (buffer, &sum);
     if (is_batch)
       use_batch (buffer, &sum);
@@ -318,6 +333,11 @@ LLVMFuzzerTestOneInput (const uint8_t * data, size_t size)
     set_up ();
   if (size < 2)
     return 0;
+  gst_shm_frame_names_renew (&names);
+  if (data[0] & 128) {
+    names.bytes = SCARCE;
+    names.n_metas = SCARCE_METAS;
+  }
   if (data[0] % 4 == 0 || data[0] % 4 == 3) {
     read_event (data + 2, size - 2, data[0] % 4 == 3);
     return 0;
@@ -326,7 +346,7 @@ LLVMFuzzerTestOneInput (const uint8_t * data, size_t size)
     gsize n = 1 + (i + 1) * 97 * (gsize) data[1];
 
     parts[i] = (struct sf_incoming_part) {
-      &segment, 0, 0, n, room[i] + PART_ROOM - n
+      &segment, i, 0, n, room[i] + PART_ROOM - n
     };
   }
   gst_byte_reader_init (&r, data, size);
