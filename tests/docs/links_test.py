@@ -4,7 +4,9 @@
 
 Checks each relative link of each Markdown page, with the heading that it names
 after '#', and each page that a comment, script or message names by its path
-("docs/" and a name). Usage: links_test.py TREE
+("docs/" and a name).
+Each page of docs/guide must be named in tests/docs/meson.build, whose tests run
+it. Usage: links_test.py TREE
 """
 import pathlib
 import re
@@ -63,9 +65,16 @@ def dead_names(file, tree):
                    "no such file")
 
 
+def not_run(tree):
+    named = (tree / "tests/docs/meson.build").read_text()
+    for page in sorted((tree / "docs/guide").glob("*.md")):
+        if f"'docs/guide/{page.name}'" not in named:
+            yield f"{page}: not in tests/docs/meson.build"
+
+
 def main():
     tree = pathlib.Path(sys.argv[1]).resolve()
-    dead, pages = [], 0
+    dead, pages = list(not_run(tree)), 0
     for file in sorted(tree.rglob("*")):
         inside = file.relative_to(tree).parts
         if (not file.is_file() or inside[0].startswith((".git", "build"))

@@ -1,0 +1,371 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Runs the commands and programs of a Markdown page, in order.
+
+Usage: blocks_test.py TREE PAGE. Prints TAP, with the line of each block.
+
+A page runs in a folder of its own, which also takes the place of /tmp in its
+blocks, with short videos A.avi and B.avi. Comments before a block say what a
+reader need not know:
+
+  <!-- start -->          leave it running until the next heading
+  <!-- for: 3 s -->       it does not end: interrupt it then
+  <!-- expect: REGEX -->  what it has to print
+  <!-- fails -->          it has to fail
+  <!-- needs: X Y -->     skip it without these commands, element:NAME,
+                          python:MODULE
+  <!-- with: A -> B -->   run B where the page says A
+  <!-- file: NAME -->     not a command: the content of this file
+  <!-- not run: WHY -->   only check the syntax, of shell, launch lines, Python,
+                          C, and units of systemd (file: x.service)
+"""
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+TIMEOUT = 60
+FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+MARK = re.compile(r"<!--\s*(.+?)\s*-->", re.DOTALL)
+MARKS = ("start", "for", "expect", "fails", "needs", "with", "file", "not run")
+ALWAYS = [("/tmp/", "{here}/"), (". scripts/environment", ":"),
+          ("autovideosink", "fakesink"), ("/usr/bin/python3", sys.executable)]
+LANGUAGES = ("sh", "python", "c", "ini", "yaml", "text", "rust", "")
+
+
+class Failure(Exception):
+    """What is wrong with a block."""
+
+
+class Skip(Exception):
+    """What a block needs, and is not there."""
+
+
+class Block:
+    def __init__(self, page, line, language, text, marks):
+        self.where = f"{page.name}:{line}"
+        self.language = language
+        self.text = text
+        self.marks = marks
+
+    def has(self, name):
+        return any(key == name for key, _ in self.marks)
+
+    def all(self, name):
+        return [value for key, value in self.marks if key == name]
+
+    def get(self, name):
+        return (self.all(name) or [None])[0]
+
+
+def read_marks(text, where):
+    marks = []
+    for comment in MARK.findall(text):
+        key, _, value = comment.partition(":")
+        if key.strip() in MARKS:
+            marks.append((key.strip(), value.strip()))
+        elif "SPDX" not in key:
+            raise Failure(f"{where}: unknown mark: {comment}")
+    return marks
+
+
+def read_page(page):
+    """Its blocks, and None for each heading between them."""
+    text = page.read_text()
+    items, at = [], 0
+    for match in FENCE.finditer(text):
+        before = text[at:match.start()]
+        at = match.end()
+        line = text.count("\n", 0, match.start()) + 1
+        if re.search(r"^#+ ", before, re.MULTILINE):
+            items.append(None)
+        # The comments right before the fence, with no text between.
+        marks = re.search(r"((<!--((?!-->).)*-->\s*)*)\Z", before, re.DOTALL)
+        items.append(Block(page, line, match[1], match[2],
+                           read_marks(marks[1], f"{page.name}:{line}")))
+    return items + [None]
+
+
+def substitute(block, here):
+    text = block.text
+    for rule in block.all("with"):
+        old, arrow, new = rule.partition(" -> ")
+        if not arrow or old not in text:
+            raise Failure(f"the page does not say {old!r}")
+        text = text.replace(old, new)
+    for old, new in ALWAYS:
+        text = text.replace(old, new.format(here=here))
+    return text
+
+
+def quiet(*command, **more):
+    return subprocess.run(command, stdout=subprocess.PIPE, text=True,
+                          stderr=subprocess.STDOUT, timeout=TIMEOUT,
+                          check=False, **more)
+
+
+def look_for(need):
+    kind, _, name = need.rpartition(":")
+    if kind == "element":
+        return quiet("gst-inspect-1.0", name).returncode == 0
+    if kind == "python":
+        return quiet("python3", "-c", f"import {name}").returncode == 0
+    return shutil.which(name) is not None
+
+
+class Running:
+    """A process and what it prints."""
+
+    def __init__(self, block, command, here):
+        self.block = block
+        self.output = ""
+        self.changed = threading.Condition()
+        self.process = subprocess.Popen(
+            command, cwd=here, stdin=subprocess.DEVNULL, text=True, bufsize=1,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            start_new_session=True, errors="replace")
+        self.reader = threading.Thread(target=self.read, daemon=True)
+        self.reader.start()
+
+    def read(self):
+        for line in self.process.stdout:
+            with self.changed:
+                self.output += line
+                self.changed.notify_all()
+
+    def found(self):
+        expected = self.block.get("expect")
+        return expected is None or re.search(expected, self.output)
+
+    def wait_for_output(self, seconds=TIMEOUT):
+        end = time.monotonic() + seconds
+        with self.changed:
+            while not self.found() and time.monotonic() < end:
+                if self.process.poll() is not None and not (
+                        self.reader.is_alive()):
+                    break
+                self.changed.wait(0.2)
+        if not self.found():
+            raise Failure(f"it did not print {self.block.get('expect')!r}")
+
+    def interrupt(self):
+        """Ctrl-C, and worse if that does not help."""
+        for number, seconds in ((signal.SIGINT, 10), (signal.SIGTERM, 5),
+                                (signal.SIGKILL, 5)):
+            try:
+                os.killpg(self.process.pid, number)
+                self.process.wait(seconds)
+                break
+            except ProcessLookupError:
+                break
+            except subprocess.TimeoutExpired:
+                pass
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self.reader.join(5)
+
+    def ended_badly(self):
+        code = self.process.poll()
+        return code is not None and code not in (0, 130, -signal.SIGINT)
+
+
+def finish(started):
+    """Ends what was started in a section; None, or what is wrong."""
+    problems = []
+    for running in reversed(started):
+        try:
+            if running.ended_badly():
+                raise Failure(f"it ended with {running.process.poll()}")
+            running.wait_for_output()
+        except Failure as failure:
+            problems.append((running, failure))
+        running.interrupt()
+    started.clear()
+    return problems
+
+
+def check_launch_lines(text):
+    """Whether launch lines can be parsed, without running them."""
+    joined = text.replace("\\\n", " ")
+    for line in re.findall(r"gst-launch-1\.0((?:\s+-\w\b)*)\s+(.*)", joined):
+        # pylint: disable=import-outside-toplevel
+        import shlex
+        words = shlex.split(line[1].split(" > ")[0], comments=True)
+        program = ("import sys, gi; gi.require_version('Gst', '1.0')\n"
+                   "from gi.repository import Gst; Gst.init(None)\n"
+                   "Gst.parse_launchv(sys.argv[1:])\n")
+        result = quiet("python3", "-c", program, *words)
+        if "no element" in result.stdout:
+            raise Skip(result.stdout.strip().splitlines()[-1])
+        if result.returncode != 0:
+            raise Failure(f"cannot parse {line[1]!r}: {result.stdout}")
+
+
+def check_syntax(block, text, here):
+    if block.language == "sh":
+        result = quiet("bash", "-n", "-c", text)
+        if result.returncode == 0:
+            check_launch_lines(text)
+    elif block.language == "python":
+        result = quiet("python3", "-c", "import ast, sys; ast.parse(sys.argv[1])",
+                       text)
+    elif block.language == "c" and "#include" in text:
+        file = here / "syntax.c"
+        file.write_text(text)
+        flags = quiet("pkg-config", "--cflags", "gstreamer-1.0",
+                      "gstreamer-app-1.0", "gstreamer-video-1.0").stdout.split()
+        result = quiet("cc", "-fsyntax-only", *flags, str(file))
+    elif block.language == "ini" and (block.get("file") or "").endswith(
+            (".service", ".socket")):
+        if not shutil.which("systemd-analyze"):
+            raise Skip("no systemd-analyze")
+        file = here / block.get("file")
+        # Only what is installed can be found.
+        file.write_text(re.sub(r"^(ExecStart=)\S+", r"\1/bin/true", text,
+                               flags=re.MULTILINE))
+        result = quiet("systemd-analyze", "verify", "--man=no", str(file))
+    else:
+        return
+    if result.returncode != 0:
+        raise Failure(result.stdout)
+
+
+def command_of(block, text):
+    if block.language == "sh":
+        return ["bash", "-euo", "pipefail", "-c", text]
+    if block.language == "python":
+        return ["python3", "-c", text]
+    raise Failure(f"a block of {block.language!r} cannot be run; say "
+                  "'not run', or 'file'")
+
+
+def run_to_its_end(running):
+    block = running.block
+    seconds = float((block.get("for") or str(TIMEOUT)).split()[0])
+    try:
+        running.process.wait(seconds)
+        if block.has("for"):
+            raise Failure(f"it ended before {seconds} s")
+        running.reader.join(5)
+        if (running.process.returncode != 0) != block.has("fails"):
+            raise Failure(f"it ended with {running.process.returncode}")
+        if not running.found():
+            raise Failure(f"it did not print {block.get('expect')!r}")
+    except subprocess.TimeoutExpired:
+        if not block.has("for"):
+            raise Failure(f"it took longer than {seconds} s") from None
+        running.wait_for_output()
+    finally:
+        running.interrupt()
+
+
+def run_block(block, here, started):
+    """Returns what it printed."""
+    text = substitute(block, here)
+    for need in (block.get("needs") or "").split():
+        if not look_for(need):
+            raise Skip(f"no {need}")
+    if block.has("not run"):
+        check_syntax(block, text, here)
+        return
+    if block.has("file"):
+        (here / block.get("file")).write_text(text)
+        return
+    running = Running(block, command_of(block, text), here)
+    if block.has("start"):
+        started.append(running)
+        return
+    try:
+        run_to_its_end(running)
+    except Failure as failure:
+        raise Failure(f"{failure}\n{running.output[-4000:]}") from None
+
+
+def prepare(tree, here):
+    """Files and programs that pages take as given."""
+    for name, pattern in (("A", "ball"), ("B", "smpte")):
+        quiet("gst-launch-1.0", "-q", "videotestsrc", "num-buffers=75",
+              f"pattern={pattern}", "!",
+              "video/x-raw,format=I420,width=320,height=240,framerate=25/1",
+              "!", "jpegenc", "!", "avimux", "!", "filesink",
+              f"location={here}/{name}.avi")
+    tools = here / "bin"
+    tools.mkdir()
+    (tools / "python3").symlink_to(sys.executable)
+    (here / "include").mkdir()
+    (here / "include" / "gst-shmframe").symlink_to(tree / "gst" / "secondbatch")
+    os.environ["PATH"] = f"{tools}:{os.environ['PATH']}"
+    os.environ["CPATH"] = str(here / "include")
+    os.environ["PYTHONPATH"] = str(tree / "python")
+    os.environ["PYTHONUNBUFFERED"] = "1"
+    os.environ["XDG_RUNTIME_DIR"] = str(here)
+    for name in ("examples", "scripts"):
+        (here / name).symlink_to(tree / name)
+
+
+class Tap:
+    def __init__(self):
+        self.n = self.failed = 0
+
+    def tell(self, block, problem=None, skip=None):
+        self.n += 1
+        if problem is not None:
+            self.failed += 1
+            print("".join(f"# {line}\n" for line in str(problem).splitlines()),
+                  end="")
+        print("not ok" if problem is not None else "ok", self.n,
+              f"- {block.where}" + (f" # SKIP {skip}" if skip else ""),
+              flush=True)
+
+
+def run_page(page, here, tap):
+    started = []
+    skipped = False
+    for block in read_page(page):
+        if block is None:
+            for running, problem in finish(started):
+                tap.tell(running.block, f"{problem}\n{running.output[-4000:]}")
+            skipped = False
+            continue
+        if block.language not in LANGUAGES:
+            tap.tell(block, f"language {block.language!r}: say how to run it")
+            continue
+        if block.language in ("text", "") and not block.has("file"):
+            continue
+        try:
+            # What comes behind a part that is missing cannot work either.
+            if skipped:
+                raise Skip("a block before it was skipped")
+            run_block(block, here, started)
+            tap.tell(block)
+        except Skip as skip:
+            skipped = not block.has("not run")
+            tap.tell(block, skip=skip)
+        except (Failure, subprocess.TimeoutExpired) as failure:
+            others = "".join(f"\n{r.block.where} printed:\n{r.output[-1500:]}"
+                             for r in started)
+            tap.tell(block, f"{failure}{others}")
+
+
+def main():
+    tree, page = (pathlib.Path(path).resolve() for path in sys.argv[1:3])
+    tap = Tap()
+    # Short: it becomes part of socket paths.
+    with tempfile.TemporaryDirectory(prefix="doc") as folder:
+        here = pathlib.Path(folder)
+        prepare(tree, here)
+        run_page(page, here, tap)
+    print(f"1..{tap.n}")
+    sys.exit(1 if tap.failed else 0)
+
+
+if __name__ == "__main__":
+    main()
