@@ -152,6 +152,18 @@ expect_error (GstBus * bus)
   gst_message_unref (message);
 }
 
+static void
+expect_text (GstMessage * m, const gchar * word)
+{
+  GError *error = NULL;
+
+  gst_message_parse_error (m, &error, NULL);
+  fail_unless (strstr (error->message, word) != NULL, "no '%s' in: %s", word,
+      error->message);
+  g_error_free (error);
+  gst_message_unref (m);
+}
+
 /* Each as the first thing there is, and then what belongs before it. */
 GST_START_TEST (test_order)
 {
@@ -184,6 +196,61 @@ GST_START_TEST (test_frame_without_caps)
   gst_element_set_bus (h->element, NULL);
   gst_object_unref (bus);
   close_all (h);
+}
+
+GST_END_TEST;
+
+/* Of `lie` 0: an unknown kind of value; 1: one that says it is longer; 2: more than
+ * there should be; 3: a name that is none. */
+static void
+send_unreadable_caps (guint lie)
+{
+  begin_event (GST_EVENT_CAPS);
+  gst_byte_writer_put_uint8 (&body, 0);
+  gst_byte_writer_put_uint32_le (&body, 1);
+  put_string (lie == 3 ? "4 ever" : "video/x-raw");
+  gst_byte_writer_put_uint32_le (&body, lie < 2);
+  if (lie < 2) {
+    put_string ("field");
+    gst_byte_writer_put_uint8 (&body, lie == 0 ? 99 : 8);
+    gst_byte_writer_put_uint32_le (&body, 1000);
+  }
+  gst_byte_writer_put_uint8 (&body, 0);
+  gst_byte_writer_put_uint32_le (&body, 0);
+  if (lie == 2)
+    gst_byte_writer_put_uint32_le (&body, 0);
+  send_event ();
+}
+
+/* No frame comes under the caps before; other caps make up for it. */
+GST_START_TEST (test_unreadable_caps)
+{
+  GstBus *bus = gst_bus_new ();
+
+  for (guint lie = 0; lie < 4; lie++) {
+    GstHarness *h;
+    GstMessage *m;
+
+    open_producer (0);
+    h = open_src (__i__);
+    gst_element_set_bus (h->element, bus);
+    send_good_start ();
+    send_frame (0, 0, 0, 0);
+    gst_buffer_unref (gst_harness_pull (h));
+    send_unreadable_caps (lie);
+    send_caps ();
+    send_frame (0, 0, 0, 0);
+    gst_buffer_unref (gst_harness_pull (h));
+    send_unreadable_caps (lie);
+    send_frame (0, 0, 0, 0);
+    m = gst_bus_timed_pop_filtered (bus, RIG_DEADLINE, GST_MESSAGE_ERROR);
+    fail_unless (m != NULL, "no error came");
+    expect_text (m, "caps");
+    fail_unless_equals_int (gst_harness_buffers_in_queue (h), 0);
+    gst_element_set_bus (h->element, NULL);
+    close_all (h);
+  }
+  gst_object_unref (bus);
 }
 
 GST_END_TEST;
@@ -262,6 +329,7 @@ add_tests (TCase * tc)
 {
   tcase_add_loop_test (tc, test_order, CLOCK, KEEP + 1);
   tcase_add_loop_test (tc, test_frame_without_caps, CLOCK, KEEP + 1);
+  tcase_add_loop_test (tc, test_unreadable_caps, CLOCK, KEEP + 1);
   tcase_add_loop_test (tc, test_times, CLOCK, KEEP + 1);
   tcase_add_test (tc, test_no_times);
   tcase_add_test (tc, test_latency);

@@ -254,6 +254,45 @@ GST_START_TEST (test_field)
 
 GST_END_TEST;
 
+#define EVENT_SIZE 200000u
+/* What sticky events may take in all, 8 MiB, is between so many and one more */
+#define MANY 41u
+
+static gboolean
+push_sticky (guint number)
+{
+  gchar *name = g_strdup_printf ("sticky-%u", number);
+  gchar *text = g_strnfill (EVENT_SIZE, 'x');
+  gboolean taken = gst_harness_push_event (sink, gst_event_new_custom
+      (GST_EVENT_CUSTOM_DOWNSTREAM_STICKY, gst_structure_new (name, "text",
+              G_TYPE_STRING, text, NULL)));
+
+  g_free (name);
+  g_free (text);
+  return taken;
+}
+
+/* Who joins gets all of them; so there is a limit, for different ones only */
+GST_START_TEST (test_sticky_events)
+{
+  open_sink ();
+  push_start ();
+  push_caps (rig_caps ("GRAY8", 8, 8));
+  push_segment ();
+  for (guint i = 0; i < 2 * MANY; i++)
+    fail_unless (push_sticky (i % 3));
+  for (guint i = 0; i < MANY; i++)
+    fail_unless (push_sticky (i));
+  fail_unless (gst_bus_pop_filtered (bus, GST_MESSAGE_ERROR) == NULL);
+  push_sticky (MANY);
+  expect_error ("send fewer of them");
+  fail_unless (gst_harness_push (sink, rig_frame (0, 64)) < GST_FLOW_OK);
+  fail_unless (gst_bus_pop_filtered (bus, GST_MESSAGE_ERROR) == NULL);
+  close_sink ();
+}
+
+GST_END_TEST;
+
 /* --- memory that cannot be mapped --- */
 
 typedef GstAllocator Blind;
@@ -354,6 +393,7 @@ add_tests (TCase * tc)
   tcase_add_test (tc, test_good_batch_caps);
   tcase_add_test (tc, test_between);
   tcase_add_test (tc, test_field);
+  tcase_add_test (tc, test_sticky_events);
   tcase_add_test (tc, test_copy);
   tcase_add_test (tc, test_unreadable);
 }

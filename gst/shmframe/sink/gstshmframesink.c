@@ -118,6 +118,7 @@ begin_stream (GstShmFrameSink * self)
   self->started = FALSE;
   self->is_batch = FALSE;
   self->format_failed = FALSE;
+  self->events_failed = FALSE;
   self->per_record = 0;
   self->pages_told = FALSE;
   self->published = FALSE;

@@ -73,6 +73,7 @@ struct _GstShmFrameSink
   gboolean started;             /* the base class has come to render() */
   guint per_record;             /* frames in slots that the largest batch had */
   gboolean format_failed;       /* told; upstream may try again */
+  gboolean events_failed;       /* likewise: there are too many sticky ones */
   gboolean pages_told;          /* that there are too few huge ones */
   gboolean published;           /* the frame at hand, ahead of render() */
   guint64 unsent;               /* frames left out at the end of the stream */

@@ -379,6 +379,20 @@ is_told_once (GstEvent * event)
       && GST_EVENT_TYPE (event) != GST_EVENT_FLUSH_STOP;
 }
 
+/* Told once, though upstream's pad tries again before each frame. */
+static GstFlowReturn
+refuse_sticky (GstShmFrameSink * self, GstEvent * event, guint size)
+{
+  if (!self->events_failed)
+    GST_ELEMENT_ERROR (self, STREAM, ENCODE,
+        ("The sticky events of this stream take more than %" G_GUINT64_FORMAT
+            " bytes in all, with a %s event of %u bytes; send fewer of them, or "
+            "smaller ones: who joins later gets each of them.",
+            SF_MAX_STICKY_BYTES, GST_EVENT_TYPE_NAME (event), size), (NULL));
+  self->events_failed = TRUE;
+  return GST_FLOW_ERROR;
+}
+
 GstFlowReturn
 gst_shm_frame_sink_publish_event (GstShmFrameSink * self, GstEvent * event)
 {
@@ -420,15 +434,10 @@ gst_shm_frame_sink_publish_event (GstShmFrameSink * self, GstEvent * event)
   } while (wait && ret == GST_FLOW_OK);
   if (ret == GST_FLOW_EOS)
     return GST_FLOW_OK;
-  if (r == -E2BIG) {
-    GST_ELEMENT_ERROR (self, STREAM, ENCODE,
-        ("The sticky events of this stream take more than %" G_GUINT64_FORMAT
-            " bytes in all, with a %s event of %u bytes; send fewer of them, or "
-            "smaller ones: who joins later gets each of them.",
-            SF_MAX_STICKY_BYTES, GST_EVENT_TYPE_NAME (event),
-            gst_byte_writer_get_pos (&w)), (NULL));
-    return GST_FLOW_ERROR;
-  }
+  if (r == -E2BIG)
+    return refuse_sticky (self, event, gst_byte_writer_get_pos (&w));
+  if (r == 0 && key != 0)
+    self->events_failed = FALSE;
   if (r < 0 && !wait)
     GST_WARNING_OBJECT (self, "a %s event is lost: %s",
         GST_EVENT_TYPE_NAME (event), g_strerror (-r));

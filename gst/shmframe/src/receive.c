@@ -31,8 +31,9 @@ receive_frame (GstShmFrameSrc * self, const struct sf_incoming *in,
   sf_lease_unref (in->lease);
   if (*buffer == NULL) {
     GST_ELEMENT_ERROR (self, STREAM, DECODE,
-        ("The producer at %s announced a frame that makes no sense; use the "
-            "same release on both sides.", self->path), (NULL));
+        ("The producer at %s announced a frame %s; use the same release on "
+            "both sides.", self->path, self->has_caps ? "that makes no sense"
+            : "whose caps cannot be read"), (NULL));
     return GST_FLOW_ERROR;
   }
   if (self->holding) {
