@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* One connection's memory, and the leases on it. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysinfo.h>
@@ -37,7 +36,7 @@ sf_link_unref (struct sf_link *link)
   /* The socket before the guard: the producer hears that we leave before it
    * hears that nobody reads any more. */
   sf_fd_shut (link->fd);
-  sf_fd_close (link->guard_fd);
+  sf_guard_unref (link->guard);
   pthread_mutex_destroy (&link->lock);
   free (link);
 }
@@ -58,11 +57,11 @@ sf_link_new (struct sf_link **link, int fd, const struct sf_welcome *welcome,
   l->generation = sf_generation;
   l->brisk_enough = SF_BRISK_ENOUGH;
   l->fd = fd;
-  l->guard_fd = sf_fd_own (fds[2]);
   l->producer_id = welcome->producer_id;
   l->max_held = welcome->max_held;
   l->announce.fd = l->returns.fd = -1;
   pthread_mutex_init (&l->lock, NULL);
+  l->guard = sf_guard_new (fds[2]);
   r = sf_shm_open (&l->announce, fds[0], welcome->announce_size,
       SF_SHM_SEALED);
   if (r < 0)
@@ -76,6 +75,8 @@ sf_link_new (struct sf_link **link, int fd, const struct sf_welcome *welcome,
   }
   if (r == 0 && welcome->announce_size <= SF_ANNOUNCE_DATA_OFFSET)
     r = -EPROTO;
+  if (l->guard == NULL)
+    r = -ENOMEM;
   if (r == 0)
     r = sf_ring_reader_init (&l->ring, l->announce.map, l->announce.size,
         l->returns.map);
@@ -134,19 +135,15 @@ sf_link_add_segment (struct sf_link *link, const struct sf_segment_info *info,
   int guards[SF_MAX_GUARDS];
   int r = is_welcome (link, info->id) ? 0 : -EPROTO;
 
-  /* The link's guard, so that our producer knows whether we read, and the guards
-   * of those who relayed the segment to it. A copy for each segment, so that it
-   * can be passed on for as long as that is there. */
-  memcpy (guards, fds, sizeof (guards));
-  guards[0] = -1;
-  if (r == 0
-      && (guards[0] = fcntl (link->guard_fd, F_DUPFD_CLOEXEC, 0)) < 0)
-    r = -errno;
   if (r < 0) {
     close_fds (fds);
     return r;
   }
-  r = sf_segment_open (&segment, fds[0], guards, info);
+  /* The link's guard, so that our producer knows whether we read, and the guards
+   * of those who relayed the segment to it. */
+  memcpy (guards, fds, sizeof (guards));
+  guards[0] = -1;
+  r = sf_segment_open (&segment, fds[0], link->guard, guards, info);
   if (r < 0)
     return r;
   segment->passed_on = &link->ring.page->passed_on;

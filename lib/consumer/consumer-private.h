@@ -31,7 +31,8 @@ struct sf_link
   sf_atomic_u32 refs;
   /* Constant. */
   uint32_t generation;          /* of the process that made it, see shared/fork.h */
-  int fd, guard_fd;
+  int fd;
+  struct sf_guard *guard;
   uint64_t producer_id;
   int64_t clock_offset;         /* as in struct sf_incoming */
   struct sf_shm announce, returns;

@@ -39,14 +39,14 @@ ensure (struct sf_producer *p, uint64_t n, uint64_t slot_size,
   return sf_slots_ensure (p->slots, (uint32_t) n, slot_size, needed);
 }
 
-/* More than is needed, up to a quarter, so that it grows a few times only however
- * many clients come one by one. */
+/* More than is needed, up to a tenth, so that it does not grow each time, however many
+ * clients come one by one. */
 static uint64_t
 round_up (uint64_t n)
 {
   uint64_t step = 1;
 
-  while (n / step >= 8)
+  while (n / step >= 20)
     step *= 2;
   return (n + step - 1) / step * step;
 }

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What one client is told, and what becomes of a client that does not keep up. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 
 #include "producer/client-queue.h"
 #include "producer/client.h"
 #include "producer/frame.h"
 #include "producer/producer-private.h"
 
-#define MAX_UNREAD 8u
+/* Fds that one client may leave unread, if it is served live. */
+#define MAX_UNREAD_FDS 8u
 
 static void
 violated_locked (struct sf_client *c)
@@ -218,56 +221,93 @@ sf_client_lacks_locked (const struct sf_client *c,
   return 0;
 }
 
-/* A lossless client is waited for, so that it is not behind by many formats. */
-bool
-sf_client_is_deaf_locked (struct sf_client *c)
+static uint32_t
+unread_fds_locked (struct sf_client *c)
 {
-  int unread = 0;
+  int bytes = 0;
 
-  if (c->n_unread == 0 || sf_client_is_lossless_locked (c))
-    return false;
-  if (ioctl (c->fd, SIOCOUTQ, &unread) == 0 && unread == 0)
-    c->n_unread = 0;
-  return c->n_unread >= MAX_UNREAD;
+  if (c->unread_fds > 0 && ioctl (c->fd, SIOCOUTQ, &bytes) == 0 && bytes == 0)
+    c->unread_fds = 0;
+  return c->unread_fds;
 }
 
-/* 0 or -ENOMEM. */
-static int
-mark_sent_locked (struct sf_client *c, uint32_t id)
+/* All that clients have not read. `most`: who has most of it, if anybody has any. */
+static uint32_t
+sum_unread_fds_locked (struct sf_producer *p, struct sf_client **most)
 {
-  if (id >= c->sent_size) {
-    uint32_t size = (id / 64 + 4) * 64;
-    uint64_t *bits = realloc (c->sent_segments, size / 8);
+  uint32_t sum = 0, max = 0;
 
-    if (bits == NULL)
-      return -ENOMEM;
-    memset (bits + c->sent_size / 64, 0, (size - c->sent_size) / 8);
-    c->sent_segments = bits;
-    c->sent_size = size;
+  for (struct sf_client * c = p->clients; c != NULL; c = c->next) {
+    uint32_t n = c->doomed == 0 ? unread_fds_locked (c) : 0;
+
+    sum += n;
+    if (n > max) {
+      max = n;
+      *most = c;
+    }
   }
-  c->sent_segments[id / 64] |= UINT64_C (1) << (id % 64);
-  return 0;
+  return sum;
+}
+
+/* A lossless client is waited for, so that it is not behind by many formats. Half of
+ * what the user may have on their way is left to those who read. */
+bool
+sf_client_leaves_fds_locked (struct sf_client *c)
+{
+  struct sf_client *most;
+  struct rlimit limit;
+
+  if (unread_fds_locked (c) == 0 || sf_client_is_lossless_locked (c))
+    return false;
+  return c->unread_fds >= MAX_UNREAD_FDS
+      || (getrlimit (RLIMIT_NOFILE, &limit) == 0
+      && sum_unread_fds_locked (c->producer, &most) >= limit.rlim_cur / 2);
 }
 
 void
-sf_client_send_segment (struct sf_client *c, uint32_t id)
+sf_client_note_fds_locked (struct sf_client *c, unsigned n_fds, int r)
 {
-  struct sf_producer *p = c->producer;
-  struct sf_known_segment *k = sf_known_find_locked (p, id);
+  struct sf_client *most = NULL;
+
+  if (r == 0)
+    c->unread_fds += n_fds;
+  if (r != -ETOOMANYREFS)
+    return;
+  /* It is of no use to end who reads. */
+  sum_unread_fds_locked (c->producer, &most);
+  if (most != NULL) {
+    most->verdict = "it does not read what it is sent, and this user may have no "
+        "more open files on their way (ulimit -n)";
+    sf_client_doom_locked (most, SF_REASON_SLOW);
+  }
+}
+
+/* Makes room for the bit of this id. 0 or -ENOMEM. */
+static int
+reserve_sent_locked (struct sf_client *c, uint32_t id)
+{
+  uint32_t size = (id / 64 + 4) * 64;
+  uint64_t *bits;
+
+  if (id < c->sent_size)
+    return 0;
+  bits = realloc (c->sent_segments, size / 8);
+  if (bits == NULL)
+    return -ENOMEM;
+  memset (bits + c->sent_size / 64, 0, (size - c->sent_size) / 8);
+  c->sent_segments = bits;
+  c->sent_size = size;
+  return 0;
+}
+
+/* Without the lock. */
+static int
+send_segment (struct sf_client *c, const struct sf_segment *segment,
+    uint32_t id, unsigned *n_fds)
+{
   struct sf_message msg = {.type = SF_MESSAGE_SEGMENT };
-  struct sf_segment *segment;
   int fds[1 + SF_MAX_GUARDS];
   unsigned n = 1;
-  int r;
-
-  if (k == NULL || mark_sent_locked (c, id) < 0) {
-    sf_client_doom_locked (c, SF_REASON_RESOURCES);
-    return;
-  }
-  segment = sf_segment_ref (k->segment);
-  c->n_unread++;
-  sf_client_ref (c);
-  pthread_mutex_unlock (&p->lock);
 
   sf_segment_describe (segment, id, &msg.segment);
   fds[0] = segment->shm.fd;
@@ -275,17 +315,55 @@ sf_client_send_segment (struct sf_client *c, uint32_t id)
     fds[n++] = segment->guards[i];
   if (n > 1)
     SF_HOOK ("relay-segment");
-  r = sf_send (c->fd, &msg, fds, n);
+  *n_fds = n;
+  return sf_send (c->fd, &msg, fds, n);
+}
 
+/* The bit is set when it was sent, so that who sees it may announce what needs it. */
+static int
+send_and_note_locked (struct sf_client *c, struct sf_segment *segment,
+    uint32_t id)
+{
+  struct sf_producer *p = c->producer;
+  unsigned n_fds;
+  int r;
+
+  c->sending = true;
+  sf_segment_ref (segment);
+  pthread_mutex_unlock (&p->lock);
+  r = send_segment (c, segment, id, &n_fds);
   sf_segment_unref (segment);
-  if (r < 0) {
-    pthread_mutex_lock (&p->lock);
+  pthread_mutex_lock (&p->lock);
+  c->sending = false;
+  pthread_cond_broadcast (&p->cond);
+  sf_client_note_fds_locked (c, n_fds, r);
+  if (r == 0)
+    c->sent_segments[id / 64] |= UINT64_C (1) << (id % 64);
+  else if (r != -ETOOMANYREFS)
     /* EAGAIN: it has hundreds of messages unread. */
     sf_client_doom_locked (c, r == -EAGAIN ? SF_REASON_SLOW
         : SF_REASON_HANGUP);
-    sf_producer_unlock (p);
+  return r == -ETOOMANYREFS ? r : 0;
+}
+
+int
+sf_client_send_segment (struct sf_client *c, uint32_t id)
+{
+  struct sf_producer *p = c->producer;
+  struct sf_known_segment *k = sf_known_find_locked (p, id);
+  int r = 0;
+
+  if (k == NULL || reserve_sent_locked (c, id) < 0) {
+    sf_client_doom_locked (c, SF_REASON_RESOURCES);
+    return 0;
   }
-  /* Perhaps the last reference, which closes and unmaps: not under the lock. */
+  sf_client_ref (c);
+  if (!c->sending)
+    r = send_and_note_locked (c, k->segment, id);
+  else
+    /* What comes out of it is to be looked at anew. */
+    while (c->sending)
+      pthread_cond_wait (&p->cond, &p->lock);
   sf_client_unref (c);
-  pthread_mutex_lock (&p->lock);
+  return r;
 }

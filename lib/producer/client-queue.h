@@ -27,11 +27,16 @@ void sf_client_catch_up_locked (struct sf_client *c);
 uint32_t sf_client_lacks_locked (const struct sf_client *c,
     const struct sf_frame *frame);
 
-/* Has it left so many of these unread that it gets no more, and no frame that needs
- * them? Fds on their way count for the user, who may have only so many. */
-bool sf_client_is_deaf_locked (struct sf_client *c);
+/* Has it left so many fds unread that it gets no more of them, and no frame that needs
+ * them? Those on their way count for the user, who may have only so many. */
+bool sf_client_leaves_fds_locked (struct sf_client *c);
 
-/* Sends one SEGMENT message. Lock held; dropped over the I/O. */
-void sf_client_send_segment (struct sf_client *c, uint32_t id);
+/* Sends one SEGMENT message. Lock held; dropped over the I/O. 0, or the client is
+ * doomed; -ETOOMANYREFS: not sent, since the user has too many fds on their way. Who
+ * leaves most of them unread is doomed. */
+int sf_client_send_segment (struct sf_client *c, uint32_t id);
+
+/* To be called with what sf_send() of fds came to: as above. */
+void sf_client_note_fds_locked (struct sf_client *c, unsigned n_fds, int r);
 
 #endif

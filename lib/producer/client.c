@@ -23,8 +23,12 @@ sf_client_ref (struct sf_client *c)
 SF_HOT void
 sf_client_unref (struct sf_client *c)
 {
-  if (!sf_unref_is_last (&c->refs))
-    return;
+  sf_unref_is_last (&c->refs);
+}
+
+static void
+free_client (struct sf_client *c)
+{
   sf_fd_shut (c->fd);
   sf_fd_close (c->guard_fd);
   sf_fd_close (c->process_fd);
@@ -33,6 +37,24 @@ sf_client_unref (struct sf_client *c)
   free (c->leases);
   free (c->sent_segments);
   free (c);
+}
+
+/* Closing and unmapping take time, which the publisher has not. */
+void
+sf_producer_free_removed (struct sf_producer *p)
+{
+  struct sf_client **link = &p->removed;
+
+  while (*link != NULL) {
+    struct sf_client *c = *link;
+
+    if (sf_observe_u32 (&c->refs) == 1) {
+      *link = c->next;
+      free_client (c);
+    } else {
+      link = &c->next;
+    }
+  }
 }
 
 int

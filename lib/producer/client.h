@@ -33,9 +33,13 @@ bool sf_client_is_silent_locked (const struct sf_client *c);
 /* Events of one of its fds: which one says the tag, 0..3. 0 or -errno. */
 int sf_client_watch (struct sf_client *c, int fd, uint32_t events, unsigned tag);
 
+/* Any thread's. The control thread frees it when it is gone. */
 struct sf_client *sf_client_ref (struct sf_client *c);
 
 void sf_client_unref (struct sf_client *c);
+
+/* The control thread's: frees those that are gone and that nobody uses any more. */
+void sf_producer_free_removed (struct sf_producer *p);
 
 /* How many frames it may hold: for a while more than its grant, where that became
  * less. */

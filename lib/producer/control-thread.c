@@ -222,7 +222,7 @@ timeout_ms (struct sf_producer *p, int greeting_ms)
   int ms;
 
   pthread_mutex_lock (&p->lock);
-  out = p->owing || sf_producer_is_waiting_locked (p);
+  out = p->owing || p->removed != NULL || sf_producer_is_waiting_locked (p);
   for (struct sf_client * c = p->clients; c != NULL && !out; c = c->next)
     out = c->leases != NULL && sf_leases_outstanding (c->leases) > 0;
   p->ticking = out;             /* that frames are out, or owed */
@@ -365,6 +365,7 @@ sf_producer_thread (void *producer)
     tell_latency (p);
     sf_producer_tell_flush (p);
     tell_gone (p);
+    sf_producer_free_removed (p);
   }
   say_goodbye (p);
   return NULL;

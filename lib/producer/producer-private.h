@@ -11,10 +11,10 @@
  * over a frame's release: released frames are gathered in `done` and run after,
  * by whoever drops the lock with sf_producer_unlock() next.
  *
- * Threads: the control thread alone makes, removes and closes clients. The
- * publisher (one thread at a time) sends SEGMENT messages to a client that lacks
- * one, outside the lock, holding a reference on the client, so that its fd stays
- * what it is. Anybody can mark a client as doomed; the control thread acts. */
+ * Threads: the control thread alone makes, removes, closes and frees clients. Who
+ * sends SEGMENT messages, outside the lock, holds a reference on the client, so that
+ * its fd stays what it is. Anybody can mark a client as doomed; the control thread
+ * acts. */
 #ifndef SF_PRODUCER_PRIVATE_H
 #define SF_PRODUCER_PRIVATE_H
 
@@ -123,7 +123,8 @@ struct sf_client
   uint32_t n_flushes;           /* as in its announce header */
   uint64_t *sent_segments;      /* a bit for each segment id it was sent */
   uint32_t sent_size;           /* ids the bits reach to */
-  uint32_t n_unread;            /* SEGMENTs sent since it had read all */
+  bool sending;                 /* somebody sends it one */
+  uint32_t unread_fds;          /* sent since it had read all */
   struct sf_shm announce, returns;
   struct sf_ring_writer ring;
   struct sf_leases *leases;
@@ -153,6 +154,7 @@ struct sf_producer
   pthread_mutex_t lock;
   pthread_cond_t cond;          /* progress, clients, interruption */
   struct sf_client *clients;
+  struct sf_client *removed;    /* the thread's: to be freed when nobody uses them */
   uint32_t n_connections, n_active;
   uint64_t last_client_id;
   struct sf_known_segment *known;

@@ -45,6 +45,7 @@ free_producer (struct sf_producer *p)
     free (p->sticky);
     p->sticky = next;
   }
+  sf_producer_free_removed (p);
   for (uint32_t i = 0; i < p->n_known; i++)
     sf_segment_unref (p->known[i].segment);
   sf_fd_close (p->epoll_fd);

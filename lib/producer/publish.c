@@ -105,8 +105,9 @@ frame_new_locked (struct sf_producer *p, const struct sf_publication *pub,
 }
 
 /* Sends every active client the segments that the frame needs. The lock is
- * dropped meanwhile, so it starts over until nobody lacks any. */
-SF_HOT static void
+ * dropped meanwhile, so it starts over until nobody lacks any. 0; -EAGAIN: a lossless
+ * client could not be sent one. */
+SF_HOT static int
 send_segments (struct sf_producer *p, const struct sf_frame *frame)
 {
   struct sf_client *c = p->clients;
@@ -115,13 +116,14 @@ send_segments (struct sf_producer *p, const struct sf_frame *frame)
     uint32_t id = c->state == SF_CLIENT_ACTIVE && c->doomed == 0 ?
         sf_client_lacks_locked (c, frame) : 0;
 
-    if (id != 0 && !sf_client_is_deaf_locked (c)) {
-      sf_client_send_segment (c, id);
-      c = p->clients;
-    } else {
+    if (id == 0 || sf_client_leaves_fds_locked (c))
       c = c->next;
-    }
+    else if (sf_client_send_segment (c, id) == 0)
+      c = p->clients;
+    else
+      return p->lossless ? -EAGAIN : 0;
   }
+  return 0;
 }
 
 SF_HOT static int
@@ -285,10 +287,11 @@ publish (struct sf_producer *p, const struct sf_publication *pub,
     sf_producer_unlock (p);
     return r;
   }
-  send_segments (p, frame);
+  r = send_segments (p, frame);
   if (frame->foreign)
     SF_HOOK ("relay");
-  r = make_room_locked (p, frame->payload_size);
+  if (r == 0)
+    r = make_room_locked (p, frame->payload_size);
   if (r < 0) {
     frame_discard_locked (p, frame);
     sf_producer_unlock (p);

@@ -41,7 +41,9 @@ remove_client (struct sf_client *c)
     epoll_ctl (p->epoll_fd, EPOLL_CTL_DEL, c->guard_fd, NULL);
   if (c->process_fd >= 0)
     epoll_ctl (p->epoll_fd, EPOLL_CTL_DEL, c->process_fd, NULL);
-  sf_client_unref (c);
+  c->next = p->removed;
+  p->removed = c;
+  sf_producer_free_removed (p);
   sf_producer_note_progress (p);
 }
 
@@ -207,9 +209,8 @@ join (struct sf_client *c)
   while (p->latest != NULL && c->doomed == 0) {
     uint32_t id = sf_client_lacks_locked (c, p->latest);
 
-    if (id == 0)
+    if (id == 0 || sf_client_send_segment (c, id) < 0)
       break;
-    sf_client_send_segment (c, id);
   }
   c->state = SF_CLIENT_ACTIVE;
   c->last_progress = c->last_sign = sf_now ();
@@ -319,6 +320,14 @@ sf_client_hello (struct sf_client *c, const struct sf_hello *hello)
   sf_shm_keep_map (&c->announce);
   sf_shm_keep_map (&c->returns);
   SF_HOOK ("welcomed");
+  pthread_mutex_lock (&p->lock);
+  sf_client_note_fds_locked (c, 3, r);
+  sf_producer_unlock (p);
+  if (r == -ETOOMANYREFS) {
+    sf_client_explain_grant (c, r, hello->max_held, needed, &reject);
+    reject_hello (c, &reject);
+    return;
+  }
   if (r < 0) {
     sf_client_end (c, SF_REASON_HANGUP, "");
     return;

@@ -45,10 +45,10 @@ bytes_to_add (const struct plan *plan, uint64_t size, uint64_t page)
       - sf_own_segment_bytes (own);
 }
 
-/* It grows by small steps, and not for ever: now by all that is left, if that is
- * more. */
+/* It grows by small steps, and not for ever: now by half of what it has, or what is
+ * left, if that is more. */
 static void
-take_the_rest_locked (const struct sf_slots *slots, struct plan *plan)
+take_large_step_locked (const struct sf_slots *slots, struct plan *plan)
 {
   const struct sf_segment *segment = plan->grow->segment;
   uint64_t left = slots->max_memory > slots->bytes
@@ -56,6 +56,8 @@ take_the_rest_locked (const struct sf_slots *slots, struct plan *plan)
 
   if (left > segment->capacity - plan->grow->n_slots)
     left = segment->capacity - plan->grow->n_slots;
+  if (left > plan->grow->n_slots / 2 + 2)
+    left = plan->grow->n_slots / 2 + 2;
   if (left > 1 && left - 1 > plan->n)
     plan->n = (uint32_t) left - 1;      /* the generations may take a page */
   plan->bytes = bytes_to_add (plan, segment->pitch, 0);
@@ -77,7 +79,7 @@ plan_locked (struct sf_slots *slots, uint32_t n, uint64_t size, uint64_t page,
   plan->bytes = bytes_to_add (plan, size, page);
   if (plan->grow != NULL
       && plan->grow->segment->n_growths >= SF_MAX_GROWTHS / 2)
-    take_the_rest_locked (slots, plan);
+    take_large_step_locked (slots, plan);
   if (slots->bytes + plan->bytes > slots->max_memory) {
     *needed = slots->bytes + plan->bytes;
     return -E2BIG;

@@ -366,7 +366,7 @@ sf_segment_follow (struct sf_segment *s, uint32_t slot)
 static void
 close_guards (const int guards[SF_MAX_GUARDS])
 {
-  for (unsigned i = 0; i < SF_MAX_GUARDS; i++)
+  for (unsigned i = 1; i < SF_MAX_GUARDS; i++)
     sf_fd_close (guards[i]);
 }
 
@@ -398,7 +398,7 @@ open_checked (struct sf_segment **segment, int fd, uint32_t capacity,
 }
 
 int
-sf_segment_open (struct sf_segment **segment, int fd,
+sf_segment_open (struct sf_segment **segment, int fd, struct sf_guard *guard,
     const int guards[SF_MAX_GUARDS], const struct sf_segment_info *info)
 {
   uint32_t capacity;
@@ -413,7 +413,11 @@ sf_segment_open (struct sf_segment **segment, int fd,
     close_guards (guards);
     return err;
   }
-  for (unsigned i = 0; i < SF_MAX_GUARDS; i++)
+  if (guard != NULL) {
+    (*segment)->guard = sf_guard_ref (guard);
+    (*segment)->guards[0] = sf_guard_fd (guard);
+  }
+  for (unsigned i = 1; i < SF_MAX_GUARDS; i++)
     (*segment)->guards[i] = sf_fd_own (guards[i]);
   return 0;
 }
@@ -444,6 +448,7 @@ sf_segment_unref (struct sf_segment *segment)
         segment->shm.size - segment->data_offset);
   sf_shm_close (&segment->shm);
   close_guards (segment->guards);
+  sf_guard_unref (segment->guard);
   pthread_mutex_destroy (&segment->lock);
   free (segment);
 }

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "shared/guard.h"
 #include "shared/layout.h"
 #include "shared/protocol.h"
 #include "shared/shm.h"
@@ -57,8 +58,10 @@ struct sf_segment
   /* A client's: proof to its producer that somebody may still read, and to each
    * that relayed the segment before (-1: no more). They pass on with the segment
    * when frames are relayed; a producer takes the frames of a crashed client back
-   * when the last copy of that one's guard is closed. */
+   * when the last copy of that one's guard is closed. The first one is that of the
+   * connection. */
   int guards[SF_MAX_GUARDS];
+  struct sf_guard *guard;
   /* A client's: set, for its producer, before it passes the segment on. There as
    * long as a lease of a frame in it is. */
   sf_atomic_u32 *passed_on;
@@ -115,11 +118,12 @@ struct sf_run
 struct sf_run sf_segment_run (struct sf_segment *segment,
     const uint8_t *address);
 
-/* Takes over `fd` and `guards` (all closed on error) and maps the segment
- * read-only, if seals, size, and the header in it agree with `info`; -EPROTO
- * otherwise. */
+/* Takes over `fd` and `guards` (all closed on error; the first one is not used) and
+ * maps the segment read-only, if seals, size, and the header in it agree with `info`;
+ * -EPROTO otherwise. `guard` is that of the connection, or NULL. */
 int sf_segment_open (struct sf_segment **segment, int fd,
-    const int guards[SF_MAX_GUARDS], const struct sf_segment_info *info);
+    struct sf_guard *guard, const int guards[SF_MAX_GUARDS],
+    const struct sf_segment_info *info);
 
 /* Did it come by so many relays that its guards, with one more, are more than a
  * message holds? Then its frames have to be copied to be passed on. */

@@ -63,7 +63,7 @@ set_up (void)
   pthread_mutex_init (&c->lock, NULL);
   pthread_mutex_init (&link_->lock, NULL);
   pthread_cond_init (&c->cond, NULL);
-  c->wake_fd = link_->fd = link_->guard_fd = -1;
+  c->wake_fd = link_->fd = -1;
   link_->segments = calloc (1, sizeof *link_->segments);
   link_->segments[0] = (struct sf_link_segment) { 7, &segment };
   link_->n_segments = 1;

@@ -6,8 +6,8 @@
 
 _Static_assert (SF_MAX_GUARDS == 8, "as many are listed below");
 
-/* One guard, or -1: none. */
+/* No connection's guard, and one that came with the segment, or -1: none. */
 #define GUARDED_BY(fd) \
-  ((const int[SF_MAX_GUARDS]) { fd, -1, -1, -1, -1, -1, -1, -1 })
+  NULL, ((const int[SF_MAX_GUARDS]) { -1, fd, -1, -1, -1, -1, -1, -1 })
 
 #endif

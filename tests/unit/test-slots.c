@@ -182,6 +182,19 @@ test_small_steps (void)
   sf_slots_unref (slots);
 }
 
+/* Nor does it take all memory for the last of many small steps. */
+static void
+test_many_small_steps (void)
+{
+  struct sf_slots *slots = sf_slots_new (sf_segment_bytes (10000, SIZE));
+  uint64_t needed;
+
+  for (uint32_t n = 1; n <= 100; n++)
+    check_int (sf_slots_ensure (slots, n, SIZE, &needed), 0);
+  check (state_of (slots).n_slots <= 150);
+  sf_slots_unref (slots);
+}
+
 /* What it says would do is enough, to the byte. */
 static void
 test_needed_is_enough (void)
@@ -326,7 +339,7 @@ main (void)
   static const struct unit_test tests[] = {
     TEST (test_cyclic), TEST (test_generations), TEST (test_growth),
     TEST (test_larger_slots), TEST (test_idle_is_no_obstacle),
-    TEST (test_small_steps), TEST (test_needed_is_enough),
+    TEST (test_small_steps), TEST (test_many_small_steps), TEST (test_needed_is_enough),
     TEST (test_needed_while_used), TEST (test_impossible),
     TEST (test_outlives_its_owner), TEST (test_threads),
   };
