@@ -375,8 +375,8 @@ pooled_frame (GstBufferPool * pool, guint number)
   return buffer;
 }
 
-/* A frame in a slot is published ahead of the base class, once; one in a list
- * after it, or after a step, is not taken for it. */
+/* A frame in a slot is published ahead of render(), once; one in a list after it,
+ * or after a step, is not taken for it. */
 GST_START_TEST (test_published_once)
 {
   GstBufferList *list = gst_buffer_list_new ();
@@ -409,6 +409,27 @@ GST_START_TEST (test_published_once)
 
 GST_END_TEST;
 
+/* The base class decides what is prerolled, stepped over or dropped: its pad
+ * functions are what they are in every sink. */
+GST_START_TEST (test_pad_functions)
+{
+  GstElement *sink = gst_element_factory_make ("shmframesink", NULL);
+  GstElement *other = gst_element_factory_make ("fakesink", NULL);
+  GstPad *pad = gst_element_get_static_pad (sink, "sink");
+  GstPad *theirs = gst_element_get_static_pad (other, "sink");
+
+  fail_unless (GST_PAD_CHAINFUNC (pad) == GST_PAD_CHAINFUNC (theirs));
+  fail_unless (GST_PAD_CHAINLISTFUNC (pad) == GST_PAD_CHAINLISTFUNC (theirs));
+  fail_unless (GST_PAD_EVENTFUNC (pad) == GST_PAD_EVENTFUNC (theirs));
+  fail_unless (GST_PAD_QUERYFUNC (pad) == GST_PAD_QUERYFUNC (theirs));
+  gst_object_unref (pad);
+  gst_object_unref (theirs);
+  gst_object_unref (sink);
+  gst_object_unref (other);
+}
+
+GST_END_TEST;
+
 static void
 add_tests (TCase * tc)
 {
@@ -423,6 +444,7 @@ add_tests (TCase * tc)
   tcase_add_test (tc, test_abstract);
   tcase_add_test (tc, test_socket_mode);
   tcase_add_test (tc, test_published_once);
+  tcase_add_test (tc, test_pad_functions);
 }
 
 RIG_SUITE (shmframe_basic)

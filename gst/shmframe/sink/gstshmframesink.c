@@ -23,7 +23,6 @@
 #include "gstsecondbatchmeta.h"
 #include "common/caps.h"
 #include "memory/pool.h"
-#include "shared/compiler.h"
 
 GST_DEBUG_CATEGORY (gst_shm_frame_sink_debug);
 #define GST_CAT_DEFAULT gst_shm_frame_sink_debug
@@ -115,7 +114,6 @@ gst_shm_frame_sink_release_upstream (GstShmFrameSink * self, gboolean off)
 static void
 begin_stream (GstShmFrameSink * self)
 {
-  self->started = FALSE;
   self->is_batch = FALSE;
   self->format_failed = FALSE;
   self->events_failed = FALSE;
@@ -390,22 +388,6 @@ gst_shm_frame_sink_send_event (GstElement * element, GstEvent * event)
   return ret;
 }
 
-/* What can be published at once is, and the base class does what it has to do
- * about a frame while clients wake up. */
-SF_HOT static GstFlowReturn
-gst_shm_frame_sink_chain (GstPad * pad, GstObject * parent, GstBuffer * buffer)
-{
-  GstShmFrameSink *self = GST_SHM_FRAME_SINK (parent);
-
-  GstFlowReturn ret;
-
-  gst_shm_frame_sink_publish_early (self, buffer);
-  ret = self->parent_chain (pad, parent, buffer);
-  /* Frames that come in a list do not come by here. */
-  self->published = FALSE;
-  return ret;
-}
-
 static void
 gst_shm_frame_sink_finalize (GObject * object)
 {
@@ -444,6 +426,7 @@ gst_shm_frame_sink_class_init (GstShmFrameSinkClass * klass)
   sink_class->set_caps = gst_shm_frame_sink_set_caps;
   sink_class->propose_allocation = gst_shm_frame_sink_propose_allocation;
   sink_class->event = gst_shm_frame_sink_event;
+  sink_class->prepare = gst_shm_frame_sink_prepare;
   sink_class->render = gst_shm_frame_sink_render;
 
   gst_type_mark_as_plugin_api (GST_TYPE_SHM_FRAME_DELIVERY, 0);
@@ -461,9 +444,6 @@ gst_shm_frame_sink_init (GstShmFrameSink * self)
   gst_pad_add_probe (GST_BASE_SINK_PAD (self),
       GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, gst_shm_frame_sink_look_at_caps,
       self, NULL);
-  self->parent_chain = GST_PAD_CHAINFUNC (GST_BASE_SINK_PAD (self));
-  gst_pad_set_chain_function (GST_BASE_SINK_PAD (self),
-      gst_shm_frame_sink_chain);
   /* What is outside of the segment is the consumers' to judge. */
   gst_base_sink_set_drop_out_of_segment (GST_BASE_SINK (self), FALSE);
   /* A live frame is handed over when it arrives, not when it is due. */

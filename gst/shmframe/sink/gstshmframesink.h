@@ -61,7 +61,6 @@ struct _GstShmFrameSink
   gboolean huge_pages;
   GstShmFrameSinkCounts counts;
 
-  GstPadChainFunction parent_chain;     /* constant */
   guint clients_needed;         /* constant while there is a producer */
 
   GRWLock producer_lock;
@@ -70,12 +69,11 @@ struct _GstShmFrameSink
 
   /* Streaming thread. */
   gboolean is_batch;
-  gboolean started;             /* the base class has come to render() */
   guint per_record;             /* frames in slots that the largest batch had */
   gboolean format_failed;       /* told; upstream may try again */
   gboolean events_failed;       /* likewise: there are too many sticky ones */
   gboolean pages_told;          /* that there are too few huge ones */
-  gboolean published;           /* the frame at hand, ahead of render() */
+  gboolean published;           /* the frame at hand, by prepare() */
   guint64 unsent;               /* frames left out at the end of the stream */
   guint64 end_token;            /* as the last wait before the end found it */
   gint64 end_since;             /* and since when; 0: not yet */
@@ -112,11 +110,20 @@ gboolean gst_shm_frame_sink_check_mode (GstShmFrameSink * self, guint mode);
 void gst_shm_frame_sink_release_upstream (GstShmFrameSink * self,
     gboolean off);
 
-/* Publishes the frame if nothing is to be waited for; otherwise render() will. */
-void gst_shm_frame_sink_publish_early (GstShmFrameSink * self,
+/* When what has this PTS is, or was, due, by the clock that all processes share. */
+guint64 gst_shm_frame_sink_capture_time (GstShmFrameSink * self,
+    GstClockTime pts);
+/* FALSE: something is to be waited for, or copied. */
+gboolean gst_shm_frame_sink_publish_now (GstShmFrameSink * self,
     GstBuffer * buffer);
 GstFlowReturn gst_shm_frame_sink_render (GstBaseSink * sink,
     GstBuffer * buffer);
+
+/* sink/prepare.c */
+GstFlowReturn gst_shm_frame_sink_prepare (GstBaseSink * sink,
+    GstBuffer * buffer);
+
+/* sink/event.c */
 /* Publishes the event, if it is one that crosses. */
 GstFlowReturn gst_shm_frame_sink_publish_event (GstShmFrameSink * self,
     GstEvent * event);
@@ -126,10 +133,10 @@ void gst_shm_frame_sink_forget_stream (GstShmFrameSink * self,
 /* FLUSH_START, in any thread, even while the sink stops; or FLUSH_STOP. What
  * clients have not read is void. Never waits. */
 void gst_shm_frame_sink_flush (GstShmFrameSink * self, GstEvent * event);
-/* Slots for frames of `size` bytes, `per_record` to a record, or for batches like
- * this one. GST_FLOW_ERROR: an error was posted. */
-GstFlowReturn gst_shm_frame_sink_make_batch_slots (GstShmFrameSink * self,
-    GstBuffer * batch);
+
+/* sink/room.c */
+/* Slots for frames of `size` bytes, `per_record` to a record. GST_FLOW_ERROR: an
+ * error was posted. */
 GstFlowReturn gst_shm_frame_sink_make_slots (GstShmFrameSink * self,
     gsize size, guint per_record);
 
@@ -166,6 +173,9 @@ GstFlowReturn gst_shm_frame_sink_copy_frame (GstShmFrameSink * self,
     GstBuffer * buffer, GstBuffer ** copy);
 GstFlowReturn gst_shm_frame_sink_copy_batch (GstShmFrameSink * self,
     GstBuffer * batch, GstBuffer ** copy);
+/* Slots for batches like this one; as gst_shm_frame_sink_make_slots(). */
+GstFlowReturn gst_shm_frame_sink_make_batch_slots (GstShmFrameSink * self,
+    GstBuffer * batch);
 /* Whether all frames of the batch are in slots, ours or another producer's */
 gboolean gst_shm_frame_sink_batch_is_shared (GstBuffer * batch);
 

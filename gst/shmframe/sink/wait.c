@@ -24,8 +24,8 @@ is_end_held_up (GstShmFrameSink * self, guint64 token)
   return sf_now () - self->end_since > (gint64) END_TIMEOUT;
 }
 
-/* The base class holds the preroll lock, over frames and over serialized
- * events. */
+/* With the preroll lock, which the base class holds over frames and over every
+ * serialized event but FLUSH_STOP, which waits for nothing. */
 GstFlowReturn
 gst_shm_frame_sink_wait_for_room (GstShmFrameSink * self, guint64 token,
     gint * waited)

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Slots for the frames to come. */
+#include <errno.h>
+
+#include "shared/clock.h"
+#include "sink/gstshmframesink.h"
+#include "producer/headroom.h"
+
+#define GST_CAT_DEFAULT gst_shm_frame_sink_debug
+
+/* How long the slots of an earlier format may be waited for. */
+#define DRAIN_TIMEOUT (5 * GST_SECOND)
+
+static void
+tell_headroom (GstShmFrameSink * self, gsize size, guint64 needed)
+{
+  struct sf_headroom room;
+
+  sf_headroom_get (&room);
+  GST_ELEMENT_ERROR (self, RESOURCE, NO_SPACE_LEFT,
+      ("Frames of %" G_GSIZE_FORMAT " bytes need %" G_GUINT64_FORMAT " bytes "
+          "more, and of the %" G_GUINT64_FORMAT " of %s %" G_GUINT64_FORMAT
+          " are left; raise that limit (MemoryMax= of a service, --memory of a "
+          "container), or set fewer slots or less max-memory.", size, needed,
+          room.limit, room.where, room.left), (NULL));
+}
+
+GstFlowReturn
+gst_shm_frame_sink_make_slots (GstShmFrameSink * self, gsize size,
+    guint per_record)
+{
+  gint64 until = sf_now () + DRAIN_TIMEOUT;
+  struct sf_slots_state state;
+  guint64 needed = 0, max_memory;
+  GstFlowReturn ret;
+  gchar *text = NULL;
+  gint r, waited;
+  guint slots;
+
+  for (;;) {
+    guint64 token = sf_producer_token (self->producer);
+
+    r = sf_producer_set_format (self->producer, size, per_record, &needed);
+    sf_slots_get_state (sf_producer_slots (self->producer), &state);
+    /* What is in the way may be frames of the format before. */
+    if ((r != -E2BIG && r != -EDQUOT) || state.n_segments == 0
+        || sf_now () > until)
+      break;
+    ret = gst_shm_frame_sink_wait_for_room (self, token, &waited);
+    if (ret != GST_FLOW_OK)
+      return ret;
+    if (waited == -ENODATA)
+      break;
+  }
+  if (r < 0 && self->format_failed)
+    return GST_FLOW_ERROR;
+  self->format_failed = r < 0;
+  GST_OBJECT_LOCK (self);
+  max_memory = self->max_memory;
+  slots = self->slots;
+  GST_OBJECT_UNLOCK (self);
+  if (r == -E2BIG)
+    GST_ELEMENT_ERROR (self, RESOURCE, NO_SPACE_LEFT,
+        ("max-memory=%" G_GUINT64_FORMAT " is too small for frames of %"
+            G_GSIZE_FORMAT " bytes; raise it to at least %" G_GUINT64_FORMAT
+            ".", max_memory, size, needed), (NULL));
+  else if (r == -EDQUOT)
+    tell_headroom (self, size, needed);
+  else if (r == -ENOSPC)
+    GST_ELEMENT_ERROR (self, RESOURCE, NO_SPACE_LEFT,
+        ("slots=%u are too few for the clients; raise it to at least %"
+            G_GUINT64_FORMAT ", or leave it at 0.", slots, needed), (NULL));
+  else if (r == -EMFILE || r == -ENFILE)
+    GST_ELEMENT_ERROR (self, RESOURCE, NO_SPACE_LEFT,
+        ("Cannot make shared memory for frames of %" G_GSIZE_FORMAT
+            " bytes: %s.", size, text = gst_shm_frame_messages_explain (r)),
+        (NULL));
+  else if (r < 0)
+    GST_ELEMENT_ERROR (self, RESOURCE, NO_SPACE_LEFT,
+        ("Cannot make shared memory for frames of %" G_GSIZE_FORMAT
+            " bytes: %s; free some memory, or set fewer slots.", size,
+            g_strerror (-r)), (NULL));
+  else
+    gst_shm_frame_sink_tell_slots (self, &state);
+  g_free (text);
+  return r >= 0 ? GST_FLOW_OK : GST_FLOW_ERROR;
+}
