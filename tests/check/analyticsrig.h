@@ -147,18 +147,6 @@ make_batcher (const gchar * factory, GstClockTime duration)
   return element;
 }
 
-static inline gboolean
-have (const gchar * factory)
-{
-  GstElementFactory *found = gst_element_factory_find (factory);
-
-  if (found == NULL)
-    GST_INFO ("no %s: skipped", factory);
-  else
-    gst_object_unref (found);
-  return found != NULL;
-}
-
 #define ANALYTICS_SUITE(name) FDCHECK_SUITE (name, fdcheck_setup, fdcheck_teardown)
 
 #endif

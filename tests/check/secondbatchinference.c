@@ -258,8 +258,7 @@ GST_START_TEST (test_behind_the_splitter)
 {
   Pipe pipe = {.check = check_frame };
 
-  if (!have ("analyticssplitter"))
-    return;
+  skip_unless (has_element ("analyticssplitter"), "no analyticssplitter");
   fill_input ();
   pipe_init (&pipe, make_inference (), "analyticssplitter");
   run_and_check (&pipe);

@@ -241,8 +241,8 @@ infer_behind (const gchar * splitter)
   Pipe pipe = {.check = check_frame,.make_tail = make_inference };
   Input input;
 
-  if (!have ("onnxinference") || !have (splitter))
-    return;
+  skip_unless (has_element ("onnxinference") && has_element (splitter),
+      "no onnxinference or %s", splitter);
   write_model ();
   fill_input (&input);
   pipe_init (&pipe, NULL, splitter);

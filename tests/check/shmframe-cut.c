@@ -165,25 +165,19 @@ GST_START_TEST (test_case)
 
 GST_END_TEST;
 
-static Suite *
-cut_suite (void)
-{
-  Suite *s = suite_create ("shmframe_cut");
-  TCase *tc = tcase_create ("all");
-
-  suite_add_tcase (s, tc);
-  tcase_add_checked_fixture (tc, rig_setup, rig_teardown);
-  tcase_add_loop_test (tc, test_case, 0, (int) cut_n_cases);
-  return s;
-}
-
 int
 main (int argc, char **argv)
 {
+  TCase *tc;
+
   if (argc == 3 && g_str_has_prefix (argv[1], "--consume")) {
     gst_init (NULL, NULL);
     return consume (argv[2], strcmp (argv[1], "--consume-to-eos") == 0);
   }
   gst_check_init (&argc, &argv);
-  return gst_check_run_suite (cut_suite (), "shmframe_cut", __FILE__);
+  tc = tcase_create ("all");
+  tcase_add_checked_fixture (tc, rig_setup, rig_teardown);
+  tcase_add_loop_test (tc, test_case, 0, (int) cut_n_cases);
+  return fdcheck_main (suite_create ("shmframe_cut"), tc, "shmframe_cut",
+      __FILE__);
 }

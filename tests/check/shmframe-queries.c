@@ -226,12 +226,9 @@ GST_END_TEST;
 /* A batcher holds two windows: the ring grows for it before it is full */
 GST_START_TEST (test_batcher)
 {
-  GstElementFactory *factory = gst_element_factory_find ("secondbatcher");
   GstElement *consumer;
 
-  if (factory == NULL)
-    return;
-  gst_object_unref (factory);
+  skip_unless (has_element ("secondbatcher"), "no secondbatcher");
   in = rig_harness (rig_element ("shmframesink", "delivery", LOSSLESS, NULL));
   consumer = rig_launch ("shmframesrc name=src socket-path=@ is-live=false ! "
       "secondbatcher ! fakesink");
@@ -347,15 +344,11 @@ static const struct
  * The other consumer's frames are as they were sent. */
 GST_START_TEST (test_writers)
 {
-  GstElementFactory *factory = gst_element_factory_find (writers[__i__].name);
   GstElement *producer, *writer, *reader;
   gchar *line;
 
-  if (factory == NULL) {
-    g_print ("%s is left out: not on this machine\n", writers[__i__].line);
-    return;
-  }
-  gst_object_unref (factory);
+  skip_unless (has_element (writers[__i__].name), "no %s",
+      writers[__i__].name);
   line = g_strconcat ("shmframesrc socket-path=@ is-live=false ! ",
       writers[__i__].line, " ! appsink name=out sync=false", NULL);
   producer = rig_launch ("appsrc name=in format=time caps=video/x-raw,"

@@ -30,7 +30,7 @@ static inline void
 leave_child (maker make, pid_t *pid)
 {
   *pid = make ();
-  check (*pid >= 0);
+  check_cmp (*pid, >=, 0);
   while (*pid == 0) {
     prctl (PR_SET_NAME, "shmframe-child");
     alarm (60);                 /* whatever becomes of the test */
@@ -67,7 +67,7 @@ static inline void
 family_await (struct family *f)
 {
   check_int (read (f->from, &f->child, sizeof f->child), sizeof f->child);
-  check (f->child > 0);
+  check_cmp (f->child, >, 0);
 }
 
 static inline void

@@ -41,7 +41,7 @@ raw_connect (const char *path)
   do
     r.fd = sf_connect (path);
   while (r.fd == -EAGAIN);
-  check (r.fd >= 0);
+  check_cmp (r.fd, >=, 0);
   return r;
 }
 

@@ -77,7 +77,7 @@ rp_accept_within (struct raw_producer *p, int ms)
   if (poll (&knock, 1, ms) == 0)
     return false;
   p->fd = sf_listener_accept (&p->listener, &peer);
-  check (p->fd >= 0);
+  check_cmp (p->fd, >=, 0);
   return true;
 }
 
@@ -235,7 +235,7 @@ rp_run_lies (void (*tell) (struct raw_producer * p), size_t n)
     tell (&p);
     why = rp_await_end (&p, &in);
     if (why != SF_REASON_VIOLATION)
-      printf ("# lie %zu\n", p.lie);
+      unit_say ("lie %zu", p.lie);
     check_int (why, SF_REASON_VIOLATION);
     check_int (in.kind, SF_INCOMING_DISCONNECTED);
   }

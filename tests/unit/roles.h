@@ -86,7 +86,7 @@ heard (int fd)
 {
   char what = 'q';
 
-  check (read (fd, &what, 1) >= 0);
+  check_cmp (read (fd, &what, 1), >=, 0);
   return what;
 }
 
@@ -174,7 +174,7 @@ static inline void
 check_words (const uint8_t *data, uint64_t number)
 {
   for (uint32_t i = 0; i < FRAME_WORDS; i++)
-    check (((const uint64_t *) data)[i] == word_of (number, i));
+    check_int (((const uint64_t *) data)[i], word_of (number, i));
 }
 
 /* Takes HELD frames, says so, and looks at them until it is told something */

@@ -109,7 +109,7 @@ static inline void
 await_count (struct sf_producer *p, sf_atomic_u32 *count, uint32_t n)
 {
   for (int64_t until = sf_now () + LONG; sf_observe_u32 (count) < n;) {
-    check (sf_now () < until);
+    check_cmp (sf_now (), <, until);
     if (p != NULL)
       wait_for_slot (p, sf_producer_token (p));
     else

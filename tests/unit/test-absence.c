@@ -17,7 +17,7 @@ run_consumer (const char *path, int to)
 
   for (;;) {
     check_int (sf_consumer_next (c, &in, LONG), 1);
-    check (in.kind != SF_INCOMING_FAILED);
+    check_cmp (in.kind, !=, SF_INCOMING_FAILED);
     if (in.kind != SF_INCOMING_FRAME && in.kind != SF_INCOMING_DISCONNECTED)
       continue;
     what = in.kind == SF_INCOMING_FRAME ? (char) check_frame (&in) : 99;

@@ -13,7 +13,7 @@ open_something (void)
 {
   int fd = open ("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 
-  check (fd >= 0);
+  check_cmp (fd, >=, 0);
   return fd;
 }
 
@@ -102,7 +102,7 @@ test_buffer_full (void)
   while ((err = sf_send (p.ours, &m, NULL, 0)) == 0)
     sent++;
   check_int (err, -EAGAIN);
-  check (sent > 0);
+  check_cmp (sent, >, 0);
   while ((err = sf_receive (p.theirs, &got, fds)) == 1)
     received++;
   check_int (err, -EAGAIN);
@@ -215,7 +215,7 @@ test_too_long (void)
   struct sf_message m = message_of (SF_MESSAGE_WANT);
   struct pair p = new_pair ();
 
-  check (sf_message_encode (&m, bytes, sizeof bytes) > 0);
+  check_cmp (sf_message_encode (&m, bytes, sizeof bytes), >, 0);
   raw_send (p.theirs, bytes, SF_MESSAGE_MAX + 1, -1, 0);
   check_receive_fails (p.ours, -EPROTO);
   raw_send (p.theirs, bytes, sizeof bytes, p.ours, 3);
@@ -276,7 +276,7 @@ check_out_of_fds (unsigned sent, int room)
   struct rlimit limit;
   int len = sf_message_encode (&m, bytes, sizeof bytes), last = p.theirs;
 
-  check (p.theirs > p.ours);
+  check_cmp (p.theirs, >, p.ours);
   raw_send (p.theirs, bytes, (size_t) len, p.ours, sent);
   raw_send (p.theirs, bytes, (size_t) len, p.ours, 3);
   check_int (getrlimit (RLIMIT_NOFILE, &limit), 0);

@@ -7,17 +7,6 @@
 #define SCENE_CLIENTS 256u
 #include "scene.h"
 
-#define SANITIZED 0
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#undef SANITIZED
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#undef SANITIZED
-#define SANITIZED 1
-#endif
-#endif
-
 /* A process that joins when it is told to, and says what came of it. */
 struct joiner
 {
@@ -157,7 +146,7 @@ run_producer_short_of (int what, rlim_t from, rlim_t step)
     scene_await_calm (&s);
   }
   check_int (welcome, 2);
-  check (refused > 0);
+  check_cmp (refused, >, 0);
   joiner_end (&j);
   scene_end (&s);
 }
@@ -177,8 +166,8 @@ test_producer_out_of_file_size (void)
 static void
 test_producer_out_of_addresses (void)
 {
-  if (!SANITIZED)
-    run_producer_short_of (RLIMIT_AS, 0, 1000000);
+  unit_skip_sanitized ();
+  run_producer_short_of (RLIMIT_AS, 0, 1000000);
 }
 
 /* What a real consumer makes of too low a limit: the frame, or one clean end. */
@@ -214,7 +203,7 @@ consume_with (const char *path, int what, rlim_t limit)
   }
   limit_to (what, before);
   if (r != 0 && r != -EMFILE && r != -ENOMEM && r != -EAGAIN)
-    printf ("# %s\n", strerror (-r));
+    unit_say ("%s", strerror (-r));
   check (r == 0 || r == -EMFILE || r == -ENOMEM || r == -EAGAIN);
   return got;
 }
@@ -262,8 +251,8 @@ test_consumer_out_of_fds (void)
 static void
 test_consumer_out_of_addresses (void)
 {
-  if (!SANITIZED)
-    run_consumer_short_of (RLIMIT_AS, 500000);
+  unit_skip_sanitized ();
+  run_consumer_short_of (RLIMIT_AS, 500000);
 }
 
 static void
@@ -317,7 +306,7 @@ test_stopped_clients_take_all_fds (void)
     for (int i = 0; i < 60; i++) {
       int fd = sf_connect (s.place.path);
 
-      check (fd >= 0);
+      check_cmp (fd, >=, 0);
       sf_send (fd, &hello, NULL, 0);
     }
     raise (SIGSTOP);

@@ -118,7 +118,7 @@ test_full_ring (void)
   open_pair (0, true, NULL);
   while (sf_producer_event (p, 0, body, sizeof body, 0) == 0)
     n++;
-  check (n > 200);
+  check_cmp (n, >, 200);
   sf_producer_flush_start (p, 1);
   sf_producer_flush_stop (p, 1, true);
   do
@@ -173,7 +173,7 @@ flush_while_reading (void (*flush) (void *))
   check_int (pthread_create (&thread, NULL, flush_again_and_again, NULL), 0);
   while (more) {
     check_int (sf_consumer_next (c, &in, LONG), 1);
-    check (in.kind != SF_INCOMING_DISCONNECTED);
+    check_cmp (in.kind, !=, SF_INCOMING_DISCONNECTED);
     if (in.kind == SF_INCOMING_EVENT && !in.flushed) {
       check (number_of (&in) > round || number_of (&in) == 0);
       round = number_of (&in);
@@ -219,7 +219,7 @@ test_no_stop (void)
   sf_producer_close (p);
   do {
     check_int (sf_consumer_next (c, &in, LONG), 1);
-    check (in.kind != SF_INCOMING_FRAME);
+    check_cmp (in.kind, !=, SF_INCOMING_FRAME);
   } while (in.kind != SF_INCOMING_DISCONNECTED);
   p = open_producer (place.path, 0, true);
   check (send_frame (p, 4, true));

@@ -146,7 +146,7 @@ test_gives_up (void)
   second = open_patient (place.path, SF_NS_PER_SECOND);
   next_of (second, &in, SF_INCOMING_FAILED);
   check_int (in.reject.reason, SF_REASON_FULL);
-  check (sf_now () - began >= SF_NS_PER_SECOND);
+  check_cmp (sf_now () - began, >=, SF_NS_PER_SECOND);
   sf_consumer_close (second);
   sf_consumer_close (first);
   sf_producer_close (p);

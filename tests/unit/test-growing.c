@@ -104,7 +104,7 @@ test_client_follows (void)
   check_int (before[0], 'c');
   check (sf_segment_slot (opened, 2) == before);
   check_int (unit_count_fds (), fds);
-  check (unit_count_maps () > maps);
+  check_cmp (unit_count_maps (), >, maps);
   ref = slot_ref (10);
   check_int (sf_segment_check (opened, &ref), -EPROTO);
   sf_segment_unref (opened);
@@ -232,10 +232,8 @@ test_locked_memory (void)
 {
   struct sf_segment *made, *opened;
 
-  if (mlockall (MCL_CURRENT | MCL_FUTURE) < 0) {
-    printf ("# this process may not lock memory\n");
-    return;
-  }
+  unit_skip_unless (mlockall (MCL_CURRENT | MCL_FUTURE) == 0,
+      "this process may not lock memory");
   made = make (4, 4000);
   opened = open_of (made);
   check_int (mlockall (MCL_CURRENT | MCL_FUTURE), 0);
@@ -290,7 +288,8 @@ follow (void *user)
 
     if (r == 0) {
       check_int (*sf_segment_slot (s, slot), 0);
-      check (sf_segment_run (s, sf_segment_slot (s, slot)).n_slots > slot);
+      check_cmp (sf_segment_run (s, sf_segment_slot (s, slot)).n_slots, >,
+          slot);
       slot++;
     } else {
       check_int (r, -EPROTO);   /* not yet */

@@ -70,9 +70,9 @@ test_machine (void)
   h = look ();
   check_int (h.left, 5100 * 1024);
   check_int (h.limit, 8000 * 1024);
-  check (strstr (h.where, "/meminfo") != NULL);
+  check_has (h.where, "/meminfo");
   put ("proc/meminfo", "nothing\n");
-  check (look ().left == UINT64_MAX);
+  check_int (look ().left, UINT64_MAX);
   clear ();
 }
 
@@ -92,7 +92,7 @@ test_group (void)
   h = look ();
   check_int (h.left, 400000);
   check_int (h.limit, 1000000);
-  check (strstr (h.where, "cg/a/memory.max") != NULL);
+  check_has (h.where, "cg/a/memory.max");
   put ("cg/a/b/memory.max", "300000\n");
   check_int (look ().left, 300000 - 123);
   put ("cg/a/b/memory.current", "300001\n");
@@ -113,7 +113,7 @@ test_first_version (void)
   put ("cg/memory/memory.stat", "total_inactive_file 50\n");
   h = look ();
   check_int (h.left, 500050);
-  check (strstr (h.where, "limit_in_bytes") != NULL);
+  check_has (h.where, "limit_in_bytes");
   clear ();
 }
 
@@ -141,11 +141,11 @@ test_slots_respect_it (void)
   uint32_t n;
 
   sf_headroom_get (&h);
-  check (h.left < UINT64_MAX);
+  check_cmp (h.left, <, UINT64_MAX);
   n = (uint32_t) (h.left / SF_MAX_SLOT_SIZE) + 1;
   check_int (sf_slots_ensure (slots, n, SF_MAX_SLOT_SIZE, &needed), -EDQUOT);
-  check (needed >= n * SF_MAX_SLOT_SIZE);
-  check (sf_slots_most (slots, 1 << 20) <= h.limit >> 20);
+  check_cmp (needed, >=, n * SF_MAX_SLOT_SIZE);
+  check_cmp (sf_slots_most (slots, 1 << 20), <=, h.limit >> 20);
   sf_slots_get_state (slots, &state);
   check_int (state.bytes, 0);
   sf_slots_unref (slots);

@@ -74,7 +74,7 @@ spoil_info (struct sf_segment_info *info, size_t lie)
     {9, good.n_slots, good.pitch, good.data_offset, UINT64_MAX},
   };
 
-  check (lie < sizeof lies / sizeof lies[0]);
+  check_cmp (lie, <, sizeof lies / sizeof lies[0]);
   *info = lies[lie];
 }
 
@@ -155,8 +155,8 @@ many_segments (struct raw_producer *p)
     sf_consumer_get_stats (p->c, &stats);
     n = stats.n_segments > n ? stats.n_segments : n;
   }
-  check (i < 5000);
-  check (n <= 256);
+  check_cmp (i, <, 5000);
+  check_cmp (n, <=, 256);
 }
 
 static void

@@ -340,8 +340,8 @@ test_hangs_up (void)
       p.fd = -1;
       n++;
     }
-  check (n >= 2);
-  check (n <= 30);
+  check_cmp (n, >=, 2);
+  check_cmp (n, <=, 30);
   rp_good_start (&p);
   rp_close (&p);
 }

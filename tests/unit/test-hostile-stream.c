@@ -49,7 +49,7 @@ bad_header (struct raw_producer *p)
     {{.size = 64,.type = SF_RECORD_FRAME,.lease = UINT32_MAX}, 64},
   };
 
-  check (p->lie < sizeof lies / sizeof lies[0]);
+  check_cmp (p->lie, <, sizeof lies / sizeof lies[0]);
   put_record (p, &lies[p->lie].record, lies[p->lie].move);
 }
 
@@ -109,7 +109,7 @@ bad_parts (struct raw_producer *p)
     {sizeof all, 1, 0, {RAW_SEGMENT, 1, 2, 64, UINT64_MAX - 63}},
   };
 
-  check (p->lie < sizeof lies / sizeof lies[0]);
+  check_cmp (p->lie, <, sizeof lies / sizeof lies[0]);
   all.n_refs = lies[p->lie].n_refs;
   all.zero = lies[p->lie].zero;
   all.ref = lies[p->lie].ref;
@@ -144,7 +144,7 @@ test_many_unknown_segments (void)
   rp_announce (&p, &record, payload, sizeof payload);
   start = sf_now ();
   check_int (rp_await_end (&p, &in), SF_REASON_VIOLATION);
-  check (sf_now () - start < 5 * SF_NS_PER_SECOND);
+  check_cmp (sf_now () - start, <, 5 * SF_NS_PER_SECOND);
   rp_good_start (&p);
   rp_close (&p);
 }
@@ -183,7 +183,7 @@ test_interrupted_wait (void)
   check_int (check_frame (&in), 1);
   check (!in.discont);
   sf_lease_unref (in.lease);
-  check (sf_load_hint (&p.ring.page->returned[0]) == 1);
+  check_int (sf_load_hint (&p.ring.page->returned[0]), 1);
   rp_close (&p);
 }
 
@@ -225,7 +225,7 @@ test_revoked_for_ever (void)
   start = sf_now ();
   for (int i = 0; i < 5; i++)
     check_int (sf_consumer_next (p.c, &in, SF_NS_PER_SECOND / 50), 0);
-  check (sf_now () - start < 3 * SF_NS_PER_SECOND);
+  check_cmp (sf_now () - start, <, 3 * SF_NS_PER_SECOND);
   sf_consumer_interrupt (p.c, true);
   check_int (sf_consumer_next (p.c, &in, SF_FOREVER), -EINTR);
   sf_consumer_interrupt (p.c, false);

@@ -7,16 +7,7 @@
 #include "producer/leases.h"
 #include "unit.h"
 
-#ifdef __SANITIZE_THREAD__
-#define ROUNDS 200000u
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define ROUNDS 200000u
-#endif
-#endif
-#ifndef ROUNDS
-#define ROUNDS 2000000u
-#endif
+#define ROUNDS (UNIT_TSAN ? 200000u : 2000000u)
 
 static struct sf_returns_page *page;
 static struct sf_leases *leases;
@@ -219,7 +210,7 @@ test_stale_stamp (void)
   check_int (sf_leases_revoke_oldest (leases, done, NULL), 1);
   give (1);
   check_int (records[0].lease, 0);
-  check (records[0].lease_stamp > stale);
+  check_cmp (records[0].lease_stamp, >, stale);
   check (!sf_decide_u64 (&page->lease[0],
           SF_LEASE_WORD (stale, SF_LEASE_ANNOUNCED),
           SF_LEASE_WORD (stale, SF_LEASE_CLAIMED), &seen));
@@ -289,7 +280,7 @@ test_claim_against_revoke (void)
       give_back (0);
       check_int (sf_leases_collect (leases, done, NULL), 1);
     }
-    check (total_done == round);
+    check_int (total_done, round);
   }
   pthread_join (thread, NULL);
   printf ("# %llu of %u claimed\n", (unsigned long long) n_claimed, ROUNDS);

@@ -112,7 +112,7 @@ test_bounded (void)
   c = open_consumer (place.path, SF_DELIVERY_AUTO, 60);
   check_int (sf_producer_wait_clients (p, 1), 0);
   while ((r = publish_large (p, n, BODY, 1)) == 0) {
-    check (n < 64);
+    check_cmp (n, <, 64);
     next_of (c, &in, SF_INCOMING_FRAME);
     held[n++] = in.lease;
   }
@@ -123,13 +123,13 @@ test_bounded (void)
     uint32_t back = 0, out = 0;
 
     while ((r = publish_large (p, 100 + round, BODY, 1)) == -ENOBUFS) {
-      check (back < n);
+      check_cmp (back, <, n);
       sf_lease_unref (held[back++]);
     }
     while (back < n)
       sf_lease_unref (held[back++]);
     while (r == 0) {
-      check (out < 64);
+      check_cmp (out, <, 64);
       next_of (c, &in, SF_INCOMING_FRAME);
       check_large (&in, 100 + round, BODY, 1);
       held[out++] = in.lease;

@@ -26,9 +26,9 @@ check_serves (struct sf_listener *l, const char *where)
   struct sf_credentials peer;
   int client = sf_connect (where), served;
 
-  check (client >= 0);
+  check_cmp (client, >=, 0);
   served = sf_listener_accept (l, &peer);
-  check (served >= 0);
+  check_cmp (served, >=, 0);
   check_int (peer.pid, getpid ());
   check_int (sf_listener_accept (l, &peer), -EAGAIN);
   check_int (fcntl (client, F_GETFD), FD_CLOEXEC);
@@ -266,8 +266,7 @@ test_mode_keeps_others_out (void)
   struct sf_listener l;
   pid_t child;
 
-  if (getuid () != 0)
-    return;                     /* takes two users */
+  unit_skip_unless_root ();
   new_folder ();
   check_int (chmod (folder, 0755), 0);
   check_int (sf_listener_open (&l, path, 0600), 0);
@@ -317,7 +316,6 @@ test_close_leaves_what_is_not_ours (void)
   remove_folder ();
 }
 
-/* Enough fds for the socket, not for what follows: nothing stays. */
 /* With room for the socket alone, it depends on libc: fchmodat() that follows no
  * symlink takes an fd for a moment, or since glibc 2.39 a system call (of Linux
  * 6.6). What has failed by then leaves no file. */

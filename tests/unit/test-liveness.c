@@ -82,7 +82,7 @@ test_stall_timeout (void)
   check_int (last_of (&told).reason, SF_REASON_SLOW);
   check_int (last_of (&told).unread, n);
   check_int (last_of (&told).n_clients, 0);
-  check (strstr (last_of (&told).text, "stall-timeout") != NULL);
+  check_has (last_of (&told).text, "stall-timeout");
   sf_consumer_close (c);
   sf_producer_close (p);
   place_remove (&place);
@@ -154,7 +154,7 @@ check_stopped (uint64_t taken)
   n = fill_ring (p, taken);
   await_count (p, &told.disconnected, 1);
   check_int (last_of (&told).reason, SF_REASON_SLOW);
-  check (strstr (last_of (&told).text, "client-timeout") != NULL);
+  check_has (last_of (&told).text, "client-timeout");
   check_int (last_of (&told).unread, n);
   kill (role.pid, SIGCONT);
   role_tell (&role, 'g');
@@ -298,7 +298,7 @@ test_relay_lives (void)
   check_int (sf_producer_wait_clients (p, 1), 0);
   check_int (sf_producer_wait_clients (q, 1), 0);
   n = fill_ring (p, 0);
-  check (n > HELD);
+  check_cmp (n, >, HELD);
   for (uint64_t i = 0; i < HELD; i++)
     pass_on (c, q);
   wait_for_room (p, 2 * TIMEOUT);
@@ -349,7 +349,7 @@ await_ping (struct sf_producer *p, struct raw_client *r)
   int64_t until = sf_now () + LONG;
 
   while (!was_asked (r)) {
-    check (sf_now () < until);
+    check_cmp (sf_now (), <, until);
     wait_for_slot (p, sf_producer_token (p));
   }
 }

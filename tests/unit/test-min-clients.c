@@ -96,7 +96,7 @@ gather (int from, bool *seen, uint64_t n)
   uint64_t number;
 
   while (readable (from) && read (from, &number, sizeof number) > 0) {
-    check (number < n);
+    check_cmp (number, <, n);
     seen[number] = true;
   }
 }
@@ -162,14 +162,14 @@ test_only_one_killed (void)
     role_tell (&role[life], 'g');
   }
   for (int64_t until = sf_now () + LONG; !seen[FRAMES - 1];) {
-    check (sf_now () < until);
+    check_cmp (sf_now (), <, until);
     gather (role[life].from, seen, FRAMES);
     usleep (1000);
   }
   role_finish (&role[life]);
   for (uint64_t i = 0; i < FRAMES; i++)
     missing += !seen[i];
-  check (missing <= told_lost);
+  check_cmp (missing, <=, told_lost);
   sf_producer_close (p);
   place_remove (&place);
 }

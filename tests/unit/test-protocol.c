@@ -17,7 +17,7 @@ wire_of (uint32_t type)
   struct wire w;
   int n = sf_message_encode (&m, w.bytes, SF_MESSAGE_MAX);
 
-  check (n > 0);
+  check_cmp (n, >, 0);
   w.len = (size_t) n;
   return w;
 }
@@ -25,7 +25,7 @@ wire_of (uint32_t type)
 static void
 put (struct wire *w, size_t at, unsigned size, uint64_t v)
 {
-  check (at + size <= w->len);
+  check_cmp (at + size, <=, w->len);
   for (unsigned i = 0; i < size; i++)
     w->bytes[at + i] = (uint8_t) (v >> 8 * i);
 }
@@ -325,7 +325,7 @@ test_hello_of_a_wider_range (void)
   put (&w, 16, 4, 7);
   check_int (sf_message_decode (&m, w.bytes, w.len, 0), 0);
   check_int (m.hello.max_held, 27);
-  check (strcmp (m.hello.name, "shmframesrc0") == 0);
+  check_str (m.hello.name, "shmframesrc0");
 }
 
 static void
@@ -341,7 +341,7 @@ test_encode_does_not_fit (void)
       memset (buf, 0x5a, sizeof buf);
       check_int (sf_message_encode (&m, buf, len), -EMSGSIZE);
       for (size_t i = 0; i < sizeof buf; i++)
-        check (buf[i] == 0x5a);
+        check_int (buf[i], 0x5a);
     }
   }
 }
@@ -383,9 +383,9 @@ test_encode_sends_no_stale_bytes (void)
 static void
 test_reason_names (void)
 {
-  check (strcmp (sf_reason_name (SF_REASON_SLOW), "slow") == 0);
-  check (strcmp (sf_reason_name (SF_REASON_LAST + 1), "unknown") == 0);
-  check (strcmp (sf_reason_name (UINT32_MAX), "unknown") == 0);
+  check_str (sf_reason_name (SF_REASON_SLOW), "slow");
+  check_str (sf_reason_name (SF_REASON_LAST + 1), "unknown");
+  check_str (sf_reason_name (UINT32_MAX), "unknown");
   for (uint32_t i = 0; i <= SF_REASON_LAST; i++)
     for (uint32_t j = 0; j < i; j++)
       check (strcmp (sf_reason_name (i), sf_reason_name (j)) != 0);

@@ -14,7 +14,7 @@ churn (struct sf_producer *p, uint64_t *number, uint32_t n)
     sent += send_frame (p, (*number)++, false);
     usleep (100);
   }
-  check (sent > n / 2);
+  check_cmp (sent, >, n / 2);
 }
 
 static void
@@ -94,7 +94,7 @@ test_relay_killed (void)
   churn (chain.origin, &chain.number, CHURN);
   sf_producer_get_stats (chain.origin, &stats);
   check_int (stats.n_lingering, 1);
-  check (free_slots (chain.origin, &all) + HELD <= all);
+  check_cmp (free_slots (chain.origin, &all) + HELD, <=, all);
   role_finish (&chain.holder);
   expect_all_back (chain.origin);
   chain_end (&chain);
@@ -173,7 +173,7 @@ kill_in_row (const unsigned *victims, unsigned n_victims)
     killed[victims[i]] = true;
     churn (origin, &number, CHURN);
   }
-  check (free_slots (origin, &all) + HELD <= all);
+  check_cmp (free_slots (origin, &all) + HELD, <=, all);
   role_finish (&holder);
   for (unsigned i = 0; i < 2; i++)
     if (!killed[i])
@@ -229,7 +229,7 @@ stop_publishing (void (*let_go) (struct role *holder))
   check_int (heard (chain.relay.from), 'c');
   churn (chain.origin, &chain.number, CHURN);
   check_int (only_client (chain.origin).id, id);
-  check (only_client (chain.origin).held >= HELD);
+  check_cmp (only_client (chain.origin).held, >=, HELD);
   let_go (&chain.holder);
   churn (chain.origin, &chain.number, CHURN);
   role_tell (&chain.relay, 'g');

@@ -70,7 +70,7 @@ get (struct ends *e, uint32_t size)
   check_int (record.seq, size);
   check_int (record.size % 64, 0);
   for (uint32_t i = 0; i < size; i++)
-    check (payload[i] == (uint8_t) (size * 7 + 1));
+    check_int (payload[i], (uint8_t) (size * 7 + 1));
   sf_ring_consume (&e->reader, &record);
 }
 
@@ -222,12 +222,12 @@ read_all (void *user)
   for (uint64_t i = 0; i < 100000;) {
     int r = sf_ring_peek (&e->reader, &record, bytes);
 
-    check (r >= 0);
+    check_cmp (r, >=, 0);
     if (r == 0)
       continue;
     check_int (record.seq, i);
     for (uint32_t b = 0; b < record.payload_size; b++)
-      check (bytes[b] == (uint8_t) i);
+      check_int (bytes[b], (uint8_t) i);
     sf_ring_consume (&e->reader, &record);
     i++;
   }

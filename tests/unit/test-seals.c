@@ -49,7 +49,7 @@ check_intact (struct target *t)
 {
   check_int (sf_segment_header (t->opened)->magic, SF_SEGMENT_MAGIC);
   for (uint64_t i = 0; i < 8 * page; i++)
-    check (sf_segment_slot (t->opened, 0)[i] == 'f');
+    check_int (sf_segment_slot (t->opened, 0)[i], 'f');
   check_int (lseek (t->fd, 0, SEEK_END), t->made->shm.size);
 }
 

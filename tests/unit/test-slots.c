@@ -73,7 +73,7 @@ test_generations (void)
 
     check_int (sf_slots_take (slots, SIZE, 0, &slot), 0);
     generation = &sf_segment_header (slot.segment)->generation[0];
-    check (sf_load_own (generation) > last);
+    check_cmp (sf_load_own (generation), >, last);
     last = sf_load_own (generation);
     check_int (last & 1, 1);
     if (i & 1)
@@ -176,8 +176,8 @@ test_small_steps (void)
   for (uint32_t n = 1; n <= 990; n++)
     check_int (sf_slots_ensure (slots, n, SIZE, &needed), 0);
   check_int (state_of (slots).n_segments, 1);
-  check (state_of (slots).growths <= SF_MAX_GROWTHS);
-  check (state_of (slots).bytes <= sf_segment_bytes (1000, SIZE));
+  check_cmp (state_of (slots).growths, <=, SF_MAX_GROWTHS);
+  check_cmp (state_of (slots).bytes, <=, sf_segment_bytes (1000, SIZE));
   check_int (sf_slots_ensure (slots, 1001, SIZE, &needed), -E2BIG);
   sf_slots_unref (slots);
 }
@@ -238,8 +238,8 @@ test_needed_while_used (void)
     check_int (sf_slots_ensure (slots, 4, SIZE, &more), 0);
     check_int (sf_slots_take (slots, SIZE, 0, &slot), 0);
     check_int (sf_slots_ensure (slots, n, SIZE, &more), 0);
-    check (state_of (slots).n_slots >= n);
-    check (state_of (slots).bytes <= needed);
+    check_cmp (state_of (slots).n_slots, >=, n);
+    check_cmp (state_of (slots).bytes, <=, needed);
     sf_slots_give (&slot);
     sf_slots_unref (slots);
   }
@@ -256,7 +256,8 @@ test_impossible (void)
   check_int (sf_slots_ensure (slots, SF_MAX_SLOTS + 1, SIZE, &needed), -EINVAL);
   check_int (sf_slots_ensure (slots, 1, SF_MAX_SLOT_SIZE + 1, &needed),
       -EINVAL);
-  check (sf_slots_ensure (slots, SF_MAX_SLOTS, SF_MAX_SLOT_SIZE, &needed) < 0);
+  check_cmp (sf_slots_ensure (slots, SF_MAX_SLOTS, SF_MAX_SLOT_SIZE, &needed),
+      <, 0);
   check_state (slots, 0, 0, 0);
   check_int (state_of (slots).bytes, 0);
   sf_slots_unref (slots);
@@ -323,8 +324,8 @@ test_threads (void)
 
     check (r == 0 || r == -E2BIG);
     state = state_of (slots);
-    check (state.bytes <= limit);
-    check (state.n_free <= state.n_slots);
+    check_cmp (state.bytes, <=, limit);
+    check_cmp (state.n_free, <=, state.n_slots);
   }
   for (int i = 0; i < 3; i++)
     pthread_join (thread[i], NULL);

@@ -63,7 +63,7 @@ test_connects_when_listening (void)
   began = sf_now ();
   check_int (n_held_up, 1);
   next_of (c, &in, SF_INCOMING_CONNECTED);
-  check (sf_now () - began < 100 * MS);
+  check_cmp (sf_now () - began, <, 100 * MS);
   sf_consumer_close (c);
   sf_producer_close (p);
   place_remove (&place);
@@ -82,7 +82,7 @@ test_failed_listener_leaves_no_file (void)
   at_step = "bound";
   check_int (sf_listener_open (&l, place.path, 0600), -ENOTSOCK);
   check_int (n_held_up, 1);
-  check (access (place.path, F_OK) < 0);
+  check_cmp (access (place.path, F_OK), <, 0);
   place_remove (&place);
 }
 
@@ -181,7 +181,7 @@ test_absence_does_not_count (void)
   check_int (count_evicted (p), 0);
   began = sf_now ();
   while (count_evicted (p) == 0) {
-    check (sf_now () - began < 1000 * MS);
+    check_cmp (sf_now () - began, <, 1000 * MS);
     sf_producer_wait (p, sf_producer_token (p));
   }
   sf_consumer_close (c);
@@ -213,7 +213,7 @@ test_full_when_it_comes (void)
   at_step = "idle";
   began = sf_now ();
   next_of (c, &in, SF_INCOMING_HOLDING);
-  check (sf_now () - began < LONG / 2);
+  check_cmp (sf_now () - began, <, LONG / 2);
   check_int (n_held_up, 1);
   sf_lease_unref (kept);
   next_of (c, &in, SF_INCOMING_FRAME);
@@ -312,7 +312,7 @@ test_silent_producer (void)
   c = open_consumer (place.path, SF_DELIVERY_AUTO, 4);
   do {
     check_int (sf_consumer_next (c, &in, LONG), 1);
-    check (in.kind != SF_INCOMING_FAILED);
+    check_cmp (in.kind, !=, SF_INCOMING_FAILED);
   } while (in.kind != SF_INCOMING_CONNECTED);
   sf_consumer_close (c);
   sf_producer_close (p);
@@ -349,7 +349,7 @@ test_hello_to_closing_producer (void)
   p = open_producer (place.path, 0, true);
   do {
     check_int (sf_consumer_next (c, &in, LONG), 1);
-    check (in.kind != SF_INCOMING_FAILED);
+    check_cmp (in.kind, !=, SF_INCOMING_FAILED);
   } while (in.kind != SF_INCOMING_CONNECTED);
   sf_consumer_close (c);
   sf_producer_close (p);
@@ -413,7 +413,7 @@ test_evicted_takes_no_more (void)
   c = open_consumer (place.path, SF_DELIVERY_AUTO, 1);
   next_of (c, &in, SF_INCOMING_CONNECTED);
   check_int (sf_producer_wait_clients (p, 1), 0);
-  check (fill_ring (p, 0) > 1);
+  check_cmp (fill_ring (p, 0), >, 1);
   at_step = "told";
   hold_up = 300 * MS;
   check_int (pthread_create (&sender, NULL, send_one, p), 0);
@@ -421,7 +421,7 @@ test_evicted_takes_no_more (void)
     usleep (1000);
   do {
     check_int (sf_consumer_next (c, &in, LONG), 1);
-    check (in.kind != SF_INCOMING_FRAME);
+    check_cmp (in.kind, !=, SF_INCOMING_FRAME);
   } while (in.kind != SF_INCOMING_DISCONNECTED);
   check_int (in.reject.reason, SF_REASON_SLOW);
   pthread_join (sender, NULL);

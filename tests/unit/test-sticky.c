@@ -34,11 +34,11 @@ check_event (const struct sf_incoming *in, uint8_t *version)
 {
   uint64_t key;
 
-  check (in->body_size > 8);
+  check_cmp (in->body_size, >, 8);
   memcpy (&key, in->body, sizeof key);
   *version = in->body[8];
   for (uint32_t i = 8; i < in->body_size; i++)
-    check (in->body[i] == *version);
+    check_int (in->body[i], *version);
   return key;
 }
 

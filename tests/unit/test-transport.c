@@ -117,7 +117,7 @@ test_live_slow_client (void)
     n++;
     sf_lease_unref (in.lease);
   }
-  check (n < 100);
+  check_cmp (n, <, 100);
   sf_consumer_close (slow);
   sf_consumer_close (fast);
   sf_producer_close (p);
@@ -150,7 +150,7 @@ test_held_past_close (void)
   for (uint64_t i = 8; i < 1000; i++)
     check (send_frame (p, i, false));
   for (uint32_t i = 0; i < FRAME_WORDS; i++)
-    check (((const uint64_t *) part.data)[i] == word_of (7, i));
+    check_int (((const uint64_t *) part.data)[i], word_of (7, i));
   sf_lease_unref (lease);
   do {
     usleep (1000);
@@ -259,7 +259,7 @@ test_growth_meets_format (void)
       sf_consumer_get_stats (c, &granted);
       sf_producer_get_stats (p, &stats);
     } while (granted.max_held < 200 || stats.slots.n_slots < 200);
-    check (stats.slots.slot_size >= 2 * FRAME_BYTES);
+    check_cmp (stats.slots.slot_size, >=, 2 * FRAME_BYTES);
     sf_consumer_close (c);
     sf_producer_close (p);
   }
@@ -302,7 +302,7 @@ test_growth_refused (void)
   c = open_consumer (place.path, SF_DELIVERY_AUTO, 100);
   next_of (c, &in, SF_INCOMING_FAILED);
   check_int (in.reject.reason, SF_REASON_MEMORY);
-  check (strstr (in.reject.text, "slots=6") != NULL);
+  check_has (in.reject.text, "slots=6");
   sf_consumer_close (c);
   sf_producer_close (p);
   place_remove (&place);
@@ -326,7 +326,7 @@ restart_at (const char *path)
     /* It is gone before we look: what it announced is there all the same. */
     sf_producer_close (p);
     next_of (c, &in, SF_INCOMING_EVENT);
-    check (strcmp ((const char *) in.body, "caps") == 0);
+    check_str ((const char *) in.body, "caps");
     next_of (c, &in, SF_INCOMING_FRAME);
     check_int (check_frame (&in), round);
     sf_lease_unref (in.lease);
@@ -422,7 +422,7 @@ test_full_while_looking_out (void)
   start = sf_now ();
   next_of (c, &in, SF_INCOMING_HOLDING);
   /* not only when its time was up */
-  check (sf_now () - start < LONG / 2);
+  check_cmp (sf_now () - start, <, LONG / 2);
   check_int (pthread_join (thread, NULL), 0);
   sf_lease_unref (lease);
   next_of (c, &in, SF_INCOMING_FRAME);

@@ -163,7 +163,7 @@ test_told_in_vain (void)
   for (int i = 0; i < 20; i++) {
     sf_producer_expect (b.p, true);
     while (sf_consumer_next (c, &in, SF_NS_PER_SECOND / 1000) == 1)
-      check (in.kind != SF_INCOMING_FRAME);
+      check_cmp (in.kind, !=, SF_INCOMING_FRAME);
     check_send (&b, false);
     next_of (c, &in, SF_INCOMING_FRAME);
     check_int (check_frame (&in), b.n - 1);

@@ -135,7 +135,7 @@ test_wait (void)
 
   make_bed (&b, 6, true);
   while (send_frame (b.p, b.n, false) && ++b.n < 4);
-  check (wait_once (&b, MS / 1000) > 10);
+  check_cmp (wait_once (&b, MS / 1000), >, 10);
   check_int (wait_once (&b, 20 * MS), 1);
   clear_bed (&b);
 }

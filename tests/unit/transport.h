@@ -172,7 +172,7 @@ check_frame (const struct sf_incoming *in)
   check_int (in->body_size, sizeof number);
   memcpy (&number, in->body, sizeof number);
   for (uint32_t i = 0; i < FRAME_WORDS; i++)
-    check (words[i] == word_of (number, i));
+    check_int (words[i], word_of (number, i));
   return number;
 }
 
