@@ -103,24 +103,6 @@ GST_START_TEST (test_frames_to_hold)
 
 GST_END_TEST;
 
-GST_START_TEST (test_epochs)
-{
-  guint64 unix_time = 1;
-
-  /* 1970-01-01 in NTP */
-  fail_unless (second_window_ntp_to_unix (2208988800u * GST_SECOND,
-          &unix_time));
-  fail_unless_equals_uint64 (unix_time, 0);
-  fail_if (second_window_ntp_to_unix (5, &unix_time));
-  /* 2020-01-01T00:00:00Z is 1577836837 in TAI */
-  fail_unless (second_window_tai_to_unix (1577836837u * GST_SECOND,
-          &unix_time));
-  fail_unless_equals_uint64 (unix_time, 1577836800u * GST_SECOND);
-  fail_if (second_window_tai_to_unix (5, &unix_time));
-}
-
-GST_END_TEST;
-
 static void
 add_tests (TCase * tc)
 {
@@ -129,7 +111,6 @@ add_tests (TCase * tc)
   tcase_add_test (tc, test_tolerance);
   tcase_add_test (tc, test_expected);
   tcase_add_test (tc, test_frames_to_hold);
-  tcase_add_test (tc, test_epochs);
 }
 
 BATCH_SUITE (secondbatchwindow)

@@ -7,7 +7,7 @@
 
 /* The same caps once more, under analytics' name and with its feature */
 void
-second_batcher_offer_analytics (GstCaps * caps)
+gst_second_batcher_offer_analytics (GstCaps * caps)
 {
   GstStructure *s = gst_structure_copy (gst_caps_get_structure (caps, 0));
 
@@ -29,18 +29,18 @@ current_analytics_caps (GstSecondBatcher * self)
 }
 
 gboolean
-second_batcher_wants_analytics (GstSecondBatcher * self)
+gst_second_batcher_wants_analytics (GstSecondBatcher * self)
 {
   g_autoptr (GstCaps) caps = current_analytics_caps (self);
 
   return caps != NULL;
 }
 
-/* A splitter that has made its pads asks again, and by then knows what is linked
- * there. An inference element says more than the streams' caps do (pixels are
+/* Keeps the caps when a splitter that has made its pads asks again. By then an
+ * inference element behind it says more than the streams' caps do (pixels are
  * square); with that added they would be others, and need other pads. */
 GstCaps *
-second_batcher_keep_caps (GstSecondBatcher * self, GstCaps * filter)
+gst_second_batcher_keep_caps (GstSecondBatcher * self, GstCaps * filter)
 {
   GstCaps *caps = current_analytics_caps (self);
 
@@ -55,11 +55,11 @@ second_batcher_keep_caps (GstSecondBatcher * self, GstCaps * filter)
 static guint
 stream_index (GstSecondBatcher * self, GstPad * pad)
 {
-  guint index = 0, number = second_batcher_pad_number (pad);
+  guint index = 0, number = gst_second_batcher_pad_number (pad);
 
   GST_OBJECT_LOCK (self);
-  for (GList *l = GST_ELEMENT_CAST (self)->sinkpads; l; l = l->next)
-    if (second_batcher_pad_number (l->data) < number)
+  for (GList * l = GST_ELEMENT_CAST (self)->sinkpads; l; l = l->next)
+    if (gst_second_batcher_pad_number (l->data) < number)
       index++;
   GST_OBJECT_UNLOCK (self);
   return index;
@@ -79,10 +79,10 @@ wanted_of_stream (const GstStructure * s, guint index)
   return GST_VALUE_HOLDS_CAPS (caps) ? gst_value_get_caps (caps) : NULL;
 }
 
-/* Upstream of a pad learns what downstream wants of that stream, so that a
- * converter before the batcher makes what an inference element behind it takes. */
+/* Tells a pad's upstream what downstream wants of that stream: a converter
+ * before the batcher then makes what an inference element behind it takes. */
 GstCaps *
-second_batcher_wanted_caps (GstSecondBatcher * self, GstPad * pad)
+gst_second_batcher_wanted_caps (GstSecondBatcher * self, GstPad * pad)
 {
   GstPad *src = GST_AGGREGATOR_SRC_PAD (self);
   g_autoptr (GstCaps) batches = gst_pad_get_pad_template_caps (src);
@@ -106,31 +106,29 @@ second_batcher_wanted_caps (GstSecondBatcher * self, GstPad * pad)
 /* --- sticky events: those that a pad would have, in its order --- */
 
 static gint
-compare_events (GstEvent * a, GstEvent * b)
+compare_events (gconstpointer a, gconstpointer b)
 {
-  GstEventType type = GST_EVENT_TYPE (a);
+  GstEvent *ea = *(GstEvent * const *) a, *eb = *(GstEvent * const *) b;
+  GstEventType type = GST_EVENT_TYPE (ea);
 
-  if (type != GST_EVENT_TYPE (b))
-    return type < GST_EVENT_TYPE (b) ? -1 : 1;
+  if (type != GST_EVENT_TYPE (eb))
+    return type < GST_EVENT_TYPE (eb) ? -1 : 1;
   if (!(gst_event_type_get_flags (type) & GST_EVENT_TYPE_STICKY_MULTI))
     return 0;
-  return g_strcmp0 (gst_structure_get_name (gst_event_get_structure (a)),
-      gst_structure_get_name (gst_event_get_structure (b)));
+  return g_strcmp0 (gst_structure_get_name (gst_event_get_structure (ea)),
+      gst_structure_get_name (gst_event_get_structure (eb)));
 }
 
 static void
 store_event (GPtrArray * sticky, GstEvent * event)
 {
-  gint order = 1;
-  guint i;
-
-  for (i = 0; i < sticky->len; i++)
-    if ((order = compare_events (g_ptr_array_index (sticky, i), event)) >= 0)
-      break;
-  if (order == 0)
-    gst_event_replace ((GstEvent **) & g_ptr_array_index (sticky, i), event);
-  else
-    g_ptr_array_insert (sticky, (gint) i, gst_event_ref (event));
+  for (guint i = 0; i < sticky->len; i++)
+    if (compare_events (&sticky->pdata[i], &event) == 0) {
+      gst_event_replace ((GstEvent **) & sticky->pdata[i], event);
+      return;
+    }
+  g_ptr_array_add (sticky, gst_event_ref (event));
+  g_ptr_array_sort (sticky, compare_events);
 }
 
 static void
@@ -153,20 +151,20 @@ is_other_stream (GPtrArray * sticky, GstEvent * start)
   return g_strcmp0 (id, old_id) != 0;
 }
 
-/* What the frames cannot be read without: upstream's own events, which a splitter
- * that has them already does not send again */
+/* Stores what the frames cannot be read without: upstream's own events, which a
+ * splitter that has them already does not send again */
 static void
 store_format (GPtrArray * sticky, const SecondFormat * format)
 {
-  GstEvent *start = format->told[SECOND_TOLD_STREAM_START];
+  GstEvent *start = format->events[SECOND_FORMAT_STREAM_START];
 
   if (start && is_other_stream (sticky, start))
     forget_events (sticky, GST_EVENT_TAG);
   /* a flush takes back the segment */
   forget_events (sticky, GST_EVENT_SEGMENT);
-  for (guint i = 0; i < SECOND_TOLD_LAST; i++)
-    if (format->told[i])
-      store_event (sticky, format->told[i]);
+  for (guint i = 0; i < SECOND_FORMAT_EVENTS; i++)
+    if (format->events[i])
+      store_event (sticky, format->events[i]);
 }
 
 static void
@@ -200,15 +198,15 @@ add_gap (GstAnalyticsBatchStream * stream, const SecondFormat * format,
     add_object (stream, gst_event_new_gap (position, batch->duration));
 }
 
-/* The frames, and the events at their places among them. A sticky event ahead of
- * the first frame holds for all of them and is no object. */
+/* Puts the events at their places among the frames. A sticky event ahead of the
+ * first frame holds for all of them and is no object. */
 static void
-set_objects (GstAnalyticsBatchStream * stream, const SecondShare * share,
-    const SecondBatch * batch)
+set_objects (GstAnalyticsBatchStream * stream,
+    const SecondStreamWindow * window, const SecondBatch * batch)
 {
-  GPtrArray *sticky = share->pad->sticky;
-  guint n = gst_buffer_list_length (share->list);
-  const GList *l = share->events.head;
+  GPtrArray *sticky = window->pad->sticky;
+  guint n = gst_buffer_list_length (window->list);
+  const GList *l = window->events.head;
 
   for (; n > 0 && l; l = l->next) {
     const SecondEvent *event = l->data;
@@ -220,7 +218,7 @@ set_objects (GstAnalyticsBatchStream * stream, const SecondShare * share,
   set_sticky_events (stream, sticky);
 
   stream->objects = g_new (GstMiniObject *,
-      n + g_queue_get_length ((GQueue *) & share->events) + 1);
+      n + g_queue_get_length ((GQueue *) & window->events) + 1);
   for (guint i = 0; i <= n; i++) {
     for (; l; l = l->next) {
       const SecondEvent *event = l->data;
@@ -232,25 +230,25 @@ set_objects (GstAnalyticsBatchStream * stream, const SecondShare * share,
       add_object (stream, gst_event_ref (event->event));
     }
     if (i < n)
-      add_object (stream, gst_buffer_ref (gst_buffer_list_get (share->list,
+      add_object (stream, gst_buffer_ref (gst_buffer_list_get (window->list,
                   i)));
   }
   if (n == 0)
-    add_gap (stream, share->format, batch);
+    add_gap (stream, window->format, batch);
 }
 
 void
-second_batcher_add_analytics (GstBuffer * buffer, const SecondBatch * batch)
+gst_second_batcher_add_analytics (GstBuffer * buffer, const SecondBatch * batch)
 {
   GstAnalyticsBatchMeta *meta = gst_buffer_add_analytics_batch_meta (buffer);
 
-  meta->n_streams = batch->shares->len;
+  meta->n_streams = batch->streams->len;
   meta->streams = g_new0 (GstAnalyticsBatchStream, meta->n_streams);
-  for (guint i = 0; i < batch->shares->len; i++) {
-    const SecondShare *share = &g_array_index (batch->shares, SecondShare, i);
+  for (guint i = 0; i < batch->streams->len; i++) {
+    const SecondStreamWindow *window = second_batch_stream (batch, i);
 
     meta->streams[i].index = i;
-    store_format (share->pad->sticky, share->format);
-    set_objects (&meta->streams[i], share, batch);
+    store_format (window->pad->sticky, window->format);
+    set_objects (&meta->streams[i], window, batch);
   }
 }

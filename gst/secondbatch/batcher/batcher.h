@@ -14,10 +14,11 @@
 #define GST_SECOND_BATCHER_PRIV_H
 
 #include <gst/base/gstaggregator.h>
-#include "batcher/pool-guard.h"
+#include "batcher/pool-usage.h"
 #include "batcher/timeline.h"
 
 GST_DEBUG_CATEGORY_EXTERN (second_batcher_debug);
+#define GST_CAT_DEFAULT second_batcher_debug
 
 typedef enum
 {
@@ -54,31 +55,26 @@ typedef enum
   SECOND_OUTPUT_MEMORY
 } SecondOutput;
 
-GType second_align_get_type (void);
-GType second_incomplete_get_type (void);
-GType second_late_get_type (void);
-GType second_fill_get_type (void);
-GType second_output_get_type (void);
+const gchar *second_align_nick (SecondAlign align);
 
-/* What of a stream's format an event tells, in the order in which they come */
-enum
+/* The events that tell a stream's format, in the order in which they come */
+typedef enum
 {
-  SECOND_TOLD_STREAM_START,
-  SECOND_TOLD_CAPS,
-  SECOND_TOLD_SEGMENT,
-  SECOND_TOLD_LAST
-};
+  SECOND_FORMAT_STREAM_START,
+  SECOND_FORMAT_CAPS,
+  SECOND_FORMAT_SEGMENT,
+  SECOND_FORMAT_EVENTS
+} SecondFormatEvent;
 
 /* How to read a frame; shared by the frames of a stream, never changed */
 typedef struct
 {
   guint number;                 /* of the stream's formats */
-  GstCaps *caps;                /* NULL before the first CAPS */
+  GstEvent *events[SECOND_FORMAT_EVENTS];       /* NULL before they came */
+  const gchar *stream_id;       /* of these events */
+  GstCaps *caps;
   GstSegment segment;
-  gchar *stream_id;             /* NULL before STREAM_START */
   gint fps_n, fps_d;            /* buffers per second; 0/1: variable, unknown */
-  gint run_fps_n, run_fps_d;    /* the same in running time */
-  GstEvent *told[SECOND_TOLD_LAST];     /* for analytics elements */
 } SecondFormat;
 
 SecondFormat *second_format_new (const SecondFormat * base);
@@ -94,15 +90,15 @@ typedef struct
 {
   GstBuffer *buffer;
   SecondFormat *format;
-  SecondPoolGuard *guard;       /* NULL: its pool is not bounded */
+  SecondPoolUsage *usage;       /* NULL: its pool is not bounded */
   gint64 shift;                 /* alignment's time minus running time */
 } SecondHeld;
 
 void second_held_free (SecondHeld * held);
-/* Of the same buffer, which its guard does not count again */
+/* Of the same buffer, which its usage does not count again */
 SecondHeld *second_held_copy (const SecondHeld * held);
 
-/* What must not be freed with a lock held, since that may run upstream's code */
+/* For what must not be freed with a lock held: that may run upstream's code */
 GPtrArray *second_trash_new (void);
 
 /* An event in the middle of a stream */
@@ -118,7 +114,7 @@ void second_event_free (SecondEvent * event);
 
 #define GST_TYPE_SECOND_BATCHER_PAD (gst_second_batcher_pad_get_type ())
 G_DECLARE_FINAL_TYPE (GstSecondBatcherPad, gst_second_batcher_pad, GST,
-    SECOND_BATCHER_PAD, GstAggregatorPad)
+    SECOND_BATCHER_PAD, GstAggregatorPad);
 
 struct _GstSecondBatcherPad
 {
@@ -142,8 +138,8 @@ struct _GstSecondBatcherPad
   gboolean lacks_reference;     /* a frame had none, and none before it */
   gboolean warned_reference;
 
-  GstBufferPool *pool;          /* what guard is for, not a reference */
-  SecondPoolGuard *guard;
+  GstBufferPool *pool;          /* whose usage it is, not a reference */
+  SecondPoolUsage *usage;
 
   guint64 total_copied, total_contiguous, total_gathered;
 
@@ -153,18 +149,21 @@ struct _GstSecondBatcherPad
   GPtrArray *sticky;            /* of GstEvent; what analytics elements got */
 };
 
-void second_batcher_pad_clear_locked (GstSecondBatcherPad * pad,
+void gst_second_batcher_pad_clear_locked (GstSecondBatcherPad * pad,
     GPtrArray * trash);
-SecondPoolGuard *second_batcher_pad_guard_locked (GstSecondBatcherPad * pad,
-    GstBuffer * buffer, guint granted);
-void second_batcher_pad_change_format_locked (GstSecondBatcherPad * pad,
-    SecondFormat * format);
-void second_batcher_pad_clear_span (GstSecondBatcherPad * pad);
-guint second_batcher_pad_number (GstPad * pad);
+SecondPoolUsage *gst_second_batcher_pad_add_usage_locked (GstSecondBatcherPad *
+    pad, GstBuffer * buffer, guint granted);
+SecondFormat *gst_second_batcher_pad_change_format_locked (GstSecondBatcherPad *
+    pad, SecondFormat * format);
+void gst_second_batcher_pad_clear_span (GstSecondBatcherPad * pad);
+guint gst_second_batcher_pad_number (GstPad * pad);
 
 #define GST_TYPE_SECOND_BATCHER (gst_second_batcher_get_type ())
 G_DECLARE_FINAL_TYPE (GstSecondBatcher, gst_second_batcher, GST,
-    SECOND_BATCHER, GstAggregator)
+    SECOND_BATCHER, GstAggregator);
+
+#define GST_SECOND_BATCHER_PARENT_CLASS \
+    GST_AGGREGATOR_CLASS (g_type_class_peek (GST_TYPE_AGGREGATOR))
 
 struct _GstSecondBatcher
 {
@@ -183,11 +182,12 @@ struct _GstSecondBatcher
   SecondFill fill;
   SecondOutput output;
   gboolean post_messages;
-  gint64 latency;               /* -1: auto */
+  GstClockTime latency;         /* NONE: auto */
 
   /* State, under lock */
   gboolean running;             /* between start() and stop() */
   SecondTimeline timeline;      /* its grid is set at start */
+  GPtrArray *tracks;            /* of `pads` */
   gint64 clock_offset;          /* what the alignment adds to running time */
   gboolean has_clock_offset;
   gint64 shift;                 /* that, for the latest window */
@@ -197,7 +197,6 @@ struct _GstSecondBatcher
 
   /* The source pad's task only */
   GPtrArray *pads;              /* of GstSecondBatcherPad, by number */
-  GPtrArray *tracks;            /* of these pads; their lists: under lock */
   guint32 pads_cookie;
   GstCaps *out_caps;            /* also read by negotiation, same thread */
   gboolean caps_changed;        /* of out_caps, since they were negotiated */
@@ -212,21 +211,21 @@ struct _GstSecondBatcher
 #define SECOND_LOCK_BLOCK(mutex) G_GNUC_UNUSED g_autoptr (GMutexLocker) \
     locker = g_mutex_locker_new (mutex)
 
-/* One stream's share of one batch */
+/* What a batch has of one stream */
 typedef struct
 {
   GstSecondBatcherPad *pad;
   GstBufferList *list;
-  SecondFormat *format;         /* NULL: nothing known of the stream yet */
+  SecondFormat *format;
   GQueue events;                /* of SecondEvent; positions in the list */
   guint frames, expected, late, dropped;
 
-  /* Set by second_batcher_span() */
+  /* Set by gst_second_batcher_span() */
   gboolean contiguous;
   guint64 stride;               /* valid if contiguous */
   GstMemory *memory;            /* all frames; NULL unless output=memory */
   guint gathered;               /* frames copied for that */
-} SecondShare;
+} SecondStreamWindow;
 
 typedef struct _SecondBatch
 {
@@ -234,14 +233,20 @@ typedef struct _SecondBatch
   guint64 start, end;           /* in the alignment */
   GstClockTime pts, duration;   /* running time */
   SecondAlign align;
-  GArray *shares;               /* of SecondShare, in pad order */
-  gint wrong_share;             /* fill=error does not accept this one, or -1 */
+  GArray *streams;              /* of SecondStreamWindow, in pad order */
+  gint wrong_stream;            /* the one fill=error does not accept, or -1 */
   gboolean post_message;
   SecondOutput output;
 } SecondBatch;
 
+static inline SecondStreamWindow *
+second_batch_stream (const SecondBatch * batch, guint i)
+{
+  return &g_array_index (batch->streams, SecondStreamWindow, i);
+}
+
 /* batcher/gstsecondbatcher.c */
-GPtrArray *second_batcher_pads (GstSecondBatcher * self);
+GPtrArray *gst_second_batcher_pads (GstSecondBatcher * self);
 
 /* batcher/time.c */
 typedef struct
@@ -253,77 +258,83 @@ typedef struct
 
 typedef enum
 {
-  SECOND_MAP_PLACED,
-  SECOND_MAP_OUTSIDE,           /* of its segment */
-  SECOND_MAP_NO_TIME            /* no PTS, or its segment is not in time */
-} SecondMap;
+  SECOND_PLACING_PLACED,
+  SECOND_PLACING_OUTSIDE,       /* of its segment; or a gap that says nothing */
+  SECOND_PLACING_NO_TIME        /* no PTS, or its segment is not in time */
+} SecondPlacing;
 
-void second_batcher_update_clock (GstSecondBatcher * self);
-SecondMap second_batcher_map_frame_locked (GstSecondBatcher * self,
+void gst_second_batcher_update_clock (GstSecondBatcher * self);
+/* Where a frame begins, or a gap ends */
+SecondPlacing gst_second_batcher_place_locked (GstSecondBatcher * self,
     GstSecondBatcherPad * pad, GstBuffer * buffer, SecondPlace * place);
-SecondMap second_batcher_map_gap_locked (GstSecondBatcher * self,
-    GstSecondBatcherPad * pad, GstBuffer * buffer, gint64 * end);
-GstClockTime second_batcher_get_next_time (GstAggregator * agg);
-gboolean second_batcher_is_gap (GstBuffer * buffer);
+GstClockTime gst_second_batcher_get_next_time (GstAggregator * agg);
+gboolean gst_second_batcher_is_gap (GstBuffer * buffer);
 
 /* batcher/read.c */
-GstSecondBatcherPad *second_batcher_read (GstSecondBatcher * self,
+GstSecondBatcherPad *gst_second_batcher_read (GstSecondBatcher * self,
     GPtrArray * pads);
 
-/* batcher/cut.c */
-gboolean second_batcher_close_locked (GstSecondBatcher * self,
+/* Holds copies of frames instead, so that their buffers go back to their pool:
+ * of all of them, or of the oldest ones while the pool's usage is high */
+void gst_second_batcher_copy_frames (GstSecondBatcher * self,
+    GstSecondBatcherPad * pad, gboolean all);
+
+/* batcher/batch.c */
+/* Closes the open window and adds its batches to `batches`, unless it is
+ * dropped. Or, if nobody has a frame in it and in those behind it, jumps over
+ * all of them: then TRUE, and `hole` in running time. */
+gboolean gst_second_batcher_close_locked (GstSecondBatcher * self,
     GPtrArray * pads, GPtrArray * batches, SecondPart * hole,
     GPtrArray * trash);
-SecondBatch *second_batcher_take_events_locked (GPtrArray * pads);
 void second_batch_free (SecondBatch * batch);
 
 /* batcher/span.c */
-gboolean second_batcher_span (GstSecondBatcher * self, SecondBatch * batch);
+gboolean gst_second_batcher_span (GstSecondBatcher * self, SecondBatch * batch);
 
 #ifdef HAVE_GST_ANALYTICS
 #define SECOND_ANALYTICS_CAPS_NAME "multistream/x-analytics-batch"
 
 /* batcher/analytics.c */
-void second_batcher_offer_analytics (GstCaps * caps);
-gboolean second_batcher_wants_analytics (GstSecondBatcher * self);
-GstCaps *second_batcher_keep_caps (GstSecondBatcher * self, GstCaps * filter);
-GstCaps *second_batcher_wanted_caps (GstSecondBatcher * self, GstPad * pad);
-void second_batcher_add_analytics (GstBuffer * buffer,
+void gst_second_batcher_offer_analytics (GstCaps * caps);
+gboolean gst_second_batcher_wants_analytics (GstSecondBatcher * self);
+GstCaps *gst_second_batcher_keep_caps (GstSecondBatcher * self,
+    GstCaps * filter);
+GstCaps *gst_second_batcher_wanted_caps (GstSecondBatcher * self, GstPad * pad);
+void gst_second_batcher_add_analytics (GstBuffer * buffer,
     const SecondBatch * batch);
 #endif
 
 /* batcher/output.c */
-GstFlowReturn second_batcher_aggregate (GstAggregator * agg, gboolean timeout);
-GstFlowReturn second_batcher_update_src_caps (GstAggregator * agg,
+GstFlowReturn gst_second_batcher_aggregate (GstAggregator * agg,
+    gboolean timeout);
+GstFlowReturn gst_second_batcher_update_src_caps (GstAggregator * agg,
     GstCaps * filter, GstCaps ** caps);
-GstSample *second_batcher_peek_next_sample (GstAggregator * agg,
+GstSample *gst_second_batcher_peek_next_sample (GstAggregator * agg,
     GstAggregatorPad * pad);
 
 /* batcher/event.c */
-GstFlowReturn second_batcher_sink_event_pre_queue (GstAggregator * agg,
+GstFlowReturn gst_second_batcher_sink_event_pre_queue (GstAggregator * agg,
     GstAggregatorPad * pad, GstEvent * event);
-gboolean second_batcher_sink_event (GstAggregator * agg,
+gboolean gst_second_batcher_sink_event (GstAggregator * agg,
     GstAggregatorPad * pad, GstEvent * event);
-gboolean second_batcher_src_event (GstAggregator * agg, GstEvent * event);
+gboolean gst_second_batcher_src_event (GstAggregator * agg, GstEvent * event);
 
 /* batcher/query.c */
-gboolean second_batcher_sink_query_pre_queue (GstAggregator * agg,
+gboolean gst_second_batcher_sink_query_pre_queue (GstAggregator * agg,
     GstAggregatorPad * pad, GstQuery * query);
-gboolean second_batcher_sink_query (GstAggregator * agg,
+gboolean gst_second_batcher_sink_query (GstAggregator * agg,
     GstAggregatorPad * pad, GstQuery * query);
-gboolean second_batcher_propose_allocation (GstAggregator * agg,
+gboolean gst_second_batcher_propose_allocation (GstAggregator * agg,
     GstAggregatorPad * pad, GstQuery * decide, GstQuery * query);
-gboolean second_batcher_decide_allocation (GstAggregator * agg,
+gboolean gst_second_batcher_decide_allocation (GstAggregator * agg,
     GstQuery * query);
-guint second_batcher_frames_to_hold_locked (GstSecondBatcher * self,
+guint gst_second_batcher_frames_to_hold_locked (GstSecondBatcher * self,
     gint fps_n, gint fps_d);
-void second_batcher_update_live (GstSecondBatcher * self);
-void second_batcher_apply_latency (GstSecondBatcher * self);
+void gst_second_batcher_update_live (GstSecondBatcher * self);
+void gst_second_batcher_apply_latency (GstSecondBatcher * self);
 
 /* batcher/properties.c */
-void second_batcher_install_properties (GObjectClass * klass);
-GstStructure *second_batcher_get_stats (GstSecondBatcher * self);
-
-GstAggregatorClass *second_batcher_parent_class (void);
+void gst_second_batcher_install_properties (GObjectClass * klass);
+GstStructure *gst_second_batcher_get_stats (GstSecondBatcher * self);
 
 #endif /* GST_SECOND_BATCHER_PRIV_H */

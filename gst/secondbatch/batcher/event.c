@@ -5,7 +5,7 @@
 
 /* The base class queues serialized events but for FLUSH_STOP */
 GstFlowReturn
-second_batcher_sink_event_pre_queue (GstAggregator * agg,
+gst_second_batcher_sink_event_pre_queue (GstAggregator * agg,
     GstAggregatorPad * pad, GstEvent * event)
 {
   GstSecondBatcherPad *self = GST_SECOND_BATCHER_PAD (pad);
@@ -14,7 +14,7 @@ second_batcher_sink_event_pre_queue (GstAggregator * agg,
   if (GST_EVENT_IS_SERIALIZED (event)
       && GST_EVENT_TYPE (event) != GST_EVENT_FLUSH_STOP)
     g_atomic_pointer_set (&self->latest, event);
-  ret = second_batcher_parent_class ()->sink_event_pre_queue (agg, pad, event);
+  ret = GST_SECOND_BATCHER_PARENT_CLASS->sink_event_pre_queue (agg, pad, event);
   if (ret != GST_FLOW_OK)
     g_atomic_pointer_compare_and_exchange (&self->latest, event, NULL);
   return ret;
@@ -24,24 +24,15 @@ static void
 change_format (GstSecondBatcher * self, GstSecondBatcherPad * pad,
     GstEvent * event)
 {
-  SecondFormat *format, *old = NULL;
+  SecondFormat *format;
 
-  /* the source pad's task is the only one to replace it while data flows */
+  GST_DEBUG_OBJECT (pad, "format from %" GST_PTR_FORMAT, event);
   g_mutex_lock (&self->lock);
   format = second_format_new (pad->format);
-  g_mutex_unlock (&self->lock);
-
   second_format_read (format, event);
-
-  g_mutex_lock (&self->lock);
-  if (!second_format_equal (format, pad->format)) {
-    old = second_format_ref (pad->format);
-    second_batcher_pad_change_format_locked (pad, format);
-    format = NULL;
-  }
+  format = gst_second_batcher_pad_change_format_locked (pad, format);
   g_mutex_unlock (&self->lock);
-  g_clear_pointer (&format, second_format_unref);
-  g_clear_pointer (&old, second_format_unref);
+  second_format_unref (format);
 }
 
 static gboolean
@@ -93,7 +84,7 @@ take_counts (GstSecondBatcher * self, GstSecondBatcherPad * pad,
 }
 
 gboolean
-second_batcher_sink_event (GstAggregator * agg, GstAggregatorPad * aggpad,
+gst_second_batcher_sink_event (GstAggregator * agg, GstAggregatorPad * aggpad,
     GstEvent * event)
 {
   GstSecondBatcher *self = GST_SECOND_BATCHER (agg);
@@ -111,7 +102,7 @@ second_batcher_sink_event (GstAggregator * agg, GstAggregatorPad * aggpad,
     case GST_EVENT_SEGMENT:
       change_format (self, pad, event);
       /* now upstream can tell, and no frame has come yet */
-      second_batcher_update_live (self);
+      gst_second_batcher_update_live (self);
       break;
     default:
       if (take_counts (self, pad, event))
@@ -122,17 +113,17 @@ second_batcher_sink_event (GstAggregator * agg, GstAggregatorPad * aggpad,
       }
       break;
   }
-  return second_batcher_parent_class ()->sink_event (agg, aggpad, event);
+  return GST_SECOND_BATCHER_PARENT_CLASS->sink_event (agg, aggpad, event);
 }
 
 /* QOS from downstream is about batches: how late the last window was. A decoder
  * would read it as its frames' lateness and drop some, so that it ends here. */
 gboolean
-second_batcher_src_event (GstAggregator * agg, GstEvent * event)
+gst_second_batcher_src_event (GstAggregator * agg, GstEvent * event)
 {
   if (GST_EVENT_TYPE (event) == GST_EVENT_QOS) {
     gst_event_unref (event);
     return TRUE;
   }
-  return second_batcher_parent_class ()->src_event (agg, event);
+  return GST_SECOND_BATCHER_PARENT_CLASS->src_event (agg, event);
 }

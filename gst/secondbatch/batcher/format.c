@@ -7,18 +7,13 @@ second_format_new (const SecondFormat * base)
 {
   SecondFormat *format = g_atomic_rc_box_new0 (SecondFormat);
 
-  if (base) {
+  gst_segment_init (&format->segment, GST_FORMAT_UNDEFINED);
+  format->fps_d = 1;
+  if (base)
     *format = *base;
-    if (format->caps)
-      gst_caps_ref (format->caps);
-    format->stream_id = g_strdup (base->stream_id);
-    for (guint i = 0; i < SECOND_TOLD_LAST; i++)
-      if (format->told[i])
-        gst_event_ref (format->told[i]);
-  } else {
-    gst_segment_init (&format->segment, GST_FORMAT_UNDEFINED);
-    format->fps_d = format->run_fps_d = 1;
-  }
+  for (guint i = 0; i < SECOND_FORMAT_EVENTS; i++)
+    if (format->events[i])
+      gst_event_ref (format->events[i]);
   return format;
 }
 
@@ -29,20 +24,18 @@ second_format_ref (SecondFormat * format)
 }
 
 static void
-format_clear (gpointer data)
+clear_events (gpointer data)
 {
   SecondFormat *format = data;
 
-  for (guint i = 0; i < SECOND_TOLD_LAST; i++)
-    gst_event_replace (&format->told[i], NULL);
-  gst_clear_caps (&format->caps);
-  g_free (format->stream_id);
+  for (guint i = 0; i < SECOND_FORMAT_EVENTS; i++)
+    gst_event_replace (&format->events[i], NULL);
 }
 
 void
 second_format_unref (SecondFormat * format)
 {
-  g_atomic_rc_box_release_full (format, format_clear);
+  g_atomic_rc_box_release_full (format, clear_events);
 }
 
 gboolean
@@ -65,7 +58,7 @@ second_format_equal (const SecondFormat * a, const SecondFormat * b)
   return gst_segment_is_equal (&sa, &sb);
 }
 
-/* Of two fields of alternate interlacing each has a buffer of its own */
+/* With alternate interlacing each of two fields has a buffer of its own */
 void
 second_caps_get_rate (GstCaps * caps, gint * fps_n, gint * fps_d)
 {
@@ -83,33 +76,24 @@ second_caps_get_rate (GstCaps * caps, gint * fps_n, gint * fps_d)
 void
 second_format_read (SecondFormat * format, GstEvent * event)
 {
-  const gchar *stream_id;
-  GstCaps *caps;
-  guint told;
+  SecondFormatEvent kind;
 
   switch (GST_EVENT_TYPE (event)) {
     case GST_EVENT_STREAM_START:
-      gst_event_parse_stream_start (event, &stream_id);
-      g_free (format->stream_id);
-      format->stream_id = g_strdup (stream_id);
-      told = SECOND_TOLD_STREAM_START;
+      gst_event_parse_stream_start (event, &format->stream_id);
+      kind = SECOND_FORMAT_STREAM_START;
       break;
     case GST_EVENT_CAPS:
-      gst_event_parse_caps (event, &caps);
-      gst_caps_replace (&format->caps, caps);
-      second_caps_get_rate (caps, &format->fps_n, &format->fps_d);
-      told = SECOND_TOLD_CAPS;
+      gst_event_parse_caps (event, &format->caps);
+      second_caps_get_rate (format->caps, &format->fps_n, &format->fps_d);
+      kind = SECOND_FORMAT_CAPS;
       break;
     default:
       gst_event_copy_segment (event, &format->segment);
-      told = SECOND_TOLD_SEGMENT;
+      kind = SECOND_FORMAT_SEGMENT;
       break;
   }
-  gst_event_replace (&format->told[told], event);
-  format->run_fps_n = format->fps_n;
-  format->run_fps_d = format->fps_d;
-  second_window_scale_rate (&format->run_fps_n, &format->run_fps_d,
-      format->segment.rate);
+  gst_event_replace (&format->events[kind], event);
 }
 
 GstClockTime

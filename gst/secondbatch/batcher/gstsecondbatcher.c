@@ -20,7 +20,6 @@
 #include "gstsecondbatchmeta.h"
 
 GST_DEBUG_CATEGORY (second_batcher_debug);
-#define GST_CAT_DEFAULT second_batcher_debug
 
 static GstStaticPadTemplate sink_template =
 GST_STATIC_PAD_TEMPLATE ("sink_%u", GST_PAD_SINK, GST_PAD_REQUEST,
@@ -47,25 +46,20 @@ GST_ELEMENT_REGISTER_DECLARE (secondbatcher);
 GST_ELEMENT_REGISTER_DEFINE (secondbatcher, "secondbatcher", GST_RANK_NONE,
     GST_TYPE_SECOND_BATCHER);
 
-GstAggregatorClass *
-second_batcher_parent_class (void)
-{
-  return GST_AGGREGATOR_CLASS (gst_second_batcher_parent_class);
-}
-
 static gint
 compare_pads (gconstpointer a, gconstpointer b)
 {
-  guint na = second_batcher_pad_number (*(GstPad * const *) a);
-  guint nb = second_batcher_pad_number (*(GstPad * const *) b);
+  guint na = gst_second_batcher_pad_number (*(GstPad * const *) a);
+  guint nb = gst_second_batcher_pad_number (*(GstPad * const *) b);
 
   return na < nb ? -1 : na > nb;
 }
 
 /* Sink pads by number, so that sink_10 comes after sink_2. Only the source
- * pad's task calls this, so that the array stays during one aggregate(). */
+ * pad's task calls this, so that the array stays during one aggregate(). What a
+ * released pad showed decides no start any more. */
 GPtrArray *
-second_batcher_pads (GstSecondBatcher * self)
+gst_second_batcher_pads (GstSecondBatcher * self)
 {
   GstElement *element = GST_ELEMENT_CAST (self);
   GPtrArray *old = NULL;
@@ -74,14 +68,17 @@ second_batcher_pads (GstSecondBatcher * self)
   if (self->pads == NULL || self->pads_cookie != element->pads_cookie) {
     old = self->pads;
     self->pads = g_ptr_array_new_with_free_func (gst_object_unref);
-    for (GList *l = element->sinkpads; l; l = l->next)
+    for (GList * l = element->sinkpads; l; l = l->next)
       g_ptr_array_add (self->pads, gst_object_ref (l->data));
     g_ptr_array_sort (self->pads, compare_pads);
     self->pads_cookie = element->pads_cookie;
+    g_mutex_lock (&self->lock);
     g_ptr_array_set_size (self->tracks, 0);
     for (guint i = 0; i < self->pads->len; i++)
       g_ptr_array_add (self->tracks, &GST_SECOND_BATCHER_PAD
           (g_ptr_array_index (self->pads, i))->track);
+    second_timeline_place_start (&self->timeline, self->tracks);
+    g_mutex_unlock (&self->lock);
   }
   GST_OBJECT_UNLOCK (self);
 
@@ -142,7 +139,7 @@ gst_second_batcher_release_pad (GstElement * element, GstPad * pad)
       pad);
 
   g_mutex_lock (&self->lock);
-  second_batcher_pad_clear_locked (GST_SECOND_BATCHER_PAD (pad), trash);
+  gst_second_batcher_pad_clear_locked (GST_SECOND_BATCHER_PAD (pad), trash);
   g_mutex_unlock (&self->lock);
   gst_object_unref (pad);
 }
@@ -190,7 +187,10 @@ gst_second_batcher_start (GstAggregator * agg)
   self->live_latency = GST_CLOCK_TIME_NONE;
   self->need_segment = TRUE;
   self->pushed = FALSE;
-  second_batcher_apply_latency (self);
+  GST_INFO_OBJECT (self, "windows of %" GST_TIME_FORMAT " each %"
+      GST_TIME_FORMAT, GST_TIME_ARGS (self->batch_duration),
+      GST_TIME_ARGS (hop));
+  gst_second_batcher_apply_latency (self);
   return TRUE;
 }
 
@@ -200,20 +200,21 @@ gst_second_batcher_stop (GstAggregator * agg)
   GstSecondBatcher *self = GST_SECOND_BATCHER (agg);
   GPtrArray *pads = self->pads;
 
+  GST_INFO_OBJECT (self, "stopped");
   g_mutex_lock (&self->lock);
   self->running = FALSE;
   reset_locked (self);
+  g_ptr_array_set_size (self->tracks, 0);
   g_mutex_unlock (&self->lock);
 
   /* the base class has flushed the pads by now */
   for (guint i = 0; pads && i < pads->len; i++) {
     GstSecondBatcherPad *pad = g_ptr_array_index (pads, i);
 
-    second_batcher_pad_clear_span (pad);
+    gst_second_batcher_pad_clear_span (pad);
     g_ptr_array_set_size (pad->sticky, 0);
   }
   self->pads = NULL;
-  g_ptr_array_set_size (self->tracks, 0);
   g_clear_pointer (&pads, g_ptr_array_unref);
   gst_clear_caps (&self->out_caps);
   return TRUE;
@@ -225,6 +226,7 @@ gst_second_batcher_flush (GstAggregator * agg)
   GstSecondBatcher *self = GST_SECOND_BATCHER (agg);
   SECOND_LOCK_BLOCK (&self->lock);
 
+  GST_INFO_OBJECT (self, "flushed, windows are counted anew");
   reset_locked (self);
   self->need_segment = TRUE;
   return GST_FLOW_OK;
@@ -236,7 +238,7 @@ gst_second_batcher_negotiate (GstAggregator * agg)
 {
   if (GST_SECOND_BATCHER (agg)->out_caps == NULL)
     return TRUE;
-  return second_batcher_parent_class ()->negotiate (agg);
+  return GST_SECOND_BATCHER_PARENT_CLASS->negotiate (agg);
 }
 
 static void
@@ -256,17 +258,17 @@ set_aggregator_class (GstAggregatorClass * klass)
   klass->stop = gst_second_batcher_stop;
   klass->flush = gst_second_batcher_flush;
   klass->negotiate = gst_second_batcher_negotiate;
-  klass->aggregate = second_batcher_aggregate;
-  klass->get_next_time = second_batcher_get_next_time;
-  klass->update_src_caps = second_batcher_update_src_caps;
-  klass->peek_next_sample = second_batcher_peek_next_sample;
-  klass->sink_event_pre_queue = second_batcher_sink_event_pre_queue;
-  klass->sink_event = second_batcher_sink_event;
-  klass->src_event = second_batcher_src_event;
-  klass->sink_query_pre_queue = second_batcher_sink_query_pre_queue;
-  klass->sink_query = second_batcher_sink_query;
-  klass->propose_allocation = second_batcher_propose_allocation;
-  klass->decide_allocation = second_batcher_decide_allocation;
+  klass->aggregate = gst_second_batcher_aggregate;
+  klass->get_next_time = gst_second_batcher_get_next_time;
+  klass->update_src_caps = gst_second_batcher_update_src_caps;
+  klass->peek_next_sample = gst_second_batcher_peek_next_sample;
+  klass->sink_event_pre_queue = gst_second_batcher_sink_event_pre_queue;
+  klass->sink_event = gst_second_batcher_sink_event;
+  klass->src_event = gst_second_batcher_src_event;
+  klass->sink_query_pre_queue = gst_second_batcher_sink_query_pre_queue;
+  klass->sink_query = gst_second_batcher_sink_query;
+  klass->propose_allocation = gst_second_batcher_propose_allocation;
+  klass->decide_allocation = gst_second_batcher_decide_allocation;
 }
 
 static void
@@ -278,7 +280,7 @@ gst_second_batcher_class_init (GstSecondBatcherClass * klass)
       "batches of one second");
 
   G_OBJECT_CLASS (klass)->finalize = gst_second_batcher_finalize;
-  second_batcher_install_properties (G_OBJECT_CLASS (klass));
+  gst_second_batcher_install_properties (G_OBJECT_CLASS (klass));
   set_aggregator_class (GST_AGGREGATOR_CLASS (klass));
   element_class->request_new_pad = gst_second_batcher_request_new_pad;
   element_class->release_pad = gst_second_batcher_release_pad;
@@ -292,11 +294,6 @@ gst_second_batcher_class_init (GstSecondBatcherClass * klass)
       "one buffer, by reference", "The gst-shmframe developers");
 
   gst_type_mark_as_plugin_api (GST_TYPE_SECOND_BATCHER_PAD, 0);
-  gst_type_mark_as_plugin_api (second_align_get_type (), 0);
-  gst_type_mark_as_plugin_api (second_incomplete_get_type (), 0);
-  gst_type_mark_as_plugin_api (second_late_get_type (), 0);
-  gst_type_mark_as_plugin_api (second_fill_get_type (), 0);
-  gst_type_mark_as_plugin_api (second_output_get_type (), 0);
 }
 
 static void

@@ -4,22 +4,6 @@
 #include "batcher/batcher.h"
 #include "gstsecondbatchmeta.h"
 
-static SecondShare *
-share_at (const SecondBatch * batch, guint i)
-{
-  return &g_array_index (batch->shares, SecondShare, i);
-}
-
-static const gchar *
-align_nick (SecondAlign align)
-{
-  GEnumClass *klass = g_type_class_ref (second_align_get_type ());
-  const gchar *nick = g_enum_get_value (klass, (gint) align)->value_nick;
-
-  g_type_class_unref (klass);
-  return nick;
-}
-
 /* The field "prefix-K"; its type and value follow, and NULL */
 static void G_GNUC_NULL_TERMINATED
 set_field (GstStructure * s, const gchar * prefix, guint stream, ...)
@@ -34,28 +18,28 @@ set_field (GstStructure * s, const gchar * prefix, guint stream, ...)
 }
 
 static void
-set_counts (GstStructure * s, guint k, const SecondShare * share)
+set_counts (GstStructure * s, guint k, const SecondStreamWindow * window)
 {
-  set_field (s, "frames", k, G_TYPE_UINT, share->frames, NULL);
-  set_field (s, "expected", k, G_TYPE_UINT, share->expected, NULL);
-  set_field (s, "late", k, G_TYPE_UINT, share->late, NULL);
-  set_field (s, "dropped", k, G_TYPE_UINT, share->dropped, NULL);
+  set_field (s, "frames", k, G_TYPE_UINT, window->frames, NULL);
+  set_field (s, "expected", k, G_TYPE_UINT, window->expected, NULL);
+  set_field (s, "late", k, G_TYPE_UINT, window->late, NULL);
+  set_field (s, "dropped", k, G_TYPE_UINT, window->dropped, NULL);
 }
 
 static void
-set_share (GstStructure * s, guint k, const SecondShare * share)
+set_stream (GstStructure * s, guint k, const SecondStreamWindow * window)
 {
-  const SecondFormat *format = share->format;
+  const SecondFormat *format = window->format;
 
-  set_field (s, "buffers", k, GST_TYPE_BUFFER_LIST, share->list, NULL);
+  set_field (s, "buffers", k, GST_TYPE_BUFFER_LIST, window->list, NULL);
   if (format->caps)
     set_field (s, "caps", k, GST_TYPE_CAPS, format->caps, NULL);
   set_field (s, "segment", k, GST_TYPE_SEGMENT, &format->segment, NULL);
   set_field (s, "stream-id", k, G_TYPE_STRING, format->stream_id, NULL);
-  set_counts (s, k, share);
-  set_field (s, "contiguous", k, G_TYPE_BOOLEAN, share->contiguous, NULL);
+  set_counts (s, k, window);
+  set_field (s, "contiguous", k, G_TYPE_BOOLEAN, window->contiguous, NULL);
   set_field (s, "frame-stride", k, G_TYPE_UINT64,
-      share->contiguous ? share->stride : (guint64) 0, NULL);
+      window->contiguous ? window->stride : (guint64) 0, NULL);
 }
 
 /* What the batch holds is moved into the buffer */
@@ -73,20 +57,20 @@ make_buffer (GstSecondBatcher * self, SecondBatch * batch)
       "index", G_TYPE_UINT64, batch->index,
       "window-start", G_TYPE_UINT64, batch->start,
       "window-duration", G_TYPE_UINT64, batch->end - batch->start,
-      "align", G_TYPE_STRING, align_nick (batch->align),
-      "n-streams", G_TYPE_UINT, batch->shares->len, NULL);
+      "align", G_TYPE_STRING, second_align_nick (batch->align),
+      "n-streams", G_TYPE_UINT, batch->streams->len, NULL);
 #ifdef HAVE_GST_ANALYTICS
-  if (second_batcher_wants_analytics (self))
-    second_batcher_add_analytics (buffer, batch);
+  if (gst_second_batcher_wants_analytics (self))
+    gst_second_batcher_add_analytics (buffer, batch);
 #endif
-  for (guint i = 0; i < batch->shares->len; i++) {
-    SecondShare *share = share_at (batch, i);
+  for (guint i = 0; i < batch->streams->len; i++) {
+    SecondStreamWindow *window = second_batch_stream (batch, i);
 
-    set_share (s, i, share);
-    if (share->memory)
-      gst_buffer_append_memory (buffer, g_steal_pointer (&share->memory));
+    set_stream (s, i, window);
+    if (window->memory)
+      gst_buffer_append_memory (buffer, g_steal_pointer (&window->memory));
     /* from here on the frames belong to downstream alone */
-    g_clear_pointer (&share->list, gst_buffer_list_unref);
+    g_clear_pointer (&window->list, gst_buffer_list_unref);
   }
   return buffer;
 }
@@ -98,8 +82,8 @@ make_caps (GstSecondBatcher * self, const SecondBatch * batch)
   GValue streams = G_VALUE_INIT, value = G_VALUE_INIT;
 
   g_value_init (&streams, GST_TYPE_ARRAY);
-  for (guint i = 0; i < batch->shares->len; i++) {
-    GstCaps *stream = share_at (batch, i)->format->caps;
+  for (guint i = 0; i < batch->streams->len; i++) {
+    GstCaps *stream = second_batch_stream (batch, i)->format->caps;
 
     /* what analyticscombiner says of a stream that has not said what it is;
      * with EMPTY caps the array is not fixed, since 1.28 */
@@ -113,23 +97,24 @@ make_caps (GstSecondBatcher * self, const SecondBatch * batch)
   }
   gst_caps_set_value (caps, "streams", &streams);
   g_value_unset (&streams);
+  /* the grid does not change while we run */
   gst_caps_set_simple (caps, "batch-duration", G_TYPE_UINT64,
-      self->timeline.grid.duration, NULL);      /* does not change in here */
+      self->timeline.grid.duration, NULL);
 #ifdef HAVE_GST_ANALYTICS
-  second_batcher_offer_analytics (caps);
+  gst_second_batcher_offer_analytics (caps);
 #endif
   return caps;
 }
 
 GstFlowReturn
-second_batcher_update_src_caps (GstAggregator * agg, GstCaps * filter,
+gst_second_batcher_update_src_caps (GstAggregator * agg, GstCaps * filter,
     GstCaps ** caps)
 {
   GstSecondBatcher *self = GST_SECOND_BATCHER (agg);
 
 #ifdef HAVE_GST_ANALYTICS
   if (!self->caps_changed
-      && (*caps = second_batcher_keep_caps (self, filter)) != NULL)
+      && (*caps = gst_second_batcher_keep_caps (self, filter)) != NULL)
     return GST_FLOW_OK;
   self->caps_changed = FALSE;
 #endif
@@ -164,17 +149,18 @@ negotiate (GstSecondBatcher * self, const SecondBatch * batch)
   return GST_FLOW_NOT_NEGOTIATED;
 }
 
+/* The counts of a batch, for messages, handlers and the log */
 static GstStructure *
-make_message_structure (const SecondBatch * batch)
+make_counts (const SecondBatch * batch)
 {
   GstStructure *s = gst_structure_new ("second-batch",
       "index", G_TYPE_UINT64, batch->index,
       "window-start", G_TYPE_UINT64, batch->start,
       "window-duration", G_TYPE_UINT64, batch->end - batch->start,
-      "n-streams", G_TYPE_UINT, batch->shares->len, NULL);
+      "n-streams", G_TYPE_UINT, batch->streams->len, NULL);
 
-  for (guint i = 0; i < batch->shares->len; i++)
-    set_counts (s, i, share_at (batch, i));
+  for (guint i = 0; i < batch->streams->len; i++)
+    set_counts (s, i, second_batch_stream (batch, i));
   return s;
 }
 
@@ -195,44 +181,44 @@ set_segment (GstSecondBatcher * self)
 static GstFlowReturn
 complain_about_count (GstSecondBatcher * self, const SecondBatch * batch)
 {
-  const SecondShare *share = share_at (batch, (guint) batch->wrong_share);
+  const SecondStreamWindow *window =
+      second_batch_stream (batch, (guint) batch->wrong_stream);
 
   GST_ELEMENT_ERROR (self, STREAM, FAILED,
       ("Pad %s has %u frames in window %" G_GUINT64_FORMAT
           ", not the number that `frames` asks for; use another `fill` policy "
-          "or put videorate before the pad.", GST_PAD_NAME (share->pad),
-          share->frames, batch->index), (NULL));
+          "or put videorate before the pad.", GST_PAD_NAME (window->pad),
+          window->frames, batch->index), (NULL));
   return GST_FLOW_ERROR;
 }
 
 static void
-select_samples (GstSecondBatcher * self, const SecondBatch * batch)
+select_samples (GstSecondBatcher * self, const SecondBatch * batch,
+    GstStructure * counts)
 {
-  GstStructure *info = make_message_structure (batch);
-
   self->selected = batch;
   gst_aggregator_selected_samples (GST_AGGREGATOR (self), batch->pts,
-      GST_CLOCK_TIME_NONE, batch->duration, info);
+      GST_CLOCK_TIME_NONE, batch->duration, counts);
   self->selected = NULL;
-  gst_structure_free (info);
 }
 
 /* Only in handlers of samples-selected, where it shows what goes into the batch
  * that is about to be pushed */
 GstSample *
-second_batcher_peek_next_sample (GstAggregator * agg, GstAggregatorPad * pad)
+gst_second_batcher_peek_next_sample (GstAggregator * agg,
+    GstAggregatorPad * pad)
 {
   GstSecondBatcher *self = GST_SECOND_BATCHER (agg);
 
-  for (guint i = 0; self->selected && i < self->selected->shares->len; i++) {
-    SecondShare *share = share_at (self->selected, i);
+  for (guint i = 0; self->selected && i < self->selected->streams->len; i++) {
+    SecondStreamWindow *window = second_batch_stream (self->selected, i);
     GstSample *sample;
 
-    if (GST_AGGREGATOR_PAD (share->pad) != pad)
+    if (GST_AGGREGATOR_PAD (window->pad) != pad)
       continue;
-    sample = gst_sample_new (NULL, share->format->caps,
-        &share->format->segment, NULL);
-    gst_sample_set_buffer_list (sample, share->list);
+    sample = gst_sample_new (NULL, window->format->caps,
+        &window->format->segment, NULL);
+    gst_sample_set_buffer_list (sample, window->list);
     return sample;
   }
   return NULL;
@@ -252,59 +238,54 @@ wrap_event (const SecondEvent * event, guint stream)
           "stream", G_TYPE_UINT, stream, NULL));
 }
 
-/* Events of the streams go before the batch of their frames */
+/* Events of a stream go before the batch of their frames */
 static void
-push_events (GstSecondBatcher * self, const SecondBatch * batch)
+push_events (GstSecondBatcher * self, const GQueue * events, guint stream)
 {
 #ifdef HAVE_GST_ANALYTICS
   /* there they are among the frames */
-  if (second_batcher_wants_analytics (self))
+  if (gst_second_batcher_wants_analytics (self))
     return;
 #endif
-  for (guint i = 0; i < batch->shares->len; i++) {
-    for (const GList *l = share_at (batch, i)->events.head; l; l = l->next) {
-      GstEvent *event = wrap_event (l->data, i);
+  for (const GList * l = events->head; l; l = l->next) {
+    GstEvent *event = wrap_event (l->data, stream);
 
 #if GST_CHECK_VERSION (1, 26, 0)
-      gst_aggregator_push_src_event (GST_AGGREGATOR (self), event);
+    gst_aggregator_push_src_event (GST_AGGREGATOR (self), event);
 #else
-      /* the first ones are out before the segment, after caps */
-      gst_pad_push_event (GST_AGGREGATOR_SRC_PAD (self), event);
+    /* the first ones are out before the segment, after caps */
+    gst_pad_push_event (GST_AGGREGATOR_SRC_PAD (self), event);
 #endif
-    }
   }
 }
 
 static GstFlowReturn
 push_batch (GstSecondBatcher * self, SecondBatch * batch)
 {
-  GstStructure *message = NULL;
+  g_autoptr (GstStructure) counts = make_counts (batch);
   GstFlowReturn ret;
-  GstBuffer *buffer;
 
-  if (batch->wrong_share >= 0)
+  GST_DEBUG_OBJECT (self, "pushing %" GST_PTR_FORMAT, counts);
+  if (batch->wrong_stream >= 0)
     return complain_about_count (self, batch);
 
   set_segment (self);
   ret = negotiate (self, batch);
   if (ret != GST_FLOW_OK)
     return ret;
-  if (!second_batcher_span (self, batch))
+  if (!gst_second_batcher_span (self, batch))
     return GST_FLOW_ERROR;
-  select_samples (self, batch);
-  push_events (self, batch);
+  select_samples (self, batch, counts);
+  for (guint i = 0; i < batch->streams->len; i++)
+    push_events (self, &second_batch_stream (batch, i)->events, i);
 
-  buffer = make_buffer (self, batch);
-  if (batch->post_message)
-    message = make_message_structure (batch);
-  GST_LOG_OBJECT (self, "batch %" G_GUINT64_FORMAT " of %u streams",
-      batch->index, batch->shares->len);
-  ret = gst_aggregator_finish_buffer (GST_AGGREGATOR (self), buffer);
+  ret = gst_aggregator_finish_buffer (GST_AGGREGATOR (self),
+      make_buffer (self, batch));
   self->pushed = TRUE;
-
-  if (message)
+  if (batch->post_message)
     gst_element_post_message (GST_ELEMENT_CAST (self),
-        gst_message_new_element (GST_OBJECT_CAST (self), message));
+        gst_message_new_element (GST_OBJECT_CAST (self),
+            g_steal_pointer (&counts)));
   return ret;
 }
 
@@ -317,7 +298,7 @@ push_gap (GstSecondBatcher * self, GstClockTime pts, GstClockTime duration)
         gst_event_new_gap (pts, duration));
 }
 
-/* --- when a window is closed --- */
+/* --- closing a window --- */
 
 static void
 warn_about_references (GstSecondBatcher * self, GPtrArray * pads)
@@ -335,8 +316,8 @@ warn_about_references (GstSecondBatcher * self, GPtrArray * pads)
       GST_ELEMENT_WARNING (self, STREAM, FORMAT,
           ("Frames on pad %s carry no reference timestamp that is known here; "
               "they are placed by the pipeline clock's UTC time. Give them a "
-              "timestamp/x-unix, x-ntp or x-ptp meta, or use align=utc for all.",
-              GST_PAD_NAME (pad)), (NULL));
+              "timestamp/x-unix, x-ntp or x-ptp meta, or use align=utc for "
+              "all.", GST_PAD_NAME (pad)), (NULL));
   }
 }
 
@@ -374,7 +355,7 @@ close_window (GstSecondBatcher * self, GPtrArray * pads)
   SecondPart hole;
 
   g_mutex_lock (&self->lock);
-  jumped = second_batcher_close_locked (self, pads, batches, &hole, trash);
+  jumped = gst_second_batcher_close_locked (self, pads, batches, &hole, trash);
   g_mutex_unlock (&self->lock);
   g_ptr_array_unref (trash);
 
@@ -382,41 +363,47 @@ close_window (GstSecondBatcher * self, GPtrArray * pads)
     push_gap (self, hole.start, hole.end - hole.start);
   ret = push_batches (self, batches);
   g_ptr_array_unref (batches);
-  second_batcher_update_clock (self);
+  gst_second_batcher_update_clock (self);
   return ret;
 }
 
+/* All streams have ended; what events they have left, no batch follows */
 static GstFlowReturn
 finish (GstSecondBatcher * self, GPtrArray * pads)
 {
-  SecondBatch *rest;
+  GST_INFO_OBJECT (self, "all streams have ended");
+  for (guint i = 0; i < pads->len; i++) {
+    GstSecondBatcherPad *pad = g_ptr_array_index (pads, i);
+    GQueue events = G_QUEUE_INIT;
 
-  g_mutex_lock (&self->lock);
-  rest = second_batcher_take_events_locked (pads);
-  g_mutex_unlock (&self->lock);
-  push_events (self, rest);
-  second_batch_free (rest);
+    g_mutex_lock (&self->lock);
+    events = pad->events;
+    g_queue_init (&pad->events);
+    g_mutex_unlock (&self->lock);
+    push_events (self, &events, i);
+    g_queue_clear_full (&events, (GDestroyNotify) second_event_free);
+  }
   return GST_FLOW_EOS;
 }
 
 GstFlowReturn
-second_batcher_aggregate (GstAggregator * agg, gboolean timeout)
+gst_second_batcher_aggregate (GstAggregator * agg, gboolean timeout)
 {
   GstSecondBatcher *self = GST_SECOND_BATCHER (agg);
-  GPtrArray *pads = second_batcher_pads (self);
+  GPtrArray *pads = gst_second_batcher_pads (self);
   GstSecondBatcherPad *wrong;
-  gboolean over, ended;
+  gboolean ended, past, over;
 
-  second_batcher_update_live (self);
-  wrong = second_batcher_read (self, pads);
+  gst_second_batcher_update_live (self);
+  wrong = gst_second_batcher_read (self, pads);
   if (wrong)
     return complain_about_time (self, wrong);
   warn_about_references (self, pads);
 
   g_mutex_lock (&self->lock);
   ended = second_timeline_is_done (self->tracks);
-  over = second_timeline_is_over (&self->timeline, self->tracks)
-      || (timeout && !g_atomic_int_get (&self->look_again)
+  past = second_timeline_is_over (&self->timeline, self->tracks);
+  over = past || (timeout && !g_atomic_int_get (&self->look_again)
       && self->timeline.open && self->incomplete != SECOND_INCOMPLETE_WAIT);
   g_mutex_unlock (&self->lock);
 
@@ -424,5 +411,7 @@ second_batcher_aggregate (GstAggregator * agg, gboolean timeout)
     return finish (self, pads);
   if (!over)
     return GST_AGGREGATOR_FLOW_NEED_DATA;
+  GST_DEBUG_OBJECT (self, "the open window is over: %s", past ?
+      "all streams are past it" : "its deadline has come");
   return close_window (self, pads);
 }

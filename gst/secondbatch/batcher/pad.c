@@ -15,8 +15,8 @@ second_held_free (SecondHeld * held)
 {
   gst_buffer_unref (held->buffer);
   second_format_unref (held->format);
-  if (held->guard)
-    second_pool_guard_release (held->guard, 1);
+  if (held->usage)
+    second_pool_usage_remove (held->usage);
   g_free (held);
 }
 
@@ -47,13 +47,14 @@ second_event_free (SecondEvent * event)
 static void
 forget_pool_locked (GstSecondBatcherPad * pad)
 {
-  g_clear_pointer (&pad->guard, second_pool_guard_unref);
+  g_clear_pointer (&pad->usage, second_pool_usage_unref);
   pad->pool = NULL;
 }
 
 /* Flushing and stopping throw away; that is no loss to be counted */
 void
-second_batcher_pad_clear_locked (GstSecondBatcherPad * pad, GPtrArray * trash)
+gst_second_batcher_pad_clear_locked (GstSecondBatcherPad * pad,
+    GPtrArray * trash)
 {
   second_track_reset (&pad->track, trash);
   if (pad->last)
@@ -66,43 +67,48 @@ second_batcher_pad_clear_locked (GstSecondBatcherPad * pad, GPtrArray * trash)
   g_atomic_pointer_set (&pad->latest, NULL);
 }
 
-SecondPoolGuard *
-second_batcher_pad_guard_locked (GstSecondBatcherPad * pad, GstBuffer * buffer,
-    guint granted)
+/* Counts a frame that is held; NULL if its pool is not bounded */
+SecondPoolUsage *
+gst_second_batcher_pad_add_usage_locked (GstSecondBatcherPad * pad,
+    GstBuffer * buffer, guint granted)
 {
   if (buffer->pool == NULL)
     return NULL;
   if (buffer->pool != pad->pool) {
     forget_pool_locked (pad);
     pad->pool = buffer->pool;
-    pad->guard = second_pool_guard_new (buffer->pool, granted);
+    pad->usage = second_pool_usage_new (buffer->pool, granted);
   }
-  return pad->guard;
+  return pad->usage ? second_pool_usage_add (pad->usage) : NULL;
 }
 
-/* Frames that are held keep the format they came with. One that comes back
- * before a frame of another was none. Takes @format. */
-void
-second_batcher_pad_change_format_locked (GstSecondBatcherPad * pad,
+/* Takes @format, and returns what is to be freed behind the lock. Frames that
+ * are held keep the format they came with. A format that comes back before a
+ * frame of another was no change. */
+SecondFormat *
+gst_second_batcher_pad_change_format_locked (GstSecondBatcherPad * pad,
     SecondFormat * format)
 {
+  SecondFormat *old = pad->format;
   gboolean back = pad->last_format
       && second_format_equal (format, pad->last_format);
 
+  if (second_format_equal (format, old))
+    return format;
   if (back)
     second_track_restore_format (&pad->track);
   else
     second_track_change_format (&pad->track);
   format->number = pad->track.format;
-  second_format_unref (pad->format);
   pad->format = format;
-  for (GList *l = pad->events.head; back && l; l = l->next)
+  for (GList * l = pad->events.head; back && l; l = l->next)
     ((SecondEvent *) l->data)->format = format->number;
   forget_pool_locked (pad);
+  return old;
 }
 
 guint
-second_batcher_pad_number (GstPad * pad)
+gst_second_batcher_pad_number (GstPad * pad)
 {
   const gchar *underscore = strrchr (GST_PAD_NAME (pad), '_');
 
@@ -117,13 +123,16 @@ gst_second_batcher_pad_flush (GstAggregatorPad * aggpad, GstAggregator * agg)
   g_autoptr (GPtrArray) trash = second_trash_new ();
   SecondFormat *format;
 
+  GST_INFO_OBJECT (pad, "flushed");
   g_mutex_lock (&self->lock);
   format = second_format_new (pad->format);
   gst_segment_init (&format->segment, GST_FORMAT_UNDEFINED);
-  gst_event_replace (&format->told[SECOND_TOLD_SEGMENT], NULL);
-  second_batcher_pad_clear_locked (pad, trash);
-  second_batcher_pad_change_format_locked (pad, format);
+  gst_event_replace (&format->events[SECOND_FORMAT_SEGMENT], NULL);
+  gst_second_batcher_pad_clear_locked (pad, trash);
+  format = gst_second_batcher_pad_change_format_locked (pad, format);
+  second_timeline_place_start (&self->timeline, self->tracks);
   g_mutex_unlock (&self->lock);
+  second_format_unref (format);
   return GST_FLOW_OK;
 }
 
@@ -166,9 +175,9 @@ gst_second_batcher_pad_finalize (GObject * object)
   GstSecondBatcherPad *pad = GST_SECOND_BATCHER_PAD (object);
   g_autoptr (GPtrArray) trash = second_trash_new ();
 
-  second_batcher_pad_clear_locked (pad, trash);
+  gst_second_batcher_pad_clear_locked (pad, trash);
   second_track_clear (&pad->track, trash);
-  second_batcher_pad_clear_span (pad);
+  gst_second_batcher_pad_clear_span (pad);
   second_format_unref (pad->format);
   g_ptr_array_unref (pad->sticky);
 
@@ -186,6 +195,13 @@ gst_second_batcher_pad_class_init (GstSecondBatcherPadClass * klass)
   object_class->get_property = gst_second_batcher_pad_get_property;
   pad_class->flush = gst_second_batcher_pad_flush;
 
+  /**
+   * GstSecondBatcherPad:ts-offset:
+   *
+   * The known skew of a camera, by which its frames move on the grid.
+   *
+   * Since: 0.2
+   */
   g_object_class_install_property (object_class, PROP_TS_OFFSET,
       g_param_spec_int64 ("ts-offset", "Timestamp offset",
           "Nanoseconds to add to the time of this stream's frames before their "

@@ -24,57 +24,60 @@ enum
   N_PROPS
 };
 
-#define DEFINE_ENUM(function, Name, ...)                                    \
-GType                                                                       \
-function (void)                                                             \
-{                                                                           \
-  static gsize type = 0;                                                    \
-  static const GEnumValue values[] = { __VA_ARGS__, {0, NULL, NULL} };      \
-                                                                            \
-  if (g_once_init_enter (&type))                                            \
-    g_once_init_leave (&type, g_enum_register_static (Name, values));       \
-  return type;                                                              \
+static const GEnumValue align_values[] = {
+  {SECOND_ALIGN_RUNNING_TIME, "Running time", "running-time"},
+  {SECOND_ALIGN_CLOCK, "Time of the pipeline's clock", "clock"},
+  {SECOND_ALIGN_UTC, "UTC since 1970", "utc"},
+  {SECOND_ALIGN_REFERENCE_TIMESTAMP,
+        "Reference timestamp of the frames, as UTC since 1970",
+      "reference-timestamp"},
+  {SECOND_ALIGN_FIRST_FRAME, "Running time since the first frame",
+      "first-frame"},
+  {0, NULL, NULL}
+};
+
+static const GEnumValue incomplete_values[] = {
+  {SECOND_INCOMPLETE_PUSH, "Push the window with what there is", "push"},
+  {SECOND_INCOMPLETE_DROP, "Drop the window", "drop"},
+  {SECOND_INCOMPLETE_WAIT,
+      "Wait without a deadline until each stream is past the window", "wait"},
+  {0, NULL, NULL}
+};
+
+static const GEnumValue late_values[] = {
+  {SECOND_LATE_DROP, "Drop the frame and count it", "drop"},
+  {SECOND_LATE_NEXT, "Put the frame into the open window and count it", "next"},
+  {0, NULL, NULL}
+};
+
+static const GEnumValue fill_values[] = {
+  {SECOND_FILL_REPEAT_LAST,
+        "Repeat the stream's last frame where some are missing, drop excess",
+      "repeat-last"},
+  {SECOND_FILL_DROP_EXCESS, "Drop excess frames, leave short streams short",
+      "drop-excess"},
+  {SECOND_FILL_ERROR, "Stop with an error", "error"},
+  {0, NULL, NULL}
+};
+
+static const GEnumValue output_values[] = {
+  {SECOND_OUTPUT_META, "The batch has no memory, only its meta", "meta"},
+  {SECOND_OUTPUT_MEMORY,
+      "The batch has one memory per stream with all of its frames, copied "
+        "only where they do not lie one stride apart", "memory"},
+  {0, NULL, NULL}
+};
+
+const gchar *
+second_align_nick (SecondAlign align)
+{
+  return align_values[align].value_nick;
 }
-
-DEFINE_ENUM (second_align_get_type, "GstSecondBatcherAlign",
-    {SECOND_ALIGN_RUNNING_TIME, "Running time", "running-time"},
-    {SECOND_ALIGN_CLOCK, "Time of the pipeline's clock", "clock"},
-    {SECOND_ALIGN_UTC, "UTC since 1970", "utc"},
-    {SECOND_ALIGN_REFERENCE_TIMESTAMP,
-          "Reference timestamp of the frames, as UTC since 1970",
-        "reference-timestamp"},
-    {SECOND_ALIGN_FIRST_FRAME, "Running time since the first frame",
-        "first-frame"})
-
-DEFINE_ENUM (second_incomplete_get_type, "GstSecondBatcherIncomplete",
-    {SECOND_INCOMPLETE_PUSH, "Push the window with what there is", "push"},
-    {SECOND_INCOMPLETE_DROP, "Drop the window", "drop"},
-    {SECOND_INCOMPLETE_WAIT,
-        "Wait without a deadline until each stream is past the window", "wait"})
-
-DEFINE_ENUM (second_late_get_type, "GstSecondBatcherLate",
-    {SECOND_LATE_DROP, "Drop the frame and count it", "drop"},
-    {SECOND_LATE_NEXT, "Put the frame into the open window and count it",
-        "next"})
-
-DEFINE_ENUM (second_fill_get_type, "GstSecondBatcherFill",
-    {SECOND_FILL_REPEAT_LAST,
-          "Repeat the stream's last frame where some are missing, drop excess",
-        "repeat-last"},
-    {SECOND_FILL_DROP_EXCESS, "Drop excess frames, leave short streams short",
-        "drop-excess"},
-    {SECOND_FILL_ERROR, "Stop with an error", "error"})
-
-DEFINE_ENUM (second_output_get_type, "GstSecondBatcherOutput",
-    {SECOND_OUTPUT_META, "The batch has no memory, only its meta", "meta"},
-    {SECOND_OUTPUT_MEMORY,
-          "The batch has one memory per stream with all of its frames, copied "
-          "only where they do not lie one stride apart", "memory"})
 
 static void
 pad_stats_locked (GstSecondBatcher * self, GstStructure * s)
 {
-  for (GList *l = GST_ELEMENT_CAST (self)->sinkpads; l; l = l->next) {
+  for (GList * l = GST_ELEMENT_CAST (self)->sinkpads; l; l = l->next) {
     GstSecondBatcherPad *pad = l->data;
     const gchar *name = GST_PAD_NAME (pad);
     const struct
@@ -98,7 +101,7 @@ pad_stats_locked (GstSecondBatcher * self, GstStructure * s)
 }
 
 GstStructure *
-second_batcher_get_stats (GstSecondBatcher * self)
+gst_second_batcher_get_stats (GstSecondBatcher * self)
 {
   GstStructure *s;
 
@@ -149,8 +152,8 @@ store_value (gpointer place, const GValue * value)
 }
 
 static void
-second_batcher_set_property (GObject * object, guint id, const GValue * value,
-    GParamSpec * pspec)
+gst_second_batcher_set_property (GObject * object, guint id,
+    const GValue * value, GParamSpec * pspec)
 {
   GstSecondBatcher *self = GST_SECOND_BATCHER (object);
   gboolean refused;
@@ -168,18 +171,18 @@ second_batcher_set_property (GObject * object, guint id, const GValue * value,
         ("Property %s numbers the windows and cannot change while they are "
             "cut; set it in the READY or NULL state.", pspec->name), (NULL));
   else if (id == PROP_LATENCY)
-    second_batcher_apply_latency (self);
+    gst_second_batcher_apply_latency (self);
 }
 
 static void
-second_batcher_get_property (GObject * object, guint id, GValue * value,
+gst_second_batcher_get_property (GObject * object, guint id, GValue * value,
     GParamSpec * pspec)
 {
   GstSecondBatcher *self = GST_SECOND_BATCHER (object);
   gpointer place;
 
   if (id == PROP_STATS) {
-    g_value_take_boxed (value, second_batcher_get_stats (self));
+    g_value_take_boxed (value, gst_second_batcher_get_stats (self));
     return;
   }
   place = G_STRUCT_MEMBER_P (self, places[id]);
@@ -196,76 +199,181 @@ second_batcher_get_property (GObject * object, guint id, GValue * value,
     g_value_set_boolean (value, *(gboolean *) place);
 }
 
-#define READY_FLAGS (G_PARAM_READWRITE | G_PARAM_CONSTRUCT | \
+/* From class_init, which runs once */
+static GType
+register_enum (const gchar * name, const GEnumValue * values)
+{
+  GType type = g_enum_register_static (name, values);
+
+  gst_type_mark_as_plugin_api (type, 0);
+  return type;
+}
+
+/* In READY, or at any time */
+#define FIXED (G_PARAM_READWRITE | G_PARAM_CONSTRUCT | \
     G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY)
-#define PLAYING_FLAGS (G_PARAM_READWRITE | G_PARAM_CONSTRUCT | \
+#define CHANGEABLE (G_PARAM_READWRITE | G_PARAM_CONSTRUCT | \
     G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_PLAYING)
 
 static void
-window_properties (GParamSpec ** specs)
+install_grid (GParamSpec ** specs)
 {
+  /**
+   * GstSecondBatcher:batch-duration:
+   *
+   * How much time of each stream is in a batch. Fixed while it runs.
+   *
+   * Since: 0.2
+   */
   specs[PROP_BATCH_DURATION] = g_param_spec_uint64 ("batch-duration",
       "Batch duration", "Nanoseconds of material in each batch (1 ms to a day, "
-      "default 1 s); cannot change while windows are cut, which is a warning",
-      GST_MSECOND, MAX_BATCH_DURATION, GST_SECOND, READY_FLAGS);
+      "default 1 s); fixed from PAUSED on", GST_MSECOND, MAX_BATCH_DURATION,
+      GST_SECOND, FIXED);
+  /**
+   * GstSecondBatcher:align:
+   *
+   * The time on whose multiples windows start. Fixed while it runs.
+   *
+   * Since: 0.2
+   */
   specs[PROP_ALIGN] = g_param_spec_enum ("align", "Alignment",
       "The time whose multiples of the hop the windows start at, and which "
-      "numbers them (default running-time); cannot change while windows are "
-      "cut, which is a warning", second_align_get_type (),
-      SECOND_ALIGN_RUNNING_TIME, READY_FLAGS);
+      "numbers them (default running-time); fixed from PAUSED on",
+      register_enum ("GstSecondBatcherAlign", align_values),
+      SECOND_ALIGN_RUNNING_TIME, FIXED);
+  /**
+   * GstSecondBatcher:hop:
+   *
+   * The time from one window to the next. Windows overlap where it is less than
+   * #GstSecondBatcher:batch-duration. Fixed while it runs.
+   *
+   * Since: 0.2
+   */
   specs[PROP_HOP] = g_param_spec_uint64 ("hop", "Hop",
-      "Nanoseconds from the start of one window to that of the next; less "
-      "than batch-duration makes windows overlap, more is an error (default "
-      "0 = batch-duration); cannot change while windows are cut, which is a "
-      "warning", 0, MAX_BATCH_DURATION, 0, READY_FLAGS);
+      "Nanoseconds from the start of one window to that of the next; more "
+      "than batch-duration is an error (default 0 = batch-duration); fixed "
+      "from PAUSED on", 0, MAX_BATCH_DURATION, 0, FIXED);
+  /**
+   * GstSecondBatcher:boundary-tolerance:
+   *
+   * How far below the end of a window a frame belongs to the next one.
+   *
+   * Since: 0.2
+   */
   specs[PROP_BOUNDARY_TOLERANCE] = g_param_spec_int64 ("boundary-tolerance",
       "Boundary tolerance", "Nanoseconds, less than hop; a frame this close "
       "below the end of a window belongs to the next one (default -1: 1/8 of "
-      "the frame duration)", -1, G_MAXINT64, -1, PLAYING_FLAGS);
+      "the frame duration)", -1, G_MAXINT64, -1, CHANGEABLE);
 }
 
 static void
-policy_properties (GParamSpec ** specs)
+install_policies (GParamSpec ** specs)
 {
+  /**
+   * GstSecondBatcher:incomplete:
+   *
+   * Whether to push, drop or wait for a window in which a stream has no frame.
+   *
+   * Since: 0.2
+   */
   specs[PROP_INCOMPLETE] = g_param_spec_enum ("incomplete",
       "Incomplete windows", "What to do with a window in which a stream has no "
-      "frame (default push)", second_incomplete_get_type (),
-      SECOND_INCOMPLETE_PUSH, PLAYING_FLAGS);
+      "frame (default push)", register_enum ("GstSecondBatcherIncomplete",
+          incomplete_values), SECOND_INCOMPLETE_PUSH, CHANGEABLE);
+  /**
+   * GstSecondBatcher:late:
+   *
+   * Whether to drop a frame whose window has left or put it into the open one.
+   *
+   * Since: 0.2
+   */
   specs[PROP_LATE] = g_param_spec_enum ("late", "Late frames",
       "What to do with a frame whose window has left (default drop)",
-      second_late_get_type (), SECOND_LATE_DROP, PLAYING_FLAGS);
+      register_enum ("GstSecondBatcherLate", late_values), SECOND_LATE_DROP,
+      CHANGEABLE);
+  /**
+   * GstSecondBatcher:frames:
+   *
+   * How many frames a stream has in a batch, see #GstSecondBatcher:fill.
+   *
+   * Since: 0.2
+   */
   specs[PROP_FRAMES] = g_param_spec_uint ("frames", "Frames",
       "Frames per stream and batch, made so as `fill` says (at most 10^6; "
-      "default 0 = as they come)", 0, MAX_FRAMES, 0, PLAYING_FLAGS);
+      "default 0 = as they come)", 0, MAX_FRAMES, 0, CHANGEABLE);
+  /**
+   * GstSecondBatcher:fill:
+   *
+   * What to do where a stream has fewer or more frames than
+   * #GstSecondBatcher:frames.
+   *
+   * Since: 0.2
+   */
   specs[PROP_FILL] = g_param_spec_enum ("fill", "Fill",
       "How to reach the number of `frames` (default repeat-last)",
-      second_fill_get_type (), SECOND_FILL_REPEAT_LAST, PLAYING_FLAGS);
-  specs[PROP_LATENCY] = g_param_spec_int64 ("latency", "Latency",
+      register_enum ("GstSecondBatcherFill", fill_values),
+      SECOND_FILL_REPEAT_LAST, CHANGEABLE);
+  /**
+   * GstSecondBatcher:latency:
+   *
+   * How long a live window waits for frames after its end. This is
+   * #GstAggregator:latency with a default that is not 0.
+   *
+   * Since: 0.2
+   */
+  specs[PROP_LATENCY] = g_param_spec_uint64 ("latency", "Latency",
       "Nanoseconds that a live window waits for frames after its end, on top "
       "of upstream's latency (at most a day; default -1: half of "
-      "batch-duration)", -1, (gint64) MAX_BATCH_DURATION, -1, PLAYING_FLAGS);
+      "batch-duration)", 0, G_MAXUINT64, GST_CLOCK_TIME_NONE, CHANGEABLE);
 }
 
-void
-second_batcher_install_properties (GObjectClass * klass)
+static void
+install_output (GParamSpec ** specs)
 {
-  GParamSpec *specs[N_PROPS] = { NULL };
-
-  klass->set_property = second_batcher_set_property;
-  klass->get_property = second_batcher_get_property;
-
-  window_properties (specs);
-  policy_properties (specs);
+  /**
+   * GstSecondBatcher:output:
+   *
+   * Whether a batch has its frames in its meta alone, or as memories, too.
+   *
+   * Since: 0.2
+   */
   specs[PROP_OUTPUT] = g_param_spec_enum ("output", "Output",
-      "What a batch is made of (default meta)", second_output_get_type (),
-      SECOND_OUTPUT_META, PLAYING_FLAGS);
+      "What a batch is made of (default meta)",
+      register_enum ("GstSecondBatcherOutput", output_values),
+      SECOND_OUTPUT_META, CHANGEABLE);
+  /**
+   * GstSecondBatcher:post-messages:
+   *
+   * Whether to post an element message `second-batch` for each batch.
+   *
+   * Since: 0.2
+   */
   specs[PROP_POST_MESSAGES] = g_param_spec_boolean ("post-messages",
       "Post messages", "Post an element message `second-batch` with the counts "
-      "of each batch (default false)", FALSE, PLAYING_FLAGS);
+      "of each batch (default false)", FALSE, CHANGEABLE);
+  /**
+   * GstSecondBatcher:stats:
+   *
+   * Counts of batches, windows, and of the frames of each pad.
+   *
+   * Since: 0.2
+   */
   specs[PROP_STATS] = g_param_spec_boxed ("stats", "Statistics",
       "Counts since the last start: batches, windows dropped and skipped, "
       "and per pad frames, late, dropped, copied, held, windows that were "
       "contiguous, and frames gathered by output=memory",
       GST_TYPE_STRUCTURE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
+}
+
+void
+gst_second_batcher_install_properties (GObjectClass * klass)
+{
+  GParamSpec *specs[N_PROPS] = { NULL };
+
+  klass->set_property = gst_second_batcher_set_property;
+  klass->get_property = gst_second_batcher_get_property;
+  install_grid (specs);
+  install_policies (specs);
+  install_output (specs);
   g_object_class_install_properties (klass, N_PROPS, specs);
 }

@@ -7,9 +7,10 @@
 /* latency=-1: a busy machine delivers within half a window, see
  * docs/secondbatcher.md */
 #define AUTO_LATENCY_PART 2
+#define MAX_LATENCY (24 * 3600 * GST_SECOND)
 
 gboolean
-second_batcher_sink_query_pre_queue (GstAggregator * agg,
+gst_second_batcher_sink_query_pre_queue (GstAggregator * agg,
     GstAggregatorPad * aggpad, GstQuery * query)
 {
   GstSecondBatcherPad *pad = GST_SECOND_BATCHER_PAD (aggpad);
@@ -17,54 +18,17 @@ second_batcher_sink_query_pre_queue (GstAggregator * agg,
 
   if (GST_QUERY_IS_SERIALIZED (query))
     g_atomic_pointer_set (&pad->latest, query);
-  ret = second_batcher_parent_class ()->sink_query_pre_queue (agg, aggpad,
+  ret = GST_SECOND_BATCHER_PARENT_CLASS->sink_query_pre_queue (agg, aggpad,
       query);
   g_atomic_pointer_compare_and_exchange (&pad->latest, query, NULL);
   return ret;
-}
-
-/* Upstream is about to give up its pool and waits for the buffers in it */
-static void
-copy_held_frames (GstSecondBatcher * self, GstSecondBatcherPad * pad)
-{
-  g_autoptr (GPtrArray) trash = second_trash_new ();
-  SecondHeld *held, *copy;
-  GstBuffer *buffer;
-
-  for (guint i = 0;; i++) {
-    g_mutex_lock (&self->lock);
-    held = copy = NULL;
-    if (i < pad->track.frames->len) {
-      held = second_track_frame (&pad->track, i)->data;
-      copy = second_held_copy (held);
-    }
-    g_mutex_unlock (&self->lock);
-    if (copy == NULL)
-      return;
-    g_ptr_array_add (trash, copy);
-    if (copy->buffer->pool == NULL)
-      continue;
-
-    /* only this thread takes out frames, but for a flush */
-    buffer = copy->buffer;
-    copy->buffer = gst_buffer_copy_deep (buffer);
-    gst_buffer_unref (buffer);
-    g_mutex_lock (&self->lock);
-    if (i < pad->track.frames->len
-        && second_track_frame (&pad->track, i)->data == held) {
-      second_track_frame (&pad->track, i)->data = copy;
-      g_ptr_array_index (trash, trash->len - 1) = held;
-      pad->total_copied++;
-    }
-    g_mutex_unlock (&self->lock);
-  }
 }
 
 #ifdef HAVE_GST_ANALYTICS
 static void
 answer_caps (GstSecondBatcher * self, GstPad * pad, GstQuery * query)
 {
-  GstCaps *filter, *caps = second_batcher_wanted_caps (self, pad);
+  GstCaps *filter, *caps = gst_second_batcher_wanted_caps (self, pad);
 
   gst_query_parse_caps (query, &filter);
   if (filter)
@@ -76,7 +40,7 @@ answer_caps (GstSecondBatcher * self, GstPad * pad, GstQuery * query)
 #endif
 
 gboolean
-second_batcher_sink_query (GstAggregator * agg, GstAggregatorPad * pad,
+gst_second_batcher_sink_query (GstAggregator * agg, GstAggregatorPad * pad,
     GstQuery * query)
 {
   if (GST_QUERY_IS_SERIALIZED (query))
@@ -87,10 +51,12 @@ second_batcher_sink_query (GstAggregator * agg, GstAggregatorPad * pad,
     return TRUE;
   }
 #endif
+  /* upstream is about to give up its pool and waits for the buffers in it */
   if (GST_QUERY_TYPE (query) == GST_QUERY_DRAIN)
-    copy_held_frames (GST_SECOND_BATCHER (agg), GST_SECOND_BATCHER_PAD (pad));
+    gst_second_batcher_copy_frames (GST_SECOND_BATCHER (agg),
+        GST_SECOND_BATCHER_PAD (pad), TRUE);
 
-  return second_batcher_parent_class ()->sink_query (agg, pad, query);
+  return GST_SECOND_BATCHER_PARENT_CLASS->sink_query (agg, pad, query);
 }
 
 /* --- allocation --- */
@@ -98,13 +64,14 @@ second_batcher_sink_query (GstAggregator * agg, GstAggregatorPad * pad,
 static GstClockTime
 wait_locked (GstSecondBatcher * self)
 {
-  return self->latency >= 0 ? (GstClockTime) self->latency :
-      self->batch_duration / AUTO_LATENCY_PART;
+  if (!GST_CLOCK_TIME_IS_VALID (self->latency))
+    return self->batch_duration / AUTO_LATENCY_PART;
+  return MIN (self->latency, MAX_LATENCY);
 }
 
 /* Live, a window is kept until its deadline while the next one comes in */
 guint
-second_batcher_frames_to_hold_locked (GstSecondBatcher * self, gint fps_n,
+gst_second_batcher_frames_to_hold_locked (GstSecondBatcher * self, gint fps_n,
     gint fps_d)
 {
   return second_window_frames_to_hold (self->timeline.grid.duration,
@@ -118,9 +85,9 @@ frames_to_hold (GstSecondBatcher * self, GstCaps * caps)
   gint fps_n, fps_d;
 
   second_caps_get_rate (caps, &fps_n, &fps_d);
-  second_batcher_update_live (self);
+  gst_second_batcher_update_live (self);
   SECOND_LOCK_BLOCK (&self->lock);
-  return second_batcher_frames_to_hold_locked (self, fps_n, fps_d);
+  return gst_second_batcher_frames_to_hold_locked (self, fps_n, fps_d);
 }
 
 static guint
@@ -168,8 +135,8 @@ pass_allocation (GstQuery * answer, GstQuery * query, guint size, guint hold)
 }
 
 gboolean
-second_batcher_propose_allocation (GstAggregator * agg, GstAggregatorPad * pad,
-    GstQuery * decide, GstQuery * query)
+gst_second_batcher_propose_allocation (GstAggregator * agg,
+    GstAggregatorPad * pad, GstQuery * decide, GstQuery * query)
 {
   GstSecondBatcher *self = GST_SECOND_BATCHER (agg);
   GstQuery *answer;
@@ -196,7 +163,7 @@ second_batcher_propose_allocation (GstAggregator * agg, GstAggregatorPad * pad,
 /* Batches have no memory. A pool that downstream offers may be the one that
  * upstream uses by now; the base class would deactivate it. */
 gboolean
-second_batcher_decide_allocation (GstAggregator * agg, GstQuery * query)
+gst_second_batcher_decide_allocation (GstAggregator * agg, GstQuery * query)
 {
   while (gst_query_get_n_allocation_pools (query) > 0)
     gst_query_remove_nth_allocation_pool (query, 0);
@@ -205,11 +172,11 @@ second_batcher_decide_allocation (GstAggregator * agg, GstQuery * query)
 
 /* --- latency --- */
 
-/* Sets the base class's own latency property, which ours shadows */
+/* Sets the base class's own latency, to which ours adds the window */
 static void
 set_base_latency (GstSecondBatcher * self, GstClockTime latency)
 {
-  GObjectClass *klass = G_OBJECT_CLASS (second_batcher_parent_class ());
+  GObjectClass *klass = G_OBJECT_CLASS (GST_SECOND_BATCHER_PARENT_CLASS);
   GParamSpec *pspec = g_object_class_find_property (klass, "latency");
   GValue value = G_VALUE_INIT;
 
@@ -219,12 +186,12 @@ set_base_latency (GstSecondBatcher * self, GstClockTime latency)
   g_value_unset (&value);
 }
 
-/* A batch leaves when its window is over, one window after its first frame.
- * That latency is given to the base class as `latency`, not as a subclass's own:
- * before 1.26.5 it sizes the pads' queues without the latter, so that with one
- * silent live pad the others would lose frames. */
+/* A batch leaves when its window is over, one window after its first frame. The
+ * base class gets that as its `latency`, not as a subclass's: before 1.26.5 it
+ * sizes the pads' queues without the latter, so that with one silent live pad
+ * the others would lose frames. */
 void
-second_batcher_apply_latency (GstSecondBatcher * self)
+gst_second_batcher_apply_latency (GstSecondBatcher * self)
 {
   GstClockTime latency;
 
@@ -237,7 +204,7 @@ second_batcher_apply_latency (GstSecondBatcher * self)
 
 /* Not to be asked where the base class has its source lock */
 void
-second_batcher_update_live (GstSecondBatcher * self)
+gst_second_batcher_update_live (GstSecondBatcher * self)
 {
   self->live_latency = gst_aggregator_get_latency (GST_AGGREGATOR (self));
 }

@@ -5,55 +5,81 @@
 
 typedef enum
 {
-  READ_NEXT,                    /* taken, or counted and thrown away */
-  READ_STOP,                    /* belongs to a later window */
+  READ_TAKEN,                   /* or counted and thrown away */
+  READ_LEFT,                    /* in its queue, for later */
   READ_ERROR                    /* cannot be placed in time */
 } Read;
 
-static Read
-read_gap (GstSecondBatcher * self, GstSecondBatcherPad * pad,
-    GstBuffer * buffer)
+typedef enum
+{
+  SHOW_FRAMES,                  /* up to a stream's first frame or GAP */
+  SHOW_PAST_GAPS,               /* up to its first frame */
+  TAKE
+} Mode;
+
+/* Finds a frame, from *i on, whose buffer should go back to its pool */
+static SecondHeld *
+find_pooled (GstSecondBatcher * self, GstSecondBatcherPad * pad, gboolean all,
+    guint * i)
 {
   SECOND_LOCK_BLOCK (&self->lock);
-  gint64 end;
-  SecondMap map = second_batcher_map_gap_locked (self, pad, buffer, &end);
 
-  if (map == SECOND_MAP_NO_TIME)
-    return READ_ERROR;
-  if (map == SECOND_MAP_PLACED
-      && !second_timeline_take_gap (&self->timeline, &pad->track, end))
-    return READ_STOP;
-  self->gaps++;
-  if (gst_buffer_get_custom_meta (buffer, "GstAggregatorMissingDataMeta"))
-    self->missing_data++;
-  return READ_NEXT;
+  if (!all && !(pad->usage && second_pool_usage_is_high (pad->usage)))
+    return NULL;
+  for (; *i < pad->track.frames->len; ++*i) {
+    SecondHeld *held = second_track_frame (&pad->track, *i)->data;
+
+    if (all ? held->buffer->pool != NULL : held->usage == pad->usage)
+      return second_held_copy (held);
+  }
+  return NULL;
 }
 
-/* Of a bounded pool that has little left, a copy is held; its buffer goes home */
-static gboolean
-must_copy_locked (GstSecondBatcher * self, GstSecondBatcherPad * pad,
-    GstBuffer * buffer, const SecondPlace * place)
+void
+gst_second_batcher_copy_frames (GstSecondBatcher * self,
+    GstSecondBatcherPad * pad, gboolean all)
 {
-  SecondPoolGuard *guard = second_batcher_pad_guard_locked (pad, buffer,
-      second_batcher_frames_to_hold_locked (self, pad->format->fps_n,
-          pad->format->fps_d));
+  SecondHeld *copy;
 
-  return guard && second_pool_guard_is_low (guard)
-      && second_timeline_wants (&self->timeline, place->time, place->tolerance);
+  for (guint i = 0; (copy = find_pooled (self, pad, all, &i)); i++) {
+    GstBuffer *buffer = copy->buffer;
+
+    copy->buffer = gst_buffer_copy_deep (buffer);
+    g_mutex_lock (&self->lock);
+    /* only this thread takes out frames, but for a flush */
+    if (i < pad->track.frames->len) {
+      SecondFrame *frame = second_track_frame (&pad->track, i);
+      SecondHeld *held = frame->data;
+
+      if (held->buffer == buffer) {
+        frame->data = copy;
+        copy = held;
+        pad->total_copied++;
+      }
+    }
+    g_mutex_unlock (&self->lock);
+    second_held_free (copy);
+    gst_buffer_unref (buffer);
+  }
 }
 
 /* Takes a reference to the buffer if it is held */
 static Read
-hold_locked (GstSecondBatcher * self, GstSecondBatcherPad * pad,
+take_frame_locked (GstSecondBatcher * self, GstSecondBatcherPad * pad,
     GstBuffer * buffer, const SecondPlace * place)
 {
   SecondHeld *held = g_new (SecondHeld, 1);
   SecondVerdict verdict = second_timeline_take_frame (&self->timeline,
       self->tracks, &pad->track, place->time, place->tolerance, held);
 
+  GST_LOG_OBJECT (pad, "frame %" GST_TIME_FORMAT " of time %" GST_STIME_FORMAT
+      " in format %u: %s, window %" G_GUINT64_FORMAT " is open",
+      GST_TIME_ARGS (GST_BUFFER_PTS (buffer)), GST_STIME_ARGS (place->time),
+      pad->track.format, verdict == SECOND_HELD ? "held" :
+      verdict == SECOND_LATE ? "late" : "beyond", self->timeline.index);
   if (verdict != SECOND_HELD) {
     g_free (held);
-    return verdict == SECOND_LATE ? READ_NEXT : READ_STOP;
+    return verdict == SECOND_LATE ? READ_TAKEN : READ_LEFT;
   }
   if (pad->last_format != pad->format) {
     g_clear_pointer (&pad->last_format, second_format_unref);
@@ -62,72 +88,77 @@ hold_locked (GstSecondBatcher * self, GstSecondBatcherPad * pad,
   held->buffer = gst_buffer_ref (buffer);
   held->format = second_format_ref (pad->format);
   held->shift = place->shift;
-  held->guard = buffer->pool && pad->guard ?
-      second_pool_guard_hold (pad->guard, 1) : NULL;
-  return READ_NEXT;
+  held->usage = gst_second_batcher_pad_add_usage_locked (pad, buffer,
+      gst_second_batcher_frames_to_hold_locked (self, pad->format->fps_n,
+          pad->format->fps_d));
+  return READ_TAKEN;
 }
 
-/* With look_only, a frame that could be taken is shown and left */
 static Read
-read_frame (GstSecondBatcher * self, GstSecondBatcherPad * pad,
-    GstBuffer * buffer, gboolean look_only)
+read_gap_locked (GstSecondBatcher * self, GstSecondBatcherPad * pad,
+    GstBuffer * buffer, gboolean placed, gint64 end)
 {
-  GstBuffer *copy = NULL;
-  SecondPlace place;
-  Read read = READ_NEXT;
-
-  g_mutex_lock (&self->lock);
-  switch (second_batcher_map_frame_locked (self, pad, buffer, &place)) {
-    case SECOND_MAP_NO_TIME:
-      read = READ_ERROR;
-      break;
-    case SECOND_MAP_OUTSIDE:
-      second_track_drop (&pad->track, 1);
-      break;
-    case SECOND_MAP_PLACED:
-      second_timeline_show_first (&self->timeline, self->tracks, &pad->track,
-          place.time, place.tolerance);
-      if (look_only) {
-        read = READ_STOP;
-        break;
-      }
-      if (must_copy_locked (self, pad, buffer, &place)) {
-        pad->total_copied++;
-        g_mutex_unlock (&self->lock);
-        copy = gst_buffer_copy_deep (buffer);
-        g_mutex_lock (&self->lock);
-      }
-      read = hold_locked (self, pad, copy ? copy : buffer, &place);
-      break;
-  }
-  g_mutex_unlock (&self->lock);
-  gst_clear_buffer (&copy);
-  return read;
+  if (placed && !second_timeline_take_gap (&self->timeline, &pad->track, end))
+    return READ_LEFT;
+  GST_LOG_OBJECT (pad, "gap up to %" GST_STIME_FORMAT, GST_STIME_ARGS (end));
+  self->gaps++;
+  if (gst_buffer_get_custom_meta (buffer, "GstAggregatorMissingDataMeta"))
+    self->missing_data++;
+  return READ_TAKEN;
 }
 
 static Read
-read_pad (GstSecondBatcher * self, GstSecondBatcherPad * pad,
-    gboolean look_only)
+read_item (GstSecondBatcher * self, GstSecondBatcherPad * pad,
+    GstBuffer * buffer, Mode mode)
+{
+  SECOND_LOCK_BLOCK (&self->lock);
+  gboolean gap = gst_second_batcher_is_gap (buffer);
+  SecondPlace place = { 0 };
+  SecondPlacing placing;
+
+  if (gap && mode == SHOW_FRAMES)
+    return READ_LEFT;
+  placing = gst_second_batcher_place_locked (self, pad, buffer, &place);
+  if (placing == SECOND_PLACING_NO_TIME)
+    return READ_ERROR;
+  if (gap)
+    return read_gap_locked (self, pad, buffer,
+        placing == SECOND_PLACING_PLACED, place.time);
+  if (placing == SECOND_PLACING_OUTSIDE) {
+    GST_DEBUG_OBJECT (pad, "dropping %" GST_PTR_FORMAT ", outside its segment",
+        buffer);
+    second_track_drop (&pad->track);
+    return READ_TAKEN;
+  }
+  second_timeline_show_first (&self->timeline, self->tracks, &pad->track,
+      place.time, place.tolerance);
+  return mode == TAKE ? take_frame_locked (self, pad, buffer, &place) :
+      READ_LEFT;
+}
+
+static Read
+read_pad (GstSecondBatcher * self, GstSecondBatcherPad * pad, Mode mode)
 {
   GstAggregatorPad *aggpad = GST_AGGREGATOR_PAD (pad);
-  Read read = READ_NEXT;
+  Read read = READ_TAKEN;
   GstBuffer *buffer;
 
-  while (read == READ_NEXT
+  while (read == READ_TAKEN
       && (buffer = gst_aggregator_pad_peek_buffer (aggpad))) {
-    if (second_batcher_is_gap (buffer))
-      read = read_gap (self, pad, buffer);
-    else
-      read = read_frame (self, pad, buffer, look_only);
+    read = read_item (self, pad, buffer, mode);
     gst_buffer_unref (buffer);
-    if (read == READ_NEXT)
+    if (read == READ_TAKEN)
       gst_aggregator_pad_drop_buffer (aggpad);
+    gst_second_batcher_copy_frames (self, pad, FALSE);
   }
   return read;
 }
 
+/* Returns whether the stream may have items for the open window; or, with
+ * `undecided`, the first frame that the grid's start still depends on */
 static gboolean
-begin_reading (GstSecondBatcher * self, GstSecondBatcherPad * pad)
+wants_items (GstSecondBatcher * self, GstSecondBatcherPad * pad,
+    gboolean undecided)
 {
   gboolean eos = gst_aggregator_pad_is_eos (GST_AGGREGATOR_PAD (pad));
   SECOND_LOCK_BLOCK (&self->lock);
@@ -136,43 +167,30 @@ begin_reading (GstSecondBatcher * self, GstSecondBatcherPad * pad)
     second_track_end (&pad->track);
   else if (pad->track.reach == SECOND_ENDED)
     pad->track.reach = SECOND_READING;  /* it has started again */
-  return pad->track.reach == SECOND_READING;
+  return pad->track.reach == SECOND_READING
+      && !(undecided && (self->timeline.started || pad->track.begun));
 }
 
+/* Shows the first frames of all streams, which decide where the grid starts,
+ * before one is taken and judged by it. Not live, waits for them. GAPs come
+ * second: what they mean depends on the others' first frames. */
 static gboolean
-is_undecided (GstSecondBatcher * self, GstSecondBatcherPad * pad)
-{
-  SECOND_LOCK_BLOCK (&self->lock);
-
-  return !self->timeline.started && !pad->track.begun
-      && pad->track.reach == SECOND_READING;
-}
-
-/* Where the grid starts is known before frames are judged by it: the first frames
- * of all streams are looked at before one is taken. Not live, we wait for them. */
-static gboolean
-know_start (GstSecondBatcher * self, GPtrArray * pads)
+show_first_frames (GstSecondBatcher * self, GPtrArray * pads)
 {
   gboolean live = GST_CLOCK_TIME_IS_VALID (self->live_latency);
   gboolean known = TRUE;
 
-  /* a gap is read in the second round, when it is known what it may mean: all
-   * streams that begin with a frame have shown it */
-  for (guint round = 0; round < 2 && (known || live); round++) {
+  for (Mode mode = SHOW_FRAMES; mode < TAKE && (known || live); mode++) {
     for (guint i = 0; i < pads->len; i++) {
       GstSecondBatcherPad *pad = g_ptr_array_index (pads, i);
-      GstBuffer *head;
+      Read read;
 
-      if (!begin_reading (self, pad) || !is_undecided (self, pad))
+      if (!wants_items (self, pad, TRUE))
         continue;
-      head = gst_aggregator_pad_peek_buffer (GST_AGGREGATOR_PAD (pad));
       /* an error is reported by who reads for good */
-      if (head && (round == 1 || !second_batcher_is_gap (head)))
-        known &= read_pad (self, pad, TRUE) == READ_ERROR
-            || round == 0 || !is_undecided (self, pad);
-      else
-        known &= head != NULL;
-      gst_clear_buffer (&head);
+      read = read_pad (self, pad, mode);
+      known &= read == READ_ERROR || (mode == SHOW_FRAMES ?
+          read == READ_LEFT : !wants_items (self, pad, TRUE));
     }
   }
   return known || live;
@@ -180,7 +198,7 @@ know_start (GstSecondBatcher * self, GPtrArray * pads)
 
 /* Returns the pad whose next frame cannot be placed in time, or NULL */
 GstSecondBatcherPad *
-second_batcher_read (GstSecondBatcher * self, GPtrArray * pads)
+gst_second_batcher_read (GstSecondBatcher * self, GPtrArray * pads)
 {
   GstSecondBatcherPad *wrong = NULL;
   gboolean started;
@@ -189,14 +207,15 @@ second_batcher_read (GstSecondBatcher * self, GPtrArray * pads)
   started = self->timeline.started;
   g_mutex_unlock (&self->lock);
   if (!started) {
-    second_batcher_update_clock (self);
-    if (!know_start (self, pads))
+    gst_second_batcher_update_clock (self);
+    if (!show_first_frames (self, pads))
       return NULL;
   }
   for (guint i = 0; i < pads->len; i++) {
     GstSecondBatcherPad *pad = g_ptr_array_index (pads, i);
 
-    if (begin_reading (self, pad) && read_pad (self, pad, FALSE) == READ_ERROR)
+    if (wants_items (self, pad, FALSE)
+        && read_pad (self, pad, TAKE) == READ_ERROR)
       wrong = pad;
   }
   return wrong;

@@ -24,7 +24,7 @@ room_free (gpointer data)
 }
 
 void
-second_batcher_pad_clear_span (GstSecondBatcherPad * pad)
+gst_second_batcher_pad_clear_span (GstSecondBatcherPad * pad)
 {
   if (pad->span_pool)
     gst_buffer_pool_set_active (pad->span_pool, FALSE);
@@ -32,7 +32,7 @@ second_batcher_pad_clear_span (GstSecondBatcherPad * pad)
   pad->span_size = 0;
 }
 
-/* A few frames more than now: cameras do not have the same number each second */
+/* A few frames more than now: cameras do not have the same number each time */
 static gboolean
 ensure_pool (GstSecondBatcherPad * pad, gsize stride, guint n)
 {
@@ -41,7 +41,7 @@ ensure_pool (GstSecondBatcherPad * pad, gsize stride, guint n)
 
   if (pad->span_pool && pad->span_size >= n * stride)
     return TRUE;
-  second_batcher_pad_clear_span (pad);
+  gst_second_batcher_pad_clear_span (pad);
   n += n / 8 + 1;
   if (stride > G_MAXUINT32 / n)
     return FALSE;
@@ -91,23 +91,23 @@ largest_frame (GstBufferList * list)
 /* The batch's frames become parts of the copy, so that what upstream gave us
  * goes back at once and the pixels are in memory once. */
 static gboolean
-gather (SecondShare * share)
+gather (SecondStreamWindow * window)
 {
-  guint n = gst_buffer_list_length (share->list);
-  gsize stride = GST_ROUND_UP_N (MAX (largest_frame (share->list), 1),
+  guint n = gst_buffer_list_length (window->list);
+  gsize stride = GST_ROUND_UP_N (MAX (largest_frame (window->list), 1),
       FRAME_ALIGN);
   GstBufferList *copies;
-  Room *room = room_new (share->pad, stride, n);
+  Room *room = room_new (window->pad, stride, n);
   guint8 *data;
 
   if (room == NULL)
     return FALSE;
   data = room->map.data;
-  share->memory = gst_memory_new_wrapped (GST_MEMORY_FLAG_READONLY, data,
+  window->memory = gst_memory_new_wrapped (GST_MEMORY_FLAG_READONLY, data,
       n * stride, 0, n * stride, room, room_free);
   copies = gst_buffer_list_new_sized (n);
   for (guint i = 0; i < n; i++) {
-    GstBuffer *frame = gst_buffer_list_get (share->list, i);
+    GstBuffer *frame = gst_buffer_list_get (window->list, i);
     gsize size = gst_buffer_get_size (frame);
     GstBuffer *copy;
 
@@ -116,72 +116,62 @@ gather (SecondShare * share)
       return FALSE;
     }
     copy = gst_buffer_copy (frame);
-    gst_buffer_replace_all_memory (copy, gst_memory_share (share->memory,
+    gst_buffer_replace_all_memory (copy, gst_memory_share (window->memory,
             (gssize) (i * stride), (gssize) size));
     gst_buffer_list_add (copies, copy);
   }
-  gst_buffer_list_unref (share->list);
-  share->list = copies;
-  share->gathered = n;
+  gst_buffer_list_unref (window->list);
+  window->list = copies;
+  window->gathered = n;
   return TRUE;
 }
 
 static gboolean
-span_share (SecondShare * share, SecondOutput output)
+span_window (SecondStreamWindow * window, SecondOutput output)
 {
   const guint8 *base;
 
-  share->contiguous = gst_second_batch_find_stride (share->list, &base,
-      &share->stride);
+  window->contiguous = gst_second_batch_find_stride (window->list, &base,
+      &window->stride);
   if (output == SECOND_OUTPUT_META)
     return TRUE;
-  if (share->contiguous)
-    share->memory = gst_second_batch_span_ (share->list, base, share->stride);
-  else if (gst_buffer_list_length (share->list) == 0)
-    share->memory = gst_allocator_alloc (NULL, 0, NULL);
-  else if (!gather (share))
+  if (window->contiguous)
+    window->memory = gst_second_batch_span_ (window->list, base, window->stride);
+  else if (gst_buffer_list_length (window->list) == 0)
+    window->memory = gst_allocator_alloc (NULL, 0, NULL);
+  else if (!gather (window))
     return FALSE;
   else
-    share->contiguous = gst_second_batch_find_stride (share->list, &base,
-        &share->stride);
+    window->contiguous = gst_second_batch_find_stride (window->list, &base,
+        &window->stride);
   return TRUE;
 }
 
-static void
-count (GstSecondBatcher * self, const SecondBatch * batch)
-{
-  SECOND_LOCK_BLOCK (&self->lock);
-
-  for (guint i = 0; i < batch->shares->len; i++) {
-    const SecondShare *share = &g_array_index (batch->shares, SecondShare, i);
-
-    share->pad->total_contiguous += share->contiguous;
-    share->pad->total_gathered += share->gathered;
-  }
-}
-
 gboolean
-second_batcher_span (GstSecondBatcher * self, SecondBatch * batch)
+gst_second_batcher_span (GstSecondBatcher * self, SecondBatch * batch)
 {
   if (batch->output == SECOND_OUTPUT_MEMORY
-      && batch->shares->len > gst_buffer_get_max_memory ()) {
+      && batch->streams->len > gst_buffer_get_max_memory ()) {
     GST_ELEMENT_ERROR (self, RESOURCE, SETTINGS,
         ("A buffer holds %u memories, and there are %u streams; use "
             "output=meta, or several batchers.", gst_buffer_get_max_memory (),
-            batch->shares->len), (NULL));
+            batch->streams->len), (NULL));
     return FALSE;
   }
-  for (guint i = 0; i < batch->shares->len; i++) {
-    SecondShare *share = &g_array_index (batch->shares, SecondShare, i);
+  for (guint i = 0; i < batch->streams->len; i++) {
+    SecondStreamWindow *window = second_batch_stream (batch, i);
 
-    if (span_share (share, batch->output))
-      continue;
-    GST_ELEMENT_ERROR (self, RESOURCE, FAILED,
-        ("Cannot copy the frames of pad %s into one memory; use output=meta, "
-            "shorter windows, or download the frames before.",
-            GST_PAD_NAME (share->pad)), (NULL));
-    return FALSE;
+    if (!span_window (window, batch->output)) {
+      GST_ELEMENT_ERROR (self, RESOURCE, FAILED,
+          ("Cannot copy the frames of pad %s into one memory; use output=meta, "
+              "shorter windows, or download the frames before.",
+              GST_PAD_NAME (window->pad)), (NULL));
+      return FALSE;
+    }
+    g_mutex_lock (&self->lock);
+    window->pad->total_contiguous += window->contiguous;
+    window->pad->total_gathered += window->gathered;
+    g_mutex_unlock (&self->lock);
   }
-  count (self, batch);
   return TRUE;
 }

@@ -10,6 +10,19 @@
 
 #define UTC_READINGS 3
 
+/* Clocks of reference timestamps: what they say at 1970 UTC, in seconds. NTP
+ * counts from 1900: 70 years, 17 of them leap years. PTP counts TAI, which no
+ * leap second stops: 37 s ahead since 2017, and no more are scheduled. */
+static const struct
+{
+  const gchar *name;
+  guint64 epoch;
+} references[] = {
+  {"timestamp/x-unix", 0},
+  {"timestamp/x-ntp", G_GUINT64_CONSTANT (2208988800)},
+  {"timestamp/x-ptp", 37}
+};
+
 static GstClockTime
 read_utc (void)
 {
@@ -50,7 +63,7 @@ measure_utc_offset (GstClock * clock)
 /* Base time and UTC offset of a pipeline may change: at each pause, and with
  * each adjustment of the system's clock. Frames keep the time they got. */
 void
-second_batcher_update_clock (GstSecondBatcher * self)
+gst_second_batcher_update_clock (GstSecondBatcher * self)
 {
   GstClock *clock = gst_element_get_clock (GST_ELEMENT_CAST (self));
   GstClockTime base_time = gst_element_get_base_time (GST_ELEMENT_CAST (self));
@@ -74,14 +87,15 @@ second_batcher_update_clock (GstSecondBatcher * self)
 }
 
 gboolean
-second_batcher_is_gap (GstBuffer * buffer)
+gst_second_batcher_is_gap (GstBuffer * buffer)
 {
   return GST_BUFFER_FLAG_IS_SET (buffer, GST_BUFFER_FLAG_GAP)
       && gst_buffer_n_memory (buffer) == 0;
 }
 
+/* Nanoseconds since 1970 UTC; FALSE if the frame does not say, or is older */
 static gboolean
-reference_to_unix (GstBuffer * buffer, guint64 * unix_time)
+get_reference (GstBuffer * buffer, guint64 * unix_time)
 {
   gpointer state = NULL;
   GstMeta *meta;
@@ -91,28 +105,29 @@ reference_to_unix (GstBuffer * buffer, guint64 * unix_time)
     GstReferenceTimestampMeta *ref = (GstReferenceTimestampMeta *) meta;
     const GstStructure *s = gst_caps_get_structure (ref->reference, 0);
 
-    if (gst_structure_has_name (s, "timestamp/x-unix")) {
-      *unix_time = ref->timestamp;
-      return TRUE;
+    for (guint i = 0; i < G_N_ELEMENTS (references); i++) {
+      GstClockTime epoch = references[i].epoch * GST_SECOND;
+
+      if (!gst_structure_has_name (s, references[i].name))
+        continue;
+      *unix_time = ref->timestamp - epoch;
+      return ref->timestamp >= epoch;
     }
-    if (gst_structure_has_name (s, "timestamp/x-ntp"))
-      return second_window_ntp_to_unix (ref->timestamp, unix_time);
-    if (gst_structure_has_name (s, "timestamp/x-ptp"))
-      return second_window_tai_to_unix (ref->timestamp, unix_time);
   }
   return FALSE;
 }
 
-/* [*from, *to) is what of the frame is inside its segment. FALSE if nothing. */
+/* [*from, *to) is what of the item is inside its segment. FALSE if nothing. */
 static gboolean
-clip_frame (const SecondFormat * format, GstBuffer * buffer, guint64 * from,
+clip (const SecondFormat * format, GstBuffer * buffer, guint64 * from,
     guint64 * to)
 {
   GstClockTime start = GST_BUFFER_PTS (buffer);
   GstClockTime duration = GST_BUFFER_DURATION (buffer);
 
   /* an open end would lie in any segment */
-  if (!GST_CLOCK_TIME_IS_VALID (duration))
+  if (!GST_CLOCK_TIME_IS_VALID (duration)
+      && !gst_second_batcher_is_gap (buffer))
     duration = second_format_frame_duration (format);
   if (!GST_CLOCK_TIME_IS_VALID (duration))
     duration = 0;
@@ -123,8 +138,8 @@ clip_frame (const SecondFormat * format, GstBuffer * buffer, guint64 * from,
 
 /* What the alignment adds to running time; less the first frame's, where that
  * is the alignment. A frame without reference takes the latest one of its own
- * stream; a stream that never had one is on the pipeline's clock, and the caller
- * of the callers says so. */
+ * stream. A stream that never had one is on the pipeline's clock, of which
+ * warn_about_references() warns. */
 static gint64
 shift_locked (const GstSecondBatcher * self, const GstSecondBatcherPad * pad)
 {
@@ -139,9 +154,7 @@ update_reference_locked (GstSecondBatcher * self, GstSecondBatcherPad * pad,
 {
   guint64 unix_time;
 
-  if (self->align != SECOND_ALIGN_REFERENCE_TIMESTAMP)
-    return;
-  if (reference_to_unix (buffer, &unix_time)) {
+  if (get_reference (buffer, &unix_time)) {
     pad->reference = second_time_add ((gint64) MIN (unix_time,
             (guint64) SECOND_TIME_MAX), -time);
     pad->has_reference = TRUE;
@@ -149,29 +162,29 @@ update_reference_locked (GstSecondBatcher * self, GstSecondBatcherPad * pad,
   pad->lacks_reference = !pad->has_reference;
 }
 
-static gboolean
-is_in_time (const SecondFormat * format, GstBuffer * buffer)
-{
-  return format->segment.format == GST_FORMAT_TIME
-      && GST_BUFFER_PTS_IS_VALID (buffer);
-}
-
-SecondMap
-second_batcher_map_frame_locked (GstSecondBatcher * self,
+SecondPlacing
+gst_second_batcher_place_locked (GstSecondBatcher * self,
     GstSecondBatcherPad * pad, GstBuffer * buffer, SecondPlace * place)
 {
   const GstSegment *segment = &pad->format->segment;
+  gboolean gap = gst_second_batcher_is_gap (buffer);
+  gboolean by_reference = self->align == SECOND_ALIGN_REFERENCE_TIMESTAMP;
   guint64 from, to, duration;
   gint64 time;
 
-  if (!is_in_time (pad->format, buffer))
-    return SECOND_MAP_NO_TIME;
-  if (!clip_frame (pad->format, buffer, &from, &to))
-    return SECOND_MAP_OUTSIDE;
+  if (segment->format != GST_FORMAT_TIME || !GST_BUFFER_PTS_IS_VALID (buffer))
+    return SECOND_PLACING_NO_TIME;
+  if (!clip (pad->format, buffer, &from, &to))
+    return SECOND_PLACING_OUTSIDE;
+  if (gap && by_reference && !pad->has_reference && !pad->lacks_reference)
+    return SECOND_PLACING_OUTSIDE;
 
-  /* played backwards, a frame begins where it ends */
-  time = second_running_time (segment, segment->rate < 0.0 ? to : from);
-  update_reference_locked (self, pad, buffer, time);
+  /* a frame counts where it begins, a gap where it ends; played backwards, each
+   * begins where it ends */
+  time =
+      second_running_time (segment, gap == (segment->rate < 0.0) ? from : to);
+  if (by_reference && !gap)
+    update_reference_locked (self, pad, buffer, time);
   place->shift = shift_locked (self, pad);
   place->time = second_time_add (second_time_add (time, place->shift),
       pad->ts_offset);
@@ -181,41 +194,16 @@ second_batcher_map_frame_locked (GstSecondBatcher * self,
     duration = GST_BUFFER_DURATION (buffer);
   place->tolerance = second_window_tolerance (&self->timeline.grid,
       self->boundary_tolerance, duration, segment->rate);
-  return SECOND_MAP_PLACED;
+  return SECOND_PLACING_PLACED;
 }
 
-/* Up to where a gap says that there is nothing. Where frames say what time it is,
- * one before all of them means nothing. */
-SecondMap
-second_batcher_map_gap_locked (GstSecondBatcher * self,
-    GstSecondBatcherPad * pad, GstBuffer * buffer, gint64 * end)
-{
-  const GstSegment *segment = &pad->format->segment;
-  guint64 start = GST_BUFFER_PTS (buffer), duration = 0;
-  gint64 time;
-
-  if (!is_in_time (pad->format, buffer))
-    return SECOND_MAP_NO_TIME;
-  if (self->align == SECOND_ALIGN_REFERENCE_TIMESTAMP && !pad->has_reference
-      && !pad->lacks_reference)
-    return SECOND_MAP_OUTSIDE;
-  if (GST_BUFFER_DURATION_IS_VALID (buffer))
-    duration = MIN (GST_BUFFER_DURATION (buffer),
-        GST_CLOCK_TIME_NONE - 1 - start);
-  time = MAX (second_running_time (segment, start),
-      second_running_time (segment, start + duration));
-  *end = second_time_add (second_time_add (time, shift_locked (self, pad)),
-      pad->ts_offset);
-  return SECOND_MAP_PLACED;
-}
-
-/* Running time at which the last frames of the open window have time to arrive,
- * less its duration, which is in our latency. The streams' own skews move it, so
- * that it is the one that is furthest behind, whether it has shown a frame or not. */
-static GstClockTime
+/* The running time until which the last frames of the open window may arrive,
+ * less our latency, which has its duration in it. It is that of the stream
+ * whose skew makes it latest, whether that one has shown a frame or not. */
+static gint64
 deadline_locked (const GstSecondBatcher * self, GPtrArray * pads)
 {
-  gint64 least = G_MAXINT64;
+  gint64 least = pads->len > 0 ? G_MAXINT64 : 0;
 
   for (guint i = 0; i < pads->len; i++) {
     const GstSecondBatcherPad *pad = g_ptr_array_index (pads, i);
@@ -223,11 +211,8 @@ deadline_locked (const GstSecondBatcher * self, GPtrArray * pads)
     least = MIN (least, second_time_add (shift_locked (self, pad),
             pad->ts_offset));
   }
-  if (pads->len == 0)
-    least = 0;
-  return (GstClockTime) MAX (second_time_add (second_time_add (
-              (gint64) second_timeline_start (&self->timeline),
-              self->timeline.zero), -least), 0);
+  return second_time_add (second_time_add ((gint64) second_timeline_start
+          (&self->timeline), self->timeline.zero), -least);
 }
 
 /* An event or query that stood behind frames which were just read is dealt with
@@ -245,43 +230,35 @@ has_uncovered (GPtrArray * pads)
   return FALSE;
 }
 
-/* What to add our latency to so that it makes now. In the first second that is
- * less than 0; but the base class only adds, and the sum is right again. */
-static GstClockTime
-now_less_latency (GstSecondBatcher * self, GstClockTime latency)
-{
-  GstClock *clock = gst_element_get_clock (GST_ELEMENT_CAST (self));
-  GstClockTime now;
-
-  if (clock == NULL)
-    return GST_CLOCK_TIME_NONE;
-  now = gst_clock_get_time (clock) -
-      gst_element_get_base_time (GST_ELEMENT_CAST (self)) - latency;
-  gst_object_unref (clock);
-  return GST_CLOCK_TIME_IS_VALID (now) ? now : now - 1;
-}
-
-/* Called by the base class with its source lock, before its thread waits because
- * some stream has nothing to show. What the others have is read first, so that a
- * silent stream fills no queue or pool upstream. Live, the base class waits no
- * longer than until the time returned plus our latency, which contains the window. */
+/* The base class calls this with its source lock, before it waits because some
+ * stream has nothing to show. Reads what the others have, so that a silent
+ * stream fills no queue or pool upstream. Live, the base class waits until the
+ * time returned plus our latency, which contains the window. */
 GstClockTime
-second_batcher_get_next_time (GstAggregator * agg)
+gst_second_batcher_get_next_time (GstAggregator * agg)
 {
   GstSecondBatcher *self = GST_SECOND_BATCHER (agg);
-  GPtrArray *pads = second_batcher_pads (self);
+  GPtrArray *pads = gst_second_batcher_pads (self);
+  GstClockTime latency = self->live_latency, now;
+  gint64 next;
   gboolean again;
 
-  second_batcher_read (self, pads);
-  if (!GST_CLOCK_TIME_IS_VALID (self->live_latency))
+  gst_second_batcher_read (self, pads);
+  if (!GST_CLOCK_TIME_IS_VALID (latency))
     return GST_CLOCK_TIME_NONE;
   /* once, until one is dealt with: of a pad that is flushing nothing comes */
   again = !g_atomic_int_get (&self->look_again) && has_uncovered (pads);
   g_atomic_int_set (&self->look_again, again);
-  if (again)
-    return now_less_latency (self, self->live_latency);
 
+  now = gst_element_get_current_running_time (GST_ELEMENT_CAST (self));
   SECOND_LOCK_BLOCK (&self->lock);
-  return self->timeline.open && self->incomplete != SECOND_INCOMPLETE_WAIT ?
-      deadline_locked (self, pads) : GST_CLOCK_TIME_NONE;
+  if (again && GST_CLOCK_TIME_IS_VALID (now))
+    next = (gint64) (now - latency);
+  else if (self->timeline.open && self->incomplete != SECOND_INCOMPLETE_WAIT)
+    next = MAX (deadline_locked (self, pads), -(gint64) latency);
+  else
+    return GST_CLOCK_TIME_NONE;
+  /* less than 0 in the first second, which is right once the latency is added;
+   * but -1 is no time */
+  return (GstClockTime) (next == -1 ? -2 : next);
 }

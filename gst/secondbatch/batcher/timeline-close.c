@@ -7,13 +7,14 @@
 static void
 find_limit (const SecondTimeline * timeline, SecondTrack * track)
 {
+  SecondFrame *frame = NULL;
+
   track->limit = G_MAXUINT64;
   if (track->furthest < second_timeline_end (timeline))
     return;
-  for (SecondFrame *frame = NULL; (frame = second_track_next (track, frame));) {
+  while ((frame = second_track_next (track, frame)))
     if (frame->pos >= second_timeline_end (timeline))
       track->limit = MIN (track->limit, frame->seq);
-  }
 }
 
 /* Frames read before it was known where the grid starts, or ahead */
@@ -41,12 +42,12 @@ second_timeline_begin_close (SecondTimeline * timeline, GPtrArray * tracks,
 {
   for (guint i = 0; i < tracks->len; i++) {
     SecondTrack *track = second_track_at (tracks, i);
+    SecondFrame *frame = NULL;
 
     find_limit (timeline, track);
     judge (timeline, track, trash);
     track->has_frames = FALSE;
-    for (SecondFrame *frame = NULL;
-        (frame = second_track_next (track, frame));) {
+    while ((frame = second_track_next (track, frame))) {
       frame->left = frame->seq < track->limit
           && frame->pos < second_timeline_end (timeline);
       track->has_frames |= frame->left;
@@ -91,34 +92,28 @@ second_timeline_hole (const SecondTimeline * timeline, GPtrArray * tracks)
   return second_window_first (&timeline->grid, next) - timeline->index;
 }
 
-/* Where a stream's format changes for the first time in what is left of the
- * window. FALSE if it does not. */
-static gboolean
-find_cut (const SecondTrack * track, guint * old, gint64 * cut)
+/* Finds the first format in what is left of the window, and where it ends: at
+ * `cut`, or G_MAXINT64 if it does not */
+static void
+find_cut (SecondTrack * track)
 {
-  guint next = G_MAXUINT, i;
+  SecondFrame *frame = NULL;
   guint64 seq = G_MAXUINT64;
-  gint64 last_old = G_MININT64, first_new = 0;
+  gint64 last_old = G_MININT64, first_new = G_MAXINT64;
 
-  *old = G_MAXUINT;
-  for (i = 0; i < track->frames->len; i++)
-    if (second_track_frame (track, i)->left)
-      *old = MIN (*old, second_track_frame (track, i)->format);
-  for (i = 0; i < track->frames->len; i++) {
-    const SecondFrame *frame = second_track_frame (track, i);
-
-    if (!frame->left)
-      continue;
-    if (frame->format == *old) {
-      last_old = MAX (last_old, frame->time);
-    } else if (frame->seq < seq) {
+  track->old_format = G_MAXUINT;
+  while ((frame = second_track_next (track, frame)))
+    if (frame->left)
+      track->old_format = MIN (track->old_format, frame->format);
+  while ((frame = second_track_next (track, frame))) {
+    if (frame->left && frame->format == track->old_format) {
+      last_old = frame->time;
+    } else if (frame->left && frame->seq < seq) {
       seq = frame->seq;
-      next = frame->format;
       first_new = frame->time;
     }
   }
-  *cut = MAX (last_old, first_new);
-  return next != G_MAXUINT;
+  track->cut = MAX (last_old, first_new);
 }
 
 /* An empty share has the format of what comes next */
@@ -145,11 +140,14 @@ find_part_format (SecondTrack * track)
     track->part_phase = (guint64) MAX (best ? best->phase : track->phase, 0);
 }
 
+/* Of the old format, all or what lies before that time */
 static void
-choose (SecondTrack * track, guint format, gboolean all, gint64 before)
+choose (SecondTrack * track, gboolean all, gint64 before)
 {
-  for (SecondFrame *frame = NULL; (frame = second_track_next (track, frame));) {
-    frame->chosen = frame->left && frame->format == format
+  SecondFrame *frame = NULL;
+
+  while ((frame = second_track_next (track, frame))) {
+    frame->chosen = frame->left && frame->format == track->old_format
         && (all || frame->time < before);
     if (frame->chosen) {
       frame->left = FALSE;
@@ -163,29 +161,27 @@ gboolean
 second_timeline_next_part (SecondTimeline * timeline, GPtrArray * tracks,
     SecondPart * part)
 {
-  gint64 start = timeline->part_end, window_end = (gint64) second_timeline_end (timeline);
-  gint64 end = window_end, cut;
-  gboolean cuts = FALSE;
-  guint old;
+  gint64 start = timeline->part_end;
+  gint64 window_end = (gint64) second_timeline_end (timeline);
+  gint64 end, cut = G_MAXINT64;
 
   if (timeline->last_part)
     return FALSE;
-  for (guint i = 0; i < tracks->len; i++)
-    if (find_cut (second_track_at (tracks, i), &old, &cut)) {
-      end = MIN (end, CLAMP (cut, start, window_end));
-      cuts = TRUE;
-    }
+  for (guint i = 0; i < tracks->len; i++) {
+    find_cut (second_track_at (tracks, i));
+    cut = MIN (cut, second_track_at (tracks, i)->cut);
+  }
+  timeline->last_part = cut == G_MAXINT64;
+  end = CLAMP (cut, start, window_end);
   for (guint i = 0; i < tracks->len; i++) {
     SecondTrack *track = second_track_at (tracks, i);
-    gboolean cut_here = find_cut (track, &old, &cut);
 
-    choose (track, old, !cuts || (cut_here && CLAMP (cut, start,
-                window_end) == end), end);
+    choose (track, timeline->last_part || (track->cut != G_MAXINT64
+            && CLAMP (track->cut, start, window_end) == end), end);
   }
   part->start = (guint64) start;
   part->end = (guint64) end;
   timeline->part_end = end;
-  timeline->last_part = !cuts;
   return TRUE;
 }
 
@@ -201,12 +197,13 @@ second_timeline_end_close (SecondTimeline * timeline, GPtrArray * tracks,
     for (guint f = 0; f < track->frames->len; f++) {
       SecondFrame *frame = second_track_frame (track, f);
 
-      if (frame->pos >= second_timeline_start (timeline) || frame->seq > track->limit) {
+      if (frame->pos >= second_timeline_start (timeline)
+          || frame->seq > track->limit) {
         *second_track_frame (track, kept++) = *frame;
         continue;
       }
       if (!frame->delivered)
-        second_track_drop (track, 1);
+        second_track_drop (track);
       g_ptr_array_add (trash, frame->data);
     }
     g_array_set_size (track->frames, kept);

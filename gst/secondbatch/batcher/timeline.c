@@ -56,10 +56,10 @@ second_track_end (SecondTrack * track)
 }
 
 void
-second_track_drop (SecondTrack * track, guint n)
+second_track_drop (SecondTrack * track)
 {
-  track->dropped += n;
-  track->total_dropped += n;
+  track->dropped++;
+  track->total_dropped++;
 }
 
 gboolean
@@ -69,7 +69,7 @@ second_track_admit_late (const SecondTimeline * timeline, SecondTrack * track,
   track->late++;
   track->total_late++;
   if (!timeline->late_next)
-    second_track_drop (track, 1);
+    second_track_drop (track);
   frame->pos = second_timeline_start (timeline);
   return timeline->late_next;
 }
@@ -77,10 +77,11 @@ second_track_admit_late (const SecondTimeline * timeline, SecondTrack * track,
 gboolean
 second_track_is_seen (const SecondTrack * track, guint64 seq)
 {
-  for (SecondFrame *frame = NULL; (frame = second_track_next (track, frame));) {
+  SecondFrame *frame = NULL;
+
+  while ((frame = second_track_next (track, frame)))
     if (frame->seq < seq && !frame->seen)
       return FALSE;
-  }
   return TRUE;
 }
 
@@ -106,7 +107,7 @@ second_track_find_furthest (SecondTrack * track)
 
 /* --- where the grid starts --- */
 
-/* The zero moves back, and with it all that was placed by it */
+/* Moves all that was placed by the old zero */
 static void
 move_zero (SecondTimeline * timeline, GPtrArray * tracks, gint64 zero)
 {
@@ -114,44 +115,59 @@ move_zero (SecondTimeline * timeline, GPtrArray * tracks, gint64 zero)
 
   for (guint i = 0; i < tracks->len; i++) {
     SecondTrack *track = second_track_at (tracks, i);
+    SecondFrame *frame = NULL;
 
-    for (SecondFrame *frame = NULL;
-        (frame = second_track_next (track, frame));) {
+    while ((frame = second_track_next (track, frame))) {
       frame->time = second_time_add (frame->time, delta);
       frame->pos = second_window_position (frame->time, frame->tolerance);
       frame->phase = second_time_add (frame->phase, delta);
     }
     track->phase = second_time_add (track->phase, delta);
     track->last_phase = second_time_add (track->last_phase, delta);
-    track->ahead += (guint64) delta;
     second_track_find_furthest (track);
   }
   timeline->zero = zero;
 }
 
-/* Each stream's first frame may set the start, as long as no window is over */
+void
+second_timeline_place_start (SecondTimeline * timeline, GPtrArray * tracks)
+{
+  gint64 zero = G_MAXINT64;
+
+  if (timeline->started)
+    return;
+  for (guint i = 0; i < tracks->len; i++)
+    if (second_track_at (tracks, i)->begun)
+      zero = MIN (zero, second_track_at (tracks, i)->first_time);
+  timeline->open = zero != G_MAXINT64;
+  timeline->index = G_MAXUINT64;
+  if (timeline->relative && timeline->open)
+    move_zero (timeline, tracks, zero);
+
+  for (guint i = 0; i < tracks->len; i++) {
+    SecondTrack *track = second_track_at (tracks, i);
+
+    gint64 time = second_time_add (track->first_time, -timeline->zero);
+    guint64 pos = second_window_position (time, track->first_tolerance);
+
+    if (track->begun)
+      timeline->index = MIN (timeline->index,
+          second_window_first (&timeline->grid, pos));
+    if (track->reach == SECOND_PAST)
+      track->reach = SECOND_READING;    /* its item may be in the window now */
+  }
+}
+
 void
 second_timeline_show_first (SecondTimeline * timeline, GPtrArray * tracks,
     SecondTrack * track, gint64 time, guint64 tolerance)
 {
-  guint64 first;
-
   if (track->begun)
     return;
   track->begun = TRUE;
-  if (timeline->started)
-    return;
-  if (timeline->relative && !timeline->open)
-    timeline->zero = time;
-  else if (timeline->relative && time < timeline->zero)
-    move_zero (timeline, tracks, time);
-
-  first = second_window_first (&timeline->grid,
-      second_window_position (second_time_add (time, -timeline->zero),
-          tolerance));
-  if (!timeline->open || first < timeline->index)
-    timeline->index = first;
-  timeline->open = TRUE;
+  track->first_time = time;
+  track->first_tolerance = tolerance;
+  second_timeline_place_start (timeline, tracks);
 }
 
 SecondVerdict

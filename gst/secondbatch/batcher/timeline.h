@@ -5,9 +5,9 @@
  * knows elements, pads, buffers, locks or clocks.
  *
  * A track is one stream: it is shown frames, gaps, changes of format and its
- * end, in the stream's order. What it calls PAST stays with the caller, who
- * shows it again when the next window is open. When all tracks are past the open
- * window (or the caller knows that it is too late for more), it is closed:
+ * end, in the stream's order. What makes it PAST stays with the caller, who
+ * shows it again when the next window is open. When all tracks are past the
+ * open window (or the caller knows that it is too late for more), it is closed:
  *
  *   second_timeline_begin_close()
  *   while (second_timeline_next_part())
@@ -38,7 +38,7 @@ typedef struct
 typedef enum
 {
   SECOND_READING,
-  SECOND_PAST,                  /* an item that waits shows that the window is over */
+  SECOND_PAST,                  /* its next item is beyond the open window */
   SECOND_ENDED
 } SecondReach;
 
@@ -48,7 +48,9 @@ typedef struct
   guint64 next_seq;
   SecondReach reach;
   guint64 ahead;                /* if PAST: where that item is */
-  gboolean begun;               /* has shown its first frame */
+  gboolean begun;               /* has shown its first frame: */
+  gint64 first_time;            /* not less the zero */
+  guint64 first_tolerance;
   guint format;                 /* told last */
   gboolean has_phase;           /* a frame of it was read */
   gint64 phase;
@@ -60,6 +62,8 @@ typedef struct
   /* While a window is closed */
   guint64 limit;                /* seq of the first frame read beyond it */
   gboolean has_frames;          /* in some part of it */
+  guint old_format;             /* of what is left, and where it ends */
+  gint64 cut;
   guint part_format;
   guint64 part_phase;           /* see second_window_expected() */
 
@@ -74,7 +78,7 @@ typedef struct
   gboolean late_next;           /* late frames go into the open window */
 
   gboolean open;                /* some stream has begun */
-  gboolean started;             /* a window was closed: only forward from here */
+  gboolean started;             /* a window was closed: no way back */
   guint64 index;                /* of the open window */
   gint64 zero;                  /* what is subtracted if relative */
   gint64 part_end;              /* end of the last part, start of the next */
@@ -135,15 +139,6 @@ second_track_is_past (const SecondTimeline * timeline,
       || track->furthest >= second_timeline_end (timeline);
 }
 
-/* Whether a frame there would be read now */
-static inline gboolean
-second_timeline_wants (const SecondTimeline * timeline, gint64 time,
-    guint64 tolerance)
-{
-  return !timeline->open || second_window_position (second_time_add (time,
-          -timeline->zero), tolerance) < second_timeline_end (timeline);
-}
-
 void second_timeline_reset (SecondTimeline * timeline);
 
 void second_track_init (SecondTrack * track);
@@ -154,7 +149,7 @@ void second_track_clear (SecondTrack * track, GPtrArray * trash);
 void second_track_change_format (SecondTrack * track);
 void second_track_restore_format (SecondTrack * track);
 void second_track_end (SecondTrack * track);
-void second_track_drop (SecondTrack * track, guint n);
+void second_track_drop (SecondTrack * track);
 /* Counts a late frame; into the open window with it, or FALSE: it has to go */
 gboolean second_track_admit_late (const SecondTimeline * timeline,
     SecondTrack * track, SecondFrame * frame);
@@ -162,8 +157,12 @@ void second_track_find_furthest (SecondTrack * track);
 /* Whether all that came before seq has been in a part, or is gone */
 gboolean second_track_is_seen (const SecondTrack * track, guint64 seq);
 
-/* A stream's first frame. Taking it does the same; but who reads all that several
- * streams have shows their first frames before. */
+/* Decides where the grid starts, by the first frames that streams have shown,
+ * as long as no window is over */
+void second_timeline_place_start (SecondTimeline * timeline,
+    GPtrArray * tracks);
+/* Shows a stream's first frame. Taking it does the same; a reader that has
+ * several streams shows all their first frames before it takes one. */
 void second_timeline_show_first (SecondTimeline * timeline,
     GPtrArray * tracks, SecondTrack * track, gint64 time, guint64 tolerance);
 SecondVerdict second_timeline_take_frame (SecondTimeline * timeline,

@@ -1,13 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "batcher/window.h"
 
-/* NTP counts from 1900: 70 years, 17 of them leap years */
-#define NTP_UNIX_SECONDS G_GUINT64_CONSTANT (2208988800)
-
-/* PTP counts TAI, which no leap second stops. The difference has been 37 s
- * since 2017, and none is scheduled. */
-#define TAI_UTC_SECONDS G_GUINT64_CONSTANT (37)
-
 /* What a stream that does not say its framerate is taken for */
 #define UNKNOWN_FPS 30
 
@@ -61,8 +54,6 @@ second_window_tolerance (const SecondGrid * grid, gint64 setting,
     return MIN ((guint64) setting, grid->hop - 1);
   if (!GST_CLOCK_TIME_IS_VALID (frame_duration))
     return 0;
-  if (ABS (rate) == 1.0)
-    return MIN (frame_duration, grid->hop) / 8;
   duration = (gdouble) frame_duration / ABS (rate);
   return duration < (gdouble) grid->hop ? (guint64) duration / 8 :
       grid->hop / 8;
@@ -126,22 +117,4 @@ second_window_frames_to_hold (guint64 duration, guint64 wait, gint fps_n,
       fps_d * GST_SECOND);
 
   return (guint) MIN (frames + FRAMES_ON_THE_WAY, G_MAXINT);
-}
-
-gboolean
-second_window_ntp_to_unix (guint64 ntp, guint64 * unix_time)
-{
-  if (ntp < NTP_UNIX_SECONDS * GST_SECOND)
-    return FALSE;
-  *unix_time = ntp - NTP_UNIX_SECONDS * GST_SECOND;
-  return TRUE;
-}
-
-gboolean
-second_window_tai_to_unix (guint64 tai, guint64 * unix_time)
-{
-  if (tai < TAI_UTC_SECONDS * GST_SECOND)
-    return FALSE;
-  *unix_time = tai - TAI_UTC_SECONDS * GST_SECOND;
-  return TRUE;
 }

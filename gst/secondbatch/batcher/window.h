@@ -47,13 +47,9 @@ guint second_window_expected (guint64 start, guint64 end, guint64 phase,
 /* A framerate in running time; 0/1 if there is none */
 void second_window_scale_rate (gint * fps_n, gint * fps_d, gdouble rate);
 
-/* How many frames a batcher may hold: two windows, what it waits for, and what is
- * on its way */
+/* How many frames a batcher may hold: two windows, what it waits for, and what
+ * is on its way */
 guint second_window_frames_to_hold (guint64 duration, guint64 wait,
     gint fps_n, gint fps_d);
-
-/* Reference clocks to nanoseconds since 1970 UTC; FALSE if before that */
-gboolean second_window_ntp_to_unix (guint64 ntp, guint64 * unix_time);
-gboolean second_window_tai_to_unix (guint64 tai, guint64 * unix_time);
 
 #endif /* SECOND_WINDOW_H */

@@ -21,7 +21,7 @@
 
 #define GST_TYPE_SECOND_SPLITTER (gst_second_splitter_get_type ())
 G_DECLARE_FINAL_TYPE (GstSecondSplitter, gst_second_splitter, GST,
-    SECOND_SPLITTER, GstElement)
+    SECOND_SPLITTER, GstElement);
 
 struct _GstSecondSplitter
 {

@@ -214,7 +214,7 @@ split_stream_peek (SplitStream * stream, gint64 * time)
   return TRUE;
 }
 
-/* Whoever reads a TAG or TOC event does not ask whether its fields are there. */
+/* Who reads a TAG or TOC event does not ask whether its fields are there */
 static GstEvent *
 new_event (GstEventType type, const GstStructure * fields)
 {
@@ -301,7 +301,7 @@ split_stream_push_gap (SplitStream * stream, GstClockTime time,
 }
 
 /* A window without frames moves downstream's time all the same, and before the
- * other streams' frames: who waits for this stream may not have room for them */
+ * other streams' frames: who waits for this stream may have no room for them */
 void
 split_stream_begin (SplitStream * stream, GstBuffer * batch)
 {

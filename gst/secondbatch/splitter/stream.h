@@ -15,7 +15,7 @@ typedef struct
   gboolean started, has_segment;        /* those events are out */
   GQueue events;                /* of GstEvent, wrapped by the batcher */
   guint late, dropped;          /* to be told */
-  GArray *sent, *sent_before;   /* of SplitFrame: this window's, the last one's */
+  GArray *sent, *sent_before;   /* of SplitFrame: this window, the last one */
 
   /* during one batch */
   GstBufferList *list;
@@ -30,8 +30,8 @@ void split_stream_flush (SplitStream * stream);
 /* The next batch is another window, which begins before the last one ended */
 void split_stream_next_window (SplitStream * stream, gboolean overlaps);
 
-/* Reads stream k of a batch; FALSE if there is nothing new to be told: it has not
- * said what it is, or an overlapping batch had all of its frames */
+/* Reads stream k of a batch; FALSE if there is nothing new to be told: it has
+ * not said what it is, or an overlapping batch had all of its frames */
 gboolean split_stream_read (SplitStream * stream, GstBuffer * batch, guint k);
 /* From here on, nothing happens to a stream that has no pad yet */
 void split_stream_push_headers (SplitStream * stream, guint group_id);
