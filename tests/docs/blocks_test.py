@@ -13,7 +13,8 @@ reader need not know:
   <!-- expect: REGEX -->  what it has to print
   <!-- fails -->          it has to fail
   <!-- needs: X Y -->     skip it without these commands, element:NAME,
-                          python:MODULE
+                          python:MODULE, typelib:NAME-VERSION, or if
+                          namespaces are forbidden
   <!-- with: A -> B -->   run B where the page says A
   <!-- file: NAME -->     not a command: the content of this file
   <!-- not run: WHY -->   only check the syntax, of shell, launch lines, Python,
@@ -116,6 +117,13 @@ def look_for(need):
         return quiet("gst-inspect-1.0", name).returncode == 0
     if kind == "python":
         return quiet("python3", "-c", f"import {name}").returncode == 0
+    if need == "namespaces":
+        return quiet("unshare", *"--map-root-user --net --ipc --pid --fork "
+                     "true".split()).returncode == 0
+    if kind == "typelib":
+        namespace, version = name.rsplit("-", 1)
+        return quiet("python3", "-c", "import gi; gi.require_version("
+                     f"'{namespace}', '{version}')").returncode == 0
     return shutil.which(name) is not None
 
 

@@ -1,0 +1,46 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What of the style in CONTRIBUTING.md a machine can tell, of C and Python.
+
+Usage: style_test.py TREE
+"""
+import pathlib
+import sys
+
+# 80 are meant; this is what none may reach.
+MAX_COLUMNS = 110
+MAX_LINES = 500
+FOLDERS = ("lib", "gst", "tests", "examples", "python", "tools")
+
+
+def problems(file):
+    text = file.read_text(encoding="utf-8")
+    lines = text.split("\n")
+    if lines.pop() != "":
+        yield len(lines), "no newline at the end"
+    if not any("SPDX-License-Identifier" in line for line in lines[:3]):
+        yield 1, "no SPDX-License-Identifier"
+    if len(lines) > MAX_LINES:
+        yield MAX_LINES, f"{len(lines)} lines, of {MAX_LINES}"
+    for number, line in enumerate(lines, 1):
+        if line != line.rstrip():
+            yield number, "blanks at the end"
+        if "\t" in line:
+            yield number, "a tab"
+        if len(line) > MAX_COLUMNS:
+            yield number, f"{len(line)} columns, of {MAX_COLUMNS}"
+
+
+def main():
+    tree = pathlib.Path(sys.argv[1])
+    files = [file for folder in FOLDERS
+             for file in sorted(tree.glob(f"{folder}/**/*"))
+             if file.suffix in (".c", ".h", ".py") and file.is_file()]
+    bad = [f"{file}:{number}: {what}" for file in files
+           for number, what in problems(file)]
+    print("\n".join(bad) or f"{len(files)} files")
+    sys.exit(1 if bad or not files else 0)
+
+
+if __name__ == "__main__":
+    main()
