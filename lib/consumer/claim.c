@@ -275,3 +275,16 @@ sf_consumer_skip_frame (struct sf_link *link,
   }
   sf_ring_consume (&link->ring, record);
 }
+
+SF_HOT void
+sf_consumer_note_handover (struct sf_consumer *c, int64_t ns)
+{
+  /* Only this thread takes it away. */
+  struct sf_link *link = c->link;
+
+  if (link == NULL)
+    return;
+  ns = ns < 1 ? 1 : ns > UINT32_MAX ? UINT32_MAX : ns;
+  sf_store_flag (&link->ring.page->handover[link->n_handovers++
+          % SF_HANDOVERS], (uint32_t) ns);
+}

@@ -81,32 +81,6 @@ sf_consumer_forget_process (struct sf_consumer *c)
   c->process_fd = -1;
 }
 
-/* May it serve us? By the rule of the producer's side, that is who we are, and root;
- * at a path besides the owner of the file, whom the folder's rights let put it
- * there. 0; -ENOENT: that is gone; -EPERM; others as sf_peer_credentials(). */
-static int
-check_trust (const struct sf_consumer *c, int fd, struct sf_reject *reject)
-{
-  bool abstract = c->path[0] == '@';
-  struct sf_credentials peer;
-  struct stat st;
-  int r = sf_peer_credentials (fd, &peer);
-
-  if (r < 0 || peer.uid == geteuid () || peer.uid == 0)
-    return r;
-  if (!abstract && stat (c->path, &st) < 0)
-    return -ENOENT;
-  if (!abstract && st.st_uid == peer.uid)
-    return 0;
-  *reject = (struct sf_reject) {.reason = SF_REASON_NOT_ALLOWED };
-  snprintf (reject->text, sizeof (reject->text), "it is process %d of user %u, "
-      "which is neither ours nor root's%s; %s", (int) peer.pid,
-      (unsigned) peer.uid, abstract ? "" : ", nor that of the socket file's owner",
-      abstract ? "stop it, or use a socket-path in the file system for "
-      "producers of other users" : "stop it, or remove that file");
-  return -EPERM;
-}
-
 /* From here on the producer's process is watched, too: its children may have the
  * other end of our socket, and its listener. As sf_connect(). */
 static int
@@ -312,7 +286,7 @@ sf_consumer_connect (struct sf_consumer *c, uint32_t * asked, bool *reached)
   *reached = fd >= 0;
   if (fd < 0)
     return NULL;
-  r = check_trust (c, fd, &reject);
+  r = sf_peer_check_trust (fd, c->path, &reject);
   if (r == 0)
     return shake_hands (c, fd, asked);
   sf_fd_shut (fd);

@@ -42,6 +42,7 @@ struct sf_link
   bool claimed;                 /* the next record's frame is ours already */
   uint64_t left_pos;            /* the record that met a full link */
   uint32_t full_at;             /* and how many could be held then */
+  uint32_t n_handovers;         /* noted for observers */
   uint32_t n_brisk;             /* records in a row that were soon there */
   uint32_t brisk_enough;        /* so many, and the next is waited for awake */
   uint32_t n_vain, n_ignored;   /* looks for what was coming; how often not */

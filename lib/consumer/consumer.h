@@ -103,6 +103,10 @@ void sf_consumer_interrupt (struct sf_consumer *consumer, bool on);
 /* What the producer is told that waits for us. We begin as not paused. */
 void sf_consumer_set_paused (struct sf_consumer *consumer, bool paused);
 
+/* The frame that came last took so long, in ns, from its publication: for whoever
+ * observes the producer. The thread of sf_consumer_next(). */
+void sf_consumer_note_handover (struct sf_consumer *consumer, int64_t ns);
+
 /* From now on this many frames may be held; the producer is asked, now and after
  * each reconnection. Values that are not larger are ignored. */
 void sf_consumer_want (struct sf_consumer *consumer, uint32_t max_held);

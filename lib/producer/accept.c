@@ -32,7 +32,8 @@ make_place (struct sf_producer *p)
     sf_client_greet_or_go (oldest);
 }
 
-/* What to tell who cannot be served, whatever it is going to say. */
+/* What to tell who cannot be served, whatever it is going to say. Where all places are
+ * taken, there still are some for observers. */
 static bool
 is_refused (struct sf_producer *p, const struct sf_credentials *peer,
     struct sf_reject *reject)
@@ -42,8 +43,6 @@ is_refused (struct sf_producer *p, const struct sf_credentials *peer,
     .reason = SF_REASON_NOT_ALLOWED,.text =
           "an abstract socket serves its own user and root only; use a "
           "socket-path in the file system and socket-mode for others"};
-  else if (p->n_connections >= p->max_clients)
-    sf_producer_explain_full (p, reject);
   return reject->reason != SF_REASON_NONE;
 }
 

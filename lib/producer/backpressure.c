@@ -90,7 +90,7 @@ sf_producer_revoke_one_locked (struct sf_producer *p)
     if (r < 0) {
       sf_client_doom_locked (c, SF_REASON_VIOLATION);
     } else if (r > 0) {
-      c->dropped++;
+      sf_client_drop_locked (c, SF_DROP_SLOT, 1);
       p->stats.revoked++;
       return true;
     }

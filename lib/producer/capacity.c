@@ -110,7 +110,7 @@ sf_producer_take_back_locked (struct sf_producer *p)
     while (c->leases->unclaimed.count > 0
         && is_outdated_locked (p,
             c->leases->entry[c->leases->unclaimed.first].frame)
-        && sf_client_revoke_locked (c) > 0);
+        && sf_client_revoke_locked (c, SF_DROP_SLOT) > 0);
   }
 }
 

@@ -31,8 +31,8 @@ limit_lag_locked (struct sf_client *c, int64_t now)
 
     if (now - oldest->published <= c->max_lag)
       return;
-    sf_client_count_revoked_locked (c, sf_leases_revoke_first (c->leases,
-            sf_frame_done_locked, c->producer));
+    sf_client_count_revoked_locked (c, SF_DROP_LAG,
+        sf_leases_revoke_first (c->leases, sf_frame_done_locked, c->producer));
   }
 }
 
@@ -43,7 +43,7 @@ overflow_locked (struct sf_client *c)
 {
   c->overflowed = true;
   sf_publish_u32 (&c->ring.header->overflowed, 1);
-  while (sf_client_revoke_locked (c) > 0);
+  while (sf_client_revoke_locked (c, SF_DROP_QUEUE) > 0);
 }
 
 /* All that was written has been read: a fresh start is possible. */
@@ -140,25 +140,25 @@ sf_client_announce_locked (struct sf_client *c, struct sf_frame *frame,
   };
 
   if (sf_client_lacks_locked (c, frame) != 0) {
-    c->dropped++;
+    sf_client_drop_locked (c, SF_DROP_QUEUE, 1);
     return;
   }
   if (!recovered_locked (c)) {
-    c->dropped++;
-    while (sf_client_revoke_locked (c) > 0);
+    sf_client_drop_locked (c, SF_DROP_QUEUE, 1);
+    while (sf_client_revoke_locked (c, SF_DROP_QUEUE) > 0);
     return;
   }
   if (!lossless && frame->foreign)
     while (c->leases->unclaimed.count >= SF_MAX_FOREIGN_QUEUED
-        && sf_client_revoke_locked (c) > 0);
+        && sf_client_revoke_locked (c, SF_DROP_QUEUE) > 0);
   if (!lossless && c->max_lag > 0)
     limit_lag_locked (c, frame->published);
   if (c->leases->n_free == 0)
     sf_client_collect_locked (c);
   if (c->leases->n_free == 0)
-    sf_client_revoke_locked (c);
+    sf_client_revoke_locked (c, SF_DROP_QUEUE);
   if (sf_leases_give (c->leases, frame, &record) < 0) {
-    c->dropped++;
+    sf_client_drop_locked (c, SF_DROP_QUEUE, 1);
     return;
   }
   frame->refs++;

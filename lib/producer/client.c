@@ -161,23 +161,30 @@ sf_client_collect_locked (struct sf_client *c)
   return n + (c->ring.read_pos != read_pos && c->producer->n_waiting > 0);
 }
 
+void
+sf_client_drop_locked (struct sf_client *c, enum sf_drop why, uint32_t n)
+{
+  c->dropped[why] += n;
+  c->producer->stats.dropped[why] += n;
+}
+
 int
-sf_client_count_revoked_locked (struct sf_client *c, int r)
+sf_client_count_revoked_locked (struct sf_client *c, enum sf_drop why, int r)
 {
   if (r < 0)
     sf_client_doom_locked (c, SF_REASON_VIOLATION);
   if (r <= 0)
     return 0;
-  c->dropped++;
+  sf_client_drop_locked (c, why, 1);
   c->producer->stats.revoked++;
   return 1;
 }
 
 int
-sf_client_revoke_locked (struct sf_client *c)
+sf_client_revoke_locked (struct sf_client *c, enum sf_drop why)
 {
-  return sf_client_count_revoked_locked (c, sf_leases_revoke_oldest (c->leases,
-          sf_frame_done_locked, c->producer));
+  return sf_client_count_revoked_locked (c, why,
+      sf_leases_revoke_oldest (c->leases, sf_frame_done_locked, c->producer));
 }
 
 bool
@@ -193,9 +200,12 @@ sf_client_info_locked (struct sf_client *c, struct sf_client_info *info)
   .id = c->id,.peer = c->peer,.lossless =
         sf_client_is_lossless_locked (c),.lingering =
         c->state >= SF_CLIENT_LEAVING,.max_held = c->max_held,.frames =
-        c->frames,.dropped = c->dropped,.unread = c->unread,.paused =
+        c->frames,.unread = c->unread,.paused =
         c->paused,.silent = sf_client_is_silent_locked (c)};
   memcpy (info->name, c->name, sizeof (info->name));
+  memcpy (info->drops, c->dropped, sizeof (info->drops));
+  for (unsigned i = 0; i < SF_N_DROPS; i++)
+    info->dropped += c->dropped[i];
   if (c->leases != NULL) {
     int held = sf_leases_count_held (c->leases);
 

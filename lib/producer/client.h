@@ -20,8 +20,11 @@ void sf_client_wake (struct sf_client *c);
 
 void sf_client_doom_locked (struct sf_client *c, uint32_t reason);
 
+/* So many frames are lost to it. */
+void sf_client_drop_locked (struct sf_client *c, enum sf_drop why, uint32_t n);
+
 /* Takes back its oldest unclaimed frame. 1; 0: there is none, or it is doomed. */
-int sf_client_revoke_locked (struct sf_client *c);
+int sf_client_revoke_locked (struct sf_client *c, enum sf_drop why);
 
 void sf_client_info_locked (struct sf_client *c, struct sf_client_info *info);
 
@@ -46,6 +49,7 @@ void sf_producer_free_removed (struct sf_producer *p);
 uint32_t sf_client_limit_locked (struct sf_client *c);
 
 /* What revoking gave: 1, 0 (nothing to revoke), or the client is doomed: 0. */
-int sf_client_count_revoked_locked (struct sf_client *c, int r);
+int sf_client_count_revoked_locked (struct sf_client *c, enum sf_drop why,
+    int r);
 
 #endif

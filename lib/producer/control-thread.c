@@ -82,8 +82,9 @@ has_left (const struct sf_client *c)
       && sf_leases_outstanding (c->leases) == 0;
 }
 
-/* Ends connections that never said HELLO, or have nothing left to say; listens again
- * to those that said too much. The ms until the next is due, or -1. */
+/* Ends connections that never said HELLO, ask nothing any more, or have nothing left
+ * to say; listens again to those that said too much. The ms until the next is due, or
+ * -1. */
 static int
 keep_time (struct sf_producer *p)
 {
@@ -98,10 +99,10 @@ keep_time (struct sf_producer *p)
       sf_client_unmute (c);
     else if (c->muted_until != 0 && c->muted_until < next)
       next = c->muted_until;
-    if (c->state == SF_CLIENT_GREETING || has_left (c)) {
+    if (c->state < SF_CLIENT_JOINING || has_left (c)) {
       if (c->patience_until > now)
         next = c->patience_until < next ? c->patience_until : next;
-      else if (c->state == SF_CLIENT_GREETING)
+      else if (c->state < SF_CLIENT_JOINING)
         sf_client_greet_or_go (c);
       else
         sf_client_guard_hangup (c);

@@ -6,6 +6,7 @@
 #include "producer/grants.h"
 #include "producer/liveness.h"
 #include "producer/messages.h"
+#include "producer/observers.h"
 #include "producer/producer-private.h"
 #include "producer/session.h"
 
@@ -43,6 +44,8 @@ handle_message (struct sf_client *c, const struct sf_message *msg)
     sf_client_unref (c);
     return alive;
   }
+  if (msg->type == SF_MESSAGE_OBSERVE && c->state < SF_CLIENT_JOINING)
+    return sf_client_observe (c, &msg->observe);
   /* The thread collects after each turn. */
   if (msg->type == SF_MESSAGE_KICK && c->state > SF_CLIENT_JOINING)
     return true;
@@ -95,16 +98,18 @@ sf_client_unmute (struct sf_client *c)
 static bool
 is_over_quota (struct sf_client *c)
 {
+  bool observes = c->state == SF_CLIENT_OBSERVING;
+  int64_t time = observes ? SF_NS_PER_SECOND : QUOTA_TIME;
   int64_t now;
   uint64_t n_returned;
 
-  if (++c->n_messages < MESSAGE_QUOTA)
+  if (++c->n_messages < (observes ? SF_OBSERVER_QUOTA : MESSAGE_QUOTA))
     return false;
   now = sf_now ();
   pthread_mutex_lock (&c->producer->lock);
   n_returned = c->n_returned;
   pthread_mutex_unlock (&c->producer->lock);
-  if (n_returned != c->n_paid || now - c->quota_from >= QUOTA_TIME) {
+  if (n_returned != c->n_paid || now - c->quota_from >= time) {
     c->n_paid = n_returned;
     c->quota_from = now;
     c->n_messages = 0;
@@ -113,7 +118,7 @@ is_over_quota (struct sf_client *c)
   /* Its end is heard all the same. */
   if (c->muted_until == 0)
     listen_to (c, 0);
-  c->muted_until = now + QUOTA_TIME;
+  c->muted_until = now + time;
   return true;
 }
 
@@ -157,8 +162,12 @@ sf_client_readable (struct sf_client *c)
 void
 sf_client_greet_or_go (struct sf_client *c)
 {
-  if (read_some (c) == SF_READ_ALL && c->state == SF_CLIENT_GREETING)
+  if (read_some (c) != SF_READ_ALL)
+    return;
+  if (c->state == SF_CLIENT_GREETING)
     sf_client_end (c, SF_REASON_VIOLATION, "it never said HELLO");
+  else if (c->state == SF_CLIENT_OBSERVING && c->patience_until <= sf_now ())
+    sf_client_end (c, SF_REASON_HANGUP, "");
 }
 
 /* Whatever copies of its fds its children have, its frames are read by nobody any

@@ -65,7 +65,8 @@ struct sf_sticky
 
 enum sf_client_state
 {
-  SF_CLIENT_GREETING,           /* accepted, HELLO awaited */
+  SF_CLIENT_GREETING,           /* accepted, HELLO or OBSERVE awaited */
+  SF_CLIENT_OBSERVING,          /* it asks for figures, and is no client */
   SF_CLIENT_JOINING,            /* welcomed, not yet announced to */
   SF_CLIENT_ACTIVE,
   SF_CLIENT_LEAVING,            /* it said BYE: gets no more, may hold frames */
@@ -85,7 +86,8 @@ struct sf_client
   uint64_t id;
   struct sf_credentials peer;
   /* The control thread's. */
-  int64_t patience_until;       /* for HELLO; after BYE, for its end */
+  int64_t patience_until;       /* for HELLO, or the next OBSERVE; after BYE, for
+                                   its end */
   bool reported;                /* connected() was called */
   bool has_place;               /* it counts for max-clients */
   bool hung_up;                 /* its socket is at its end */
@@ -118,7 +120,8 @@ struct sf_client
   bool paused;                  /* so it said */
   uint32_t unread;              /* frames it never claimed, at its end */
   const char *verdict;          /* why it is evicted */
-  uint64_t frames, dropped;
+  uint64_t frames;
+  uint64_t dropped[SF_N_DROPS];
   uint64_t last_seq;            /* of the frame announced last */
   uint32_t n_flushes;           /* as in its announce header */
   uint64_t *sent_segments;      /* a bit for each segment id it was sent */

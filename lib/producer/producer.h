@@ -30,7 +30,8 @@ struct sf_client_info
   int64_t lag;                  /* ns since the oldest of these was published */
   uint32_t max_held;
   uint64_t frames;              /* announced to it */
-  uint64_t dropped;             /* meant for it, and lost to it */
+  uint64_t dropped;             /* meant for it, and lost to it, */
+  uint64_t drops[SF_N_DROPS];   /* for these reasons */
   uint32_t unread;              /* announced, and never to be claimed: at its end */
   bool paused;                  /* as it said when it was asked last */
   bool silent;                  /* it was asked, and has not answered yet */
@@ -60,6 +61,9 @@ struct sf_producer_callbacks
    * frames, or, `client` being NULL, because upstream keeps so many slots. */
   void (*grown) (void *user, const struct sf_slots_state *slots,
       const struct sf_client_info *client, uint32_t max_held);
+  /* An observer asks: fills in what the producer does not know itself (bytes, copied,
+   * no_slot, metas_dropped, upstream_dropped, name, caps). */
+  void (*observed) (void *user, struct sf_stats *stats);
 };
 
 struct sf_producer_config
@@ -226,6 +230,7 @@ struct sf_producer_stats
   uint64_t frames, events;
   uint64_t clients_seen, clients_evicted, clients_refused;
   uint64_t revoked;             /* frames taken from slow live clients */
+  uint64_t dropped[SF_N_DROPS]; /* frames lost to clients, of all there were */
   uint32_t n_clients;           /* welcomed, and still served */
   uint32_t n_lingering;
   struct sf_slots_state slots;

@@ -56,6 +56,16 @@ sf_producer_name_holder (struct sf_producer *p, struct sf_reject *reject)
 }
 
 void
+sf_producer_explain_version (uint32_t min, uint32_t max,
+    struct sf_reject *reject)
+{
+  *reject = (struct sf_reject) {.reason = SF_REASON_VERSION };
+  snprintf (reject->text, sizeof (reject->text), "the producer speaks protocol "
+      "version %u, the client %u to %u; install the same release on both "
+      "sides", SF_PROTOCOL_VERSION, min, max);
+}
+
+void
 sf_producer_explain_full (struct sf_producer *p, struct sf_reject *reject)
 {
   *reject = (struct sf_reject) {

@@ -12,6 +12,9 @@ void sf_client_refuse (struct sf_producer *p, int fd,
 void sf_client_report_refusal (struct sf_producer *p,
     const struct sf_credentials *peer, const struct sf_reject *reject);
 
+void sf_producer_explain_version (uint32_t min, uint32_t max,
+    struct sf_reject *reject);
+
 void sf_producer_explain_full (struct sf_producer *p,
     struct sf_reject *reject);
 

@@ -78,7 +78,7 @@ take_queue_back_locked (struct sf_client *c)
       unread++;
   }
   c->unread += unread;
-  c->dropped += unread;
+  sf_client_drop_locked (c, SF_DROP_LEFT, unread);
 }
 
 /* It gets nothing more, but may go on reading what it holds. True: it holds
@@ -115,7 +115,8 @@ sf_client_end (struct sf_client *c, uint32_t reason, const char *text)
   struct sf_producer *p = c->producer;
   struct sf_message msg = {.type = SF_MESSAGE_BYE,.reject = {.reason = reason}
   };
-  bool empty, greeting = c->state == SF_CLIENT_GREETING;
+  /* Or observing. */
+  bool empty, greeting = c->state < SF_CLIENT_JOINING;
 
   SF_HOOK (reason == SF_REASON_VIOLATION ? "violation" : "end");
   snprintf (msg.reject.text, sizeof (msg.reject.text), "%s", text);
@@ -278,10 +279,8 @@ sf_client_hello (struct sf_client *c, const struct sf_hello *hello)
 
   if (hello->version_min > SF_PROTOCOL_VERSION
       || hello->version_max < SF_PROTOCOL_VERSION) {
-    reject.reason = SF_REASON_VERSION;
-    snprintf (reject.text, sizeof (reject.text), "the producer speaks protocol "
-        "version %u, the client %u to %u; install the same release on both "
-        "sides", SF_PROTOCOL_VERSION, hello->version_min, hello->version_max);
+    sf_producer_explain_version (hello->version_min, hello->version_max,
+        &reject);
     reject_hello (c, &reject);
     return;
   }

@@ -55,6 +55,12 @@ int sf_connect (const char *path);
 /* Uid, pid, gid of the other end: who connected, or who listens. */
 int sf_peer_credentials (int fd, struct sf_credentials *peer);
 
+/* May the listener at `path`, to which `fd` is connected, serve us? By the rule of the
+ * producer's side, that is who we are, and root; at a path besides the owner of the
+ * file, whom the folder's rights let put it there. 0; -ENOENT: that is gone; -EPERM,
+ * and `reject` says why; others as sf_peer_credentials(). */
+int sf_peer_check_trust (int fd, const char *path, struct sf_reject *reject);
+
 /* A pidfd of the other end's process, which may have children with copies of its
  * fds. -ESRCH: that process is gone; others: there is no telling. */
 int sf_peer_process (int fd);

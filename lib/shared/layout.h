@@ -146,6 +146,9 @@ _Static_assert (sizeof (struct sf_mem_ref) == 32, "layout");
 #define SF_ASLEEP_TILL_THERE 1u
 #define SF_ASLEEP_TILL_COMING 2u
 
+/* Enough for a p99 that is not the longest one. */
+#define SF_HANDOVERS 128u
+
 /* The only memory a client can write. The producer believes none of it: each
  * word is read once, range-checked, and held against what this client has been
  * given (R3). */
@@ -171,13 +174,19 @@ struct sf_returns_page
   /* One word a lease: SF_LEASE_WORD (stamp, state). The producer writes
    * ANNOUNCED; the client swaps it to CLAIMED, the producer to REVOKED. */
   sf_atomic_u64 lease[SF_MAX_LEASES];
+  /* How long its last frames took from being published to being received, in ns,
+   * one after the other; 0: not measured. For observers alone. */
+  sf_atomic_u32 handover[SF_HANDOVERS];
 };
 _Static_assert (offsetof (struct sf_returns_page, read_pos) == 64, "layout");
 _Static_assert (offsetof (struct sf_returns_page, passed_on) == 72, "layout");
 _Static_assert (offsetof (struct sf_returns_page, sleeping) == 128, "layout");
 _Static_assert (offsetof (struct sf_returns_page, returned) == 192, "layout");
 _Static_assert (offsetof (struct sf_returns_page, lease) == 704, "layout");
-_Static_assert (sizeof (struct sf_returns_page) == 704 + 8 * 4096, "layout");
+_Static_assert (offsetof (struct sf_returns_page, handover) == 704 + 8 * 4096,
+    "layout");
+_Static_assert (sizeof (struct sf_returns_page) == 704 + 8 * 4096 + 4 * 128,
+    "layout");
 
 #define SF_LAYOUT_VERSION 2u
 

@@ -2,7 +2,9 @@
 /* Who is at the other end of a socket, and is it still there? */
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -24,6 +26,29 @@ sf_peer_credentials (int fd, struct sf_credentials *peer)
   peer->uid = cred.uid;
   peer->gid = cred.gid;
   return 0;
+}
+
+int
+sf_peer_check_trust (int fd, const char *path, struct sf_reject *reject)
+{
+  bool abstract = path[0] == '@';
+  struct sf_credentials peer;
+  struct stat st;
+  int r = sf_peer_credentials (fd, &peer);
+
+  if (r < 0 || peer.uid == geteuid () || peer.uid == 0)
+    return r;
+  if (!abstract && stat (path, &st) < 0)
+    return -ENOENT;
+  if (!abstract && st.st_uid == peer.uid)
+    return 0;
+  *reject = (struct sf_reject) {.reason = SF_REASON_NOT_ALLOWED };
+  snprintf (reject->text, sizeof (reject->text), "it is process %d of user %u, "
+      "which is neither ours nor root's%s; %s", (int) peer.pid,
+      (unsigned) peer.uid, abstract ? "" : ", nor that of the socket file's owner",
+      abstract ? "stop it, or use a socket-path in the file system for "
+      "producers of other users" : "stop it, or remove that file");
+  return -EPERM;
 }
 
 int

@@ -11,7 +11,7 @@
  *
  * HELLO starts with the magic and the range of versions its sender speaks, and
  * keeps that start in every version, so that any two versions can refuse each
- * other politely. */
+ * other politely. So does OBSERVE. */
 #ifndef SF_PROTOCOL_H
 #define SF_PROTOCOL_H
 
@@ -26,6 +26,8 @@
 #define SF_NAME_MAX 64u         /* bytes with the NUL */
 #define SF_TEXT_MAX 512u        /* bytes with the NUL */
 #define SF_UPSTREAM_MAX 3072u
+#define SF_CAPS_TEXT_MAX 1024u  /* bytes with the NUL */
+#define SF_STATS_CLIENTS 16u    /* in one message */
 
 enum sf_message_type
 {
@@ -45,6 +47,8 @@ enum sf_message_type
   SF_MESSAGE_PING = 12,         /* producer -> client: are you alive? */
   SF_MESSAGE_PONG = 13,         /* client -> producer: once for each PING */
   SF_MESSAGE_FLUSH = 14,        /* producer -> client: look at the flush words */
+  SF_MESSAGE_OBSERVE = 15,      /* observer -> producer: how are you? */
+  SF_MESSAGE_STATS = 16,        /* producer -> observer: once for each OBSERVE */
 };
 
 enum sf_delivery
@@ -52,6 +56,16 @@ enum sf_delivery
   SF_DELIVERY_AUTO = 0,
   SF_DELIVERY_LIVE = 1,
   SF_DELIVERY_LOSSLESS = 2,
+};
+
+/* Why a client lost frames that were meant for it. */
+enum sf_drop
+{
+  SF_DROP_LAG,                  /* unclaimed for longer than its max-lag */
+  SF_DROP_SLOT,                 /* unclaimed, and the producer needed the slot */
+  SF_DROP_QUEUE,                /* its queue was full */
+  SF_DROP_LEFT,                 /* unclaimed when its connection ended */
+  SF_N_DROPS,
 };
 
 /* Why a client is refused or a connection ends. */
@@ -125,6 +139,78 @@ struct sf_upstream
   uint8_t data[SF_UPSTREAM_MAX];
 };
 
+/* Starts as HELLO does, in every version. */
+struct sf_observe
+{
+  uint32_t magic;
+  uint32_t version_min;
+  uint32_t version_max;
+  uint64_t before;              /* clients with lower ids; UINT64_MAX: from the
+                                   newest on */
+};
+
+enum sf_client_flags
+{
+  SF_STATS_LOSSLESS = 1 << 0,  /* it is waited for */
+  SF_STATS_LINGERS = 1 << 1,   /* not served any more, its frames are still out */
+  SF_STATS_PAUSED = 1 << 2,
+  SF_STATS_SILENT = 1 << 3,    /* it was asked whether it lives, and has not said */
+  SF_STATS_ALL_FLAGS = (1 << 4) - 1,
+};
+
+struct sf_client_stats
+{
+  uint64_t id;
+  uint32_t pid;
+  uint32_t uid;
+  char name[SF_NAME_MAX];
+  uint32_t flags;               /* enum sf_client_flags */
+  uint32_t held;                /* frames */
+  uint32_t queued;              /* announced and not claimed */
+  uint32_t max_held;
+  uint64_t lag;                 /* ns since the oldest of these was announced */
+  uint64_t frames;              /* announced to it */
+  uint64_t dropped[SF_N_DROPS];
+  /* From announcing a frame to its arrival in the client, which measured that
+   * itself, for the last frames (SF_HANDOVERS at most); ns, 0: it did not. */
+  uint32_t handover_p50;
+  uint32_t handover_p99;
+};
+
+struct sf_stats
+{
+  uint32_t version;
+  uint32_t delivery;            /* LIVE, LOSSLESS, or AUTO: not decided yet */
+  uint64_t producer_id;
+  uint64_t clock;               /* CLOCK_MONOTONIC of the producer, ns */
+  uint64_t frames;              /* published */
+  uint64_t bytes;               /* in them */
+  uint64_t copied;              /* frames, of these, that were not made in a slot */
+  uint64_t no_slot;             /* frames that were dropped for want of a slot */
+  uint64_t dropped[SF_N_DROPS]; /* of all clients that there were */
+  uint64_t metas_dropped;
+  uint64_t upstream_dropped;    /* events of clients */
+  uint64_t clients_seen;
+  uint64_t clients_evicted;
+  uint64_t clients_refused;
+  uint32_t n_clients;           /* served now */
+  uint32_t n_lingering;
+  uint32_t max_clients;
+  uint32_t n_observers;
+  uint32_t n_slots;
+  uint32_t n_free;
+  uint32_t n_segments;
+  uint64_t slot_size;           /* bytes */
+  uint64_t segment_bytes;       /* in all */
+  uint64_t huge_page_bytes;     /* of those */
+  uint64_t max_memory;
+  uint64_t growths;
+  char name[SF_NAME_MAX];       /* of the element */
+  char caps[SF_CAPS_TEXT_MAX];  /* as text, as far as it fits */
+  uint32_t n_listed;            /* clients that follow: all there is room for */
+  struct sf_client_stats clients[SF_STATS_CLIENTS];     /* ids fall */
+};
+
 struct sf_message
 {
   uint32_t type;                /* enum sf_message_type */
@@ -139,6 +225,8 @@ struct sf_message
     uint32_t paused;            /* PONG: 0 or 1 */
     struct sf_latency latency;
     struct sf_upstream upstream;
+    struct sf_observe observe;
+    struct sf_stats stats;
   };
 };
 
@@ -148,8 +236,8 @@ struct sf_message
 int sf_message_encode (const struct sf_message *msg, uint8_t * buf, size_t len);
 
 /* Reads one datagram. Returns 0, or -EPROTO if any byte of it is not as it
- * must be (type, size, range, NUL); `msg` is untouched then. A HELLO of another
- * version decodes as far as its version range, the rest is zero: the caller
+ * must be (type, size, range, NUL); `msg` is untouched then. A HELLO, or OBSERVE,
+ * of another version decodes as far as its version range, the rest is zero: the caller
  * compares versions first. `n_fds` is how many fds came along; a number that
  * does not belong to the type is -EPROTO too. */
 int sf_message_decode (struct sf_message *msg, const uint8_t * buf, size_t len,
@@ -158,6 +246,9 @@ int sf_message_decode (struct sf_message *msg, const uint8_t * buf, size_t len,
 /* May this many fds go with a message of this type? WELCOME takes 3, SEGMENT 1
  * (or more: a relayed one), the others none. */
 bool sf_message_takes_fds (uint32_t type, unsigned n_fds);
+
+/* "lag", "slot" ...; "unknown" out of range. */
+const char *sf_drop_name (uint32_t drop);
 
 /* "slow", "hangup" ...: for stats and messages; "unknown" out of range. */
 const char *sf_reason_name (uint32_t reason);

@@ -7,13 +7,20 @@
 #include "fuzz.h"
 #include "shared/protocol.h"
 
-/* Of another version's HELLO, only the start is ours to write. */
 static bool
-is_foreign_hello (const struct sf_message *m)
+is_foreign (uint32_t version_min, uint32_t version_max)
 {
-  return m->type == SF_MESSAGE_HELLO
-      && (m->hello.version_min > SF_PROTOCOL_VERSION
-      || m->hello.version_max < SF_PROTOCOL_VERSION);
+  return version_min > SF_PROTOCOL_VERSION || version_max < SF_PROTOCOL_VERSION;
+}
+
+/* Of another version's HELLO or OBSERVE, only the start is ours to write. */
+static bool
+is_foreign_start (const struct sf_message *m)
+{
+  return (m->type == SF_MESSAGE_HELLO
+      && is_foreign (m->hello.version_min, m->hello.version_max))
+      || (m->type == SF_MESSAGE_OBSERVE
+      && is_foreign (m->observe.version_min, m->observe.version_max));
 }
 
 int
@@ -33,7 +40,7 @@ LLVMFuzzerTestOneInput (const uint8_t * data, size_t size)
   }
   n = sf_message_encode (&m, bytes, sizeof bytes);
   require (n > 0);
-  if (!is_foreign_hello (&m)) {
+  if (!is_foreign_start (&m)) {
     require ((size_t) n == size - 1);
     require (memcmp (bytes, data + 1, size - 1) == 0);
   }

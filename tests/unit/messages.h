@@ -9,7 +9,7 @@
 #include "shared/protocol.h"
 
 #define FIRST_TYPE SF_MESSAGE_HELLO
-#define LAST_TYPE SF_MESSAGE_FLUSH
+#define LAST_TYPE SF_MESSAGE_STATS
 
 /* The fewest fds that go with a message of this type. */
 static inline unsigned
@@ -60,6 +60,53 @@ fill_segment (struct sf_segment_info *segment)
   segment->size = 4096 + UINT64_C (16) * 3112960;
 }
 
+static inline void
+fill_client_stats (struct sf_client_stats *client, uint64_t id)
+{
+  client->id = id;
+  client->pid = 4711;
+  client->uid = 1000;
+  strcpy (client->name, "shmframesrc0");
+  client->flags = SF_STATS_ALL_FLAGS;
+  client->held = 2;
+  client->queued = 3;
+  client->max_held = 4;
+  client->lag = UINT64_C (0x1122334455667788);
+  client->frames = UINT64_C (0x8877665544332211);
+  for (unsigned i = 0; i < SF_N_DROPS; i++)
+    client->dropped[i] = i + 1;
+  client->handover_p50 = 60000;
+  client->handover_p99 = UINT32_MAX;
+}
+
+static inline void
+fill_stats (struct sf_stats *stats)
+{
+  stats->version = SF_PROTOCOL_VERSION;
+  stats->delivery = SF_DELIVERY_LOSSLESS;
+  stats->producer_id = UINT64_C (0x0123456789abcdef);
+  stats->clock = UINT64_C (0x0011223344556677);
+  stats->frames = stats->bytes = stats->copied = stats->no_slot = UINT64_MAX;
+  for (unsigned i = 0; i < SF_N_DROPS; i++)
+    stats->dropped[i] = i + 5;
+  stats->metas_dropped = stats->upstream_dropped = 1;
+  stats->clients_seen = stats->clients_evicted = stats->clients_refused = 2;
+  stats->n_clients = stats->n_lingering = 3;
+  stats->max_clients = 64;
+  stats->n_observers = 4;
+  stats->n_slots = stats->n_free = 16;
+  stats->n_segments = 1;
+  stats->slot_size = 3112960;
+  stats->segment_bytes = stats->huge_page_bytes = UINT64_C (16) * 3112960;
+  stats->max_memory = UINT64_C (1) << 30;
+  stats->growths = 2;
+  strcpy (stats->name, "shmframesink0");
+  strcpy (stats->caps, "video/x-raw, format=(string)I420");
+  stats->n_listed = 2;
+  fill_client_stats (&stats->clients[0], 9);
+  fill_client_stats (&stats->clients[1], 7);
+}
+
 static inline struct sf_message
 message_of (uint32_t type)
 {
@@ -97,6 +144,14 @@ message_of (uint32_t type)
     case SF_MESSAGE_UPSTREAM:
       m.upstream.size = 5;
       memcpy (m.upstream.data, "event", 5);
+      break;
+    case SF_MESSAGE_OBSERVE:
+      m.observe = (struct sf_observe) { SF_PROTOCOL_MAGIC, SF_PROTOCOL_VERSION,
+        SF_PROTOCOL_VERSION, UINT64_MAX
+      };
+      break;
+    case SF_MESSAGE_STATS:
+      fill_stats (&m.stats);
       break;
   }
   return m;

@@ -466,6 +466,8 @@ test_refusal_names_holder (void)
   check_int (sf_send (r.fd, &bye, NULL, 0), 0);
   usleep (50000);
   late = raw_connect (place.path);
+  msg = raw_hello (SF_DELIVERY_LIVE, 1);
+  check_int (sf_send (late.fd, &msg, NULL, 0), 0);
   check_int (raw_next (&late, &msg, (int[SF_MESSAGE_MAX_FDS]) {0}, 10000),
       SF_MESSAGE_REJECT);
   check_int (msg.reject.reason, SF_REASON_FULL);

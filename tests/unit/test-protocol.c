@@ -183,6 +183,13 @@ test_unknown_type (void)
   }
 }
 
+/* Where these are in STATS. */
+#define STATS_SLOTS (16 + 15 * 8 + 4 * 4)
+#define STATS_NAME (STATS_SLOTS + 3 * 4 + 5 * 8)
+#define STATS_CAPS (STATS_NAME + SF_NAME_MAX)
+#define STATS_LIST (STATS_CAPS + SF_CAPS_TEXT_MAX + 4)
+#define STATS_CLIENT (16 + SF_NAME_MAX + 4 * 4 + 6 * 8 + 2 * 4)
+
 static void
 test_fields_out_of_range (void)
 {
@@ -233,6 +240,22 @@ test_fields_out_of_range (void)
     {SF_MESSAGE_UPSTREAM, 8, 4, 6},
     {SF_MESSAGE_UPSTREAM, 8, 4, SF_UPSTREAM_MAX + 1},
     {SF_MESSAGE_UPSTREAM, 8, 4, UINT32_MAX},
+    {SF_MESSAGE_OBSERVE, 8, 4, SF_PROTOCOL_MAGIC + 1},
+    {SF_MESSAGE_OBSERVE, 12, 4, SF_PROTOCOL_VERSION + 1},
+    {SF_MESSAGE_STATS, 8, 4, SF_PROTOCOL_VERSION + 1},
+    {SF_MESSAGE_STATS, 12, 4, SF_DELIVERY_LOSSLESS + 1},
+    {SF_MESSAGE_STATS, 24, 8, UINT64_C (1) << 63},
+    {SF_MESSAGE_STATS, STATS_SLOTS, 4, 15},
+    {SF_MESSAGE_STATS, STATS_NAME + SF_NAME_MAX - 1, 1, 'x'},
+    {SF_MESSAGE_STATS, STATS_CAPS + SF_CAPS_TEXT_MAX - 1, 1, 'x'},
+    {SF_MESSAGE_STATS, STATS_LIST - 4, 4, 1},
+    {SF_MESSAGE_STATS, STATS_LIST - 4, 4, 3},
+    {SF_MESSAGE_STATS, STATS_LIST - 4, 4, SF_STATS_CLIENTS + 1},
+    {SF_MESSAGE_STATS, STATS_LIST - 4, 4, UINT32_MAX},
+    {SF_MESSAGE_STATS, STATS_LIST, 8, 7},
+    {SF_MESSAGE_STATS, STATS_LIST + 16 + SF_NAME_MAX - 1, 1, 'x'},
+    {SF_MESSAGE_STATS, STATS_LIST + 16 + SF_NAME_MAX, 4, SF_STATS_ALL_FLAGS + 1},
+    {SF_MESSAGE_STATS, STATS_LIST + STATS_CLIENT - 4, 4, 59999},
   };
 
   for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What the sink tells of itself and its clients. */
+#include <string.h>
+
 #include "sink/gstshmframesink.h"
 
 #define GST_CAT_DEFAULT gst_shm_frame_sink_debug
@@ -206,6 +208,44 @@ on_starved (void *user, int error)
   g_free (text);
 }
 
+/* As much of `text` as fits, in whole characters. */
+static void
+put_text (gchar * to, gsize size, const gchar * text)
+{
+  gsize len = strlen (text);
+
+  if (len >= size)
+    len = g_utf8_find_prev_char (text, text + size) - text;
+  memcpy (to, text, len);
+  memset (to + len, 0, size - len);
+}
+
+static void
+on_observed (void *user, struct sf_stats *stats)
+{
+  GstShmFrameSink *self = user;
+  GstCaps *caps = gst_pad_get_current_caps (GST_BASE_SINK_PAD (self));
+  gchar *name = gst_object_get_name (GST_OBJECT (self));
+
+  GST_OBJECT_LOCK (self);
+  stats->bytes = self->counts.bytes;
+  stats->copied = self->counts.copied;
+  stats->no_slot = self->counts.dropped_no_slot;
+  stats->metas_dropped = self->counts.metas_dropped;
+  GST_OBJECT_UNLOCK (self);
+  stats->upstream_dropped =
+      gst_shm_frame_upstream_get_dropped (&self->upstream);
+  put_text (stats->name, sizeof (stats->name), name);
+  if (caps != NULL) {
+    gchar *text = gst_caps_to_string (caps);
+
+    put_text (stats->caps, sizeof (stats->caps), text);
+    g_free (text);
+    gst_caps_unref (caps);
+  }
+  g_free (name);
+}
+
 const struct sf_producer_callbacks gst_shm_frame_sink_callbacks = {
   .connected = on_connected,
   .disconnected = on_disconnected,
@@ -214,6 +254,7 @@ const struct sf_producer_callbacks gst_shm_frame_sink_callbacks = {
   .waiting = on_waiting,
   .upstream = gst_shm_frame_sink_on_upstream,
   .grown = on_grown,
+  .observed = on_observed,
 };
 
 static void

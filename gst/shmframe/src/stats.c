@@ -69,6 +69,8 @@ gst_shm_frame_src_count_frame (GstShmFrameSrc * self,
     GstBuffer * buffer)
 {
   gint64 ns = sf_now () - (gint64) stamp->publish_time;
+  /* A frame that a late joiner found there was not being handed over. */
+  gboolean is_measured = ns >= 0 && !in->sticky;
   guint64 bytes = 0, frames;
 
   for (guint i = 0; i < in->n_parts; i++)
@@ -81,12 +83,13 @@ gst_shm_frame_src_count_frame (GstShmFrameSrc * self,
   self->counts.bytes += bytes;
   if (self->lost)
     self->counts.discont++;
-  /* A frame that a late joiner found there was not being handed over. */
-  if (ns >= 0 && !in->sticky) {
+  if (is_measured) {
     self->counts.buckets[bucket_of (ns)]++;
     self->counts.handover_max = MAX (self->counts.handover_max, (guint64) ns);
   }
   GST_OBJECT_UNLOCK (self);
+  if (is_measured)
+    sf_consumer_note_handover (self->consumer, ns);
   if (frames >= UNREAD_FROM && (frames & (frames - 1)) == 0)
     gst_shm_frame_src_tell_unread (self, frames);
   if (self->lost)
