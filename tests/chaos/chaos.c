@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Kills, stops and restarts one producer, two relays in a row and eight
  * consumers, at random and at each named step of the protocol, while they judge
- * what they see.
+ * what they see; and has guests come, see incidents.c.
  *
- *   chaos PEER [--seconds N] [--cycles N] [--seed N]
+ *   chaos PEER [--seconds N] [--cycles N] [--seed N] [--incident NAME]
  *
- * A cycle is one process killed, stopped, or told to leave. */
+ * A cycle is one process killed, stopped, or told to leave. With --incident there are
+ * none, only that one, for so many seconds. */
 #include "driver.h"
 
 #include <getopt.h>
@@ -116,32 +117,6 @@ try_steps (struct driver *d)
           try_step (d, step, role, act);
 }
 
-static int
-behind (const struct driver *d, unsigned but, uint64_t order)
-{
-  for (unsigned i = 1; i < N_SEATS; i++)
-    if (i != but && d->seats->seat[i].order < order)
-      return (int) i;
-  return -1;
-}
-
-/* Everybody, `but` one, gets what the producer sends from now on. */
-static void
-check_progress (struct driver *d, unsigned but)
-{
-  int64_t until = sf_now () + SETTLE_NS;
-  uint64_t order = d->seats->seat[ORIGIN].order + 1;
-  int i;
-
-  while ((i = behind (d, but, order)) >= 0 && d->failures == 0) {
-    turn (d);
-    if (sf_now () > until)
-      complain (d, "seat %d is left without frames at %llx; the origin is at "
-          "%llx", i, (unsigned long long) d->seats->seat[i].order,
-          (unsigned long long) d->seats->seat[ORIGIN].order);
-  }
-}
-
 /* Left alone, everybody gets on; and so do the others when one is stopped for
  * longer than anybody waits for it. */
 static void
@@ -182,7 +157,7 @@ check_census (struct driver *d)
       complain (d, "the producer does not count what is left");
   }
   d->censuses++;
-  for (unsigned i = 1; i < N_SEATS; i++)
+  for (unsigned i = 1; i < FIRST_GUEST; i++)
     d->process[i].absent = false;
 }
 
@@ -206,6 +181,18 @@ all_leave (struct driver *d)
   }
   if (d->failures == 0 && rmdir (d->folder) < 0)
     complain (d, "a socket file was left behind in %s", d->folder);
+}
+
+static void
+report_incidents (const struct driver *d)
+{
+  for (unsigned i = 0; i < N_INCIDENTS; i++)
+    printf ("%s%s %llu", i > 0 ? ", " : "incidents: ", incident_name (i),
+        (unsigned long long) d->seats->incidents[i]);
+  if (d->seats->passed_over > 0)
+    printf (" (%llu times the kernel allowed none)",
+        (unsigned long long) d->seats->passed_over);
+  printf ("\n");
 }
 
 static void
@@ -257,16 +244,40 @@ report (struct driver *d, int64_t took)
       (unsigned long long) sum.late_reconnects,
       (unsigned long long) sum.reconnects,
       (double) sum.longest_reconnect / 1e6);
+  report_incidents (d);
 }
 
 static void
-run (struct driver *d, int64_t seconds, uint64_t cycles)
+try_incidents (struct driver *d)
 {
-  int64_t until = seconds > 0 ? sf_now () + seconds * SF_NS_PER_SECOND
-      : INT64_MAX;
+  for (unsigned i = 0; i < N_INCIDENTS && d->failures == 0; i++)
+    do_incident (d, i);
+}
 
+static void
+run_incident (struct driver *d, const char *name, int64_t until)
+{
+  unsigned i = 0;
+
+  while (i < N_INCIDENTS && strcmp (incident_name (i), name) != 0)
+    i++;
+  if (i == N_INCIDENTS)
+    complain (d, "there is no incident \"%s\"", name);
+  settle (d);
+  while (d->failures == 0 && sf_now () < until)
+    do_incident (d, i);
+  if (d->failures == 0)
+    check_census (d);
+  if (d->failures == 0)
+    all_leave (d);
+}
+
+static void
+run (struct driver *d, int64_t until, uint64_t cycles)
+{
   settle (d);
   try_steps (d);
+  try_incidents (d);
   while (d->failures == 0 && sf_now () < until && d->cycles < cycles) {
     for (unsigned i = 0; i < ROUND && d->failures == 0; i++) {
       cycle (d);
@@ -274,6 +285,8 @@ run (struct driver *d, int64_t seconds, uint64_t cycles)
     }
     if (d->failures == 0)
       check_flow (d);
+    if (d->failures == 0)
+      do_incident (d, random_below (&d->seed, N_INCIDENTS));
     if (d->failures == 0)
       check_census (d);
     d->rounds++;
@@ -294,29 +307,37 @@ main (int argc, char **argv)
     {"seconds", required_argument, NULL, 's'},
     {"cycles", required_argument, NULL, 'c'},
     {"seed", required_argument, NULL, 'r'},
+    {"incident", required_argument, NULL, 'i'},
     {0}
   };
   uint64_t cycles = UINT64_MAX, seed = 1;
-  int64_t began = sf_now (), seconds = 0;
+  int64_t began = sf_now (), until = INT64_MAX;
+  const char *incident = NULL;
   struct driver d;
   int c;
 
   while ((c = getopt_long (argc, argv, "", options, NULL)) != -1) {
     if (c == 's')
-      seconds = strtoll (optarg, NULL, 10);
+      until = began + strtoll (optarg, NULL, 10) * SF_NS_PER_SECOND;
     else if (c == 'c')
       cycles = strtoull (optarg, NULL, 10);
     else if (c == 'r')
       seed = strtoull (optarg, NULL, 10);
+    else if (c == 'i')
+      incident = optarg;
     else
       return 2;
   }
   if (optind != argc - 1) {
-    fprintf (stderr, "usage: chaos PEER [--seconds N] [--cycles N] [--seed N]\n");
+    fprintf (stderr, "usage: chaos PEER [--seconds N] [--cycles N] [--seed N] "
+        "[--incident NAME]\n");
     return 2;
   }
   driver_open (&d, argv[optind], seed);
-  run (&d, seconds, cycles);
+  if (incident != NULL)
+    run_incident (&d, incident, until);
+  else
+    run (&d, until, cycles);
   report (&d, sf_now () - began);
   if (d.failures > 0)
     printf ("seed %llu\n", (unsigned long long) seed);

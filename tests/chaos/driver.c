@@ -45,6 +45,7 @@ seat_init (struct driver *d, unsigned i)
     seat->wish = n % 3 == 2 ? WISH_LIVE : WISH_AUTO;
     seat->source = n < 5 ? ORIGIN : 1 + n % N_RELAYS;
   }
+  d->process[i].absent = i >= FIRST_GUEST;
 }
 
 void
@@ -115,7 +116,9 @@ start (struct driver *d, unsigned i, const char *hook)
   /* Live now and then; never at a step, not all of which are on its way. */
   seat->lossless = hook != NULL || random_below (&d->seed, 4) != 0;
   seat->heartbeat = seat->last_frame = (uint64_t) sf_now ();
-  *p = (struct process) {.state = STATE_RUNS,.calm_since = sf_now () };
+  *p = (struct process) {.state = STATE_RUNS,.calm_since = sf_now (),.absent =
+        i >= FIRST_GUEST
+  };
   p->pid = fork ();
   if (p->pid == 0)
     become_peer (d, i, hook);
@@ -173,6 +176,10 @@ ended (struct driver *d, unsigned i, int status)
   p->due = sf_now () + random_below (&d->seed, 50) * MS;
   if (WIFEXITED (status) && WEXITSTATUS (status) == 0 && p->leaving)
     return;
+  p->not_allowed = WIFEXITED (status)
+      && WEXITSTATUS (status) == EXIT_NOT_ALLOWED;
+  if (p->not_allowed)
+    return;
   if (WIFSIGNALED (status) && WTERMSIG (status) == SIGKILL)
     return;                     /* at a hook */
   complain (d, "seat %u (life %u) ended with status 0x%x: %s", i, seat->life,
@@ -210,7 +217,7 @@ check_hang (struct driver *d, unsigned i)
   const struct seat *seat = &d->seats->seat[i];
   int64_t now = sf_now ();
 
-  if (p->state != STATE_RUNS)
+  if (p->state != STATE_RUNS || d->failures > 0)
     return;
   if (p->leaving && now - p->calm_since > LEAVE_NS)
     complain (d, "seat %u (life %u) does not end", i, seat->life);
@@ -226,7 +233,7 @@ step_suits (unsigned step, enum role role)
     "PR", "PR", "RC", "RC", "P", "R"
   };
 
-  return strchr (roles[step], "PRC"[role]) != NULL;
+  return role <= ROLE_CONSUMER && strchr (roles[step], "PRC"[role]) != NULL;
 }
 
 static void

@@ -24,6 +24,7 @@ struct process
   enum state state;
   bool leaving;                 /* told to end by SIGTERM */
   bool absent;                  /* not to be started again, for now */
+  bool not_allowed;             /* the kernel lets it have no namespaces */
   int64_t due;                  /* to be started, or continued */
   int64_t calm_since;
 };
@@ -59,5 +60,11 @@ void turns (struct driver *d, int64_t ns);
 /* Nobody is stopped or missing any more. */
 void settle (struct driver *d);
 bool step_suits (unsigned step, enum role role);
+
+/* Everybody who should be there, `but` one, gets what the producer sends from now on. */
+void check_progress (struct driver *d, unsigned but);
+/* incidents.c: all is settled before and after. */
+void do_incident (struct driver *d, enum incident incident);
+const char *incident_name (enum incident incident);
 
 #endif

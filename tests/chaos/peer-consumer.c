@@ -5,6 +5,7 @@
 
 #define FIRST_HELD 2u
 #define MAX_HELD 4u
+#define MOST_HELD 64u           /* whatever its appetite */
 /* The second relay holds less than the first, which holds that, too. */
 #define RELAY_HELD (me->source == ORIGIN ? 32u : 16u)
 #define LOOK (50 * MS)
@@ -13,8 +14,8 @@ struct consumer
 {
   struct sf_consumer *c;
   struct watch watch;
-  struct held held[MAX_HELD];
-  uint32_t n_held, want;
+  struct held held[MOST_HELD];
+  uint32_t n_held, want, appetite;
 };
 
 static void
@@ -23,6 +24,16 @@ give_back_first (struct consumer *s)
   held_check (&s->held[0]);
   sf_lease_unref (s->held[0].lease);
   memmove (s->held, s->held + 1, --s->n_held * sizeof s->held[0]);
+  me->holds = s->n_held;
+}
+
+/* The driver wants it to hold so many. */
+static void
+feel_appetite (struct consumer *s)
+{
+  if (me->appetite > s->appetite)
+    sf_consumer_want (s->c, me->appetite);
+  s->appetite = me->appetite;
 }
 
 /* In moods, so that the ring is now empty, now full. */
@@ -36,7 +47,8 @@ enjoy (struct consumer *s)
     usleep (4000);
   else if ((mood & 7) == 1)
     usleep (random_below (&seed, 1000));
-  s->want = random_below (&seed, MAX_HELD);
+  s->want = s->appetite > 0 ? s->appetite - random_below (&seed, MAX_HELD)
+      : random_below (&seed, MAX_HELD);
 }
 
 /* From when on the source was there, as far as nobody was disturbed. */
@@ -46,7 +58,8 @@ note_reconnect (const struct watch *w)
   const struct seat *source = &seats->seat[me->source];
   int64_t since = w->lost_at;
 
-  if (source->calm != source->disturbed || w->disturbed != me->disturbed)
+  if (source->calm != source->disturbed || w->disturbed != me->disturbed
+      || me >= &seats->seat[FIRST_GUEST])
     return;
   if ((int64_t) source->opened > since)
     since = (int64_t) source->opened;
@@ -63,6 +76,7 @@ consume (struct consumer *s)
   int r;
 
   watch_look (&s->watch);
+  feel_appetite (s);
   r = sf_consumer_next (s->c, &in, LOOK);
   if (r == 0 || in.kind == SF_INCOMING_HOLDING) {
     while (s->n_held > 0)
@@ -77,6 +91,7 @@ consume (struct consumer *s)
       break;
     case SF_INCOMING_FRAME:
       watch_frame (&s->watch, &in, &s->held[s->n_held++]);
+      me->holds = s->n_held;
       enjoy (s);
       while (s->n_held > s->want)
         give_back_first (s);
@@ -223,6 +238,7 @@ run_relay (void)
   struct relay r = { 0 };
 
   take_census (&before);
+  limit_fds ();
   watch_begin (&r.watch);
   r.p = peer_open_producer ((unsigned) (me - seats->seat),
       RELAY_TIMEOUT_MS * MS / (me->source == ORIGIN ? 1 : 2), true);

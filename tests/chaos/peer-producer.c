@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The origin: frames in bursts and with pauses, of growing size. */
+/* The origin: frames in bursts and with pauses, of growing size. A second producer in
+ * its process, the side, publishes some of them, too. */
 #include "peer.h"
 
 #define FIRST_WORDS 512u
@@ -8,9 +9,12 @@
 /* How long all clients may take to be forgotten. */
 #define CENSUS_NS (10 * SF_NS_PER_SECOND)
 
+/* One frame in so many. */
+#define SIDE_SHARE 4u
+
 struct origin
 {
-  struct sf_producer *p;
+  struct sf_producer *p, *side;
   uint64_t index;
   uint32_t n_words;
   bool lossless;
@@ -40,21 +44,42 @@ wait_for_room (struct origin *o, uint64_t token)
     must_be (r, 0);
 }
 
+/* A slot that two producers may have published. */
+struct shared
+{
+  struct sf_slot slot;
+  _Atomic uint32_t refs;
+};
+
+/* sf_release */
+static void
+shared_unref (void *shared)
+{
+  struct shared *s = shared;
+
+  if (atomic_fetch_sub (&s->refs, 1) > 1)
+    return;
+  sf_slots_give (&s->slot);
+  free (s);
+}
+
 /* NULL: live, and there is none. */
-static struct sf_slot *
+static struct shared *
 take_slot (struct origin *o)
 {
-  struct sf_slot *slot = malloc (sizeof *slot);
+  struct shared *shared = malloc (sizeof *shared);
 
   for (;;) {
     uint64_t token = sf_producer_token (o->p);
-    int r = sf_producer_take_slot (o->p, o->n_words * 8u, 0, slot);
+    int r = sf_producer_take_slot (o->p, o->n_words * 8u, 0, &shared->slot);
 
-    if (r == 0)
-      return slot;
+    if (r == 0) {
+      shared->refs = 1;
+      return shared;
+    }
     must_be (r, -EAGAIN);
     if (!o->lossless || leave) {
-      free (slot);
+      free (shared);
       return NULL;
     }
     wait_for_room (o, token);
@@ -71,22 +96,37 @@ fill (struct origin *o, const struct sf_slot *slot)
     words[i] = word_of (number, i);
 }
 
-static void
-publish (struct origin *o, struct sf_slot *slot)
+static int
+try_publish (struct sf_producer *p, struct shared *shared, bool lossless,
+    uint64_t index, uint32_t n_words)
 {
-  struct stamp stamp = {.index = o->index,.life = me->life,.lossless =
-        o->lossless,.n_words = o->n_words
+  struct stamp stamp = {.index = index,.life = me->life,.lossless =
+        lossless,.n_words = n_words
   };
-  struct sf_part part = {.segment = slot->segment,.slot = slot->index,.size =
-        o->n_words * 8u
+  struct sf_part part = {.segment = shared->slot.segment,.slot =
+        shared->slot.index,.size = n_words * 8u
   };
   struct sf_publication pub = {.parts = &part,.n_parts = 1,.body =
-        &stamp,.body_size = sizeof stamp,.release = give_slot,.user = slot
+        &stamp,.body_size = sizeof stamp,.release = shared_unref,.user =
+        shared
   };
 
+  return sf_producer_publish (p, &pub);
+}
+
+static void
+publish_at_side (struct origin *o, struct shared *shared)
+{
+  shared->refs++;
+  must_be (try_publish (o->side, shared, false, o->index, o->n_words), 0);
+}
+
+static void
+publish (struct origin *o, struct shared *shared)
+{
   for (;;) {
     uint64_t token = sf_producer_token (o->p);
-    int r = sf_producer_publish (o->p, &pub);
+    int r = try_publish (o->p, shared, o->lossless, o->index, o->n_words);
 
     if (r == 0)
       break;
@@ -105,11 +145,13 @@ produce (struct origin *o)
 {
   uint32_t disturbed = me->disturbed;
   int64_t began = sf_now (), took;
-  struct sf_slot *slot = take_slot (o);
+  struct shared *shared = take_slot (o);
 
-  if (slot != NULL) {
-    fill (o, slot);
-    publish (o, slot);
+  if (shared != NULL) {
+    fill (o, &shared->slot);
+    if (o->index % SIDE_SHARE == 0)
+      publish_at_side (o, shared);
+    publish (o, shared);
   } else {
     me->figures.dropped++;
   }
@@ -137,7 +179,7 @@ answer_census (struct origin *o)
     sf_producer_get_stats (o->p, &stats);
     take_census (&now);
     if (stats.n_clients + stats.n_lingering == 0
-        && stats.slots.n_slots - stats.slots.n_free <= 1
+        && stats.slots.n_slots - stats.slots.n_free <= 2
         && stats.slots.n_segments == 1 && now.fds == o->start.fds
         && now.threads == o->start.threads && now.maps <= o->start.maps)
       break;
@@ -169,7 +211,35 @@ rest (void)
 static void
 let_go (void *origin)
 {
-  sf_producer_close (((struct origin *) origin)->p);
+  struct origin *o = origin;
+
+  sf_producer_close (o->side);
+  sf_producer_close (o->p);
+}
+
+static void
+open_side (struct origin *o)
+{
+  o->side = peer_open_producer (SIDE, CLIENT_TIMEOUT_MS * MS, false);
+}
+
+/* What the driver wants changed, besides the census. */
+static void
+obey (struct origin *o)
+{
+  static const uint32_t sizes[] = { 512, 16384, 1024, 32768, 4096 };
+  uint32_t format = me->format, side = me->side;
+
+  if (side != me->side_done) {
+    sf_producer_close (o->side);
+    open_side (o);
+    me->side_done = side;
+  }
+  if (format != me->format_done) {
+    set_size (o, sizes[format % (sizeof sizes / sizeof sizes[0])]);
+    produce (o);
+    me->format_done = format;
+  }
 }
 
 void
@@ -179,26 +249,31 @@ run_producer (void)
   struct census before;
 
   take_census (&before);
-  /* Without clients: its socket, epoll, eventfd and segment, its thread. Of a
+  limit_fds ();
+  /* Without clients: its socket, epoll, eventfd and segment, its thread; those of the
+   * side, but for a segment. Of a
    * segment that has grown, what is there of the head and of the slots, and the
    * addresses behind each. */
   o.start = before;
-  o.start.fds += 4;
-  o.start.threads++;
+  o.start.fds += 4 + 3;
+  o.start.threads += 2;
   o.start.maps += 4;
   o.p = peer_open_producer (ORIGIN, CLIENT_TIMEOUT_MS * MS, o.lossless);
   set_size (&o, FIRST_WORDS);
+  open_side (&o);
   me->ready = me->life;
   while (!leave) {
     me->heartbeat = (uint64_t) sf_now ();
     if (me->census != me->counted)
       answer_census (&o);
     produce (&o);
+    obey (&o);
     children_have (let_go, &o);
     if (o.index % 2000 == 1999)
       set_size (&o, o.n_words < LAST_WORDS ? o.n_words * 2 : FIRST_WORDS);
     rest ();
   }
+  sf_producer_close (o.side);
   sf_producer_close (o.p);
   must_become (&before);
 }

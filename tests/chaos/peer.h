@@ -48,6 +48,9 @@ bool is_same (const struct census *a, const struct census *b);
 void must_become (const struct census *then);
 
 void raise_figure (_Atomic uint64_t * figure, uint64_t value);
+void path_of (char path[108], unsigned seat);
+/* A small number of fds, as a service may have it. */
+void limit_fds (void);
 struct sf_producer *peer_open_producer (unsigned seat, int64_t timeout,
     bool lossless);
 struct sf_consumer *peer_open_consumer (unsigned seat, uint32_t max_held);
@@ -94,5 +97,12 @@ void children_have (void (*let_go) (void *user), void *user);
 void run_producer (void);
 void run_consumer (void);
 void run_relay (void);
+/* peer-guest.c */
+void run_flooder (void);
+void run_crowd (void);
+void run_bad_producer (void);
+void run_victim (void);
+/* peer-spaces.c: returns in the process that is to be the peer. */
+void enter_namespaces (void);
 
 #endif
