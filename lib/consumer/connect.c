@@ -12,7 +12,9 @@
 /* How often to try where nothing tells of a new socket (abstract names, folders
  * that do not exist yet); with inotify only as a safety net. */
 #define RETRY_MS 50
-#define RETRY_WATCHED_MS 500
+#ifndef SF_RETRY_WATCHED_MS
+#define SF_RETRY_WATCHED_MS 500
+#endif
 /* And where all places were taken. */
 #define RETRY_FULL_MS 300
 
@@ -160,7 +162,7 @@ connect_patiently (struct sf_consumer *c)
     }
     left = left / 1000000 + 1;
     sf_consumer_poll (c, inotify, left < RETRY_MS ? (int) left
-        : inotify >= 0 && left > RETRY_WATCHED_MS ? RETRY_WATCHED_MS
+        : inotify >= 0 && left > SF_RETRY_WATCHED_MS ? SF_RETRY_WATCHED_MS
         : RETRY_MS);
   }
   if (inotify >= 0)

@@ -427,27 +427,26 @@ GST_START_TEST (test_queries)
 
 GST_END_TEST;
 
-/* Of a pipeline that stands still, or makes a frame a second, who joins gets the
- * latest frame and not the next */
+/* Of a pipeline that stands still, or makes a frame in a thousand seconds, who
+ * joins gets the latest frame and not the next */
 GST_START_TEST (test_late_joiner)
 {
   GstElement *producer = rig_launch ("videotestsrc ! " RIG_GRAY (8, 8)
-      ",framerate=1/1 ! clocksync ! shmframesink name=s socket-path=@ "
+      ",framerate=1/1000 ! clocksync ! shmframesink name=s socket-path=@ "
       "delivery=live");
   GstElement *sink = rig_child (producer, "s");
 
   rig_play (producer);
   rig_until (rig_stat (sink, "frames") > 0);
   for (guint paused = 0; paused < 2; paused++) {
-    gint64 start = g_get_monotonic_time ();
+    GstBuffer *latest;
 
-    if (paused) {
+    if (paused)
       rig_state (producer, GST_STATE_PAUSED);
-      g_usleep (G_USEC_PER_SEC / 10);
-    }
     out = rig_harness (rig_element ("shmframesrc", "timestamps", KEEP, NULL));
-    gst_buffer_unref (gst_harness_pull (out));
-    fail_unless (g_get_monotonic_time () - start < G_USEC_PER_SEC * 9 / 10);
+    latest = gst_harness_pull (out);
+    fail_unless (latest != NULL, "no frame came");
+    gst_buffer_unref (latest);
     gst_harness_teardown (out);
   }
   rig_stop (producer);

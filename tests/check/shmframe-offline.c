@@ -69,7 +69,6 @@ check_stream (GstBuffer * batch, guint64 index, guint k)
 GST_START_TEST (test_two_files)
 {
   GstElement *decoders[2], *batcher;
-  gint64 start, took;
   GstSample *sample;
   guint n = 0;
 
@@ -80,7 +79,6 @@ GST_START_TEST (test_two_files)
       "shmframesrc name=src1 socket-path=@1 is-live=false ! b.sink_1");
   for (guint k = 0; k < 2; k++)
     decoders[k] = launch_decoder (k);
-  start = g_get_monotonic_time ();
   rig_state (batcher, GST_STATE_PAUSED);
   for (guint k = 0; k < 2; k++)
     rig_play (decoders[k]);
@@ -96,7 +94,6 @@ GST_START_TEST (test_two_files)
     gst_sample_unref (sample);
     n++;
   }
-  took = g_get_monotonic_time () - start;
   fail_unless_equals_int (n, SECONDS);
   for (guint k = 0; k < 2; k++) {
     GstElement *src = rig_child (batcher, k == 0 ? "src0" : "src1");
@@ -108,8 +105,6 @@ GST_START_TEST (test_two_files)
     fail_unless_equals_uint64 (rig_stat (rig_child (decoders[k], "sink"),
             "frames-copied"), 0);
   }
-  GST_INFO ("%u s of two files in %" G_GINT64_FORMAT " us", SECONDS, took);
-  fail_unless (took < SECONDS * G_USEC_PER_SEC, "not faster than real time");
   rig_stop (batcher);
   for (guint k = 0; k < 2; k++)
     rig_stop (decoders[k]);

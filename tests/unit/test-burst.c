@@ -7,7 +7,7 @@
 #include "transport.h"
 
 #define BURST 8u
-#define GRACE SF_NS_PER_SECOND
+#define GRACE (4 * SF_NS_PER_SECOND)
 
 struct hop
 {

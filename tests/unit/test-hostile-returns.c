@@ -38,6 +38,20 @@ run_lie (lie tell_it)
   scene_end (&s);
 }
 
+/* Gives it back, and waits until the producer has taken notice; false once it
+ * has none any more. */
+static bool
+return_and_wait (struct raw_client *r, uint32_t lease)
+{
+  struct pollfd p = {.fd = r->fd,.events = POLLRDHUP };
+
+  raw_return (r, lease);
+  while (sf_observe_u64 (&r->page->returned[lease / 64]) != 0)
+    if (poll (&p, 1, 1) > 0)
+      return false;
+  return true;
+}
+
 static void
 return_free (struct raw_client *r)
 {
@@ -53,18 +67,13 @@ return_unclaimed (struct raw_client *r)
   raw_return (r, record.lease);
 }
 
-/* Again and again, since the lease may be somebody's by then: a frame of its own
- * that it claimed meanwhile. */
 static void
 return_twice (struct raw_client *r)
 {
   struct sf_record_header record;
 
   check (raw_take (r, &record));
-  for (int i = 0; i < 1000; i++) {
-    raw_return (r, record.lease);
-    usleep (100);
-  }
+  while (return_and_wait (r, record.lease));
 }
 
 static void
@@ -74,14 +83,17 @@ return_all (struct raw_client *r)
     sf_set_bits (&r->page->returned[i], UINT64_MAX);
 }
 
+/* Until it is noticed: while this goes on, the frames that it hits may be taken
+ * back, and others be announced in words that it has passed. */
 static void
 write_words (struct raw_client *r, uint64_t word)
 {
-  struct sf_record_header record;
+  struct pollfd p = {.fd = r->fd,.events = POLLRDHUP };
 
-  check (raw_peek (r, &record));
-  for (uint32_t i = 0; i < SF_MAX_LEASES; i++)
-    sf_publish_u64 (&r->page->lease[i], word);
+  do
+    for (uint32_t i = 0; i < SF_MAX_LEASES; i++)
+      sf_publish_u64 (&r->page->lease[i], word);
+  while (poll (&p, 1, 1) == 0);
 }
 
 static void
@@ -132,16 +144,16 @@ write_future_claim (struct raw_client *r)
   write_word (r, 1, SF_LEASE_CLAIMED);
 }
 
+/* The producer looks at returns, then at how far was read: by the second return
+ * that it takes, it has seen that the first record was read. */
 static void
 read_back (struct raw_client *r)
 {
   struct sf_record_header record;
 
-  for (int i = 0; i < 3; i++) {
-    if (!raw_take (r, &record))
-      return;
-    raw_return (r, record.lease);
-    usleep (2000);
+  for (int i = 0; i < 2; i++) {
+    check (raw_take (r, &record));
+    check (return_and_wait (r, record.lease));
   }
   sf_publish_u64 (&r->page->read_pos, 0);
 }

@@ -51,7 +51,6 @@ test_connects_when_listening (void)
   struct sf_producer *p;
   struct sf_consumer *c;
   struct sf_incoming in;
-  int64_t began;
 
   place_make (&place);
   c = open_consumer (place.path, SF_DELIVERY_AUTO, 4);
@@ -60,10 +59,8 @@ test_connects_when_listening (void)
   at_step = "bound";
   hold_up = 30 * MS;
   p = open_producer (place.path, 0, true);
-  began = sf_now ();
   check_int (n_held_up, 1);
   next_of (c, &in, SF_INCOMING_CONNECTED);
-  check_cmp (sf_now () - began, <, 100 * MS);
   sf_consumer_close (c);
   sf_producer_close (p);
   place_remove (&place);
@@ -181,7 +178,7 @@ test_absence_does_not_count (void)
   check_int (count_evicted (p), 0);
   began = sf_now ();
   while (count_evicted (p) == 0) {
-    check_cmp (sf_now () - began, <, 1000 * MS);
+    check_cmp (sf_now () - began, <, LONG);
     sf_producer_wait (p, sf_producer_token (p));
   }
   sf_consumer_close (c);

@@ -76,7 +76,8 @@ unit_say (const char *format, ...)
     long long g_ = (got), w_ = (want); \
     if (g_ != w_) \
       unit_fail ("%s:%d: %s is %lld, not %lld%s%s", __FILE__, __LINE__, #got, \
-          g_, w_, g_ < 0 ? ": " : "", g_ == -1 ? strerror (errno) \
+          g_, w_, g_ == -1 ? ", errno: " : g_ < 0 ? ": " : "", \
+          g_ == -1 ? strerror (errno) \
           : g_ < 0 && g_ > -4096 ? strerror ((int) -g_) : ""); \
   } while (0)
 
@@ -200,9 +201,11 @@ unit_run (const struct unit_test *test)
 
 #define unit_main(tests) unit_run_all (tests, sizeof tests / sizeof tests[0])
 
+/* UNIT_ONLY=test_name runs that one. */
 static inline int
 unit_run_all (const struct unit_test *tests, size_t n)
 {
+  const char *only = getenv ("UNIT_ONLY");
   int failed = 0, status = -1;
 
   unit_why = mmap (NULL, UNIT_WHY_MAX, PROT_READ | PROT_WRITE,
@@ -212,8 +215,11 @@ unit_run_all (const struct unit_test *tests, size_t n)
   for (size_t i = 0; i < n; i++) {
     unit_name = tests[i].name;
     unit_why[0] = '\0';
-    if (fork () == 0)
+    if (fork () == 0) {
+      unit_skip_unless (only == NULL || strcmp (only, unit_name) == 0,
+          "not asked for");
       unit_run (&tests[i]);
+    }
     wait (&status);
     if (WIFEXITED (status) && WEXITSTATUS (status) == UNIT_SKIPPED)
       status = 0;
