@@ -164,6 +164,9 @@ do_floods (struct driver *d)
   await_ready (d, 2);
   invite (d, 3, ROLE_VICTIM, bad);
   turns (d, FLOOD_NS);
+  /* Who comes meanwhile is served. */
+  invite (d, 4, ROLE_CONSUMER, ORIGIN);
+  invite (d, 5, ROLE_CONSUMER, 1);
   check_progress (d, ORIGIN);
   /* Its consumer can be stopped, and first: it may not wait for the flood to end. */
   await_ready (d, 3);

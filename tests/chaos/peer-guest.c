@@ -2,14 +2,14 @@
 /* Guests who do not behave: clients and producers that talk without end, and clients
  * that read nothing. They keep to the protocol as long as a connection is to last. */
 #include <pthread.h>
-#include <sys/socket.h>
+#include <sched.h>
 
 #include "../unit/rawclient.h"
 #include "peer.h"
 
 #define N_SILENT 50u
 #define CROWD (me->source == ORIGIN ? 40u : 10u)
-#define N_FLOODS 3u
+#define N_FLOODS 4u
 #define PAUSE_MS 10
 
 static void
@@ -34,19 +34,44 @@ join (const char *path)
   return -1;
 }
 
-/* True as long as somebody is there. */
-static bool
-flood (int fd, const struct sf_message *messages, unsigned n)
+/* One of several threads that talk over one connection, as long as somebody is there,
+ * so that there is always something to read. */
+struct flood
 {
-  struct pollfd p = {.fd = fd,.events = POLLOUT };
+  int fd;
+  const struct sf_message *messages;
+  unsigned n;
+  struct sf_announce_header *header;    /* of a producer */
+};
+
+static void *
+flood (void *data)
+{
+  struct flood *f = data;
   int r = 0;
 
-  for (unsigned i = 0; i < n && (r == 0 || r == -EAGAIN); i++) {
-    r = sf_send (fd, &messages[i], NULL, 0);
+  for (unsigned i = 0; !leave && (r == 0 || r == -EAGAIN); i++) {
+    r = sf_send (f->fd, &f->messages[i % f->n], NULL, 0);
     if (r == -EAGAIN)
-      poll (&p, 1, PAUSE_MS);
+      sched_yield ();
+    if (f->header != NULL) {
+      sf_publish_u32 (&f->header->coming, 1);
+      sf_bump_u32 (&f->header->want_returns);
+    }
+    beat ();
   }
-  return r == 0 || r == -EAGAIN;
+  return NULL;
+}
+
+static void
+flood_all (struct flood *f)
+{
+  pthread_t threads[N_FLOODS];
+
+  for (unsigned i = 0; i < N_FLOODS; i++)
+    must_be (pthread_create (&threads[i], NULL, flood, f), 0);
+  for (unsigned i = 0; i < N_FLOODS; i++)
+    pthread_join (threads[i], NULL);
 }
 
 /* Connections that say nothing. */
@@ -75,22 +100,20 @@ run_flooder (void)
 
   path_of (path, me->source);
   me->ready = me->life;
-  while (!leave) {
-    int64_t until = sf_now () + 200 * MS;
-    int fd = join (path);
+  be_silent (path, true);
+  for (; !leave; beat ()) {
+    struct flood f = { join (path), messages,
+      sizeof messages / sizeof messages[0], NULL
+    };
 
-    be_silent (path, true);
-    while (fd >= 0 && !leave && sf_now () < until
-        && flood (fd, messages, sizeof messages / sizeof messages[0]))
-      beat ();
-    be_silent (path, false);
-    if (fd >= 0) {
-      /* It was not asked. */
-      sf_send (fd, &lie, NULL, 0);
-      close (fd);
-    }
-    beat ();
+    if (f.fd < 0)
+      continue;
+    flood_all (&f);
+    /* It was not asked. */
+    sf_send (f.fd, &lie, NULL, 0);
+    close (f.fd);
   }
+  be_silent (path, false);
 }
 
 void
@@ -118,36 +141,21 @@ struct welcome
   int guard[2], fd;
 };
 
-static void *
-flood_consumer (void *welcome)
-{
-  struct sf_message messages[] = { message_of (SF_MESSAGE_GRANT),
-    message_of (SF_MESSAGE_LATENCY), message_of (SF_MESSAGE_PING),
-    message_of (SF_MESSAGE_FLUSH)
-  };
-  struct welcome *w = welcome;
-  struct sf_announce_header *header = w->announce.map;
-
-  while (!leave && flood (w->fd, messages, sizeof messages
-          / sizeof messages[0])) {
-    sf_publish_u32 (&header->coming, 1);
-    sf_bump_u32 (&header->want_returns);
-  }
-  return NULL;
-}
-
 static void
 serve_badly (struct welcome *w)
 {
+  const struct sf_message messages[] = { message_of (SF_MESSAGE_GRANT),
+    message_of (SF_MESSAGE_LATENCY), message_of (SF_MESSAGE_PING),
+    message_of (SF_MESSAGE_FLUSH)
+  };
   struct sf_message msg = message_of (SF_MESSAGE_WELCOME);
-  pthread_t threads[N_FLOODS];
+  struct flood f = { w->fd, messages, sizeof messages / sizeof messages[0],
+    w->announce.map
+  };
 
-  must_be (sf_send (w->fd, &msg, (int[]) {
-          w->announce.fd, w->returns.fd, w->guard[1]}, 3), 0);
-  for (unsigned i = 0; i < N_FLOODS; i++)
-    must_be (pthread_create (&threads[i], NULL, flood_consumer, w), 0);
-  for (unsigned i = 0; i < N_FLOODS; i++)
-    pthread_join (threads[i], NULL);
+  if (sf_send (w->fd, &msg, (int[]) {
+          w->announce.fd, w->returns.fd, w->guard[1]}, 3) == 0)
+    flood_all (&f);
 }
 
 void
