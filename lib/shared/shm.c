@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -136,20 +137,45 @@ sf_shm_check_fd (int fd, uint64_t size, enum sf_shm_kind kind)
   return 0;
 }
 
+/* The kernel does not tell where a file has no huge pages. So they are made, in a map
+ * for this look only, which fails without SIGBUS where there are none; made, they
+ * stay. */
+static bool
+has_huge_pages (int fd, uint64_t from, uint64_t to, uint64_t page)
+{
+  uint64_t begin = from / page * page, end = (to + page - 1) / page * page;
+  size_t n = (end - begin) / (uint64_t) sysconf (_SC_PAGESIZE);
+  unsigned char *present = malloc (n);
+  bool all = false;
+  void *map;
+
+  if (present == NULL)
+    return false;
+  map = mmap (NULL, end - begin, PROT_READ, MAP_SHARED | MAP_POPULATE, fd,
+      (off_t) begin);
+  if (map != MAP_FAILED) {
+    all = mincore (map, end - begin, present) == 0;
+    for (size_t i = 0; i < n && all; i++)
+      all = (present[i] & 1) != 0;
+    munmap (map, end - begin);
+  }
+  free (present);
+  return all;
+}
+
+/* Not by the number of blocks: those behind the end of the file count as well. */
 bool
 sf_shm_has_pages (int fd, uint64_t from, uint64_t to)
 {
   struct statfs fs;
-  struct stat st;
   off_t hole;
 
-  if (fstat (fd, &st) < 0)
-    return false;
-  if ((uint64_t) st.st_blocks >= ((uint64_t) st.st_size + 511) / 512)
+  if (from >= to)
     return true;
-  /* The kernel does not tell where there are no huge pages. */
-  if (fstatfs (fd, &fs) < 0 || fs.f_type == HUGETLBFS_MAGIC)
+  if (fstatfs (fd, &fs) < 0)
     return false;
+  if (fs.f_type == HUGETLBFS_MAGIC)
+    return has_huge_pages (fd, from, to, (uint64_t) fs.f_bsize);
   hole = lseek (fd, (off_t) from, SEEK_HOLE);
   return hole >= 0 && (uint64_t) hole >= to;
 }

@@ -178,15 +178,16 @@ test_client_cannot_change_seals (void)
   free_target (&t);
 }
 
-/* A memfd as a peer could make it, all its pages there unless it has holes. */
+/* A memfd as a peer could make it, all its pages there, and written to, unless it has
+ * holes. */
 static int
 peer_memfd (uint64_t size, int seals, bool holes)
 {
   int fd = memfd_create ("peer", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
   check_int (ftruncate (fd, size), 0);
-  if (!holes)
-    check_int (fallocate (fd, 0, 0, size), 0);
+  for (uint64_t at = 0; at < size && !holes; at += page)
+    check_int (pwrite (fd, "", 1, (off_t) at), 1);
   if (seals)
     check_int (fcntl (fd, F_ADD_SEALS, seals), 0);
   return fd;
@@ -246,6 +247,21 @@ test_holes_are_refused (void)
       SF_SHM_SEALED);
   check_shm_refused (peer_memfd (64 * page, SHARED, true), 64 * page,
       SF_SHM_SHARED);
+}
+
+/* Blocks that make up for the holes in number. */
+static void
+test_pages_behind_the_end (void)
+{
+  for (int kind = 0; kind < 2; kind++) {
+    int fd = peer_memfd (64 * page, 0, true);
+
+    check_int (fallocate (fd, FALLOC_FL_KEEP_SIZE, (off_t) (64 * page),
+            (off_t) (64 * page)), 0);
+    check_int (fcntl (fd, F_ADD_SEALS, kind == 0 ? SEALED : SHARED), 0);
+    check_shm_refused (fd, 64 * page, kind == 0 ? SF_SHM_SEALED
+        : SF_SHM_SHARED);
+  }
 }
 
 static void
@@ -415,6 +431,7 @@ static const struct unit_test tests[] = {
   TEST (test_missing_seal_is_refused),
   TEST (test_wrong_size_is_refused),
   TEST (test_holes_are_refused),
+  TEST (test_pages_behind_the_end),
   TEST (test_other_files_are_refused),
   TEST (test_unwritable_shared_is_refused),
   TEST (test_wrong_header_is_refused),
