@@ -5,12 +5,9 @@
 
 #include <gst/gst.h>
 
-G_BEGIN_DECLS
+#include "common/text.h"
 
-/* Text that the other process sent, fit to be shown: valid UTF-8, and a
- * replacement character for each that moves a terminal's cursor, changes its
- * colours, or turns the direction of what follows. Free it. */
-gchar *gst_shm_frame_messages_clean (const gchar * text);
+G_BEGIN_DECLS
 
 /* How often something is told: `burst` times at once, and once more for each
  * `interval` (us) that passes. One thread's. */

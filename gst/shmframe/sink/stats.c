@@ -18,7 +18,7 @@ static guint signals[N_SIGNALS];
 static GstStructure *
 client_structure (const struct sf_client_info *client)
 {
-  gchar *name = gst_shm_frame_messages_clean (client->name);
+  gchar *name = gst_shm_frame_text_clean (client->name);
   GstStructure *s = gst_structure_new ("client",
       "id", G_TYPE_UINT64, client->id,
       "pid", G_TYPE_INT, (gint) client->peer.pid,
@@ -66,7 +66,7 @@ static void
 on_waiting (void *user, const struct sf_client_info *client)
 {
   GstShmFrameSink *self = user;
-  gchar *name = gst_shm_frame_messages_clean (client->name);
+  gchar *name = gst_shm_frame_text_clean (client->name);
   gchar *text = g_strdup_printf ("Waiting for consumer %s (pid %d), which %s.",
       name, (gint) client->peer.pid, client->silent
       ? "does not answer; without a sign of life for client-timeout it is "
@@ -113,7 +113,7 @@ on_disconnected (void *user, const struct sf_client_info *client,
 {
   GstShmFrameSink *self = user;
   GstStructure *s = client_structure (client);
-  gchar *clean = gst_shm_frame_messages_clean (text);
+  gchar *clean = gst_shm_frame_text_clean (text);
 
   gst_shm_frame_upstream_forget (&self->upstream, client->id);
   gst_structure_set (s, "reason", G_TYPE_STRING, sf_reason_name (reason),
@@ -134,7 +134,7 @@ on_refused (void *user, const struct sf_credentials *peer,
     const struct sf_reject *reject)
 {
   GstShmFrameSink *self = user;
-  gchar *text = gst_shm_frame_messages_clean (reject->text);
+  gchar *text = gst_shm_frame_text_clean (reject->text);
   GstStructure *s = gst_structure_new ("client",
       "pid", G_TYPE_INT, (gint) peer->pid,
       "uid", G_TYPE_UINT, (guint) peer->uid,
@@ -182,7 +182,7 @@ on_grown (void *user, const struct sf_slots_state *slots,
 {
   GstShmFrameSink *self = user;
   gchar *name = client != NULL
-      ? gst_shm_frame_messages_clean (client->name) : NULL;
+      ? gst_shm_frame_text_clean (client->name) : NULL;
 
   if (client != NULL)
     GST_INFO_OBJECT (self, "grown to %u slots, %" G_GUINT64_FORMAT " bytes, "

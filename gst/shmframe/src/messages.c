@@ -112,7 +112,7 @@ warn_of_end (GstShmFrameSrc * self, guint32 reason, const gchar * text,
 static gchar *
 explain_end (const struct sf_incoming *in)
 {
-  gchar *text = gst_shm_frame_messages_clean (in->reject.text), *all;
+  gchar *text = gst_shm_frame_text_clean (in->reject.text), *all;
 
   if (in->lost == 0)
     return text;
@@ -170,7 +170,7 @@ gst_shm_frame_src_tell_failed (GstShmFrameSrc * self,
         ("What serves %s is not to be trusted: %s.", path, in->reject.text),
         (NULL));
   } else if (in->reject.reason != SF_REASON_NONE) {
-    text = gst_shm_frame_messages_clean (in->reject.text);
+    text = gst_shm_frame_text_clean (in->reject.text);
     GST_ELEMENT_ERROR (self, RESOURCE, OPEN_READ,
         ("The producer at %s refuses: %s.", path, text), (NULL));
   } else if (in->error == -EPROTO || in->error == -EPROTOTYPE) {
@@ -202,7 +202,7 @@ void
 gst_shm_frame_src_tell_waiting (GstShmFrameSrc * self,
     const struct sf_reject *why)
 {
-  gchar *text = gst_shm_frame_messages_clean (why->text);
+  gchar *text = gst_shm_frame_text_clean (why->text);
 
   if (why->reason != SF_REASON_NONE)
     GST_ELEMENT_INFO (self, RESOURCE, BUSY,
