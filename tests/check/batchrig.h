@@ -13,6 +13,7 @@
 
 #include "fdcheck.h"
 #include "gstsecondbatchmeta.h"
+#include "properties.h"
 
 #define RIG_MAX_PADS 64
 #define FRAME_BYTES 16
@@ -71,7 +72,7 @@ rig_init (Rig * rig, guint n, gboolean live, const gchar * property, ...)
   /* so that a deadline is the end of a window */
   g_object_set (rig->batcher, "latency", (gint64) 0, NULL);
   va_start (args, property);
-  g_object_set_valist (G_OBJECT (rig->batcher), property, args);
+  set_properties (rig->batcher, property, args);
   va_end (args);
 
   for (i = 0; i < n; i++) {

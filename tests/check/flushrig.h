@@ -5,7 +5,6 @@
 
 #include "shmrig.h"
 
-#define LOSSLESS 2
 
 /* What passes a pad: one letter each, "^" and "v" for FLUSH_START and FLUSH_STOP,
  * "s", "c", "[", "e" for the usual events, the last digit of a frame's number */
@@ -113,7 +112,7 @@ open_pair (const gchar * properties)
   gchar *description = g_strdup_printf (CONSUMER, properties);
   GstElement *consumer;
 
-  in = rig_harness (rig_element ("shmframesink", "delivery", LOSSLESS,
+  in = rig_harness (rig_element ("shmframesink", "delivery", "lossless",
           "async", FALSE, "client-timeout", G_GUINT64_CONSTANT (0), NULL));
   consumer = consume (description);
   rig_until (rig_num_clients (in->element) == 1);

@@ -218,7 +218,7 @@ take_and_copy (gpointer pool)
 GST_START_TEST (test_while_sink_leaves)
 {
   for (guint round = 0; round < 10; round++) {
-    GstHarness *h = rig_harness (rig_element ("shmframesink", "delivery", 1,
+    GstHarness *h = rig_harness (rig_element ("shmframesink", "delivery", "live",
             NULL));
     GstBufferPool *pool;
 

@@ -319,7 +319,7 @@ GST_START_TEST (test_output_memory)
   GstBuffer *batch;
   Rig rig;
 
-  rig_init (&rig, 3, FALSE, "output", 1, NULL);
+  rig_init (&rig, 3, FALSE, "output", "memory", NULL);
   batch = run_streams (&rig, whole);
   fail_unless_equals_int (gst_buffer_n_memory (batch), 3);
 
@@ -362,7 +362,7 @@ GST_START_TEST (test_room_is_reused)
   guint window;
   Rig rig;
 
-  rig_init (&rig, 1, FALSE, "output", 1, NULL);
+  rig_init (&rig, 1, FALSE, "output", "memory", NULL);
   rig_set_caps (&rig, 0, 10, 1);
   rig_push (&rig, 0, 0);
   for (window = 0; window < 4; window++) {
@@ -391,7 +391,7 @@ GST_START_TEST (test_uneven_frames)
   guint i;
   Rig rig;
 
-  rig_init (&rig, 1, FALSE, "output", 1, NULL);
+  rig_init (&rig, 1, FALSE, "output", "memory", NULL);
   gst_harness_set_src_caps_str (rig.h[0], "image/jpeg,framerate=5/1");
   for (i = 0; i < N; i++) {
     GstBuffer *frame = gst_buffer_new_allocate (NULL, 10 + 30 * i, NULL);
@@ -422,7 +422,7 @@ GST_START_TEST (test_too_many_streams)
   GstBus *bus;
   Rig rig;
 
-  rig_init (&rig, n, FALSE, "output", 1, NULL);
+  rig_init (&rig, n, FALSE, "output", "memory", NULL);
   bus = gst_bus_new ();
   gst_element_set_bus (rig.batcher, bus);
   for (i = 0; i < n; i++) {

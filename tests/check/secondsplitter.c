@@ -264,7 +264,7 @@ GST_START_TEST (test_event_in_a_dropped_window)
   Split split;
   Rig rig;
 
-  rig_init (&rig, 2, FALSE, "incomplete", 1, NULL);
+  rig_init (&rig, 2, FALSE, "incomplete", "drop", NULL);
   split_init_behind (&split, &rig);
   rig_set_caps (&rig, 0, 10, 1);
   rig_set_caps (&rig, 1, 1, 1);

@@ -4,7 +4,6 @@
 #include "shmrig.h"
 
 #define FRAME_SIZE (8 * 8)
-#define LIVE 1
 
 static GstMessage *
 pop_qos (GstBus * bus)
@@ -52,7 +51,7 @@ push_segment (GstHarness * h, GstClockTime start, GstClockTime base,
 /* Upstream keeps all slots but the one of the latest frame */
 GST_START_TEST (test_qos_of_sink)
 {
-  GstHarness *h = rig_harness (rig_element ("shmframesink", "delivery", LIVE,
+  GstHarness *h = rig_harness (rig_element ("shmframesink", "delivery", "live",
           "slots", 4, NULL));
   GstBus *bus = gst_bus_new ();
   GstBuffer *kept[2], *copy;
@@ -101,7 +100,7 @@ GST_END_TEST;
  * follows the gap */
 GST_START_TEST (test_qos_of_src)
 {
-  GstHarness *in = rig_harness (rig_element ("shmframesink", "delivery", LIVE,
+  GstHarness *in = rig_harness (rig_element ("shmframesink", "delivery", "live",
           NULL));
   GstElement *consumer = rig_launch ("shmframesrc name=src socket-path=@ "
       "timestamps=keep max-held=2 ! appsink name=out sync=false");
@@ -165,7 +164,7 @@ client_stat (GstElement * sink, const gchar * field)
 /* How far a client is behind, in time */
 GST_START_TEST (test_lag)
 {
-  GstHarness *in = rig_harness (rig_element ("shmframesink", "delivery", LIVE,
+  GstHarness *in = rig_harness (rig_element ("shmframesink", "delivery", "live",
           NULL));
   GstElement *consumer = rig_launch ("shmframesrc socket-path=@ max-held=2 ! "
       "appsink name=out sync=false");

@@ -8,8 +8,8 @@ static GstHarness *in, *out;
 static void
 open_pair (void)
 {
-  in = rig_harness (rig_element ("shmframesink", "delivery", 2, NULL));
-  out = rig_harness (rig_element ("shmframesrc", "timestamps", 2, NULL));
+  in = rig_harness (rig_element ("shmframesink", "delivery", "lossless", NULL));
+  out = rig_harness (rig_element ("shmframesrc", "timestamps", "keep", NULL));
   rig_until (rig_num_clients (in->element) == 1);
 }
 
@@ -306,9 +306,9 @@ GST_START_TEST (test_two_pairs)
   GstBuffer *received;
 
   open_pair ();
-  in2 = rig_harness (rig_element ("shmframesink", "delivery", 2,
+  in2 = rig_harness (rig_element ("shmframesink", "delivery", "lossless",
           "socket-path", other, NULL));
-  out2 = rig_harness (rig_element ("shmframesrc", "timestamps", 2,
+  out2 = rig_harness (rig_element ("shmframesrc", "timestamps", "keep",
           "socket-path", other, NULL));
   gst_harness_set_src_caps (in, rig_caps ("GRAY8", 8, 8));
   gst_harness_set_src_caps (in2, rig_caps ("GRAY8", 4, 4));

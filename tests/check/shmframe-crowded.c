@@ -8,8 +8,6 @@
 #include "shared/layout.h"
 #include "shmrig.h"
 
-#define LOSSLESS 2
-#define KEEP 2
 
 static GstHarness *in, *out;
 static GstBus *bus;
@@ -18,9 +16,9 @@ static void
 open_pair (void)
 {
   bus = gst_bus_new ();
-  in = rig_harness (rig_element ("shmframesink", "delivery", LOSSLESS, NULL));
+  in = rig_harness (rig_element ("shmframesink", "delivery", "lossless", NULL));
   gst_element_set_bus (in->element, bus);
-  out = rig_harness (rig_element ("shmframesrc", "timestamps", KEEP, NULL));
+  out = rig_harness (rig_element ("shmframesrc", "timestamps", "keep", NULL));
   rig_until (rig_num_clients (in->element) == 1);
 }
 
@@ -224,7 +222,7 @@ two (guint stream, guint i)
 static void
 send_cameras (void)
 {
-  in = rig_harness (rig_element ("shmframesink", "delivery", LOSSLESS, NULL));
+  in = rig_harness (rig_element ("shmframesink", "delivery", "lossless", NULL));
   push_start (in, GST_SECOND_BATCH_CAPS_NAME);
   for (guint n = 0; n < BATCHES; n++)
     if (gst_harness_push (in, new_batch (CAMERAS, FPS, two)) != GST_FLOW_OK)
@@ -243,7 +241,7 @@ GST_START_TEST (test_hundred_cameras)
 
   if (pid == 0)
     send_cameras ();
-  out = rig_harness (rig_element ("shmframesrc", "timestamps", KEEP, NULL));
+  out = rig_harness (rig_element ("shmframesrc", "timestamps", "keep", NULL));
   for (guint n = 0; n < BATCHES; n++) {
     GstBuffer *batch = gst_harness_pull (out);
 

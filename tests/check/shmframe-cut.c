@@ -9,10 +9,6 @@
 #include "cutrecord.h"
 #include "shmrig.h"
 
-#define LOSSLESS 2
-#define KEEP 2
-#define EOS 0
-#define RECONNECT 1
 
 /* What differs by design: such lines are not expected behind the cut. */
 static const struct
@@ -68,8 +64,10 @@ consume (const gchar * path, gboolean ends)
   CutRecord record;
   gchar *text;
 
-  g_object_set (src, "socket-path", path, "is-live", FALSE, "timestamps", KEEP,
-      "on-eos", ends ? EOS : RECONNECT, NULL);
+  g_object_set (src, "socket-path", path, "is-live", FALSE, NULL);
+  gst_util_set_object_arg (G_OBJECT (src), "timestamps", "keep");
+  gst_util_set_object_arg (G_OBJECT (src), "on-eos", ends ? "eos"
+      : "reconnect");
   /* The last sample would never be let go of: see cut_event(). */
   g_object_set (sink, "async", FALSE, "enable-last-sample", FALSE, NULL);
   gst_bin_add_many (GST_BIN (pipeline), src, sink, NULL);
@@ -121,7 +119,7 @@ run_cut (const CutCase * c)
   gchar option_ends[] = "--consume-to-eos";
   gchar *argv[] = { self, cut_case_ends (c) ? option_ends : option, rig_path, NULL };
   GstHarness *h = rig_harness (rig_element ("shmframesink", "delivery",
-          LOSSLESS, "async", FALSE, NULL));
+          "lossless", "async", FALSE, NULL));
   GError *error = NULL;
   int status, out;
   gchar *text;

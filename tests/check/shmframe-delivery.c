@@ -3,8 +3,6 @@
 #include "shmrig.h"
 
 #define MANY 10000
-#define LIVE 1
-#define LOSSLESS 2
 
 /* A sum over the bytes that tells their order */
 static guint64
@@ -121,7 +119,7 @@ GST_END_TEST;
 static GstHarness *
 live_sink (void)
 {
-  GstHarness *h = rig_harness (rig_element ("shmframesink", "delivery", LIVE,
+  GstHarness *h = rig_harness (rig_element ("shmframesink", "delivery", "live",
           NULL));
 
   gst_harness_set_src_caps (h, rig_caps ("GRAY8", 32, 24));

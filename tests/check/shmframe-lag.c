@@ -4,9 +4,6 @@
 #include "gstsecondbatchmeta.h"
 #include "shmrig.h"
 
-#define LIVE 1
-#define LOSSLESS 2
-#define KEEP 2
 #define FRAME_SIZE 64
 #define LAG_MS 100
 #define CONSUMER "shmframesrc name=src socket-path=@ timestamps=keep max-lag=%" \
@@ -19,7 +16,7 @@ static GstElement *consumer;
 static gboolean batches;
 
 static void
-open_sink (gint delivery)
+open_sink (const gchar * delivery)
 {
   in = rig_harness (rig_element ("shmframesink", "delivery", delivery,
           "min-clients", 0, NULL));
@@ -28,13 +25,13 @@ open_sink (gint delivery)
 }
 
 static void
-open_all (gint delivery, GstClockTime max_lag)
+open_all (const gchar * delivery, GstClockTime max_lag)
 {
   gchar *line = g_strdup_printf (CONSUMER, max_lag);
 
   open_sink (delivery);
-  large = rig_harness (rig_element ("shmframesrc", "timestamps", KEEP,
-          "delivery", LIVE, "max-held", 60, NULL));
+  large = rig_harness (rig_element ("shmframesrc", "timestamps", "keep",
+          "delivery", "live", "max-held", 60, NULL));
   consumer = rig_launch (line);
   rig_play (consumer);
   rig_until (rig_num_clients (in->element) == 2);
@@ -114,7 +111,7 @@ test_limit (void)
   guint64 dropped;
   GstFormat format;
 
-  open_all (LIVE, LAG_MS * GST_MSECOND);
+  open_all ("live", LAG_MS * GST_MSECOND);
   stand (0, 20);
   expect (0, TAKEN, FALSE);
   expect (18, 2, TRUE);
@@ -150,7 +147,7 @@ GST_END_TEST;
 GST_START_TEST (test_no_limit)
 {
   batches = FALSE;
-  open_all (__i__ == 0 ? LIVE : LOSSLESS, __i__ == 0 ? 0
+  open_all (__i__ == 0 ? "live" : "lossless", __i__ == 0 ? 0
       : LAG_MS * GST_MSECOND);
   stand (0, 20);
   expect (0, 20, FALSE);
@@ -163,11 +160,11 @@ GST_END_TEST;
 GST_START_TEST (test_restart)
 {
   batches = FALSE;
-  open_all (LIVE, LAG_MS * GST_MSECOND);
+  open_all ("live", LAG_MS * GST_MSECOND);
   push (0, 1);
   expect (0, 1, FALSE);
   gst_harness_teardown (in);
-  open_sink (LIVE);
+  open_sink ("live");
   rig_until (rig_num_clients (in->element) == 2);
   stand (1, 20);
   expect (1, TAKEN, TRUE);

@@ -196,7 +196,7 @@ GST_END_TEST;
 /* Upstream keeps memory of the sink's, and its pool, past the sink's end */
 GST_START_TEST (test_upstream_holds)
 {
-  GstHarness *h = rig_harness (rig_element ("shmframesink", "delivery", 1,
+  GstHarness *h = rig_harness (rig_element ("shmframesink", "delivery", "live",
           NULL));
   GstBufferPool *pool;
   GstBuffer *kept[3];
@@ -385,7 +385,7 @@ GST_END_TEST;
 GST_START_TEST (test_bounded_pool)
 {
   GstElement *consumer = rig_launch ("shmframesrc socket-path=@ ! fakesink");
-  GstHarness *h = rig_harness (rig_element ("shmframesink", "delivery", 2,
+  GstHarness *h = rig_harness (rig_element ("shmframesink", "delivery", "lossless",
           NULL));
   GstBufferPool *pool = gst_buffer_pool_new ();
   GstStructure *config = gst_buffer_pool_get_config (pool);

@@ -4,8 +4,6 @@
 #include "gstsecondbatchmeta.h"
 #include "shmrig.h"
 
-#define LOSSLESS 2
-#define KEEP 2
 
 static GstHarness *in, *out;
 
@@ -25,8 +23,8 @@ is_connected (GstElement * src)
 static void
 open_pair (gboolean keep)
 {
-  in = rig_harness (rig_element ("shmframesink", "delivery", LOSSLESS, NULL));
-  out = rig_harness (rig_element ("shmframesrc", "timestamps", keep ? KEEP : 1,
+  in = rig_harness (rig_element ("shmframesink", "delivery", "lossless", NULL));
+  out = rig_harness (rig_element ("shmframesrc", "timestamps", keep ? "keep" : "clock",
           NULL));
   rig_until (rig_num_clients (in->element) == 1);
   rig_until (is_connected (out->element));
@@ -443,7 +441,7 @@ GST_START_TEST (test_late_joiner)
 
     if (paused)
       rig_state (producer, GST_STATE_PAUSED);
-    out = rig_harness (rig_element ("shmframesrc", "timestamps", KEEP, NULL));
+    out = rig_harness (rig_element ("shmframesrc", "timestamps", "keep", NULL));
     latest = gst_harness_pull (out);
     fail_unless (latest != NULL, "no frame came");
     gst_buffer_unref (latest);

@@ -8,8 +8,6 @@
 #include "gstsecondbatchmeta.h"
 #include "shmrig.h"
 
-#define LOSSLESS 2
-#define KEEP 2
 
 /* Starts `function` in a process that ends with it. Before anything of GStreamer's
  * runs here. */
@@ -26,7 +24,7 @@ in_process (void (*function) (GstHarness * sink), const gchar * path,
   if (wait_for >= 0 && read (wait_for, &byte, 1) != 1)
     _exit (1);
   rig_path = g_strdup (path);
-  h = rig_harness (rig_element ("shmframesink", "delivery", LOSSLESS, NULL));
+  h = rig_harness (rig_element ("shmframesink", "delivery", "lossless", NULL));
   gst_harness_set_src_caps (h, rig_caps ("GRAY8", 8, 8));
   function (h);
   gst_harness_push_event (h, gst_event_new_eos ());
@@ -46,7 +44,7 @@ end_process (pid_t pid, const gchar * path)
 static GstHarness *
 open_source (const gchar * path, GstBus * bus)
 {
-  GstElement *e = rig_element ("shmframesrc", "timestamps", KEEP, NULL);
+  GstElement *e = rig_element ("shmframesrc", "timestamps", "keep", NULL);
 
   g_object_set (e, "socket-path", path, NULL);
   gst_element_set_bus (e, bus);
@@ -422,7 +420,7 @@ GST_START_TEST (test_upstream)
 
   if (pid == 0)
     flood_upstream (rig_path);
-  in = rig_harness (rig_element ("shmframesink", "delivery", LOSSLESS, NULL));
+  in = rig_harness (rig_element ("shmframesink", "delivery", "lossless", NULL));
   out = rig_harness (rig_element ("shmframesrc", NULL));
   rig_until (rig_num_clients (in->element) == 2);
   gst_harness_set_src_caps (in, rig_caps ("GRAY8", 8, 8));

@@ -129,7 +129,7 @@ check_frame (GstElement * fakesink, GstBuffer * buffer, GstPad * pad,
 GST_START_TEST (test_io_mode)
 {
   IoMode mode = __i__;
-  GstHarness *h = rig_harness (rig_element ("shmframesink", "delivery", 2,
+  GstHarness *h = rig_harness (rig_element ("shmframesink", "delivery", "lossless",
           NULL));
   GstElement *consumer = rig_launch ("shmframesrc socket-path=@ ! "
       "fakesink name=out signal-handoffs=true sync=false");
@@ -153,13 +153,15 @@ GST_START_TEST (test_io_mode)
 
 GST_END_TEST;
 
+static const gchar *deliveries[] = { "live", "lossless" };
+
 /* All that the pool has is with the consumer, and the camera waits for it. The
  * latest stays with the sink until the next, for those that join, and appsink
  * keeps what was pulled last. */
 GST_START_TEST (test_taken_back)
 {
   GstHarness *h = rig_harness (rig_element ("shmframesink", "delivery",
-          __i__, NULL));
+          deliveries[__i__], NULL));
   GstElement *consumer = rig_launch ("shmframesrc socket-path=@ max-held=8 ! "
       "appsink name=out sync=false");
   GstBufferPoolAcquireParams at_once = {.flags =
@@ -210,7 +212,7 @@ shoot_imported (gpointer harness)
  * waits in the sink's pool, and goes on with what comes back */
 GST_START_TEST (test_blocked_in_pool)
 {
-  GstHarness *h = rig_harness (rig_element ("shmframesink", "delivery", 2,
+  GstHarness *h = rig_harness (rig_element ("shmframesink", "delivery", "lossless",
           "slots", 12, NULL));
   GstElement *consumer = rig_launch ("shmframesrc socket-path=@ max-held=3 ! "
       "appsink name=out sync=false max-buffers=1");
@@ -244,9 +246,9 @@ GST_END_TEST;
  * memory is copied, and all of it arrives where the producer waits. */
 GST_START_TEST (test_exhausted)
 {
-  const gboolean live = __i__ == 1;
+  const gboolean live = __i__ == 0;
   GstHarness *h = rig_harness (rig_element ("shmframesink", "delivery",
-          __i__, "slots", 12, NULL));
+          deliveries[__i__], "slots", 12, NULL));
   GstElement *consumer = rig_launch ("shmframesrc socket-path=@ max-held=3 ! "
       "fakesink name=out signal-handoffs=true sync=false");
   GPtrArray *kept = g_ptr_array_new_with_free_func ((GDestroyNotify)
@@ -285,7 +287,7 @@ GST_END_TEST;
  * it gets ordinary memory. */
 GST_START_TEST (test_kept_by_both)
 {
-  GstHarness *h = rig_harness (rig_element ("shmframesink", "delivery", 2,
+  GstHarness *h = rig_harness (rig_element ("shmframesink", "delivery", "lossless",
           NULL));
   GstElement *consumer = rig_launch ("shmframesrc socket-path=@ ! "
       "appsink name=out sync=false max-buffers=1");
@@ -316,9 +318,9 @@ add_tests (TCase * tc)
 {
   tcase_add_loop_test (tc, test_io_mode, MMAP, IMPORT + 1);
   /* live, and lossless */
-  tcase_add_loop_test (tc, test_taken_back, 1, 3);
+  tcase_add_loop_test (tc, test_taken_back, 0, 2);
   tcase_add_test (tc, test_blocked_in_pool);
-  tcase_add_loop_test (tc, test_exhausted, 1, 3);
+  tcase_add_loop_test (tc, test_exhausted, 0, 2);
   tcase_add_test (tc, test_kept_by_both);
 }
 

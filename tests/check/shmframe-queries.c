@@ -3,15 +3,13 @@
 #include "shmrig.h"
 
 #define FRAME_SIZE (8 * 8)
-#define LIVE 1
-#define LOSSLESS 2
 
 static GstHarness *in, *out;
 
 static void
 open_pair (GstElement * src)
 {
-  in = rig_harness (rig_element ("shmframesink", "delivery", LOSSLESS, NULL));
+  in = rig_harness (rig_element ("shmframesink", "delivery", "lossless", NULL));
   out = rig_harness (src);
   rig_until (rig_num_clients (in->element) == 1);
 }
@@ -50,7 +48,7 @@ GST_START_TEST (test_latency)
   GstBus *bus = gst_bus_new ();
   GstMessage *m;
 
-  in = rig_harness (rig_element ("shmframesink", "delivery", LIVE, NULL));
+  in = rig_harness (rig_element ("shmframesink", "delivery", "live", NULL));
   out = rig_harness (rig_element ("shmframesrc", NULL));
   gst_element_set_bus (out->element, bus);
   rig_until (rig_num_clients (in->element) == 1);
@@ -114,7 +112,7 @@ GST_START_TEST (test_latency_max)
   GstMessage *m;
   guint n_told = 0;
 
-  in = rig_harness (rig_element ("shmframesink", "delivery", LIVE, NULL));
+  in = rig_harness (rig_element ("shmframesink", "delivery", "live", NULL));
   gst_pad_set_query_function (in->srcpad, answer_latency);
   out = rig_harness (rig_element ("shmframesrc", "max-held",
           cases[__i__].max_held, NULL));
@@ -229,7 +227,7 @@ GST_START_TEST (test_batcher)
   GstElement *consumer;
 
   skip_unless (has_element ("secondbatcher"), "no secondbatcher");
-  in = rig_harness (rig_element ("shmframesink", "delivery", LOSSLESS, NULL));
+  in = rig_harness (rig_element ("shmframesink", "delivery", "lossless", NULL));
   consumer = rig_launch ("shmframesrc name=src socket-path=@ is-live=false ! "
       "secondbatcher ! fakesink");
   rig_play (consumer);
@@ -248,7 +246,7 @@ GST_END_TEST;
 /* Not without room: the error says which property to raise */
 GST_START_TEST (test_no_room)
 {
-  GstElement *src = rig_element ("shmframesrc", "timestamps", 2, NULL);
+  GstElement *src = rig_element ("shmframesrc", "timestamps", "keep", NULL);
   GstBufferPool *pool = gst_buffer_pool_new ();
   GstPad *pad = gst_element_get_static_pad (src, "src");
   GstBus *bus = gst_bus_new ();
@@ -258,7 +256,7 @@ GST_START_TEST (test_no_room)
   gst_pad_add_probe (pad, GST_PAD_PROBE_TYPE_QUERY_DOWNSTREAM, propose_pool,
       pool, NULL);
   gst_object_unref (pad);
-  in = rig_harness (rig_element ("shmframesink", "delivery", LIVE,
+  in = rig_harness (rig_element ("shmframesink", "delivery", "live",
           "max-memory", G_GUINT64_CONSTANT (100000), NULL));
   /* first the caps: before them there is room for anything */
   gst_harness_set_src_caps (in, rig_caps ("GRAY8", 8, 8));

@@ -5,7 +5,6 @@
 #include "gstsecondbatchmeta.h"
 #include "shmrig.h"
 
-#define LOSSLESS 2
 
 static GstHarness *sink;
 static GstBus *bus;
@@ -15,7 +14,7 @@ open_sink (void)
 {
   bus = gst_bus_new ();
   sink = rig_harness (rig_element ("shmframesink", "min-clients", 0,
-          "delivery", LOSSLESS, NULL));
+          "delivery", "lossless", NULL));
   gst_element_set_bus (sink->element, bus);
 }
 
@@ -345,7 +344,7 @@ GST_START_TEST (test_copy)
   GstBuffer *buffer;
   GstMemory *copy;
 
-  sink = rig_harness (rig_element ("shmframesink", "delivery", LOSSLESS, NULL));
+  sink = rig_harness (rig_element ("shmframesink", "delivery", "lossless", NULL));
   out = rig_harness (rig_element ("shmframesrc", NULL));
   gst_harness_set_src_caps (sink, rig_caps ("GRAY8", 8, 8));
   gst_harness_push (sink, rig_frame (3, 64));

@@ -223,7 +223,7 @@ GST_START_TEST (test_blocked_in_event)
 {
   for (guint i = 0; i < 20; i++) {
     GstElement *sink = rig_element ("shmframesink", "client-timeout",
-        (guint64) 0, "delivery", 2, NULL);
+        (guint64) 0, "delivery", "lossless", NULL);
     GstElement *consumer = rig_launch ("shmframesrc socket-path=@ ! "
         "appsink name=out max-buffers=1 sync=false");
     GstHarness *h = rig_harness (sink);

@@ -2,21 +2,18 @@
 /* Events in their order, segments, and times of the two sides. */
 #include "shmrig.h"
 
-#define KEEP 2
-#define CLOCK 1
-#define LOSSLESS 2
 
 static GstHarness *in, *out;
 static RigLog events;
 
 /* The source keeps timestamps; what it sends is in `events` */
 static void
-open_pair (const gchar * property, gint value)
+open_pair (const gchar * property, const gchar * value)
 {
-  GstElement *src = rig_element ("shmframesrc", "timestamps", KEEP, property,
+  GstElement *src = rig_element ("shmframesrc", "timestamps", "keep", property,
       value, NULL);
 
-  in = rig_harness (rig_element ("shmframesink", "delivery", LOSSLESS, NULL));
+  in = rig_harness (rig_element ("shmframesink", "delivery", "lossless", NULL));
   rig_log_start (&events, src);
   out = rig_harness (src);
   rig_until (rig_num_clients (in->element) == 1);
@@ -163,7 +160,7 @@ GST_END_TEST;
 
 GST_START_TEST (test_two_streams)
 {
-  open_pair ("on-eos", 1);
+  open_pair ("on-eos", "reconnect");
   push_head ("one", 8);
   push_segment (0, 0);
   push_frame (0, 8);
@@ -184,7 +181,7 @@ GST_END_TEST;
 /* Who comes late is told all that still holds, and sees the latest frame */
 GST_START_TEST (test_late_joiner)
 {
-  GstElement *src = rig_element ("shmframesrc", "timestamps", KEEP, NULL);
+  GstElement *src = rig_element ("shmframesrc", "timestamps", "keep", NULL);
   GstHarness *late;
   RigLog log;
 
@@ -213,7 +210,7 @@ GST_END_TEST;
 /* A frame from before the caps changed is not shown to who comes after */
 GST_START_TEST (test_late_joiner_after_caps)
 {
-  GstElement *src = rig_element ("shmframesrc", "timestamps", KEEP, NULL);
+  GstElement *src = rig_element ("shmframesrc", "timestamps", "keep", NULL);
   GstHarness *late;
   RigLog log;
 

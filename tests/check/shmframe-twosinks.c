@@ -9,7 +9,6 @@
 #define SIZE (WIDTH * HEIGHT)
 /* Frames that a client keeps, of those that it got last */
 #define KEPT 3
-#define LOSSLESS 2
 
 typedef struct
 {
@@ -30,7 +29,7 @@ open_client (End * end)
 static void
 open_sink (End * end)
 {
-  GstElement *sink = rig_element ("shmframesink", "delivery", LOSSLESS, NULL);
+  GstElement *sink = rig_element ("shmframesink", "delivery", "lossless", NULL);
 
   g_object_set (sink, "socket-path", end->path, NULL);
   end->sink = rig_harness (sink);

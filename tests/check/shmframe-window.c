@@ -112,7 +112,8 @@ GST_START_TEST (test_after_relay)
       " ! appsink name=out sync=false max-buffers=1");
   guint64 copied;
 
-  g_object_set (rig_child (relay, "b"), "output", __i__, NULL);
+  gst_util_set_object_arg (G_OBJECT (rig_child (relay, "b")), "output",
+      __i__ == 0 ? "meta" : "memory");
   rig_play (producer);
   rig_play (relay);
   rig_play (consumer);
@@ -171,9 +172,9 @@ GST_END_TEST;
 /* What the sender says of its own addresses is not believed */
 GST_START_TEST (test_sender_is_wrong)
 {
-  GstHarness *in = rig_harness (rig_element ("shmframesink", "delivery", 2,
+  GstHarness *in = rig_harness (rig_element ("shmframesink", "delivery", "lossless",
           NULL));
-  GstHarness *out = rig_harness (rig_element ("shmframesrc", "timestamps", 2,
+  GstHarness *out = rig_harness (rig_element ("shmframesrc", "timestamps", "keep",
           NULL));
 
   gst_harness_set_src_caps_str (in, GST_SECOND_BATCH_CAPS_NAME);
@@ -208,7 +209,7 @@ GST_END_TEST;
 static GstHarness *
 batch_sink (void)
 {
-  GstHarness *h = rig_harness (rig_element ("shmframesink", "delivery", 2,
+  GstHarness *h = rig_harness (rig_element ("shmframesink", "delivery", "lossless",
           NULL));
 
   gst_harness_set_src_caps_str (h, GST_SECOND_BATCH_CAPS_NAME);
@@ -257,7 +258,7 @@ static const gsize none_even[2][6] = { {64, 65, 66}, {0} };
 GST_START_TEST (test_memory_per_stream)
 {
   GstHarness *in = batch_sink ();
-  GstHarness *out = rig_harness (rig_element ("shmframesrc", "timestamps", 2,
+  GstHarness *out = rig_harness (rig_element ("shmframesrc", "timestamps", "keep",
           NULL));
   GstBuffer *batch = pass (in, out, make_batch (some_even, 3));
   GstMapInfo map;
@@ -293,7 +294,7 @@ GST_START_TEST (test_memory_holds)
 {
   GstHarness *in = batch_sink ();
   GstElement *src = gst_object_ref (rig_element ("shmframesrc", "timestamps",
-          2, NULL));
+          "keep", NULL));
   GstHarness *out = rig_harness (src);
   GstBuffer *batch = pass (in, out, make_batch (some_even, 3));
   GstMemory *memory = gst_buffer_get_memory (batch, 0);
@@ -324,7 +325,7 @@ static const gsize many[17][6] = { {64, 64}, {64, 64} };
 GST_START_TEST (test_memory_of_many)
 {
   GstHarness *in = batch_sink ();
-  GstHarness *out = rig_harness (rig_element ("shmframesrc", "timestamps", 2,
+  GstHarness *out = rig_harness (rig_element ("shmframesrc", "timestamps", "keep",
           NULL));
   GstBuffer *batch = pass (in, out, make_batch (many, 17));
 

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "fdcheck.h"
+#include "properties.h"
 
 /* How long anything may take before it counts as not happening */
 #define RIG_DEADLINE (30 * GST_SECOND)
@@ -55,7 +56,8 @@ rig_teardown (void)
     }                                                                       \
   } G_STMT_END
 
-/* An element with the test's socket-path; properties as in g_object_set() */
+/* An element with the test's socket-path; properties as in g_object_set(), but
+ * the nicks of enums */
 static inline GstElement *
 rig_element (const gchar * factory, const gchar * property, ...)
 {
@@ -65,8 +67,7 @@ rig_element (const gchar * factory, const gchar * property, ...)
   fail_unless (e != NULL, "no %s; see GST_PLUGIN_PATH", factory);
   g_object_set (e, "socket-path", rig_path, NULL);
   va_start (args, property);
-  if (property != NULL)
-    g_object_set_valist (G_OBJECT (e), property, args);
+  set_properties (e, property, args);
   va_end (args);
   return gst_object_ref_sink (e);
 }

@@ -9,10 +9,6 @@
 
 #include "shmrig.h"
 
-#define LIVE 1
-#define LOSSLESS 2
-#define CLOCK 1
-#define KEEP 2
 #define MS GST_MSECOND
 #define FRAME_SIZE 64
 
@@ -84,7 +80,7 @@ start (GstElement * e, GstClockTime base)
 }
 
 static inline void
-open_sink (gint delivery)
+open_sink (const gchar * delivery)
 {
   in = start (rig_element ("shmframesink", "delivery", delivery,
           "min-clients", 0, NULL), theirs);
@@ -92,7 +88,7 @@ open_sink (gint delivery)
 
 /* The producer's running time 0 is our `ahead` */
 static inline void
-open_src (gint timestamps, GstClockTimeDiff ahead)
+open_src (const gchar * timestamps, GstClockTimeDiff ahead)
 {
   out = start (rig_element ("shmframesrc", "timestamps", timestamps, NULL),
       theirs - ahead);
@@ -100,7 +96,8 @@ open_src (gint timestamps, GstClockTimeDiff ahead)
 }
 
 static inline void
-open_pair (gint delivery, gint timestamps, GstClockTimeDiff ahead)
+open_pair (const gchar * delivery, const gchar * timestamps,
+    GstClockTimeDiff ahead)
 {
   theirs = 100000 * GST_SECOND;
   g_atomic_int_set (&n_segments, 0);
