@@ -393,9 +393,56 @@ GST_START_TEST (test_auto)
 
 GST_END_TEST;
 
+/* An application that looks at the caps before it links what is behind */
+static GstPadProbeReturn
+link_when_known (GstPad * pad, GstPadProbeInfo * info, gpointer user)
+{
+  GstElement *src = gst_pad_get_parent_element (pad);
+
+  fail_unless (gst_pad_has_current_caps (pad));
+  fail_unless (gst_element_link (src, GST_ELEMENT (user)));
+  gst_object_unref (src);
+  return GST_PAD_PROBE_REMOVE;
+}
+
+GST_START_TEST (test_linked_late)
+{
+  for (gint live = 0; live < 2; live++) {
+    GstElement *producer = rig_launch ("videotestsrc num-buffers=3 ! "
+        RIG_GRAY (64, 48) " ! shmframesink delivery=lossless socket-path=@");
+    GstElement *consumer = rig_launch ("shmframesrc name=src socket-path=@ "
+        "appsink name=out sync=false async=false");
+    GstElement *src = rig_child (consumer, "src");
+    GstPad *pad = gst_element_get_static_pad (src, "src");
+    GstSample *sample;
+
+    g_object_set (src, "is-live", live, NULL);
+    gst_pad_add_probe (pad, GST_PAD_PROBE_TYPE_BLOCK
+        | GST_PAD_PROBE_TYPE_BUFFER, link_when_known, rig_child (consumer,
+            "out"), NULL);
+    rig_play (consumer);
+    rig_play (producer);
+    for (guint i = 0; i < 3; i++) {
+      sample = rig_try_sample (consumer, "out");
+      fail_unless (sample != NULL, "EOS instead of frame %u", i);
+      fail_unless (gst_sample_get_caps (sample) != NULL);
+      fail_unless_equals_int (gst_sample_get_segment (sample)->format,
+          GST_FORMAT_TIME);
+      gst_sample_unref (sample);
+    }
+    fail_unless (rig_try_sample (consumer, "out") == NULL);
+    rig_stop (consumer);
+    rig_stop (producer);
+    gst_object_unref (pad);
+  }
+}
+
+GST_END_TEST;
+
 static void
 add_tests (TCase * tc)
 {
+  tcase_add_test (tc, test_linked_late);
   tcase_add_test (tc, test_order);
   tcase_add_test (tc, test_segment_stop);
   tcase_add_test (tc, test_segment_fields);

@@ -265,7 +265,8 @@ filter_events (GstPad * pad, GstPadProbeInfo * info, gpointer user)
   GstEvent *event;
 
   if (type == GST_EVENT_STREAM_START) {
-    drop = !self->pushing_own;
+    /* The producer's is sent again to whoever is linked later. */
+    drop = !self->pushing_own && !self->has_started;
   } else if (type == GST_EVENT_SEGMENT && !self->pushing_own
       && self->segment_sent) {
     /* Dropped, it would only be tried again with the next frame. */
