@@ -136,6 +136,17 @@ put_properties (GString * out, const gchar * indent, GType type)
   g_type_class_unref (klass);
 }
 
+/* Of URIs that it opens */
+static void
+put_protocols (GString * out, GstElementFactory * factory)
+{
+  const gchar *const *protocols =
+      gst_element_factory_get_uri_protocols (factory);
+
+  for (guint i = 0; protocols != NULL && protocols[i] != NULL; i++)
+    g_string_append_printf (out, "URI %s\n", protocols[i]);
+}
+
 static void
 put_signals (GString * out, GType type)
 {
@@ -201,6 +212,7 @@ describe (const gchar * name)
       gst_element_class_get_metadata (klass, GST_ELEMENT_METADATA_DESCRIPTION),
       gst_element_class_get_metadata (klass, GST_ELEMENT_METADATA_KLASS),
       gst_plugin_feature_get_rank (GST_PLUGIN_FEATURE (factory)));
+  put_protocols (out, factory);
   put_templates (out, klass);
   put_properties (out, "", type);
   put_signals (out, type);

@@ -11,7 +11,10 @@
  * |[
  * gst-launch-1.0 videotestsrc is-live=true ! shmframesink socket-path=/tmp/camera
  * gst-launch-1.0 shmframesrc socket-path=/tmp/camera ! videoconvert ! autovideosink
+ * gst-play-1.0 shmframe:///tmp/camera
  * ]|
+ * As a URI a socket is `shmframe:///run/camera`, and at an abstract name
+ * `shmframe:@camera` (Since: 0.2).
  */
 #include "src/gstshmframesrc.h"
 
@@ -36,6 +39,7 @@ static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE ("src",
 #define gst_shm_frame_src_parent_class parent_class
 G_DEFINE_TYPE_WITH_CODE (GstShmFrameSrc, gst_shm_frame_src,
     GST_TYPE_PUSH_SRC,
+    G_IMPLEMENT_INTERFACE (GST_TYPE_URI_HANDLER, gst_shm_frame_src_init_uri)
     GST_DEBUG_CATEGORY_INIT (gst_shm_frame_src_debug, "shmframesrc", 0,
         "shared memory frame source"));
 GST_ELEMENT_REGISTER_DEFINE (shmframesrc, "shmframesrc", GST_RANK_NONE,

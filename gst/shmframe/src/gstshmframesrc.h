@@ -152,6 +152,9 @@ gboolean gst_shm_frame_src_translate (GstShmFrameSrc * self,
 GstEvent *gst_shm_frame_src_translate_gap (GstShmFrameSrc * self,
     GstEvent * event, guint64 capture_time);
 
+/* src/uri.c: the GstURIHandler */
+void gst_shm_frame_src_init_uri (gpointer iface, gpointer data);
+
 /* src/watch.c */
 void gst_shm_frame_src_watch (GstShmFrameSrc * self, gboolean on);
 
