@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "consumer/consumer-private.h"
+#include "shared/stranger.h"
 
 /* How often to try where nothing tells of a new socket (abstract names, folders
  * that do not exist yet); with inotify only as a safety net. */
@@ -17,6 +18,8 @@
 #endif
 /* And where all places were taken. */
 #define RETRY_FULL_MS 300
+/* Of fds that the producer sent and that cannot be closed. */
+#define MAX_DISCARDED 16u
 
 static void
 fail (struct sf_consumer *c, int error, const struct sf_reject *reject)
@@ -265,7 +268,7 @@ shake_hands (struct sf_consumer *c, int fd, uint32_t * asked)
   } else if (r == -ETIMEDOUT && time_left (c) > 0) {
     /* The kernel accepted for a producer that is stopped, or stuck. */
     tell_waiting (c, NULL);
-  } else if (r == 1 || r == -EPROTO || r == -ETIMEDOUT) {
+  } else if (r == 1 || r == -EPROTO || r == -EBADF || r == -ETIMEDOUT) {
     fail (c, -EPROTO, NULL);
   } else if (r == -EMFILE) {
     fail (c, r, NULL);
@@ -284,6 +287,12 @@ sf_consumer_connect (struct sf_consumer *c, uint32_t * asked, bool *reached)
 
   if (c->until == 0)
     begin_to_connect (c);
+  /* Each connection would leave more of them behind. */
+  if (c->met_strangers && sf_fd_count_discarded () >= MAX_DISCARDED) {
+    *reached = false;
+    fail (c, -EPROTO, NULL);
+    return NULL;
+  }
   fd = connect_patiently (c);
   *reached = fd >= 0;
   if (fd < 0)

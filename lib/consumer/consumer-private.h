@@ -119,6 +119,7 @@ struct sf_consumer
   int process_fd;               /* of the producer we are connected to, or -1 */
   int64_t until;                /* to be connected; 0: not tried yet; INT64_MAX */
   bool told_absent, told_full;  /* since we last were, or began */
+  bool met_strangers;           /* a producer sent fds that no message has */
 };
 
 struct sf_lease

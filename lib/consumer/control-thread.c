@@ -135,8 +135,9 @@ read_messages (struct sf_consumer *c, struct sf_link *link,
     if (r == -EMFILE)
       give_up (farewell, "a segment of the producer cannot be taken", r);
     else
-      farewell->reason = r == -EPROTO ? SF_REASON_VIOLATION
+      farewell->reason = r == -EPROTO || r == -EBADF ? SF_REASON_VIOLATION
           : SF_REASON_HANGUP;
+    c->met_strangers |= r == -EBADF;
   }
   return false;
 }

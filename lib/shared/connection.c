@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "shared/fork.h"
+#include "shared/stranger.h"
 #include "shared/test-hooks.h"
 
 /* More clients than this between two looks of the producer wait for a retry. */
@@ -397,7 +398,17 @@ static void
 close_fds (const struct received_fds *got)
 {
   for (unsigned i = 0; i < got->n; i++)
-    close (got->fds[i]);
+    sf_fd_discard (got->fds[i]);
+}
+
+static bool
+has_strangers (const struct received_fds *got)
+{
+  unsigned i = 0;
+
+  while (i < got->n && !sf_fd_is_stranger (got->fds[i]))
+    i++;
+  return i < got->n;
 }
 
 /* A read of nothing is the end, or a datagram without bytes. */
@@ -442,6 +453,10 @@ sf_receive (int fd, struct sf_message *msg, int fds[SF_MESSAGE_MAX_FDS])
   take_fds (&mh, &got);
   if (n == 0 && got.n == 0 && is_hung_up (fd))
     return 0;
+  if (has_strangers (&got)) {
+    close_fds (&got);
+    return -EBADF;
+  }
   /* Fewer fds than there was room for: we are out of them, which is nothing that
    * the peer did. */
   if (fds && (mh.msg_flags & MSG_CTRUNC) && got.n < SF_MESSAGE_MAX_FDS) {

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -14,7 +15,7 @@
 #define MAX_FDS 15
 
 static void
-send_raw (int fd, const uint8_t * bytes, size_t len, unsigned n_fds)
+send_raw (int fd, const uint8_t * bytes, size_t len, int passed, unsigned n_fds)
 {
   _Alignas (struct cmsghdr) char control[CMSG_SPACE (sizeof (int) * MAX_FDS)]
       = { 0 };
@@ -31,7 +32,7 @@ send_raw (int fd, const uint8_t * bytes, size_t len, unsigned n_fds)
     c->cmsg_type = SCM_RIGHTS;
     c->cmsg_len = CMSG_LEN (sizeof (int) * n_fds);
     for (unsigned i = 0; i < n_fds; i++)
-      memcpy (CMSG_DATA (c) + i * sizeof (int), &fd, sizeof (int));
+      memcpy (CMSG_DATA (c) + i * sizeof (int), &passed, sizeof (int));
   }
   sendmsg (fd, &mh, MSG_NOSIGNAL);
 }
@@ -58,9 +59,10 @@ int
 LLVMFuzzerTestOneInput (const uint8_t * data, size_t size)
 {
   struct sf_message m;
-  int pair[2], fds[SF_MESSAGE_MAX_FDS], lowest = dup (0);
+  int pair[2], fds[SF_MESSAGE_MAX_FDS], lowest = dup (0), memory;
 
   close (lowest);
+  memory = memfd_create ("fuzz", MFD_CLOEXEC | MFD_ALLOW_SEALING);
   require (socketpair (AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair) == 0);
   while (size >= 2) {
     size_t len = data[0] | (size_t) (data[1] & 15) << 8;
@@ -69,7 +71,7 @@ LLVMFuzzerTestOneInput (const uint8_t * data, size_t size)
     data += 2;
     size -= 2;
     len = len < size ? len : size;
-    send_raw (pair[1], data, len, n_fds);
+    send_raw (pair[1], data, len, memory, n_fds);
     receive_one (pair[0]);
     data += len;
     size -= len;
@@ -78,6 +80,7 @@ LLVMFuzzerTestOneInput (const uint8_t * data, size_t size)
   close (pair[1]);
   require (sf_receive (pair[0], &m, fds) == 0);
   close (pair[0]);
+  close (memory);
   /* Every fd that came is closed again: the next one is the first again. */
   require (dup (0) == lowest);
   close (lowest);

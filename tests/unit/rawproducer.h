@@ -11,6 +11,7 @@
 #include "messages.h"
 #include "raw.h"
 #include "shared/ring.h"
+#include "shared/stranger.h"
 #include "transport.h"
 
 #define RAW_SLOTS 4u
@@ -63,6 +64,9 @@ rp_close (struct raw_producer *p)
 {
   rp_hang_up (p);
   sf_consumer_close (p->c);
+  /* Closed elsewhere, and before fds are counted. */
+  while (sf_fd_count_discarded () > 0)
+    usleep (1000);
   sf_listener_close (&p->listener);
   place_remove (&p->place);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -11,7 +12,7 @@
 static int
 open_something (void)
 {
-  int fd = open ("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+  int fd = memfd_create ("something", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
   check_cmp (fd, >=, 0);
   return fd;
@@ -198,13 +199,15 @@ test_cut_at_every_byte (void)
 static void
 test_empty_datagram (void)
 {
+  int file = open_something ();
   struct pair p = new_pair ();
 
   raw_send (p.theirs, "", 0, -1, 0);
   check_receive_fails (p.ours, -EPROTO);
-  raw_send (p.theirs, "", 0, p.ours, 3);
+  raw_send (p.theirs, "", 0, file, 3);
   check_receive_fails (p.ours, -EPROTO);
   check_receive_fails (p.ours, -EAGAIN);
+  close (file);
   close_pair (&p);
 }
 
@@ -213,13 +216,15 @@ test_too_long (void)
 {
   static uint8_t bytes[SF_MESSAGE_MAX * 2];
   struct sf_message m = message_of (SF_MESSAGE_WANT);
+  int file = open_something ();
   struct pair p = new_pair ();
 
   check_cmp (sf_message_encode (&m, bytes, sizeof bytes), >, 0);
   raw_send (p.theirs, bytes, SF_MESSAGE_MAX + 1, -1, 0);
   check_receive_fails (p.ours, -EPROTO);
-  raw_send (p.theirs, bytes, sizeof bytes, p.ours, 3);
+  raw_send (p.theirs, bytes, sizeof bytes, file, 3);
   check_receive_fails (p.ours, -EPROTO);
+  close (file);
   close_pair (&p);
 }
 
@@ -270,15 +275,15 @@ static void
 check_out_of_fds (unsigned sent, int room)
 {
   struct sf_message m = message_of (SF_MESSAGE_SEGMENT), got;
-  int fds[SF_MESSAGE_MAX_FDS] = { -7, -7, -7 };
+  int fds[SF_MESSAGE_MAX_FDS] = { -7, -7, -7 }, file = open_something ();
   struct pair p = new_pair ();
   uint8_t bytes[SF_MESSAGE_MAX];
   struct rlimit limit;
   int len = sf_message_encode (&m, bytes, sizeof bytes), last = p.theirs;
 
   check_cmp (p.theirs, >, p.ours);
-  raw_send (p.theirs, bytes, (size_t) len, p.ours, sent);
-  raw_send (p.theirs, bytes, (size_t) len, p.ours, 3);
+  raw_send (p.theirs, bytes, (size_t) len, file, sent);
+  raw_send (p.theirs, bytes, (size_t) len, file, 3);
   check_int (getrlimit (RLIMIT_NOFILE, &limit), 0);
   limit.rlim_cur = (rlim_t) (last + 1 + room);
   check_int (setrlimit (RLIMIT_NOFILE, &limit), 0);
@@ -290,6 +295,7 @@ check_out_of_fds (unsigned sent, int room)
   check_int (sf_receive (p.ours, &got, fds), 1);
   for (int i = 0; i < 3; i++)
     close (fds[i]);
+  close (file);
   close_pair (&p);
 }
 

@@ -4,7 +4,12 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include "rawproducer.h"
+
+#define LINGER_S 40
 
 static void
 out_of_place (struct raw_producer *p)
@@ -165,6 +170,62 @@ test_many_segments (void)
   rp_run_lies (many_segments, 1);
 }
 
+/* Connected to somebody who does not read, and with something to say: close() waits
+ * for so long, whoever closes it last. */
+static int
+lingering_socket (int *other)
+{
+  const struct linger linger = {.l_onoff = 1,.l_linger = LINGER_S };
+  struct sockaddr_in at = {.sin_family = AF_INET,.sin_addr.s_addr =
+        htonl (INADDR_LOOPBACK)
+  };
+  int l = socket (AF_INET, SOCK_STREAM, 0);
+  int fd = socket (AF_INET, SOCK_STREAM, 0);
+  socklen_t len = sizeof at;
+  static const char text[65536];
+
+  check_int (bind (l, (struct sockaddr *) &at, len), 0);
+  check_int (listen (l, 1), 0);
+  check_int (getsockname (l, (struct sockaddr *) &at, &len), 0);
+  check_int (connect (fd, (struct sockaddr *) &at, len), 0);
+  *other = accept (l, NULL, NULL);
+  check_cmp (*other, >=, 0);
+  while (send (fd, text, sizeof text, MSG_DONTWAIT) > 0);
+  check_int (setsockopt (fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger), 0);
+  close (l);
+  return fd;
+}
+
+/* A segment, a guard, and one too many, that closing takes for ever: neither the
+ * connection's end nor the consumer's waits for it. */
+static void
+test_lingering_fds (void)
+{
+  for (int kind = 0; kind < 3; kind++) {
+    struct sf_message grant = message_of (SF_MESSAGE_GRANT), segment;
+    uint8_t bytes[SF_MESSAGE_MAX];
+    struct raw_producer p;
+    struct sf_incoming in;
+    int other, fd = lingering_socket (&other);
+
+    rp_open (&p);
+    rp_welcome (&p);
+    segment = rp_segment (&p);
+    if (kind < 2)
+      check_int (sf_send (p.fd, &segment, (int[]) {
+              kind == 0 ? fd : p.segment->shm.fd, fd}, kind + 1), 0);
+    else
+      raw_send (p.fd, bytes, (size_t) sf_message_encode (&grant, bytes,
+              sizeof bytes), fd, 1);
+    close (fd);
+    alarm (LINGER_S / 2);
+    check_int (rp_await_end (&p, &in), SF_REASON_VIOLATION);
+    rp_close (&p);
+    alarm (0);
+    close (other);
+  }
+}
+
 /* What was announced before BYE is delivered; what is said after it is not
  * listened to. */
 static void
@@ -250,7 +311,7 @@ main (void)
   static const struct unit_test tests[] = {
     TEST (test_out_of_place), TEST (test_bad_messages),
     TEST (test_bad_segments), TEST (test_many_segments),
-    TEST (test_bye_then_more), TEST (test_harmless), TEST (test_hangs_up),
+    TEST (test_lingering_fds), TEST (test_bye_then_more), TEST (test_harmless), TEST (test_hangs_up),
   };
 
   return unit_main (tests);
