@@ -34,6 +34,24 @@ await_segment (struct sf_consumer *c, struct sf_link *link, uint32_t id,
   return r;
 }
 
+/* Is it inside, and readable? What has been added to the segment is the control thread's
+ * to map; a frame that is there before it is done does not wait for it. */
+SF_HOT static int
+check_ref (struct sf_consumer *c, struct sf_link *link,
+    struct sf_segment *segment, const struct sf_mem_ref *ref)
+{
+  int r = sf_segment_check (segment, ref);
+
+  if (r > 0) {
+    sf_add_count (&c->mapped_late, 1);
+    r = sf_link_is_within_bounds (link) ? 0 : -EPROTO;
+  }
+  if (r == 0 && sf_segment_has_grown (segment)
+      && sf_swap_flag (&link->grown, 1) == 0)
+    sf_consumer_kick (c);
+  return r;
+}
+
 SF_HOT static bool
 parts_room (struct sf_consumer *c, uint32_t n)
 {
@@ -107,7 +125,7 @@ fetch_payload (struct sf_consumer *c, struct sf_link *link,
   r = await_segment (c, link, ref.segment, &segment);
   if (r < 0)
     return r;
-  r = sf_segment_check (segment, &ref);
+  r = check_ref (c, link, segment, &ref);
   if (r == 0)
     sf_copy_shared (c->payload, sf_segment_slot (segment, ref.slot)
         + ref.offset, ref.size);
@@ -139,7 +157,6 @@ resolve (struct sf_consumer *c, struct sf_link *link,
   for (uint32_t i = 0; i < head[0]; i++) {
     struct sf_incoming_part *part = &c->parts[i];
     struct sf_mem_ref ref;
-    uint32_t n_slots;
 
     memcpy (&ref, c->payload + at, sizeof (ref));
     at += sizeof (ref);
@@ -147,11 +164,7 @@ resolve (struct sf_consumer *c, struct sf_link *link,
     if (r < 0)
       return r;
     part->segment = in->lease->segments[in->lease->n_segments - 1];
-    n_slots = sf_observe_u32 (&part->segment->n_slots);
-    r = sf_segment_check (part->segment, &ref);
-    if (r == 0 && sf_observe_u32 (&part->segment->n_slots) != n_slots
-        && !sf_link_is_within_bounds (link))
-      r = -EPROTO;
+    r = check_ref (c, link, part->segment, &ref);
     if (r < 0)
       return r;
     part->slot = ref.slot;

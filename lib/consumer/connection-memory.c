@@ -182,6 +182,56 @@ sf_link_remove_segment (struct sf_link *link, uint32_t id)
   }
 }
 
+/* The n-th one, referenced; NULL: there are not so many. */
+static struct sf_segment *
+ref_segment (struct sf_link *link, uint32_t n)
+{
+  struct sf_segment *segment = NULL;
+
+  pthread_mutex_lock (&link->lock);
+  if (n < link->n_segments)
+    segment = sf_segment_ref (link->segments[n].segment);
+  pthread_mutex_unlock (&link->lock);
+  return segment;
+}
+
+int
+sf_link_follow (struct sf_link *link)
+{
+  struct sf_segment *segment;
+  bool mapped = false;
+  int r = 0;
+
+  for (uint32_t i = 0; r == 0 && (segment = ref_segment (link, i)); i++) {
+    if (sf_segment_has_grown (segment)) {
+      r = sf_segment_follow (segment, 0);
+      mapped = true;
+    }
+    sf_segment_unref (segment);
+  }
+  /* Without memory now, it is tried once more when a frame needs it. */
+  return r == -EPROTO || (mapped && !sf_link_is_within_bounds (link))
+      ? -EPROTO : 0;
+}
+
+bool
+sf_consumer_free_ended (struct sf_consumer *c)
+{
+  struct sf_link **at = &c->ended;
+
+  while (*at != NULL) {
+    struct sf_link *link = *at;
+
+    if (sf_observe_u32 (&link->refs) == 1) {
+      *at = link->next_ended;
+      sf_link_unref (link);
+    } else {
+      at = &link->next_ended;
+    }
+  }
+  return c->ended != NULL;
+}
+
 SF_HOT struct sf_segment *
 sf_link_find_segment (struct sf_link *link, uint32_t id)
 {

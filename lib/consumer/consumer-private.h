@@ -28,6 +28,7 @@ struct sf_link_segment
 
 struct sf_link
 {
+  struct sf_link *next_ended;   /* the control thread's */
   sf_atomic_u32 refs;
   /* Constant. */
   uint32_t generation;          /* of the process that made it, see shared/fork.h */
@@ -58,6 +59,7 @@ struct sf_link
   sf_atomic_u32 signalled;      /* the last wish for returns that was met */
   sf_atomic_u32 over;           /* the socket is at its end, `farewell` is set */
   sf_atomic_u32 flush_ended;    /* the step that sf_consumer_end_flush() named */
+  sf_atomic_u32 grown;          /* the control thread is to look for new slots */
   struct sf_reject farewell;
   pthread_mutex_t lock;         /* the table */
   struct sf_link_segment *segments;
@@ -107,6 +109,9 @@ struct sf_consumer
   bool have_last;
   uint64_t connections;
   sf_atomic_u64 frames, lost;
+  /* Growths that the streaming thread had to map, for a frame that was there before
+   * the control thread had done it. */
+  sf_atomic_u64 mapped_late;
   /* Announced to us, and taken back: lost, unless they are announced again. */
   sf_atomic_u64 revoked;
   sf_atomic_u32 paused;
@@ -118,6 +123,7 @@ struct sf_consumer
   /* The control thread's. */
   int process_fd;               /* of the producer we are connected to, or -1 */
   int64_t until;                /* to be connected; 0: not tried yet; INT64_MAX */
+  struct sf_link *ended;        /* links whose last frames are not back */
   bool told_absent, told_full;  /* since we last were, or began */
   bool met_strangers;           /* a producer sent fds that no message has */
 };
@@ -170,6 +176,9 @@ sf_patience_is_over (struct sf_patience *patience)
   return patience->left <= 0;
 }
 
+/* How often links that have ended are looked at, until their last frames are back. */
+#define SF_ENDED_TICK (SF_NS_PER_SECOND / 5)
+
 /* Records that come soon before the next one is waited for awake. */
 #define SF_BRISK_ENOUGH 8u
 
@@ -185,6 +194,12 @@ int sf_link_add_segment (struct sf_link *link,
 /* Does it map no more than there can be? To be asked when it has become more. */
 bool sf_link_is_within_bounds (struct sf_link *link);
 void sf_link_remove_segment (struct sf_link *link, uint32_t id);
+/* The control thread's: makes what has been added to the segments readable, ahead of the
+ * frames in it. 0 or -EPROTO. */
+int sf_link_follow (struct sf_link *link);
+/* The control thread's: unmaps the links that have ended and nobody uses any more. True
+ * if there are others. */
+bool sf_consumer_free_ended (struct sf_consumer *c);
 /* Referenced; NULL if it is not known (yet). */
 struct sf_segment *sf_link_find_segment (struct sf_link *link, uint32_t id);
 /* The link brings nothing more: its segments will not be filled again. */

@@ -462,6 +462,7 @@ sf_consumer_get_stats (struct sf_consumer *c, struct sf_consumer_stats *stats)
   stats->connections = c->connections;
   pthread_mutex_unlock (&c->lock);
   stats->frames = sf_load_hint (&c->frames);
+  stats->mapped_late = sf_load_hint (&c->mapped_late);
   stats->lost = sf_load_hint (&c->lost) + sf_load_hint (&c->revoked);
   if (link == NULL)
     return;

@@ -142,6 +142,7 @@ struct sf_consumer_stats
   uint64_t segment_bytes;
   uint64_t frames, connections;
   uint64_t lost;                /* by the numbers of those that came, or should */
+  uint64_t mapped_late;         /* growths that were mapped when a frame was there */
 };
 
 void sf_consumer_get_stats (struct sf_consumer *consumer,

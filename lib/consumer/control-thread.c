@@ -85,6 +85,10 @@ handle_message (struct sf_consumer *c, struct sf_link *link,
     case SF_MESSAGE_SEGMENT_GONE:
       sf_link_remove_segment (link, msg->segment_gone);
       return;
+    case SF_MESSAGE_SEGMENT_GROWN:
+      /* Looked for after each turn of messages: see serve(). */
+      sf_store_flag (&link->grown, 1);
+      return;
     case SF_MESSAGE_GRANT:
       sf_publish_u32 (&link->max_held, msg->max_held);
       sf_link_wake (link);
@@ -167,6 +171,9 @@ serve (struct sf_consumer *c, struct sf_link *link, uint32_t asked)
 
     if (read_messages (c, link, &farewell) && gone)
       farewell.reason = SF_REASON_HANGUP;
+    if (sf_take_flag (&link->grown) != 0 && farewell.reason == 0
+        && sf_link_follow (link) < 0)
+      give_up (&farewell, "a segment of the producer cannot be mapped", -EPROTO);
     if (farewell.reason != SF_REASON_NONE) {
       sf_link_end (link, &farewell);
       pthread_mutex_lock (&c->lock);
@@ -186,14 +193,33 @@ serve (struct sf_consumer *c, struct sf_link *link, uint32_t asked)
 static bool
 await_turn (struct sf_consumer *c)
 {
-  bool go;
+  bool go = false, wait = true;
 
-  pthread_mutex_lock (&c->lock);
-  while (c->phase != SF_PHASE_CONNECTING && !c->stopping)
-    pthread_cond_wait (&c->cond, &c->lock);
-  go = !c->stopping;
-  pthread_mutex_unlock (&c->lock);
+  while (wait) {
+    bool left = sf_consumer_free_ended (c);
+
+    pthread_mutex_lock (&c->lock);
+    if (c->phase != SF_PHASE_CONNECTING && !c->stopping)
+      sf_consumer_timed_wait_locked (c, left ? sf_now () + SF_ENDED_TICK
+          : INT64_MAX);
+    go = !c->stopping;
+    wait = c->phase != SF_PHASE_CONNECTING && go;
+    pthread_mutex_unlock (&c->lock);
+  }
+  sf_consumer_free_ended (c);
   return go;
+}
+
+/* From here on the last frame of each takes it along. */
+static void
+let_go_of_ended (struct sf_consumer *c)
+{
+  while (c->ended != NULL) {
+    struct sf_link *link = c->ended;
+
+    c->ended = link->next_ended;
+    sf_link_unref (link);
+  }
 }
 
 static void
@@ -227,11 +253,13 @@ sf_consumer_thread (void *consumer)
       patient = sf_observe_u32 (&link->over) != 0
           && (link->farewell.reason == SF_REASON_VIOLATION
           || link->farewell.reason == SF_REASON_RESOURCES);
-      sf_link_unref (link);
+      link->next_ended = c->ended;
+      c->ended = link;
     }
     sf_consumer_forget_process (c);
     if (patient)
       sf_consumer_poll (c, -1, PAUSE_MS);
   }
+  let_go_of_ended (c);
   return NULL;
 }

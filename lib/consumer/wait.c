@@ -172,8 +172,11 @@ sf_consumer_poll (struct sf_consumer *c, int fd, int ms)
   struct pollfd fds[3] = { {.fd = c->wake_fd,.events = POLLIN},
   {.fd = fd,.events = POLLIN}, {.fd = c->process_fd,.events = POLLIN}
   };
+  const int tick_ms = SF_ENDED_TICK / 1000000;
   uint64_t n;
 
+  if (sf_consumer_free_ended (c) && (ms < 0 || ms > tick_ms))
+    ms = tick_ms;
   if (poll (fds, 3, ms) <= 0)
     return false;
   if ((fds[0].revents & POLLIN) && read (c->wake_fd, &n, sizeof (n)) < 0)

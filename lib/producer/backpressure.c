@@ -125,7 +125,12 @@ int
 sf_producer_take_slot (struct sf_producer *p, uint64_t size, uint32_t keep,
     struct sf_slot *slot)
 {
-  return seek_slot (p, size, keep, slot);
+  int r = seek_slot (p, size, keep, slot);
+
+  /* While the slot is filled the control thread sends clients the segment. */
+  if (r == 0 && slot->first)
+    sf_producer_kick (p);
+  return r;
 }
 
 int

@@ -205,8 +205,8 @@ sf_client_catch_up_locked (struct sf_client *c)
     sf_client_announce_locked (c, c->producer->latest, SF_RECORD_STICKY);
 }
 
-SF_HOT static bool
-was_sent (const struct sf_client *c, uint32_t id)
+SF_HOT bool
+sf_client_was_sent_locked (const struct sf_client *c, uint32_t id)
 {
   return id < c->sent_size && (c->sent_segments[id / 64] >> (id % 64) & 1);
 }
@@ -216,7 +216,7 @@ sf_client_lacks_locked (const struct sf_client *c,
     const struct sf_frame *frame)
 {
   for (uint32_t i = 0; i < frame->n_parts; i++)
-    if (!was_sent (c, frame->segment_ids[i]))
+    if (!sf_client_was_sent_locked (c, frame->segment_ids[i]))
       return frame->segment_ids[i];
   return 0;
 }
@@ -309,6 +309,7 @@ send_segment (struct sf_client *c, const struct sf_segment *segment,
   int fds[1 + SF_MAX_GUARDS];
   unsigned n = 1;
 
+  SF_HOOK ("send-segment");
   sf_segment_describe (segment, id, &msg.segment);
   fds[0] = segment->shm.fd;
   for (unsigned i = 0; i < SF_MAX_GUARDS && segment->guards[i] >= 0; i++)

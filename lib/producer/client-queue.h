@@ -27,6 +27,9 @@ void sf_client_catch_up_locked (struct sf_client *c);
 uint32_t sf_client_lacks_locked (const struct sf_client *c,
     const struct sf_frame *frame);
 
+/* Was it sent this segment? */
+bool sf_client_was_sent_locked (const struct sf_client *c, uint32_t id);
+
 /* Has it left so many fds unread that it gets no more of them, and no frame that needs
  * them? Those on their way count for the user, who may have only so many. */
 bool sf_client_leaves_fds_locked (struct sf_client *c);

@@ -16,6 +16,7 @@
 #include "producer/liveness.h"
 #include "producer/messages.h"
 #include "producer/producer-private.h"
+#include "producer/segment-news.h"
 #include "producer/session.h"
 
 #define MAX_EVENTS 32
@@ -357,6 +358,7 @@ sf_producer_thread (void *producer)
     if (deaf)
       listen_again (p, false);
     collect (p);
+    sf_producer_tell_segments (p);
     sf_producer_settle (p);
     sf_producer_judge (p);
     sf_producer_grow_for_upstream (p);
@@ -365,6 +367,7 @@ sf_producer_thread (void *producer)
     end_empty (p);
     tell_latency (p);
     sf_producer_tell_flush (p);
+    sf_producer_tell_segments (p);
     tell_gone (p);
     sf_producer_free_removed (p);
   }

@@ -26,9 +26,8 @@ sf_known_find_locked (struct sf_producer *p, uint32_t id)
   return NULL;
 }
 
-/* The entry of `segment`, made if it is new. NULL: out of memory. */
-static struct sf_known_segment *
-know_locked (struct sf_producer *p, struct sf_segment *segment)
+SF_HOT struct sf_known_segment *
+sf_known_add_locked (struct sf_producer *p, struct sf_segment *segment)
 {
   struct sf_known_segment *k;
 
@@ -46,7 +45,9 @@ know_locked (struct sf_producer *p, struct sf_segment *segment)
   }
   k = &p->known[p->n_known++];
   *k = (struct sf_known_segment) {
-  .segment = sf_segment_ref (segment),.id = ++p->last_segment_id};
+  .segment = sf_segment_ref (segment),.id =
+        ++p->last_segment_id,.n_slots_told =
+        sf_observe_u32 (&segment->n_slots)};
   return k;
 }
 
@@ -54,11 +55,14 @@ SF_HOT struct sf_known_segment *
 sf_frame_note_segment_locked (struct sf_producer *p, struct sf_frame *frame,
     struct sf_segment *segment)
 {
-  struct sf_known_segment *k = know_locked (p, segment);
+  struct sf_known_segment *k = sf_known_add_locked (p, segment);
   uint32_t j = 0;
 
   if (k == NULL)
     return NULL;
+  /* Another producer's has grown: our clients are told before they need it, mostly. */
+  if (sf_observe_u32 (&segment->n_slots) != k->n_slots_told)
+    p->need_kick = true;
   while (j < frame->n_parts && frame->segment_ids[j] != k->id)
     j++;
   if (j == frame->n_parts) {

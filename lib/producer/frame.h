@@ -17,6 +17,10 @@ void sf_producer_forget_segments_locked (struct sf_producer *p);
 struct sf_known_segment *sf_known_find_locked (struct sf_producer *p,
     uint32_t id);
 
+/* The entry of `segment`, made if it is new. NULL: out of memory. */
+struct sf_known_segment *sf_known_add_locked (struct sf_producer *p,
+    struct sf_segment *segment);
+
 void sf_producer_drop_latest_locked (struct sf_producer *p);
 
 void sf_producer_kick (struct sf_producer *p);

@@ -12,6 +12,7 @@
 #include "producer/frame.h"
 #include "producer/grants.h"
 #include "producer/producer-private.h"
+#include "producer/segment-news.h"
 #include "producer/refusal.h"
 
 /* `before`: how often it had grown until then. */
@@ -55,6 +56,7 @@ sf_client_grant (struct sf_client *c, uint32_t max_held, uint64_t * needed)
   pthread_mutex_unlock (&p->room_lock);
   sf_producer_forget_segments_locked (p);
   sf_producer_unlock (p);
+  sf_producer_tell_segments (p);
   tell_growth (p, slots.growths, c, max_held);
   sf_producer_note_progress (p);
   return r;
@@ -109,6 +111,7 @@ sf_producer_grow_for_upstream (struct sf_producer *p)
   pthread_mutex_unlock (&p->room_lock);
   sf_producer_forget_segments_locked (p);
   sf_producer_unlock (p);
+  sf_producer_tell_segments (p);
   tell_growth (p, slots.growths, NULL, 0);
   sf_producer_note_progress (p);
 }

@@ -34,6 +34,7 @@ struct sf_known_segment
   struct sf_segment *segment;
   uint32_t id;
   uint32_t n_frames;            /* that lie in it, and are out */
+  uint32_t n_slots_told;        /* to clients that were sent it before */
 };
 
 struct sf_frame

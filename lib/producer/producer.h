@@ -231,6 +231,7 @@ struct sf_producer_stats
   uint64_t clients_seen, clients_evicted, clients_refused;
   uint64_t revoked;             /* frames taken from slow live clients */
   uint64_t dropped[SF_N_DROPS]; /* frames lost to clients, of all there were */
+  uint64_t segments_sent_late;  /* to a client, with the first frame in one */
   uint32_t n_clients;           /* welcomed, and still served */
   uint32_t n_lingering;
   struct sf_slots_state slots;

@@ -104,8 +104,8 @@ frame_new_locked (struct sf_producer *p, const struct sf_publication *pub,
   return r;
 }
 
-/* Sends every active client the segments that the frame needs. The lock is
- * dropped meanwhile, so it starts over until nobody lacks any. 0; -EAGAIN: a lossless
+/* Sends every active client the segments that the frame needs, and that the control
+ * thread has not sent ahead of it. The lock is dropped meanwhile, so it starts over until nobody lacks any. 0; -EAGAIN: a lossless
  * client could not be sent one. */
 SF_HOT static int
 send_segments (struct sf_producer *p, const struct sf_frame *frame)
@@ -116,12 +116,14 @@ send_segments (struct sf_producer *p, const struct sf_frame *frame)
     uint32_t id = c->state == SF_CLIENT_ACTIVE && c->doomed == 0 ?
         sf_client_lacks_locked (c, frame) : 0;
 
-    if (id == 0 || sf_client_leaves_fds_locked (c))
+    if (id == 0 || sf_client_leaves_fds_locked (c)) {
       c = c->next;
-    else if (sf_client_send_segment (c, id) == 0)
-      c = p->clients;
-    else
+      continue;
+    }
+    if (sf_client_send_segment (c, id) < 0)
       return p->lossless ? -EAGAIN : 0;
+    p->stats.segments_sent_late++;
+    c = p->clients;
   }
   return 0;
 }

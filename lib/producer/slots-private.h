@@ -16,6 +16,7 @@ struct sf_own_segment
   uint32_t n_used;
   uint32_t cursor;
   bool retired, huge;
+  bool taken_from;              /* once */
   bool growing;                 /* stays, with the lock dropped */
   uint8_t used[];               /* for as many as it can grow to */
 };

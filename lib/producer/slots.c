@@ -180,6 +180,8 @@ take_from_locked (struct sf_slots *slots, struct sf_own_segment *own,
   slot->owner = own;
   slot->segment = own->segment;
   slot->index = next_free_locked (own);
+  slot->first = !own->taken_from;
+  own->taken_from = true;
   own->used[slot->index] = 1;
   own->cursor = (slot->index + 1) % own->n_slots;
   own->n_used++;
@@ -243,6 +245,21 @@ sf_slots_give (struct sf_slot *slot)
     slots->freed (slots->user, idle);
   pthread_mutex_unlock (&slots->freed_lock);
   sf_slots_unref (slots);
+}
+
+uint32_t
+sf_slots_get_segments (struct sf_slots *slots, struct sf_segment **segments,
+    uint32_t max)
+{
+  uint32_t n = 0;
+
+  pthread_mutex_lock (&slots->lock);
+  for (struct sf_own_segment * own = slots->first; own && n < max;
+      own = own->next)
+    if (own->taken_from && !own->retired)
+      segments[n++] = sf_segment_ref (own->segment);
+  pthread_mutex_unlock (&slots->lock);
+  return n;
 }
 
 void

@@ -21,6 +21,7 @@ struct sf_slot
   struct sf_own_segment *owner;
   struct sf_segment *segment;
   uint32_t index;
+  bool first;                   /* that was ever taken from its segment */
 };
 
 /* Called after a slot became free, without locks. `idle`: a segment can go, see
@@ -74,6 +75,11 @@ int sf_slots_take (struct sf_slots *slots, uint64_t size, uint32_t keep,
 
 /* Nobody reads or writes it any more. */
 void sf_slots_give (struct sf_slot *slot);
+
+/* The segments that slots have been taken from, and are, referenced, the newest first: how
+ * many, `max` at most. */
+uint32_t sf_slots_get_segments (struct sf_slots *slots,
+    struct sf_segment **segments, uint32_t max);
 
 struct sf_slots_state
 {

@@ -169,6 +169,9 @@ put_message (struct sf_writer *w, const struct sf_message *msg)
     case SF_MESSAGE_SEGMENT_GONE:
       sf_put_u32 (w, msg->segment_gone);
       break;
+    case SF_MESSAGE_SEGMENT_GROWN:
+      sf_put_u32 (w, msg->segment_grown);
+      break;
     case SF_MESSAGE_WANT:
     case SF_MESSAGE_GRANT:
       sf_put_u32 (w, msg->max_held);
@@ -210,6 +213,9 @@ get_message (struct sf_reader *r, struct sf_message *msg)
       break;
     case SF_MESSAGE_SEGMENT_GONE:
       msg->segment_gone = sf_get_u32 (r);
+      break;
+    case SF_MESSAGE_SEGMENT_GROWN:
+      msg->segment_grown = sf_get_u32 (r);
       break;
     case SF_MESSAGE_WANT:
     case SF_MESSAGE_GRANT:
@@ -301,6 +307,7 @@ message_is_valid (const struct sf_message *msg)
     case SF_MESSAGE_SEGMENT:
       return segment_is_valid (&msg->segment);
     case SF_MESSAGE_SEGMENT_GONE:
+    case SF_MESSAGE_SEGMENT_GROWN:
     case SF_MESSAGE_KICK:
     case SF_MESSAGE_PING:
     case SF_MESSAGE_FLUSH:

@@ -49,6 +49,7 @@ enum sf_message_type
   SF_MESSAGE_FLUSH = 14,        /* producer -> client: look at the flush words */
   SF_MESSAGE_OBSERVE = 15,      /* observer -> producer: how are you? */
   SF_MESSAGE_STATS = 16,        /* producer -> observer: once for each OBSERVE */
+  SF_MESSAGE_SEGMENT_GROWN = 17,        /* producer -> client: look at its n_slots */
 };
 
 enum sf_delivery
@@ -221,6 +222,7 @@ struct sf_message
     struct sf_reject reject;    /* REJECT, BYE */
     struct sf_segment_info segment;
     uint32_t segment_gone;      /* id */
+    uint32_t segment_grown;     /* id */
     uint32_t max_held;          /* WANT, GRANT */
     uint32_t paused;            /* PONG: 0 or 1 */
     struct sf_latency latency;

@@ -10,6 +10,7 @@
 
 #include "shared/fork.h"
 #include "shared/compiler.h"
+#include "shared/test-hooks.h"
 
 static uint64_t
 page_size (void)
@@ -79,6 +80,7 @@ map_view (const struct sf_segment *s, struct sf_view *view)
   uint8_t *at = sf_shm_addresses (size, page_size_of (s->shm.fd));
   off_t offset = (off_t) end_of_slots (s, view->first);
 
+  SF_HOOK ("map");
   if (at == MAP_FAILED)
     return -ENOMEM;
   for (uint64_t half = 0; half < size; half += once)
@@ -434,6 +436,7 @@ sf_segment_unref (struct sf_segment *segment)
 {
   if (!segment || !sf_unref_is_last (&segment->refs))
     return;
+  SF_HOOK ("unmap");
   for (struct sf_view * view = newest_view (segment), *older; view;
       view = older) {
     older = view->older;
@@ -469,19 +472,13 @@ sf_segment_describe (const struct sf_segment *segment, uint32_t id,
 SF_HOT int
 sf_segment_check (struct sf_segment *segment, const struct sf_mem_ref *ref)
 {
-  uint32_t n_slots = sf_observe_u32 (&segment->n_slots);
+  int err;
 
   if (ref->offset > segment->pitch
       || ref->size > segment->pitch - ref->offset)
     return -EPROTO;
-  /* At once, so that what follows is in one view. */
-  if (!segment->writable
-      && (sf_observe_u32 (&sf_segment_header (segment)->n_slots) != n_slots
-          || sf_load_flag (&segment->run_missing) != 0)) {
-    int err = sf_segment_follow (segment, ref->slot);
-
-    if (err == -EPROTO || ref->slot >= n_slots)
-      return err;
-  }
-  return ref->slot < sf_observe_u32 (&segment->n_slots) ? 0 : -EPROTO;
+  if (ref->slot < sf_observe_u32 (&segment->n_slots))
+    return 0;
+  err = segment->writable ? -EPROTO : sf_segment_follow (segment, ref->slot);
+  return err < 0 ? err : 1;
 }

@@ -100,13 +100,13 @@ sf_segment_bytes (uint32_t n_slots, uint64_t slot_size)
  * and all is as it was. */
 int sf_segment_grow (struct sf_segment *segment, uint32_t n_slots);
 
-/* A client's: makes readable what the maker has added. 0; -EPROTO: not as it must, or
- * not `slot`; -ENOMEM. */
+/* A client's, any thread's: makes readable what the maker has added. 0; -EPROTO: not as
+ * it must, or not `slot`; -ENOMEM. */
 int sf_segment_follow (struct sf_segment *segment, uint32_t slot);
 
 /* Where a frame lies: a run of slots in cyclic order. `twice`: they are mapped once
- * more behind the last one. Not where the maker's can still grow; of a client's, from
- * the next frame on. */
+ * more behind the last one. Not where the maker's can still grow; of a client's, soon
+ * after it was asked for: see sf_segment_has_grown(). */
 struct sf_run
 {
   uint8_t *slots;
@@ -174,8 +174,19 @@ sf_segment_finish_slot (const struct sf_segment *segment, uint32_t slot)
 }
 
 /* Checks that `ref` lies inside one slot of the segment, and of a client's, that it
- * can be read: 0, -EPROTO or -ENOMEM. */
+ * can be read: 0; 1: it had to be made readable, as sf_segment_follow() does ahead of
+ * frames; -EPROTO or -ENOMEM. */
 int sf_segment_check (struct sf_segment *segment,
     const struct sf_mem_ref *ref);
+
+/* A client's: is there anything for sf_segment_follow()? */
+static inline bool
+sf_segment_has_grown (const struct sf_segment *segment)
+{
+  return !segment->writable
+      && (sf_observe_u32 (&sf_segment_header (segment)->n_slots)
+      != sf_observe_u32 (&segment->n_slots)
+      || sf_load_flag (&segment->run_missing) != 0);
+}
 
 #endif

@@ -9,7 +9,7 @@
 #include "shared/protocol.h"
 
 #define FIRST_TYPE SF_MESSAGE_HELLO
-#define LAST_TYPE SF_MESSAGE_STATS
+#define LAST_TYPE SF_MESSAGE_SEGMENT_GROWN
 
 /* The fewest fds that go with a message of this type. */
 static inline unsigned
@@ -130,6 +130,9 @@ message_of (uint32_t type)
       break;
     case SF_MESSAGE_SEGMENT_GONE:
       m.segment_gone = 0x80000001u;
+      break;
+    case SF_MESSAGE_SEGMENT_GROWN:
+      m.segment_grown = 0x80000002u;
       break;
     case SF_MESSAGE_WANT:
     case SF_MESSAGE_GRANT:

@@ -209,19 +209,22 @@ test_unread (void)
   }
   do {
     memset (fds, -1, sizeof fds);
-    type = raw_next (&r, &msg, fds, 200);
+    type = raw_next (&r, &msg, fds, 0);
     n += type == SF_MESSAGE_SEGMENT;
     raw_close_fds (fds);
   } while (type > 0);
   check_int (type, -1);
   check (n > 0 && n <= 8);
+  /* Of the format that it lacks. */
+  do {
+    type = raw_next (&r, &msg, fds, 10000);
+    raw_close_fds (fds);
+  } while (type != SF_MESSAGE_SEGMENT || msg.segment.pitch < SMALL + 19 * 65536);
   publish (p, SMALL + 19 * 65536, 20);
   do {
     check (raw_take (&r, &record));
     raw_return (&r, record.lease);
   } while (record.seq < 19);
-  check_int (raw_next (&r, &msg, fds, 200), SF_MESSAGE_SEGMENT);
-  raw_close_fds (fds);
   raw_close (&r);
   sf_producer_close (p);
   place_remove (&place);

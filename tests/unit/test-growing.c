@@ -94,6 +94,7 @@ test_client_follows (void)
   memset (sf_segment_slot (made, 2), 'x', page);
   check_int (sf_segment_check (opened, &ref), -EPROTO);
   check_int (sf_segment_grow (made, 10), 0);
+  check_int (sf_segment_check (opened, &ref), 1);
   check_int (sf_segment_check (opened, &ref), 0);
   check_int (opened->n_slots, 10);
   for (uint32_t i = 0; i < 10; i++)
@@ -147,6 +148,9 @@ test_runs (void)
   check_int (run.slots[0], 'd');
   check (sf_segment_slot (opened, 2) == at[0]);
   check_int (sf_segment_check (opened, &ref), 0);
+  check (sf_segment_has_grown (opened));
+  check_int (sf_segment_follow (opened, 3), 0);
+  check (!sf_segment_has_grown (opened));
   at[1] = sf_segment_slot (opened, 2);
   check (at[1] != at[0]);
   for (uint32_t k = 0; k < 2; k++) {
@@ -286,7 +290,7 @@ follow (void *user)
     struct sf_mem_ref ref = slot_ref (slot);
     int r = sf_segment_check (s, &ref);
 
-    if (r == 0) {
+    if (r >= 0) {
       check_int (*sf_segment_slot (s, slot), 0);
       check_cmp (sf_segment_run (s, sf_segment_slot (s, slot)).n_slots, >,
           slot);

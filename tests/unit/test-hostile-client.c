@@ -128,7 +128,7 @@ test_out_of_place (void)
 {
   static const uint32_t types[] = { SF_MESSAGE_HELLO, SF_MESSAGE_WELCOME,
     SF_MESSAGE_REJECT, SF_MESSAGE_SEGMENT, SF_MESSAGE_SEGMENT_GONE,
-    SF_MESSAGE_GRANT, SF_MESSAGE_LATENCY
+    SF_MESSAGE_GRANT, SF_MESSAGE_LATENCY, SF_MESSAGE_SEGMENT_GROWN
   };
   struct scene s;
 
@@ -306,7 +306,8 @@ run_flood (bool hello)
     want.max_held = 1;
     check_int (sf_send (r.fd, &want, NULL, 0), 0);
     while ((type = raw_next (&r, &answer, fds, 2000)) == SF_MESSAGE_SEGMENT
-        || type == SF_MESSAGE_SEGMENT_GONE || type == SF_MESSAGE_LATENCY)
+        || type == SF_MESSAGE_SEGMENT_GONE || type == SF_MESSAGE_LATENCY
+        || type == SF_MESSAGE_SEGMENT_GROWN)
       raw_close_fds (fds);
     check_int (type, SF_MESSAGE_GRANT);
   }

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What clients are told of segments ahead of the frames in them. */
+#include "producer/client-queue.h"
+#include "producer/frame.h"
+#include "producer/producer-private.h"
+#include "producer/segment-news.h"
+
+/* There is one, mostly; more on huge pages. */
+#define MAX_AHEAD 16u
+
+static void
+add_own_locked (struct sf_producer *p, struct sf_slots *slots)
+{
+  struct sf_segment *segments[MAX_AHEAD];
+  uint32_t n = sf_slots_get_segments (slots, segments, MAX_AHEAD);
+
+  for (uint32_t i = 0; i < n; i++) {
+    /* Without memory it is sent with the first frame in it. */
+    sf_known_add_locked (p, segments[i]);
+    sf_segment_unref (segments[i]);
+  }
+}
+
+/* One that frames will lie in and that the client lacks; 0: none. */
+static uint32_t
+lacks_own_locked (const struct sf_producer *p, const struct sf_client *c)
+{
+  for (uint32_t i = 0; i < p->n_known; i++) {
+    const struct sf_known_segment *k = &p->known[i];
+
+    if (k->segment->writable && sf_observe_u32 (&k->segment->retired) == 0
+        && !sf_client_was_sent_locked (c, k->id))
+      return k->id;
+  }
+  return 0;
+}
+
+/* The lock is dropped while one is sent; the list of clients stays as it is. */
+static void
+send_ahead (struct sf_producer *p)
+{
+  pthread_mutex_lock (&p->lock);
+  add_own_locked (p, p->slots);
+  add_own_locked (p, p->letters);
+  for (struct sf_client * c = p->clients; c != NULL; c = c->next) {
+    uint32_t id;
+
+    while (c->state == SF_CLIENT_ACTIVE && c->doomed == 0
+        && (id = lacks_own_locked (p, c)) != 0
+        && !sf_client_leaves_fds_locked (c))
+      if (sf_client_send_segment (c, id) < 0)
+        break;
+  }
+  sf_producer_unlock (p);
+}
+
+/* The id of one of which clients do not know how many slots it has; 0: none. */
+static uint32_t
+next_grown (struct sf_producer *p)
+{
+  uint32_t id = 0;
+
+  pthread_mutex_lock (&p->lock);
+  for (uint32_t i = 0; i < p->n_known && id == 0; i++) {
+    struct sf_known_segment *k = &p->known[i];
+    uint32_t n_slots = sf_observe_u32 (&k->segment->n_slots);
+
+    if (n_slots != k->n_slots_told) {
+      k->n_slots_told = n_slots;
+      id = k->id;
+    }
+  }
+  pthread_mutex_unlock (&p->lock);
+  return id;
+}
+
+static void
+tell_grown (struct sf_producer *p, uint32_t id)
+{
+  struct sf_message msg = {.type = SF_MESSAGE_SEGMENT_GROWN,.segment_grown = id };
+
+  for (struct sf_client * c = p->clients; c != NULL; c = c->next) {
+    bool knows;
+
+    pthread_mutex_lock (&p->lock);
+    knows = c->state == SF_CLIENT_ACTIVE && sf_client_was_sent_locked (c, id);
+    pthread_mutex_unlock (&p->lock);
+    /* One that does not hear of it sees it when it has a frame there. */
+    if (knows && !c->hung_up)
+      sf_send (c->fd, &msg, NULL, 0);
+  }
+}
+
+void
+sf_producer_tell_segments (struct sf_producer *p)
+{
+  uint32_t id;
+
+  send_ahead (p);
+  while ((id = next_grown (p)) != 0)
+    tell_grown (p, id);
+}
