@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * How to read a batch: a GstBuffer without memory that carries one
- * GstCustomMeta named "GstSecondBatchMeta". Everything is in that meta's flat
- * GstStructure, so that these accessors are a convenience, not a requirement:
- * Python and Rust read the same fields by name. docs/secondbatcher.md has the
- * table.
+ * Read a batch: a GstBuffer with a GstCustomMeta named "GstSecondBatchMeta". The
+ * meta's flat GstStructure has everything. These functions only save typing:
+ * Python and Rust read the same fields by name, as docs/secondbatcher.md lists
+ * them.
  *
- * Getters return borrowed pointers that live as long as the batch, and NULL or
- * 0 where the batch, the stream or the field does not exist.
+ * Getters return borrowed pointers that live as long as the batch; NULL or 0 if
+ * the batch, the stream or the field does not exist.
  */
 #ifndef GST_SECOND_BATCH_META_H
 #define GST_SECOND_BATCH_META_H
@@ -138,7 +137,7 @@ gst_second_batch_get_value_ (GstBuffer * batch, const gchar * prefix,
   return value && G_VALUE_HOLDS (value, type) ? value : NULL;
 }
 
-/* The frames of stream @stream, in PTS order */
+/* The frames of @stream, in order of their times */
 static inline GstBufferList *
 gst_second_batch_get_buffers (GstBuffer * batch, guint stream)
 {

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The frames of one stream of a batch as one array, without a copy: where the
- * batch says contiguous-K, frame t begins t * frame-stride-K bytes behind
- * frame 0, in one mapping. Read the array from frame 0's address on: in a ring
- * that wraps, a later frame mapped by itself may be the same bytes at another
- * address.
+ * Read the frames of one stream of a batch as one array, without a copy. Where
+ * contiguous-K is TRUE, frame t begins t * frame-stride-K bytes behind frame 0, in
+ * one mapping. Read the array from frame 0's address on: a later frame that is
+ * mapped by itself may be at another address (the ring wraps).
  *
  *   GstSecondBatchView view;
  *
@@ -26,9 +25,9 @@
 G_BEGIN_DECLS
 
 /*
- * A mapping that several memories lie in. `twice`: it is mapped again right
- * behind itself, so that base[size + i] is the same byte as base[i], and a run
- * of frames that wraps is one range of addresses all the same.
+ * A mapping that holds several memories. `twice`: the same bytes are mapped again
+ * right behind it, so that base[size + i] is base[i], and a run of frames that
+ * wraps is still one range of addresses.
  */
 typedef struct
 {
@@ -47,8 +46,8 @@ typedef const guint8 *(*GstSecondBatchRingFunc) (GstMemory * memory,
     GstSecondBatchRing * ring);
 #define GST_SECOND_BATCH_RING_QDATA "gst-second-batch-ring"
 
-/* Where a memory lies, or NULL. Nothing is mapped whose mapping could cost
- * anything: only ordinary memory, and what an allocator has a function for. */
+/* Where a memory lies, or NULL. Looks only at memory that costs nothing to map:
+ * ordinary memory, and that of an allocator with a function for it. */
 static inline const guint8 *
 gst_second_batch_locate_ (GstMemory * memory, GstSecondBatchRing * ring)
 {

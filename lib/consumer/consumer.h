@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* One client of a producer: connecting and reconnecting, records in order,
- * frames as leases that outlive the connection's use.
+/* A consumer: connects to a producer, again after each end, and gives out records
+ * in order. A frame is a lease, which may outlive the connection.
  *
- * A control thread connects, shakes hands and listens to the control socket;
- * the streaming thread calls sf_consumer_next(), which sleeps on a word in shared
- * memory and makes no other system call. */
+ * A control thread connects and listens to the control socket. The streaming thread
+ * calls sf_consumer_next(), which sleeps on a word in shared memory (a futex) and
+ * makes no other system call. */
 #ifndef SF_CONSUMER_H
 #define SF_CONSUMER_H
 
@@ -23,14 +23,13 @@ struct sf_consumer_config
   uint32_t delivery;            /* enum sf_delivery */
   uint32_t max_held;            /* frames to hold at once, 1..SF_MAX_LEASES */
   bool grow;                    /* ask for more when that turns out too few */
-  int64_t max_lag;              /* ns that frames may wait, if served live; older
-                                   ones are lost to us; 0: as long as slots last */
+  int64_t max_lag;              /* ns that frames wait for us where we are served
+                                   live; 0: as long as slots last */
   int64_t connect_timeout;      /* ns; 0: try once; SF_FOREVER */
-  int64_t spin;                 /* ns to look again and again before sleeping */
-  /* NULL: a flush voids what has not been read, and that is all. Otherwise: the
-   * producer flushes, or is through with it: see sf_consumer_get_flush(). Nothing
-   * is read until sf_consumer_end_flush(). From the control thread, which it must
-   * not hold up. */
+  int64_t spin;                 /* ns to spin before sleeping */
+  /* Called from the control thread when the producer starts or stops a flush; ask
+   * sf_consumer_get_flush() which. Must return soon. Nothing is read until
+   * sf_consumer_end_flush(). NULL: a flush only drops what has not been read. */
   void (*flush) (void *user);
   void *user;
 };
@@ -41,11 +40,10 @@ enum sf_incoming_kind
   SF_INCOMING_EVENT,            /* body, body_size */
   SF_INCOMING_FRAME,            /* parts, body, lease, seq */
   SF_INCOMING_LATENCY,          /* latency */
-  SF_INCOMING_WAITING,          /* nobody is there, or reject: it has no place for
-                                   us; told once each, trying goes on */
-  SF_INCOMING_HOLDING,          /* max_held frames are held, so nothing can be
-                                   taken: another one is there, or may not come
-                                   for that; told once, until a frame came */
+  SF_INCOMING_WAITING,          /* no producer is there; with reject, it has no
+                                   place for us. Told once each; trying goes on */
+  SF_INCOMING_HOLDING,          /* max_held frames are held, so that no other can
+                                   be taken; told once until a frame comes */
   SF_INCOMING_DISCONNECTED,     /* reject: why. All that was announced has been
                                    delivered. The next call reconnects. */
   SF_INCOMING_FAILED,           /* error (-errno), reject: cannot go on */
@@ -59,7 +57,7 @@ struct sf_incoming_part
   const uint8_t *data;
 };
 
-/* Valid until the next call of sf_consumer_next(). */
+/* What came next; valid until the next call of sf_consumer_next(). */
 struct sf_incoming
 {
   enum sf_incoming_kind kind;
@@ -67,13 +65,13 @@ struct sf_incoming
   uint32_t body_size;
   bool sticky;                  /* EVENT, FRAME: repeated for who joined late */
   bool lossless;                /* FRAME: the producer would have waited for us */
-  bool flushed;                 /* EVENT: void, but for what outlives a flush;
-                                   FRAME: the first after one */
+  bool flushed;                 /* EVENT: came before a flush: only what outlives
+                                   one counts; FRAME: the first after one */
   bool discont;                 /* FRAME: frames before it were lost to us */
   uint64_t seq;
   uint64_t producer_id;
-  /* CONNECTED: ns that the producer's CLOCK_MONOTONIC is ahead of ours, which is
-   * another one then (a time namespace); 0 where they may be one. */
+  /* CONNECTED: ns by which the producer's CLOCK_MONOTONIC is ahead of ours (it is
+   * in another time namespace); 0 where it may be the same clock. */
   int64_t clock_offset;
   const struct sf_incoming_part *parts;
   uint32_t n_parts;
@@ -84,8 +82,8 @@ struct sf_incoming
   int error;
 };
 
-/* Starts the control thread, which connects. -ENOMEM, -EMFILE, -EAGAIN (no
- * thread), -EINVAL, -ENAMETOOLONG (path). */
+/* Starts the control thread, which connects. Returns 0, -ENOMEM, -EMFILE, -EAGAIN
+ * (no thread), -EINVAL or -ENAMETOOLONG (path). */
 int sf_consumer_open (struct sf_consumer **consumer,
     const struct sf_consumer_config *config);
 
@@ -100,18 +98,19 @@ int sf_consumer_next (struct sf_consumer *consumer, struct sf_incoming *in,
 /* While `on`, sf_consumer_next() returns -EINTR at once. */
 void sf_consumer_interrupt (struct sf_consumer *consumer, bool on);
 
-/* What the producer is told that waits for us. We begin as not paused. */
+/* Says whether we are paused, for a producer that waits for us. At first we are
+ * not. */
 void sf_consumer_set_paused (struct sf_consumer *consumer, bool paused);
 
-/* The frame that came last took so long, in ns, from its publication: for whoever
- * observes the producer. The thread of sf_consumer_next(). */
+/* Tells observers of the producer how long the last frame took from publishing to
+ * here, in ns. Call it from the thread of sf_consumer_next(). */
 void sf_consumer_note_handover (struct sf_consumer *consumer, int64_t ns);
 
-/* From now on this many frames may be held; the producer is asked, now and after
- * each reconnection. Values that are not larger are ignored. */
+/* Asks the producer to let us hold this many frames, now and after each
+ * reconnection. Smaller values than before are ignored. */
 void sf_consumer_want (struct sf_consumer *consumer, uint32_t max_held);
 
-/* How far the last flush is, for who is called back. */
+/* The state of the last flush, for the `flush` callback. */
 struct sf_flush
 {
   bool on;                      /* it has started, and not stopped */
@@ -125,7 +124,7 @@ struct sf_flush
 void sf_consumer_get_flush (struct sf_consumer *consumer,
     struct sf_flush *flush);
 
-/* What it asks for has been done, downstream of us: what follows may be read. */
+/* Says that downstream has been flushed as it asks for: reading goes on. */
 void sf_consumer_end_flush (struct sf_consumer *consumer,
     const struct sf_flush *flush);
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* One producer of frames and its clients.
  *
- * A control thread accepts, shakes hands, collects and hangs up; the streaming
- * thread publishes with memory writes and, for a client that sleeps, one futex
- * wake. Nothing here blocks but the functions called sf_producer_wait*().
+ * A control thread accepts clients, exchanges messages, and collects what they
+ * return. The streaming thread publishes by writing memory, and wakes a client
+ * that sleeps by one futex call. Only the functions named sf_producer_wait*()
+ * block.
  *
  * Locks: see producer/producer-private.h. Callbacks and releases are called without
  * locks, from the control thread or from the caller's thread. */
@@ -24,7 +25,7 @@ struct sf_client_info
   struct sf_credentials peer;
   char name[SF_NAME_MAX];
   bool lossless;
-  bool lingering;               /* evicted or crashed, its frames still out */
+  bool lingering;               /* not served any more; its frames are not back */
   uint32_t held;                /* frames it holds */
   uint32_t queued;              /* frames announced that it has not claimed */
   int64_t lag;                  /* ns since the oldest of these was published */
@@ -32,7 +33,7 @@ struct sf_client_info
   uint64_t frames;              /* announced to it */
   uint64_t dropped;             /* meant for it, and lost to it, */
   uint64_t drops[SF_N_DROPS];   /* for these reasons */
-  uint32_t unread;              /* announced, and never to be claimed: at its end */
+  uint32_t unread;              /* at its end: announced, but never claimed */
   bool paused;                  /* as it said when it was asked last */
   bool silent;                  /* it was asked, and has not answered yet */
 };
@@ -41,18 +42,18 @@ struct sf_producer_callbacks
 {
   /* A client has been welcomed. */
   void (*connected) (void *user, const struct sf_client_info *client);
-  /* It is gone, or its connection was ended; once a client. `reason` is an enum
-   * sf_reason, `text` says more, or is "". */
+  /* Called once for each client, when it left or was disconnected. `reason` is an
+   * enum sf_reason, `text` says more, or is "". */
   void (*disconnected) (void *user, const struct sf_client_info *client,
       uint32_t reason, const char *text);
-  /* A client was refused before it was welcomed, or what it asked for since. */
+  /* A client was not let in, or was refused what it asked for. */
   void (*refused) (void *user, const struct sf_credentials *peer,
       const struct sf_reject *reject);
-  /* Clients cannot be accepted, for want of fds or memory (-errno). Told once,
-   * until one could be. */
+  /* Clients cannot be accepted, for lack of fds or memory (-errno). Called again
+   * only after one could be. */
   void (*starved) (void *user, int error);
-  /* The publisher has waited for this client, more than for a moment. Told again
-   * only when it has not had to for some time. */
+  /* Publishing has waited for this client for a second. Called again only after
+   * some time without such waits. */
   void (*waiting) (void *user, const struct sf_client_info *client);
   /* An upstream event arrived from the client of this id. */
   void (*upstream) (void *user, uint64_t client, const uint8_t *data,
@@ -89,59 +90,60 @@ int sf_producer_open (struct sf_producer **producer,
     const struct sf_producer_config *config);
 
 /* Says goodbye to the clients and ends the thread. Clients can still read what
- * was announced. Slots in other hands stay valid until given back. Frames of
- * another producer (relay) are released when no client can read them any more: a
- * thread of its own sees to that, for as long as it takes. */
+ * was announced. Slots that are in use stay valid until they are given back.
+ * A thread stays behind for frames of another producer (relay): it releases each
+ * when no client can read it any more, and ends with the last. */
 void sf_producer_close (struct sf_producer *producer);
 
-/* Frames of up to `slot_size` bytes follow, and `per_record` slots make up what
- * a client counts as one (1, or the frames of a batch): makes the ring. `needed`
- * as in sf_slots_ensure(), whose errors these are, and -ENOSPC: the fixed number
- * of slots is too small for the clients, `needed` slots would do. */
+/* Makes the ring for frames of up to `slot_size` bytes. `per_record` slots are
+ * what a client counts as one: 1, or the frames of a batch. Errors and `needed` as
+ * in sf_slots_ensure(), and -ENOSPC: the fixed number of slots is too small for
+ * the clients, `needed` slots would do. */
 int sf_producer_set_format (struct sf_producer *producer, uint64_t slot_size,
     uint32_t per_record, uint64_t * needed);
 
-/* A larger slot than set so far turns out to be needed (padding). */
+/* Makes slots larger than sf_producer_set_format() was told: frames have padding. */
 int sf_producer_want_slot_size (struct sf_producer *producer,
     uint64_t slot_size, uint64_t * needed);
 
 struct sf_slots *sf_producer_slots (struct sf_producer *producer);
 
-/* How everybody is served who did not ask otherwise. Latency in ns. */
+/* Sets how clients are served that did not ask for a delivery. Latency in ns. */
 void sf_producer_set_delivery (struct sf_producer *producer, bool live,
     bool lossless, uint64_t latency_min, uint64_t latency_max);
 
-/* Takes a slot, if need be by collecting what clients returned and by revoking
- * what live clients have not claimed. `keep` as in sf_slots_take().
- * 0, -EAGAIN, -EMSGSIZE. Never waits. */
+/* Takes a slot. If none is free, collects what clients returned, then revokes
+ * what live clients have not claimed. `keep` as in sf_slots_take(). Returns 0,
+ * -EAGAIN or -EMSGSIZE. Never waits. */
 int sf_producer_take_slot (struct sf_producer *producer, uint64_t size,
     uint32_t keep, struct sf_slot *slot);
 
-/* Upstream had to do without a slot. If that is because it keeps so many itself,
- * a decoder for instance, the control thread makes some more. False: it keeps as
- * many as it may, to wait for another one may be in vain. */
+/* Says that upstream had to do without a slot. If it keeps that many itself, as a
+ * decoder does, the control thread makes some more. Returns false where it keeps
+ * as many as it may: waiting for another one may be in vain. */
 bool sf_producer_miss_slot (struct sf_producer *producer);
 
 /* Would sf_producer_take_slot() give one now? 0, -EAGAIN, -EMSGSIZE. */
 int sf_producer_poll_slot (struct sf_producer *producer, uint64_t size,
     uint32_t keep);
 
-/* Waiting: take a token, try; if that gave -EAGAIN, wait with the token. */
+/* To wait: take a token, try, and if that gave -EAGAIN, wait with the token. */
 uint64_t sf_producer_token (struct sf_producer *producer);
 
-/* Returns 0 as soon as something came back since the token was taken, or to
- * look again after a while; -EINTR when interrupted. While somebody waits here,
- * lossless clients are asked whether they live, and evicted if not. Does not wait
- * at all where waiting could not help: -ENODATA when no client has any frame
- * (though the last one may be on its way back: try once more). */
+/* Waits until something comes back that was out when the token was taken, or
+ * until it is time to look again: 0. -EINTR: interrupted. -ENODATA, at once: no
+ * client has any frame, so that waiting cannot help; try once more, since the last
+ * one may be on its way back. While somebody waits here, lossless clients are asked
+ * for a sign of life, and evicted without one. */
 int sf_producer_wait (struct sf_producer *producer, uint64_t token);
 
-/* Before a record of another producer's frames that may be one of a burst: a live
- * client whose queue of such is full keeps the oldest, unless it has had it for
- * SF_GRACE_MS. Waits no longer than that, and not while interrupted. */
+/* Call before publishing another producer's frames, which may come in a burst.
+ * Waits up to SF_GRACE_MS for live clients whose queue of such frames is full to
+ * take the oldest; then that one is revoked. Does not wait while interrupted. */
 void sf_producer_wait_for_live (struct sf_producer *producer);
 
-/* Waits until `n` clients are there: 0, -EINTR, or -ECANCELED: it was given up. */
+/* Waits until `n` clients are connected. Returns 0, -EINTR, or -ECANCELED after
+ * sf_producer_give_up(). */
 int sf_producer_wait_clients (struct sf_producer *producer, uint32_t n);
 
 /* While `on`, nobody waits for clients to come. */
@@ -175,12 +177,12 @@ struct sf_publication
   bool pooled;
 };
 
-/* A frame will be announced within microseconds, or after all not: clients that
- * sleep are woken meanwhile, and wait for it awake, for a moment. Announcing it
- * ends that. */
+/* `coming`: a frame will be published within microseconds. Wakes clients that
+ * sleep, so that they wake up while the frame is prepared; they spin for it for a
+ * moment. Publishing ends that; so does `coming` false, if no frame comes. */
 void sf_producer_expect (struct sf_producer *producer, bool coming);
 
-/* Announces a frame to every client. 0;
+/* Announces a frame to every client. Returns 0, or
  *  -EAGAIN    a lossless client has no room: wait and try again
  *  -ENOTCONN  lossless, and fewer than min-clients are there: wait for them
  *  -ENOBUFS   the body and the parts do not fit into a record of the ring, and too
@@ -197,7 +199,7 @@ enum sf_event_flags
   SF_EVENT_STICKY = 1 << 0,
   /* The latest frame does not belong to what follows. */
   SF_EVENT_DROPS_LATEST = 1 << 1,
-  /* Whoever is not there misses it: min-clients, as for a frame. */
+  /* Told once: it waits for min-clients, as a frame does. */
   SF_EVENT_NEEDS_CLIENTS = 1 << 2,
 };
 
@@ -213,16 +215,16 @@ int sf_producer_event (struct sf_producer *producer, uint64_t key,
 void sf_producer_forget (struct sf_producer *producer, uint64_t from,
     uint64_t to);
 
-/* What clients have not claimed is void, and taken back from all of them; they hear
- * of it ahead of what they have not read. Any thread, never waits. */
+/* Takes back from all clients what they have not claimed. They hear of it before
+ * they read on. Any thread; never waits. */
 void sf_producer_flush_start (struct sf_producer *producer, uint32_t seqnum);
 
-/* A new stream begins behind what was announced so far, which is void for who has
- * not read it. `reset_time`: so does running time. Never waits. */
+/* Begins a new stream: what was announced before is void for clients that have not
+ * read it. `reset_time`: running time begins anew, too. Never waits. */
 void sf_producer_flush_stop (struct sf_producer *producer, uint32_t seqnum,
     bool reset_time);
 
-/* The stream is over: who joins from now on gets nothing of it. */
+/* Ends the stream: clients that join from now on get nothing of it. */
 void sf_producer_end_stream (struct sf_producer *producer);
 
 struct sf_producer_stats

@@ -24,27 +24,31 @@ struct sf_slot
   bool first;                   /* that was ever taken from its segment */
 };
 
-/* Called after a slot became free, without locks. `idle`: a segment can go, see
- * sf_slots_tidy(). */
+/* Called after a slot became free. `freed_lock` is held, so that nobody is called
+ * after sf_slots_set_freed() returned; no other lock is. `idle`: a segment can go,
+ * call sf_slots_tidy(). */
 typedef void (*sf_slot_freed) (void *user, bool idle);
 
 /* NULL when out of memory. `max_memory` in bytes. */
 struct sf_slots *sf_slots_new (uint64_t max_memory);
-/* On huge pages, as far as there are any. Before the first slots are made. */
+/* Puts slots on huge pages, as far as there are any. Before the first slots are
+ * made. */
 void sf_slots_use_huge_pages (struct sf_slots *slots);
-/* There will never be more slots of one size than at first: likewise. */
+/* The number of slots is fixed, so that they can be mapped twice. Before the
+ * first slots are made. */
 void sf_slots_fix (struct sf_slots *slots);
 struct sf_slots *sf_slots_ref (struct sf_slots *slots);
 void sf_slots_unref (struct sf_slots *slots);
 
-/* Who hears of freed slots; NULL: nobody. Returns after a call under way. */
+/* Sets who hears of freed slots (NULL: nobody), after a call under way returned. */
 void sf_slots_set_freed (struct sf_slots *slots, sf_slot_freed freed,
     void *user);
 
-/* Sees to it that there are `n` slots of at least `size` bytes; slots that are
- * too small are retired. By one thread at a time. 0, or
- *  -E2BIG  max-memory does not allow it; `needed` is what would
- *  -EDQUOT it is more than is left (producer/headroom.h); `needed` is how much more it takes
+/* Makes slots until there are `n` of at least `size` bytes, and retires those that
+ * are too small. One thread at a time. Returns 0, or
+ *  -E2BIG   max-memory is too small: `needed` would do (bytes)
+ *  -EDQUOT  less memory is left than that (producer/headroom.h): it takes
+ *           `needed` bytes more
  *  others as sf_segment_create(). */
 int sf_slots_ensure (struct sf_slots *slots, uint32_t n, uint64_t size,
     uint64_t * needed);
@@ -52,12 +56,13 @@ int sf_slots_ensure (struct sf_slots *slots, uint32_t n, uint64_t size,
 /* How many slots of this size there could be. */
 uint32_t sf_slots_most (struct sf_slots *slots, uint64_t size);
 
-/* Unmaps segments that are not needed any more, which takes time: whoever gives a
- * slot back does not do it. They count until then. */
+/* Unmaps retired segments whose slots are all back. That takes time, so the
+ * control thread does it, not whoever gives a slot back. Their bytes count until
+ * then. */
 void sf_slots_tidy (struct sf_slots *slots);
 
-/* Are those of the segment among them? Otherwise they are another producer's, of this
- * process or of another one, who writes there again once they are given back. */
+/* Does the segment belong to these slots? If not, it is another producer's, of this
+ * process or of another one. */
 static inline bool
 sf_slots_own (const struct sf_slots *slots, const struct sf_segment *segment)
 {
@@ -67,13 +72,13 @@ sf_slots_own (const struct sf_slots *slots, const struct sf_segment *segment)
 /* Hands out no more slots: every segment is retired, and goes with its last slot. */
 void sf_slots_shut (struct sf_slots *slots);
 
-/* Takes a free slot of at least `size` bytes, as long as more than `keep` stay
- * free. `slot` NULL: only looks. 0; -EAGAIN: none is free; -EMSGSIZE: none is
- * that large. */
+/* Takes a free slot of at least `size` bytes, unless that would leave fewer than
+ * `keep` free. `slot` NULL: only looks. Returns 0; -EAGAIN: none is free;
+ * -EMSGSIZE: none is that large. */
 int sf_slots_take (struct sf_slots *slots, uint64_t size, uint32_t keep,
     struct sf_slot *slot);
 
-/* Nobody reads or writes it any more. */
+/* Gives a slot back that nobody reads or writes any more. */
 void sf_slots_give (struct sf_slot *slot);
 
 /* The segments that slots have been taken from, and are, referenced, the newest first: how

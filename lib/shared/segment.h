@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Shared memory that holds slots, counted by reference, since frames in the
- * application's hands may outlive the connection that brought them.
+/* Shared memory that holds slots. It is reference-counted, since frames may outlive
+ * the connection that brought them.
  *
- * It has addresses for more slots than there are: a hole in a sealed memfd, in
- * which its maker reserves more of them. No fd, no mapping and no id changes. */
+ * A segment has addresses for more slots than it has pages: the rest of the sealed
+ * memfd is a hole. To grow, its maker reserves pages there; fd, mapping and id stay
+ * as they are. */
 #ifndef SF_SEGMENT_H
 #define SF_SEGMENT_H
 
@@ -19,12 +20,12 @@
 /* Of the producer itself, and of as many before it as go into a message. */
 #define SF_MAX_GUARDS SF_MESSAGE_MAX_FDS
 
-/* How often a segment grows at most: each time costs its clients a view. */
+/* How often a segment may grow: each time costs its clients a mapping. */
 #define SF_MAX_GROWTHS 64u
 
-/* Slots from `first` on, for a client to read. `twice`: all that there were, and the
- * same once more behind the last one, so that a run that wraps is one range of
- * addresses: slot n_slots + i is slot i. */
+/* Slots as a client has mapped them, from `first` on. `twice`: all slots, mapped
+ * twice end to end, so that slot n_slots + i is slot i and a run that wraps is one
+ * range of addresses. */
 struct sf_view
 {
   struct sf_view *older;

@@ -37,7 +37,7 @@ MARK = re.compile(r"<!--\s*(.+?)\s*-->", re.DOTALL)
 MARKS = ("start", "for", "expect", "fails", "needs", "with", "file", "not run")
 ALWAYS = [("/tmp/", "{here}/"), (". scripts/environment", ":"),
           ("autovideosink", "fakesink"), ("/usr/bin/python3", sys.executable)]
-LANGUAGES = ("sh", "python", "c", "ini", "yaml", "text", "rust", "")
+LANGUAGES = ("sh", "python", "c", "ini", "yaml", "text", "rust")
 
 
 class Failure(Exception):
@@ -344,9 +344,10 @@ def run_page(page, here, tap):
             skipped = False
             continue
         if block.language not in LANGUAGES:
-            tap.tell(block, f"language {block.language!r}: say how to run it")
+            tap.tell(block, f"language {block.language!r}: name one of "
+                     f"{LANGUAGES}, so that it can be run")
             continue
-        if block.language in ("text", "") and not block.has("file"):
+        if block.language == "text" and not block.has("file"):
             continue
         try:
             # What comes behind a part that is missing cannot work either.
