@@ -10,8 +10,7 @@ import pathlib
 import re
 import sys
 
-PIECE = r'"((?:[^"\\]|\\.)*)"|\b(?:G_[A-Z0-9]+_FORMAT|G_GU?INT64_FORMAT' \
-    r'|GST_TIME_FORMAT|PRI[a-z]+[0-9]+)\b'
+PIECE = r'"((?:[^"\\]|\\.)*)"|\b([A-Z][A-Z0-9_]+|PRI[a-z]+[0-9]+)\b'
 TEXT = re.compile(rf"(?:(?:{PIECE})\s*)+")
 SPECIFIER = re.compile(r"%[-0-9.*]*(?:ll|l|h|z)?[a-zA-Z]")
 
@@ -21,13 +20,17 @@ def texts(source):
     code = re.sub(r"/\*.*?\*/|#\s*include[^\n]*|_Static_assert[^;]*;", "", source,
                   flags=re.DOTALL)
     for match in TEXT.finditer(code):
-        # A macro is what follows a lone '%'.
-        yield "".join(piece[1] if piece[1] is not None else "s"
-                      for piece in re.finditer(PIECE, match[0]))
+        # A macro for a format is what follows a lone '%'.
+        yield "".join(
+            piece[1] if piece[1] is not None
+            else "s" if re.match("PRI|.*_FORMAT$", piece[2]) else "%s"
+            for piece in re.finditer(PIECE, match[0]))
 
 
 def pattern(text):
-    return re.compile(".*".join(map(re.escape, SPECIFIER.split(text))))
+    return re.compile("%".join(
+        ".*".join(map(re.escape, SPECIFIER.split(part)))
+        for part in text.split("%%")))
 
 
 def read(tree):
