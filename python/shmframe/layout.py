@@ -44,21 +44,21 @@ class Layout:
         except TypeError:  # it made none
             raise Error(f"These caps are no raw video: {caps.to_string()}") from None
         self.format = self._info.finfo.name
-        self._planes = self._make(self._info.offset, self._info.stride)
+        self._picture = (self._info.finfo.format, self._info.width, self._info.height)
+        self._places = (self._info.offset, self._info.stride)
+        self._planes = self._make(*self._places)
 
     def planes(self, buffer: Gst.Buffer | None = None) -> tuple[Plane, ...]:
         """Return the planes of a buffer, or those that the caps imply."""
         meta = GstVideo.buffer_get_video_meta(buffer) if buffer else None
         if meta is None or self._info is None:
             return self._planes
-        if (meta.format, meta.width, meta.height) != (
-                self._info.finfo.format, self._info.width, self._info.height):
+        if (meta.format, meta.width, meta.height) != self._picture:
             raise Error(f"A frame is not what its caps say ({self.format}, "
                         f"{self._info.width}x{self._info.height}); its producer is "
                         "broken.")
-        if (meta.offset, meta.stride) == (self._info.offset, self._info.stride):
-            return self._planes
-        return self._make(meta.offset, meta.stride)
+        places = (meta.offset, meta.stride)
+        return self._planes if places == self._places else self._make(*places)
 
     def _make(self, offsets: Sequence[int],
               strides: Sequence[int]) -> tuple[Plane, ...]:
@@ -90,8 +90,9 @@ def _sample_size(finfo: GstVideo.VideoFormatInfo, components: list[int]) -> int:
     """Return the bytes of each number in a plane."""
     pixels = {finfo.pixel_stride[c] for c in components}
     places = {finfo.poffset[c] for c in components}
-    if len(components) > 1 and len(pixels) == 1 and len(places) == 1:
-        return min(pixels)  # all components are bits of one number
+    pixel = min(pixels)
+    if len(components) > 1 and len(pixels) == len(places) == 1 and pixel <= 4:
+        return pixel  # all components are bits of one number
     return 1 if max(finfo.depth[c] for c in components) == 8 else 2
 
 
