@@ -174,7 +174,7 @@ sf_shm_has_pages (int fd, uint64_t from, uint64_t to)
     return true;
   if (fstatfs (fd, &fs) < 0)
     return false;
-  if (fs.f_type == HUGETLBFS_MAGIC)
+  if ((uint32_t) fs.f_type == HUGETLBFS_MAGIC)
     return has_huge_pages (fd, from, to, (uint64_t) fs.f_bsize);
   hole = lseek (fd, (off_t) from, SEEK_HOLE);
   return hole >= 0 && (uint64_t) hole >= to;
