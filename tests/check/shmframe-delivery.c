@@ -1,68 +1,32 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Who gets which frames, who waits for whom, and what is told of it. */
 #include "shmrig.h"
+#include "sums.h"
 
 #define MANY 10000
-
-/* A sum over the bytes that tells their order */
-static guint64
-sum_of (GstBuffer * buffer)
-{
-  guint64 sum = 14695981039346656037u;
-  GstMapInfo map;
-
-  fail_unless (gst_buffer_map (buffer, &map, GST_MAP_READ));
-  for (gsize i = 0; i < map.size; i++)
-    sum = (sum ^ map.data[i]) * 1099511628211u;
-  gst_buffer_unmap (buffer, &map);
-  return sum;
-}
-
-/* Appends the sum of each buffer that passes to a GArray */
-static GstPadProbeReturn
-note_sum (GstPad * pad, GstPadProbeInfo * info, gpointer sums)
-{
-  guint64 sum = sum_of (GST_PAD_PROBE_INFO_BUFFER (info));
-
-  g_array_append_val ((GArray *) sums, sum);
-  return GST_PAD_PROBE_OK;
-}
-
-static void
-note_sums (GstElement * element, const gchar * pad_name, GArray * sums)
-{
-  GstPad *pad = gst_element_get_static_pad (element, pad_name);
-
-  gst_pad_add_probe (pad, GST_PAD_PROBE_TYPE_BUFFER, note_sum, sums, NULL);
-  gst_object_unref (pad);
-}
 
 static void
 check_lossless (const gchar * source)
 {
-  GArray *sent = g_array_new (FALSE, FALSE, 8);
-  GArray *received[2] = { g_array_new (FALSE, FALSE, 8),
-    g_array_new (FALSE, FALSE, 8)
-  };
+  GArray *sent, *received[2];
   gchar *line = g_strconcat (source, " ! shmframesink name=sink "
       "socket-path=@ min-clients=2", NULL);
   GstElement *producer = rig_launch (line);
   GstElement *consumer[2];
 
-  note_sums (rig_child (producer, "sink"), "sink", sent);
+  sent = sums_of (rig_child (producer, "sink"));
   for (guint i = 0; i < 2; i++) {
     consumer[i] = rig_launch (i == 0 ? "shmframesrc socket-path=@ ! "
         "fakesink name=out" : "shmframesrc socket-path=@ is-live=false ! "
         "queue ! fakesink name=out");
-    note_sums (rig_child (consumer[i], "out"), "sink", received[i]);
+    received[i] = sums_of (rig_child (consumer[i], "out"));
     rig_play (consumer[i]);
   }
   rig_play (producer);
   rig_await_eos (producer);
   for (guint i = 0; i < 2; i++) {
     rig_await_eos (consumer[i]);
-    fail_unless_equals_int (received[i]->len, MANY);
-    fail_unless (memcmp (received[i]->data, sent->data, MANY * 8) == 0);
+    sums_check (received[i], sent, source);
     rig_stop (consumer[i]);
     g_array_unref (received[i]);
   }

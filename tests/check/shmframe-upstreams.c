@@ -2,6 +2,7 @@
 /* What a frame costs in front of shmframesink, by the element that makes it: no
  * copy, where it writes into the slot, or one. And the same bytes arrive. */
 #include "shmrig.h"
+#include "sums.h"
 
 /* What sharing costs of each frame */
 typedef enum
@@ -112,55 +113,6 @@ static const Case cases[] = {
         "fakesink t. ! queue ! "},
 };
 
-typedef struct
-{
-  GMutex lock;
-  GArray *sums;                 /* of all bytes of each frame */
-} Sums;
-
-static guint64
-sum_buffer (GstBuffer * buffer)
-{
-  guint64 sum = 14695981039346656037u;
-  GstMapInfo map;
-
-  fail_unless (gst_buffer_map (buffer, &map, GST_MAP_READ));
-  for (gsize i = 0; i < map.size; i++)
-    sum = (sum ^ map.data[i]) * 1099511628211u;
-  gst_buffer_unmap (buffer, &map);
-  return sum;
-}
-
-static GstPadProbeReturn
-add_sum (GstPad * pad, GstPadProbeInfo * info, gpointer user)
-{
-  guint64 sum = sum_buffer (GST_PAD_PROBE_INFO_BUFFER (info));
-  Sums *sums = user;
-
-  g_mutex_lock (&sums->lock);
-  g_array_append_val (sums->sums, sum);
-  g_mutex_unlock (&sums->lock);
-  return GST_PAD_PROBE_OK;
-}
-
-static void
-sums_start (Sums * sums, GstElement * element)
-{
-  GstPad *pad = gst_element_get_static_pad (element, "sink");
-
-  g_mutex_init (&sums->lock);
-  sums->sums = g_array_new (FALSE, FALSE, sizeof (guint64));
-  gst_pad_add_probe (pad, GST_PAD_PROBE_TYPE_BUFFER, add_sum, sums, NULL);
-  gst_object_unref (pad);
-}
-
-static void
-sums_stop (Sums * sums)
-{
-  g_array_unref (sums->sums);
-  g_mutex_clear (&sums->lock);
-}
-
 /* The first that this machine lacks; NULL: none */
 static const gchar *
 missing_element (const Case * c)
@@ -196,15 +148,6 @@ check_copies (const Case * c, GstElement * sink)
   else
     fail_unless (upstream == 0, "%s: %u copies from slot to slot", c->name,
         upstream);
-}
-
-static void
-check_same (const Sums * sent, const Sums * received, const gchar * name)
-{
-  fail_unless_equals_int (received->sums->len, sent->sums->len);
-  fail_unless (memcmp (sent->sums->data, received->sums->data,
-          sent->sums->len * sizeof (guint64)) == 0, "%s: other bytes arrived",
-      name);
 }
 
 static GstElement *
@@ -249,23 +192,23 @@ static void
 run_case (const Case * c, const gchar * properties, const gchar * behind)
 {
   GstElement *producer, *consumer, *sink;
-  Sums sent, received;
+  GArray *sent, *received;
   gchar *file = write_raw_file ();
 
   producer = launch_producer (c, properties);
   sink = rig_child (producer, "sink");
   consumer = launch_consumer (behind);
-  sums_start (&sent, sink);
-  sums_start (&received, rig_child (consumer, "out"));
+  sent = sums_of (sink);
+  received = sums_of (rig_child (consumer, "out"));
   rig_play (consumer);
   rig_play (producer);
   rig_await_eos (consumer);
   check_copies (c, sink);
-  check_same (&sent, &received, c->name);
+  sums_check (received, sent, c->name);
   rig_stop (consumer);
   rig_stop (producer);
-  sums_stop (&sent);
-  sums_stop (&received);
+  g_array_unref (sent);
+  g_array_unref (received);
   g_unlink (file);
   g_free (file);
 }

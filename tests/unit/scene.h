@@ -140,12 +140,9 @@ scene_open (struct scene *s, bool lossless)
     .callbacks = {.disconnected = scene_disconnected,.refused =
           scene_refused}
   };
-  uint64_t needed;
 
   pthread_mutex_init (&s->lock, NULL);
-  check_int (sf_producer_open (&s->p, &config), 0);
-  sf_producer_set_delivery (s->p, !lossless, lossless, 0, UINT64_MAX);
-  check_int (sf_producer_set_format (s->p, FRAME_BYTES, 1, &needed), 0);
+  s->p = open_with_config (&config, lossless);
   check_int (sf_producer_wait_clients (s->p, 1), 0);
   check_int (pthread_create (&s->publisher, NULL, scene_publish, s), 0);
   /* Lies told and ended before the first frame would show nothing. */

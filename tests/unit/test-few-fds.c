@@ -51,9 +51,7 @@ test_one_fd_per_segment (void)
   await_fds (fds + 2 * 3);
   for (int i = 0; i < 4; i++)
     sf_lease_unref (held[i]);
-  sf_consumer_close (c);
-  sf_producer_close (p);
-  place_remove (&place);
+  close_all (c, p, &place);
 }
 
 /* Of a user whom the limit of fds on their way holds for, and who has none yet. */
@@ -234,9 +232,7 @@ test_none_can_be_sent (void)
   } while (in.kind != SF_INCOMING_FRAME);
   check_int (check_frame (&in), n);
   sf_lease_unref (in.lease);
-  sf_consumer_close (c);
-  sf_producer_close (p);
-  place_remove (&place);
+  close_all (c, p, &place);
 }
 
 int

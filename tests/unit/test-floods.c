@@ -34,9 +34,7 @@ test_flood_of_producer (void)
   rp_send (&p, &msg, -1);
   next_of (p.c, &in, SF_INCOMING_LATENCY);
   rp_good_frame (&p, 2);
-  next_of (p.c, &in, SF_INCOMING_FRAME);
-  check_int (check_frame (&in), 2);
-  sf_lease_unref (in.lease);
+  take_frame (p.c, 2);
   alarm (20);
   sf_consumer_close (p.c);
   flooding = -1;

@@ -75,9 +75,7 @@ test_child_keeps_nothing (void)
   }
   unit_wait_ok (child);
   sf_lease_unref (in.lease);
-  sf_consumer_close (c);
-  sf_producer_close (p);
-  place_remove (&place);
+  close_all (c, p, &place);
 }
 
 /* --- children of a consumer --- */
@@ -434,9 +432,7 @@ test_child_of_producer_exits (void)
   while (send_frame (p, 8, false) && n++ < 64);
   check_int (check_frame (&in), 7);
   sf_lease_unref (in.lease);
-  sf_consumer_close (c);
-  sf_producer_close (p);
-  place_remove (&place);
+  close_all (c, p, &place);
 }
 
 /* Who is refused for want of a place hears who has it without being served. */
@@ -451,14 +447,11 @@ test_refusal_names_holder (void)
   struct place place;
   struct sf_producer *p;
   struct raw_client r, late;
-  uint64_t needed;
   char want[64];
 
   place_make (&place);
   config.path = place.path;
-  check_int (sf_producer_open (&p, &config), 0);
-  sf_producer_set_delivery (p, true, false, 0, UINT64_MAX);
-  check_int (sf_producer_set_format (p, FRAME_BYTES, 1, &needed), 0);
+  p = open_with_config (&config, false);
   r = raw_join_at (place.path, SF_DELIVERY_LIVE, 1);
   check_int (sf_producer_wait_clients (p, 1), 0);
   send_frame (p, 1, false);

@@ -140,9 +140,7 @@ test_bounded (void)
   }
   for (uint32_t i = 0; i < n; i++)
     sf_lease_unref (held[i]);
-  sf_consumer_close (c);
-  sf_producer_close (p);
-  place_remove (&place);
+  close_all (c, p, &place);
 }
 
 /* A live client that reads nothing loses its oldest, and nobody waits for it */
@@ -165,9 +163,7 @@ test_live (void)
     check_large (&in, in.seq, BODY, 1);
     sf_lease_unref (in.lease);
   } while (in.seq < 99);
-  sf_consumer_close (c);
-  sf_producer_close (p);
-  place_remove (&place);
+  close_all (c, p, &place);
 }
 
 int

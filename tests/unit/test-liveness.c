@@ -47,9 +47,7 @@ check_lives (bool paused)
   wait_for_room (p, 2 * TIMEOUT);
   check_int (sf_observe_u32 (&told.waiting), 1);
   check_int (sf_observe_u32 (&told.disconnected), 0);
-  sf_consumer_close (c);
-  sf_producer_close (p);
-  place_remove (&place);
+  close_all (c, p, &place);
 }
 
 static void
@@ -83,9 +81,7 @@ test_stall_timeout (void)
   check_int (last_of (&told).unread, n);
   check_int (last_of (&told).n_clients, 0);
   check_has (last_of (&told).text, "stall-timeout");
-  sf_consumer_close (c);
-  sf_producer_close (p);
-  place_remove (&place);
+  close_all (c, p, &place);
 }
 
 /* --- processes --- */

@@ -70,13 +70,8 @@ open_with (const char *path, uint32_t max_clients)
         max_clients,.max_memory = UINT64_C (1) << 28,.user = (void *) "the sink",
     .callbacks = {.observed = observed}
   };
-  struct sf_producer *p;
-  uint64_t needed;
 
-  check_int (sf_producer_open (&p, &config), 0);
-  sf_producer_set_delivery (p, true, false, 0, UINT64_MAX);
-  check_int (sf_producer_set_format (p, FRAME_BYTES, 1, &needed), 0);
-  return p;
+  return open_with_config (&config, false);
 }
 
 static void

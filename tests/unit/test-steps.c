@@ -61,9 +61,7 @@ test_connects_when_listening (void)
   p = open_producer (place.path, 0, true);
   check_int (n_held_up, 1);
   next_of (c, &in, SF_INCOMING_CONNECTED);
-  sf_consumer_close (c);
-  sf_producer_close (p);
-  place_remove (&place);
+  close_all (c, p, &place);
 }
 
 /* A listener that fails once its file is there takes the file away. */
@@ -89,13 +87,8 @@ open_impatient (const char *path, int64_t timeout)
   struct sf_producer_config config = {.path = path,.mode = 0600,.max_clients =
         16,.max_memory = UINT64_C (1) << 28,.stall_timeout = timeout
   };
-  struct sf_producer *p;
-  uint64_t needed;
 
-  check_int (sf_producer_open (&p, &config), 0);
-  sf_producer_set_delivery (p, false, true, 0, UINT64_MAX);
-  check_int (sf_producer_set_format (p, FRAME_BYTES, 1, &needed), 0);
-  return p;
+  return open_with_config (&config, true);
 }
 
 /* Publishes until a slot would have to be waited for; the number of frames. */
@@ -144,14 +137,10 @@ test_idle_is_not_slow (void)
   check_int (sf_producer_wait (p, sf_producer_token (p)), 0);
   check_int (count_evicted (p), 0);
   for (uint64_t i = 1; i <= n; i++) {
-    next_of (c, &in, SF_INCOMING_FRAME);
-    check_int (check_frame (&in), i);
-    sf_lease_unref (in.lease);
+    take_frame (c, i);
   }
   sf_lease_unref (kept);
-  sf_consumer_close (c);
-  sf_producer_close (p);
-  place_remove (&place);
+  close_all (c, p, &place);
 }
 
 /* A producer that was stopped, and not its client, has waited for nobody. Then
@@ -181,9 +170,7 @@ test_absence_does_not_count (void)
     check_cmp (sf_now () - began, <, LONG);
     sf_producer_wait (p, sf_producer_token (p));
   }
-  sf_consumer_close (c);
-  sf_producer_close (p);
-  place_remove (&place);
+  close_all (c, p, &place);
 }
 
 /* A frame that comes when all that may be held are held, just before the client
@@ -213,12 +200,8 @@ test_full_when_it_comes (void)
   check_cmp (sf_now () - began, <, LONG / 2);
   check_int (n_held_up, 1);
   sf_lease_unref (kept);
-  next_of (c, &in, SF_INCOMING_FRAME);
-  check_int (check_frame (&in), 1);
-  sf_lease_unref (in.lease);
-  sf_consumer_close (c);
-  sf_producer_close (p);
-  place_remove (&place);
+  take_frame (c, 1);
+  close_all (c, p, &place);
 }
 
 static void
@@ -311,9 +294,7 @@ test_silent_producer (void)
     check_int (sf_consumer_next (c, &in, LONG), 1);
     check_cmp (in.kind, !=, SF_INCOMING_FAILED);
   } while (in.kind != SF_INCOMING_CONNECTED);
-  sf_consumer_close (c);
-  sf_producer_close (p);
-  place_remove (&place);
+  close_all (c, p, &place);
 }
 
 static void *
@@ -348,9 +329,7 @@ test_hello_to_closing_producer (void)
     check_int (sf_consumer_next (c, &in, LONG), 1);
     check_cmp (in.kind, !=, SF_INCOMING_FAILED);
   } while (in.kind != SF_INCOMING_CONNECTED);
-  sf_consumer_close (c);
-  sf_producer_close (p);
-  place_remove (&place);
+  close_all (c, p, &place);
 }
 
 /* A producer that is full says so without waiting for HELLO. The reason is heard
@@ -422,9 +401,7 @@ test_evicted_takes_no_more (void)
   } while (in.kind != SF_INCOMING_DISCONNECTED);
   check_int (in.reject.reason, SF_REASON_SLOW);
   pthread_join (sender, NULL);
-  sf_consumer_close (c);
-  sf_producer_close (p);
-  place_remove (&place);
+  close_all (c, p, &place);
 }
 
 int

@@ -142,9 +142,7 @@ test_join_idle (void)
   check_int (events, N);
   check_int (check_frame (&in), 0);
   sf_lease_unref (in.lease);
-  sf_consumer_close (c);
-  sf_producer_close (p);
-  place_remove (&place);
+  close_all (c, p, &place);
 }
 
 /* What changes while it has read a part only: it has the newest of each at the end */
@@ -174,9 +172,7 @@ test_changed_meanwhile (void)
   }
   for (uint32_t i = 1; i < N; i++)
     check_int (newest[i], i == 2 ? 2 : 1);
-  sf_consumer_close (c);
-  sf_producer_close (p);
-  place_remove (&place);
+  close_all (c, p, &place);
 }
 
 /* As many as just fill the ring, so that the frames behind them do not fit */

@@ -14,9 +14,7 @@ consume_all (const char *path, uint32_t n, uint32_t max_held)
   struct sf_incoming in;
 
   for (uint64_t i = 0; i < n; i++) {
-    next_of (c, &in, SF_INCOMING_FRAME);
-    check_int (check_frame (&in), i);
-    sf_lease_unref (in.lease);
+    take_frame (c, i);
   }
   next_of (c, &in, SF_INCOMING_DISCONNECTED);
   check_int (in.reject.reason, SF_REASON_STOPPED);
@@ -229,9 +227,7 @@ test_growth (void)
   }
   for (int i = 0; i < 100; i++)
     sf_lease_unref (leases[i]);
-  sf_consumer_close (c);
-  sf_producer_close (p);
-  place_remove (&place);
+  close_all (c, p, &place);
 }
 
 /* A larger format and a larger wish at the same time: the ring is right for both
@@ -284,9 +280,7 @@ test_first_fits (void)
   sf_producer_get_stats (p, &after);
   check_int (after.slots.n_slots, before.slots.n_slots);
   check_int (after.slots.growths, before.slots.growths);
-  sf_consumer_close (c);
-  sf_producer_close (p);
-  place_remove (&place);
+  close_all (c, p, &place);
 }
 
 static void
@@ -303,9 +297,7 @@ test_growth_refused (void)
   next_of (c, &in, SF_INCOMING_FAILED);
   check_int (in.reject.reason, SF_REASON_MEMORY);
   check_has (in.reject.text, "slots=6");
-  sf_consumer_close (c);
-  sf_producer_close (p);
-  place_remove (&place);
+  close_all (c, p, &place);
 }
 
 static void
@@ -327,9 +319,7 @@ restart_at (const char *path)
     sf_producer_close (p);
     next_of (c, &in, SF_INCOMING_EVENT);
     check_str ((const char *) in.body, "caps");
-    next_of (c, &in, SF_INCOMING_FRAME);
-    check_int (check_frame (&in), round);
-    sf_lease_unref (in.lease);
+    take_frame (c, round);
     next_of (c, &in, SF_INCOMING_DISCONNECTED);
   }
   sf_consumer_close (c);
@@ -425,12 +415,8 @@ test_full_while_looking_out (void)
   check_cmp (sf_now () - start, <, LONG / 2);
   check_int (pthread_join (thread, NULL), 0);
   sf_lease_unref (lease);
-  next_of (c, &in, SF_INCOMING_FRAME);
-  check_int (check_frame (&in), 1);
-  sf_lease_unref (in.lease);
-  sf_consumer_close (c);
-  sf_producer_close (p);
-  place_remove (&place);
+  take_frame (c, 1);
+  close_all (c, p, &place);
 }
 
 static void
@@ -453,12 +439,8 @@ test_late_joiner (void)
   check (in.sticky && strcmp ((const char *) in.body, "A") == 0);
   next_of (c, &in, SF_INCOMING_EVENT);
   check (in.sticky && strcmp ((const char *) in.body, "B") == 0);
-  next_of (c, &in, SF_INCOMING_FRAME);
-  check_int (check_frame (&in), 2);
-  sf_lease_unref (in.lease);
-  sf_consumer_close (c);
-  sf_producer_close (p);
-  place_remove (&place);
+  take_frame (c, 2);
+  close_all (c, p, &place);
 }
 
 int

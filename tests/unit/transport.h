@@ -47,18 +47,25 @@ word_of (uint64_t number, uint32_t i)
 }
 
 static inline struct sf_producer *
+open_with_config (const struct sf_producer_config *config, bool lossless)
+{
+  struct sf_producer *p;
+  uint64_t needed;
+
+  check_int (sf_producer_open (&p, config), 0);
+  sf_producer_set_delivery (p, !lossless, lossless, 0, UINT64_MAX);
+  check_int (sf_producer_set_format (p, FRAME_BYTES, 1, &needed), 0);
+  return p;
+}
+
+static inline struct sf_producer *
 open_producer (const char *path, uint32_t slots, bool lossless)
 {
   struct sf_producer_config config = {.path = path,.mode = 0600,.max_clients =
         16,.max_memory = UINT64_C (1) << 28,.slots = slots
   };
-  struct sf_producer *p;
-  uint64_t needed;
 
-  check_int (sf_producer_open (&p, &config), 0);
-  sf_producer_set_delivery (p, !lossless, lossless, 0, UINT64_MAX);
-  check_int (sf_producer_set_format (p, FRAME_BYTES, 1, &needed), 0);
-  return p;
+  return open_with_config (&config, lossless);
 }
 
 /* Before another try, which may just have become possible without a wait. */
@@ -174,6 +181,25 @@ check_frame (const struct sf_incoming *in)
   for (uint32_t i = 0; i < FRAME_WORDS; i++)
     check_int (words[i], word_of (number, i));
   return number;
+}
+
+/* The next frame, which is to be this one, and is given back. */
+static inline void
+take_frame (struct sf_consumer *c, uint64_t number)
+{
+  struct sf_incoming in;
+
+  next_of (c, &in, SF_INCOMING_FRAME);
+  check_int (check_frame (&in), number);
+  sf_lease_unref (in.lease);
+}
+
+static inline void
+close_all (struct sf_consumer *c, struct sf_producer *p, struct place *place)
+{
+  sf_consumer_close (c);
+  sf_producer_close (p);
+  place_remove (place);
 }
 
 #endif
