@@ -248,17 +248,31 @@ launch_at (const gchar * description, GstClock * clock, GstClockTime base)
 #define CONSUMER "shmframesrc socket-path=@ timestamps=clock ! " \
     "appsink name=out sync=false"
 
+/* The times of both at one moment, to within a tenth of a millisecond */
+static void
+read_both (GstClock * theirs, GstClock * ours, GstClockTime * their_time,
+    GstClockTime * our_time)
+{
+  GstClockTime after;
+
+  do {
+    *our_time = gst_clock_get_time (ours);
+    *their_time = gst_clock_get_time (theirs);
+    after = gst_clock_get_time (ours);
+  } while (after - *our_time > GST_MSECOND / 10);
+}
+
 /* Frame N of a producer that began `ahead` ns before (behind: after) us */
 static void
 check_clock (GstClock * theirs, GstClock * ours, gint64 ahead,
     GstClockTimeDiff tolerance)
 {
-  GstElement *producer = launch_at (PRODUCER, theirs,
-      gst_clock_get_time (theirs));
-  GstElement *consumer = launch_at (CONSUMER, ours,
-      gst_clock_get_time (ours) + ahead);
-  GstClockTime shift;
+  GstElement *producer, *consumer;
+  GstClockTime their_base, our_base, shift;
 
+  read_both (theirs, ours, &their_base, &our_base);
+  producer = launch_at (PRODUCER, theirs, their_base);
+  consumer = launch_at (CONSUMER, ours, our_base + ahead);
   /* the same moment in both, as well as it can be told */
   shift = theirs == ours ? gst_element_get_base_time (producer)
       - gst_element_get_base_time (consumer) : (GstClockTime) - ahead;
