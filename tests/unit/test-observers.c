@@ -533,8 +533,7 @@ test_trust (void)
   int pipes[2];
   pid_t child;
 
-  if (getuid () != 0)
-    return;
+  unit_skip_unless_root ();
   snprintf (name, sizeof name, "@shmframe-unit-observers-%d", (int) getpid ());
   config.path = name;
   check_int (sf_producer_open (&p, &config), 0);
