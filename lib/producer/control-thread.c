@@ -100,10 +100,10 @@ keep_time (struct sf_producer *p)
       sf_client_unmute (c);
     else if (c->muted_until != 0 && c->muted_until < next)
       next = c->muted_until;
-    if (c->state < SF_CLIENT_JOINING || has_left (c)) {
+    if (c->state < SF_CLIENT_WAITING || has_left (c)) {
       if (c->patience_until > now)
         next = c->patience_until < next ? c->patience_until : next;
-      else if (c->state < SF_CLIENT_JOINING)
+      else if (c->state < SF_CLIENT_WAITING)
         sf_client_greet_or_go (c);
       else
         sf_client_guard_hangup (c);
@@ -215,6 +215,27 @@ recover (struct sf_producer *p)
   }
 }
 
+/* Those for whom there was no room get it when others have let go. */
+static void
+retry_grants (struct sf_producer *p)
+{
+  struct sf_client *c = p->clients;
+
+  while (c != NULL) {
+    struct sf_client *following = c->next;
+    uint64_t needed = 0;
+    uint32_t max_held;
+    int r = c->asked != 0 && !c->hung_up && c->state < SF_CLIENT_LEAVING
+        ? sf_client_retry_grant (c, &max_held, &needed) : -EAGAIN;
+
+    if (r != -EAGAIN && c->state == SF_CLIENT_WAITING)
+      sf_client_answer_hello (c, r, max_held, needed);
+    else if (r != -EAGAIN)
+      sf_client_answer_want (c, r, max_held, needed);
+    c = following;
+  }
+}
+
 /* How long to sleep: as long as frames are out and nobody publishes, or somebody
  * waits for clients, they are looked at on a tick. */
 static int
@@ -226,7 +247,8 @@ timeout_ms (struct sf_producer *p, int greeting_ms)
   pthread_mutex_lock (&p->lock);
   out = p->owing || p->removed != NULL || sf_producer_is_waiting_locked (p);
   for (struct sf_client * c = p->clients; c != NULL && !out; c = c->next)
-    out = c->leases != NULL && sf_leases_outstanding (c->leases) > 0;
+    out = c->asked != 0
+        || (c->leases != NULL && sf_leases_outstanding (c->leases) > 0);
   p->ticking = out;             /* that frames are out, or owed */
   for (uint32_t i = 0; i < p->n_known && !relays; i++)
     relays = !sf_slots_own (p->slots, p->known[i].segment);
@@ -360,6 +382,7 @@ sf_producer_thread (void *producer)
     collect (p);
     sf_producer_tell_segments (p);
     sf_producer_settle (p);
+    retry_grants (p);
     sf_producer_judge (p);
     sf_producer_grow_for_upstream (p);
     recover (p);

@@ -215,12 +215,86 @@ sf_client_want (struct sf_client *c, uint32_t max_held)
   if (max_held > c->max_held)
     grant_what_is_there (c, max_held);
   r = max_held <= c->max_held ? 0 : sf_client_grant (c, max_held, &needed);
+  if (r == 0 || !sf_client_postpone_grant (c, r, max_held, needed))
+    sf_client_answer_want (c, r, max_held, needed);
+}
+
+void
+sf_client_answer_want (struct sf_client *c, int r, uint32_t max_held,
+    uint64_t needed)
+{
   if (r == -ESHUTDOWN)
     return;                     /* BYE comes next */
   if (r < 0)
     sf_client_refuse_grant (c, r, max_held, needed);
   else
     sf_client_send_grant (c);
+}
+
+/* Is there room for it when all are gone who are not served any more, and the rings of
+ * formats before? */
+static bool
+fits_later (struct sf_client *c, int error, uint32_t max_held)
+{
+  struct sf_producer *p = c->producer;
+  uint64_t promised = max_held + SF_SPARE_SLOTS, to_come = 0, slot_size;
+  struct sf_slots_state slots;
+
+  sf_slots_get_state (p->slots, &slots);
+  pthread_mutex_lock (&p->lock);
+  for (struct sf_client * other = p->clients; other; other = other->next) {
+    if (other->state >= SF_CLIENT_LEAVING)
+      to_come += other->max_held;
+    else if (other != c)
+      promised += other->max_held;
+  }
+  promised *= p->fixed_slots != 0 ? 1 : p->slots_per_record;
+  slot_size = p->slot_size;
+  pthread_mutex_unlock (&p->lock);
+  if (to_come == 0 && slots.retired_bytes == 0)
+    return false;
+  if (p->fixed_slots != 0)
+    return error == -ENOSPC && promised <= p->fixed_slots;
+  return sf_capacity_is_short (error) && promised <= SF_MAX_SLOTS
+      && sf_segment_bytes ((uint32_t) promised, slot_size) <= p->max_memory;
+}
+
+bool
+sf_client_postpone_grant (struct sf_client *c, int error, uint32_t max_held,
+    uint64_t needed)
+{
+  struct sf_producer *p = c->producer;
+  struct sf_reject reject = { 0 };
+  bool again = c->asked != 0;
+
+  if (!fits_later (c, error, max_held))
+    return false;
+  pthread_mutex_lock (&p->lock);
+  c->asked = max_held;
+  if (!again)
+    c->asked_until = sf_now () + SF_OWED_TIMEOUT;
+  pthread_mutex_unlock (&p->lock);
+  sf_client_explain_grant (c, error, max_held, needed, &reject);
+  if (!again && p->callbacks.postponed != NULL)
+    p->callbacks.postponed (p->user, &c->peer, &reject);
+  return true;
+}
+
+int
+sf_client_retry_grant (struct sf_client *c, uint32_t * max_held,
+    uint64_t * needed)
+{
+  struct sf_producer *p = c->producer;
+  int r;
+
+  *max_held = c->asked;
+  r = *max_held <= c->max_held ? 0 : sf_client_grant (c, *max_held, needed);
+  if (r < 0 && sf_now () < c->asked_until && fits_later (c, r, *max_held))
+    return -EAGAIN;
+  pthread_mutex_lock (&p->lock);
+  c->asked = 0;
+  pthread_mutex_unlock (&p->lock);
+  return r;
 }
 
 /* How many frames each client may hold at most, where max-memory does not hold what

@@ -25,6 +25,19 @@ void sf_client_refuse_grant (struct sf_client *c, int error,
 /* It asks for more than it has. */
 void sf_client_want (struct sf_client *c, uint32_t max_held);
 
+/* `r`, `needed`: what came of sf_client_grant(). */
+void sf_client_answer_want (struct sf_client *c, int r, uint32_t max_held,
+    uint64_t needed);
+
+/* It cannot be granted that now, but slots are about to come back with which it can: then
+ * it is to be tried again, for SF_OWED_TIMEOUT. False: it is to be refused. */
+bool sf_client_postpone_grant (struct sf_client *c, int error,
+    uint32_t max_held, uint64_t needed);
+
+/* Tries again: -EAGAIN as long as there is hope, else as sf_client_grant(). */
+int sf_client_retry_grant (struct sf_client *c, uint32_t * max_held,
+    uint64_t * needed);
+
 /* More slots for upstream, if it missed some. */
 void sf_producer_grow_for_upstream (struct sf_producer *p);
 

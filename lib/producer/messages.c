@@ -44,7 +44,7 @@ handle_message (struct sf_client *c, const struct sf_message *msg)
     sf_client_unref (c);
     return alive;
   }
-  if (msg->type == SF_MESSAGE_OBSERVE && c->state < SF_CLIENT_JOINING)
+  if (msg->type == SF_MESSAGE_OBSERVE && c->state <= SF_CLIENT_OBSERVING)
     return sf_client_observe (c, &msg->observe);
   /* The thread collects after each turn. */
   if (msg->type == SF_MESSAGE_KICK && c->state > SF_CLIENT_JOINING)

@@ -68,6 +68,7 @@ enum sf_client_state
 {
   SF_CLIENT_GREETING,           /* accepted, HELLO or OBSERVE awaited */
   SF_CLIENT_OBSERVING,          /* it asks for figures, and is no client */
+  SF_CLIENT_WAITING,            /* it said HELLO, there is no room for it yet */
   SF_CLIENT_JOINING,            /* welcomed, not yet announced to */
   SF_CLIENT_ACTIVE,
   SF_CLIENT_LEAVING,            /* it said BYE: gets no more, may hold frames */
@@ -109,6 +110,8 @@ struct sf_client
   uint32_t may_hold;            /* and until when it may hold as much as then */
   int64_t may_hold_until;
   bool untold;                  /* of a new max_held */
+  uint32_t asked;               /* frames that it asked for, and is to be answered; 0 */
+  int64_t asked_until;
   int64_t max_lag;              /* ns; 0: none. Constant from HELLO on */
   bool overflowed;
   uint64_t sticky_from;         /* it lacks sticky events from this key on;
@@ -217,7 +220,7 @@ struct sf_producer
 #define SF_MIN_BASE_SLOTS 6u
 #define SF_MAX_BASE_SLOTS 16u
 /* How long slots on their way back are waited for before a client hears that there
- * are not enough. */
+ * are not enough. Less than it waits for an answer. */
 #ifndef SF_OWED_TIMEOUT_MS
 #define SF_OWED_TIMEOUT_MS 3000
 #endif

@@ -49,6 +49,9 @@ struct sf_producer_callbacks
   /* A client was not let in, or was refused what it asked for. */
   void (*refused) (void *user, const struct sf_credentials *peer,
       const struct sf_reject *reject);
+  /* It is to be refused so, unless slots come back in time, which others still hold. */
+  void (*postponed) (void *user, const struct sf_credentials *peer,
+      const struct sf_reject *reject);
   /* Clients cannot be accepted, for lack of fds or memory (-errno). Called again
    * only after one could be. */
   void (*starved) (void *user, int error);

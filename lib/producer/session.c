@@ -271,10 +271,8 @@ void
 sf_client_hello (struct sf_client *c, const struct sf_hello *hello)
 {
   struct sf_producer *p = c->producer;
-  struct sf_message msg = {.type = SF_MESSAGE_WELCOME };
   struct sf_reject reject = { 0 };
   uint64_t needed = 0;
-  int guard_write = -1;
   int r;
 
   if (hello->version_min > SF_PROTOCOL_VERSION
@@ -293,6 +291,27 @@ sf_client_hello (struct sf_client *c, const struct sf_hello *hello)
   pthread_mutex_unlock (&p->lock);
   SF_HOOK ("hello");
   r = sf_client_grant (c, hello->max_held, &needed);
+  if (r == 0 || !sf_client_postpone_grant (c, r, hello->max_held, needed)) {
+    sf_client_answer_hello (c, r, hello->max_held, needed);
+    return;
+  }
+  pthread_mutex_lock (&p->lock);
+  c->state = SF_CLIENT_WAITING;
+  pthread_mutex_unlock (&p->lock);
+}
+
+void
+sf_client_answer_hello (struct sf_client *c, int r, uint32_t max_held,
+    uint64_t needed)
+{
+  struct sf_producer *p = c->producer;
+  struct sf_message msg = {.type = SF_MESSAGE_WELCOME };
+  struct sf_reject reject = { 0 };
+  int guard_write = -1;
+
+  pthread_mutex_lock (&p->lock);
+  c->state = SF_CLIENT_GREETING;
+  pthread_mutex_unlock (&p->lock);
   if (r == 0)
     r = make_channels (c, &guard_write);
   if (r == -ESHUTDOWN) {
@@ -301,14 +320,14 @@ sf_client_hello (struct sf_client *c, const struct sf_hello *hello)
     return;
   }
   if (r < 0) {
-    sf_client_explain_grant (c, r, hello->max_held, needed, &reject);
+    sf_client_explain_grant (c, r, max_held, needed, &reject);
     reject_hello (c, &reject);
     return;
   }
   msg.welcome = (struct sf_welcome) {
   .version = SF_PROTOCOL_VERSION,.n_leases = SF_MAX_LEASES,.producer_id =
         p->id,.announce_size = c->announce.size,.returns_size =
-        c->returns.size,.max_held = hello->max_held,.clock =
+        c->returns.size,.max_held = max_held,.clock =
         (uint64_t) sf_now ()};
   pthread_mutex_lock (&p->lock);
   c->state = SF_CLIENT_JOINING;
@@ -323,7 +342,7 @@ sf_client_hello (struct sf_client *c, const struct sf_hello *hello)
   sf_client_note_fds_locked (c, 3, r);
   sf_producer_unlock (p);
   if (r == -ETOOMANYREFS) {
-    sf_client_explain_grant (c, r, hello->max_held, needed, &reject);
+    sf_client_explain_grant (c, r, max_held, needed, &reject);
     reject_hello (c, &reject);
     return;
   }

@@ -272,7 +272,11 @@ sf_slots_get_state (struct sf_slots *slots, struct sf_slots_state *state)
     state->n_segments++;
     if (own->huge)
       state->huge_bytes += sf_own_segment_bytes (own);
+    if (own->retired)
+      state->retired_bytes += sf_own_segment_bytes (own);
   }
+  for (struct sf_own_segment * own = slots->idle; own; own = own->next)
+    state->retired_bytes += sf_own_segment_bytes (own);
   if (slots->first != NULL)
     state->slot_size = slots->first->segment->pitch;
   if (slots->n_made > 0)

@@ -94,6 +94,7 @@ struct sf_slots_state
   uint64_t slot_size;           /* pitch of the newest segment */
   uint64_t bytes;               /* reserved in all segments */
   uint64_t huge_bytes;          /* of those on huge pages */
+  uint64_t retired_bytes;       /* of those that go when their last slot is free */
   uint64_t growths;             /* how often slots were made after the first time */
 };
 

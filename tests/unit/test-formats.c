@@ -262,13 +262,46 @@ test_cut_off (void)
   place_remove (&place);
 }
 
+/* One that has left and keeps a frame of what others need is waited for, but not for
+ * ever; then it is named. */
+static void
+test_waits_in_vain (void)
+{
+  struct sf_record_header record;
+  struct sf_producer *p;
+  struct raw_client r, leaver;
+  struct sf_message msg = raw_hello (SF_DELIVERY_LIVE, 28);
+  struct place place;
+  uint64_t needed;
+
+  place_make (&place);
+  p = open_small (place.path, false);
+  leaver = raw_join_at (place.path, SF_DELIVERY_LIVE, 500);
+  await_slots (p, 500);
+  publish (p, SMALL, 1);
+  check (raw_take (&leaver, &record));
+  check_int (sf_producer_set_format (p, LARGE, 1, &needed), 0);
+  check_int (sf_send (leaver.fd, &(struct sf_message) {.type =
+          SF_MESSAGE_BYE}, NULL, 0), 0);
+  r = raw_connect (place.path);
+  check_int (sf_send (r.fd, &msg, NULL, 0), 0);
+  msg = next_word (&r);
+  check_int (msg.type, SF_MESSAGE_REJECT);
+  check_int (msg.reject.reason, SF_REASON_MEMORY);
+  check (strstr (msg.reject.text, "which has left, still holds 1 frame") != NULL);
+  raw_close (&r);
+  raw_close (&leaver);
+  sf_producer_close (p);
+  place_remove (&place);
+}
+
 int
 main (void)
 {
   static const struct unit_test tests[] = {
     TEST (test_promise_is_kept), TEST (test_greedy), TEST (test_one_is_held),
     TEST (test_queued), TEST (test_unread),
-    TEST (test_cut_off),
+    TEST (test_cut_off), TEST (test_waits_in_vain),
   };
 
   return unit_main (tests);

@@ -153,6 +153,20 @@ on_refused (void *user, const struct sf_credentials *peer,
   g_free (text);
 }
 
+static void
+on_postponed (void *user, const struct sf_credentials *peer,
+    const struct sf_reject *reject)
+{
+  GstShmFrameSink *self = user;
+  gchar *clean = gst_shm_frame_text_clean (reject->text);
+  gchar *text = g_strdup_printf ("A consumer (pid %d) waits, for a few seconds "
+      "at most, for frames that others hold: %s.", (gint) peer->pid, clean);
+
+  GST_ELEMENT_INFO (self, RESOURCE, BUSY, ("%s", text), ("%s", text));
+  g_free (text);
+  g_free (clean);
+}
+
 /* Huge pages are a wish, and it is no error that the machine has too few. */
 void
 gst_shm_frame_sink_tell_slots (GstShmFrameSink * self,
@@ -250,6 +264,7 @@ const struct sf_producer_callbacks gst_shm_frame_sink_callbacks = {
   .connected = on_connected,
   .disconnected = on_disconnected,
   .refused = on_refused,
+  .postponed = on_postponed,
   .starved = on_starved,
   .waiting = on_waiting,
   .upstream = gst_shm_frame_sink_on_upstream,
