@@ -105,8 +105,8 @@ frame_new_locked (struct sf_producer *p, const struct sf_publication *pub,
 }
 
 /* Sends every active client the segments that the frame needs, and that the control
- * thread has not sent ahead of it. The lock is dropped meanwhile, so it starts over until nobody lacks any. 0; -EAGAIN: a lossless
- * client could not be sent one. */
+ * thread has not sent ahead of it. The lock is dropped meanwhile, so it starts over
+ * until nobody lacks any. 0; -EAGAIN: a lossless client could not be sent one. */
 SF_HOT static int
 send_segments (struct sf_producer *p, const struct sf_frame *frame)
 {

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Runs the commands and programs of a Markdown page, in order.
 
-Usage: blocks_test.py TREE PAGE. Prints TAP, with the line of each block.
+Usage: blocks_test.py TREE PAGE [BUILD]. Prints TAP, with the line of each block.
 
 A page runs in a folder of its own, which also takes the place of /tmp in its
 blocks, with short videos A.avi and B.avi. Comments before a block say what a
@@ -297,7 +297,7 @@ def run_block(block, here, started):
         raise Failure(f"{failure}\n{running.output[-4000:]}") from None
 
 
-def prepare(tree, here):
+def prepare(tree, build, here):
     """Files and programs that pages take as given."""
     for name, pattern in (("A", "ball"), ("B", "smpte")):
         quiet("gst-launch-1.0", "-q", "videotestsrc", "num-buffers=75",
@@ -310,7 +310,7 @@ def prepare(tree, here):
     (tools / "python3").symlink_to(sys.executable)
     (here / "include").mkdir()
     (here / "include" / "gst-shmframe").symlink_to(tree / "gst" / "secondbatch")
-    os.environ["PATH"] = f"{tools}:{os.environ['PATH']}"
+    os.environ["PATH"] = f"{tools}:{build}/tools:{os.environ['PATH']}"
     os.environ["CPATH"] = str(here / "include")
     os.environ["PYTHONPATH"] = str(tree / "python")
     os.environ["PYTHONUNBUFFERED"] = "1"
@@ -366,11 +366,12 @@ def run_page(page, here, tap):
 
 def main():
     tree, page = (pathlib.Path(path).resolve() for path in sys.argv[1:3])
+    build = sys.argv[3] if len(sys.argv) > 3 else tree / "build"
     tap = Tap()
     # Short: it becomes part of socket paths.
     with tempfile.TemporaryDirectory(prefix="doc") as folder:
         here = pathlib.Path(folder)
-        prepare(tree, here)
+        prepare(tree, build, here)
         run_page(page, here, tap)
     print(f"1..{tap.n}")
     sys.exit(1 if tap.failed else 0)
