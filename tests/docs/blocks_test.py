@@ -5,7 +5,8 @@
 Usage: blocks_test.py TREE PAGE [BUILD]. Prints TAP, with the line of each block.
 
 A page runs in a folder of its own, which also takes the place of /tmp in its
-blocks, with short videos A.avi and B.avi. Comments before a block say what a
+blocks, with short videos A.avi and B.avi; abstract names and the port 8554 get
+some of their own, too. Comments before a block say what a
 reader need not know:
 
   <!-- start -->          leave it running until the next heading
@@ -25,6 +26,7 @@ import pathlib
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -36,8 +38,17 @@ FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 MARK = re.compile(r"<!--\s*(.+?)\s*-->", re.DOTALL)
 MARKS = ("start", "for", "expect", "fails", "needs", "with", "file", "not run")
 ALWAYS = [("/tmp/", "{here}/"), (". scripts/environment", ":"),
-          ("autovideosink", "fakesink"), ("/usr/bin/python3", sys.executable)]
+          ("autovideosink", "fakesink"), ("/usr/bin/python3", sys.executable),
+          ("8554", "{port}")]
 LANGUAGES = ("sh", "python", "c", "ini", "yaml", "text", "rust")
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+PORT = free_port()
 
 
 class Failure(Exception):
@@ -101,8 +112,8 @@ def substitute(block, here):
             raise Failure(f"the page does not say {old!r}")
         text = text.replace(old, new)
     for old, new in ALWAYS:
-        text = text.replace(old, new.format(here=here))
-    return text
+        text = text.replace(old, new.format(here=here, port=PORT))
+    return re.sub(r"(socket-path=@[\w-]+)", rf"\1-{os.getpid()}", text)
 
 
 def quiet(*command, **more):
