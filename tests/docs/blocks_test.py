@@ -251,6 +251,8 @@ def check_syntax(block, text, here):
         file.write_text(re.sub(r"^(ExecStart=)\S+", r"\1/bin/true", text,
                                flags=re.MULTILINE))
         result = quiet("systemd-analyze", "verify", "--man=no", str(file))
+        if ", ignoring" in result.stdout:
+            raise Failure(result.stdout)
     else:
         return
     if result.returncode != 0:
