@@ -379,7 +379,8 @@ def run_page(page, here, tap):
 
 def main():
     tree, page = (pathlib.Path(path).resolve() for path in sys.argv[1:3])
-    build = sys.argv[3] if len(sys.argv) > 3 else tree / "build"
+    build = pathlib.Path(sys.argv[3] if len(sys.argv) > 3
+                         else tree / "build").resolve()
     tap = Tap()
     # Short: it becomes part of socket paths.
     with tempfile.TemporaryDirectory(prefix="doc") as folder:
