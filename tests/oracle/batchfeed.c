@@ -10,6 +10,8 @@
  *   stream TS-OFFSET    a sink pad; what follows is its stream
  *   start ID, caps CAPS, segment RATE START STOP BASE OFFSET TIME,
  *   frame ID PTS DURATION REFERENCE, gap TS DURATION, custom ID, eos
+ *   flush N             together with all streams that have it, once all this is so:
+ *   await N NAME VALUE  a statistic, or `outputs`: batches and gaps so far
  *   run                 runs the case: each stream is pushed by a thread
  *
  * -1 stands for GST_CLOCK_TIME_NONE. Output of a case, which ends with `end`:
@@ -24,22 +26,29 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "feed.h"
 #include "gstsecondbatchmeta.h"
+
+#define MOST_FLUSHES 2
 
 typedef struct
 {
   GstPad *src, *sink;
   GPtrArray *steps;             /* of gchar **: a word and its arguments */
   gint64 offset;
+  guint flush;                  /* in front of which the thread waits */
 } Stream;
 
 typedef struct
 {
   GstElement *pipeline, *batcher, *splitter, *again;
   GPtrArray *streams, *pads;
+  GPtrArray *awaited;           /* of gchar **: a word and its arguments */
   GMutex lock;                  /* of what follows, and stdout */
   GCond cond;
   guint open;                   /* outputs that have not seen EOS */
+  guint outputs;                /* batches and gaps so far */
+  guint flushed;                /* the last flush that is over */
   gboolean failed;
 } Case;
 
@@ -49,50 +58,6 @@ static GstStaticPadTemplate any_src = GST_STATIC_PAD_TEMPLATE ("src",
     GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS_ANY);
 static GstStaticPadTemplate any_sink = GST_STATIC_PAD_TEMPLATE ("sink",
     GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS_ANY);
-
-static gint64
-number (const gchar * text)
-{
-  return g_ascii_strtoll (text, NULL, 10);
-}
-
-static gint
-width_of (GstCaps * caps)
-{
-  gint width = -1;
-
-  if (caps != NULL)
-    gst_structure_get_int (gst_caps_get_structure (caps, 0), "width", &width);
-  return width;
-}
-
-static void
-print_batch (GstBuffer * batch)
-{
-  printf ("batch %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT " %"
-      G_GUINT64_FORMAT " %" G_GINT64_FORMAT " %" G_GINT64_FORMAT "\n",
-      gst_second_batch_get_index (batch),
-      gst_second_batch_get_window_start (batch),
-      gst_second_batch_get_window_duration (batch),
-      (gint64) GST_BUFFER_PTS (batch), (gint64) GST_BUFFER_DURATION (batch));
-  for (guint k = 0; k < gst_second_batch_get_n_streams (batch); k++) {
-    GstBufferList *frames = gst_second_batch_get_buffers (batch, k);
-    const GstSegment *segment = gst_second_batch_get_segment (batch, k);
-    const gchar *id = gst_second_batch_get_stream_id (batch, k);
-    guint n = frames != NULL ? gst_buffer_list_length (frames) : 0;
-
-    printf ("of %d %s %" G_GINT64_FORMAT " %u %u %u :",
-        width_of (gst_second_batch_get_caps (batch, k)), id ? id : "-",
-        segment != NULL ? (gint64) segment->base : -1,
-        gst_second_batch_get_count (batch, "expected", k),
-        gst_second_batch_get_count (batch, "late", k),
-        gst_second_batch_get_count (batch, "dropped", k));
-    for (guint i = 0; i < n; i++)
-      printf (" %" G_GUINT64_FORMAT,
-          GST_BUFFER_OFFSET (gst_buffer_list_get (frames, i)));
-    printf ("\n");
-  }
-}
 
 static void
 print_stream_event (GstEvent * event)
@@ -116,7 +81,7 @@ static void
 reached_eos (void)
 {
   the_case.open--;
-  g_cond_signal (&the_case.cond);
+  g_cond_broadcast (&the_case.cond);
 }
 
 /* What leaves the batcher. */
@@ -127,8 +92,10 @@ on_output (GstPad * pad, GstPadProbeInfo * info, gpointer unused)
 
   g_mutex_lock (&the_case.lock);
   if (GST_IS_BUFFER (info->data)) {
-    print_batch (info->data);
+    the_case.outputs++;
+    feed_print_batch (info->data);
   } else if (GST_EVENT_TYPE (info->data) == GST_EVENT_GAP) {
+    the_case.outputs++;
     gst_event_parse_gap (info->data, &pts, &duration);
     printf ("gap %" G_GINT64_FORMAT " %" G_GINT64_FORMAT "\n", (gint64) pts,
         (gint64) duration);
@@ -164,7 +131,7 @@ take_event (GstPad * pad, GstObject * parent, GstEvent * event)
     g_mutex_lock (&the_case.lock);
     if (GST_EVENT_TYPE (event) == GST_EVENT_CAPS) {
       gst_event_parse_caps (event, &caps);
-      printf ("split %s width %d\n", GST_PAD_NAME (pad), width_of (caps));
+      printf ("split %s width %d\n", GST_PAD_NAME (pad), feed_width (caps));
     } else if (GST_EVENT_TYPE (event) == GST_EVENT_EOS) {
       reached_eos ();
     }
@@ -204,90 +171,112 @@ on_pad_added (GstElement * splitter, GstPad * pad, gpointer unused)
   link_output (pad);
 }
 
-static GstBuffer *
-make_frame (gchar ** step)
+/* Waits in front of a flush until it is over. */
+static void
+wait_for_flush (Stream * stream, guint flush)
 {
-  GstBuffer *frame = gst_buffer_new_allocate (NULL, 8, NULL);
-
-  GST_BUFFER_OFFSET (frame) = number (step[1]);
-  GST_BUFFER_PTS (frame) = number (step[2]);
-  GST_BUFFER_DURATION (frame) = number (step[3]);
-  if (number (step[4]) >= 0) {
-    GstCaps *unix_time = gst_caps_new_empty_simple ("timestamp/x-unix");
-
-    gst_buffer_add_reference_timestamp_meta (frame, unix_time,
-        number (step[4]), GST_CLOCK_TIME_NONE);
-    gst_caps_unref (unix_time);
-  }
-  return frame;
+  g_mutex_lock (&the_case.lock);
+  stream->flush = flush;
+  g_cond_broadcast (&the_case.cond);
+  while (the_case.flushed < flush && !the_case.failed)
+    g_cond_wait (&the_case.cond, &the_case.lock);
+  g_mutex_unlock (&the_case.lock);
 }
 
-static GstEvent *
-make_segment (gchar ** step)
-{
-  GstSegment segment;
-
-  gst_segment_init (&segment, GST_FORMAT_TIME);
-  segment.rate = g_ascii_strtod (step[1], NULL);
-  segment.start = number (step[2]);
-  segment.stop = number (step[3]);
-  segment.base = number (step[4]);
-  segment.offset = number (step[5]);
-  segment.time = number (step[6]);
-  segment.position = segment.start;
-  return gst_event_new_segment (&segment);
-}
-
-static GstEvent *
-make_event (gchar ** step)
-{
-  GstEvent *event = NULL;
-  GstCaps *caps;
-
-  if (strcmp (step[0], "start") == 0) {
-    event = gst_event_new_stream_start (step[1]);
-    gst_event_set_group_id (event, 1);
-  } else if (strcmp (step[0], "caps") == 0) {
-    caps = gst_caps_from_string (step[1]);
-    event = gst_event_new_caps (caps);
-    gst_caps_unref (caps);
-  } else if (strcmp (step[0], "segment") == 0) {
-    event = make_segment (step);
-  } else if (strcmp (step[0], "gap") == 0) {
-    event = gst_event_new_gap (number (step[1]), number (step[2]));
-  } else if (strcmp (step[0], "custom") == 0) {
-    event = gst_event_new_custom (GST_EVENT_CUSTOM_DOWNSTREAM,
-        gst_structure_new ("oracle", "id", G_TYPE_STRING, step[1], NULL));
-  } else {
-    event = gst_event_new_eos ();
-  }
-  return event;
-}
-
+/* What does not come through because of a flush is left out. */
 static gpointer
 push_stream (gpointer user)
 {
   Stream *stream = user;
   GstFlowReturn ret = GST_FLOW_OK;
 
-  for (guint i = 0; i < stream->steps->len && ret == GST_FLOW_OK; i++) {
+  for (guint i = 0; i < stream->steps->len; i++) {
     gchar **step = g_ptr_array_index (stream->steps, i);
 
-    if (strcmp (step[0], "frame") == 0)
-      ret = gst_pad_push (stream->src, make_frame (step));
-    else
-      gst_pad_push_event (stream->src, make_event (step));
+    if (strcmp (step[0], "flush") == 0) {
+      wait_for_flush (stream, feed_number (step[1]));
+      ret = GST_FLOW_OK;
+    } else if (ret != GST_FLOW_OK) {
+      continue;
+    } else if (strcmp (step[0], "frame") == 0) {
+      ret = gst_pad_push (stream->src, feed_make_frame (step));
+    } else {
+      gst_pad_push_event (stream->src, feed_make_event (step));
+    }
   }
   return NULL;
 }
 
 static gboolean
-answer_query (GstPad * pad, GstObject * parent, GstQuery * query)
+is_so (const gchar * name, guint64 value)
 {
-  if (GST_QUERY_TYPE (query) != GST_QUERY_LATENCY)
-    return gst_pad_query_default (pad, parent, query);
-  gst_query_set_latency (query, FALSE, 0, GST_CLOCK_TIME_NONE);
-  return TRUE;
+  guint outputs;
+
+  if (strcmp (name, "outputs") != 0)
+    return feed_get_stat (the_case.batcher, name) == value;
+  g_mutex_lock (&the_case.lock);
+  outputs = the_case.outputs;
+  g_mutex_unlock (&the_case.lock);
+  return outputs == value;
+}
+
+/* Until nothing more happens before a flush, says the model. */
+static void
+await (guint flush)
+{
+  gint64 patience = g_get_monotonic_time () + 2 * G_USEC_PER_SEC;
+
+  for (guint i = 0; i < the_case.awaited->len; i++) {
+    gchar **words = g_ptr_array_index (the_case.awaited, i);
+
+    if (feed_number (words[1]) != flush)
+      continue;
+    while (!is_so (words[2], feed_number (words[3]))
+        && g_get_monotonic_time () < patience)
+      g_usleep (200);
+    if (!is_so (words[2], feed_number (words[3])))
+      printf ("error before flush %u, %s is not %s\n", flush, words[2],
+          words[3]);
+  }
+}
+
+static gboolean
+has_flush (const Stream * stream, guint flush)
+{
+  for (guint i = 0; i < stream->steps->len; i++) {
+    gchar **step = g_ptr_array_index (stream->steps, i);
+
+    if (strcmp (step[0], "flush") == 0 && feed_number (step[1]) == flush)
+      return TRUE;
+  }
+  return FALSE;
+}
+
+static void
+flush_streams (guint flush)
+{
+  guint32 seqnum = gst_util_seqnum_next ();
+
+  await (flush);
+  for (guint i = 0; i < the_case.streams->len; i++)
+    if (has_flush (g_ptr_array_index (the_case.streams, i), flush))
+      feed_push_flush (((Stream *) g_ptr_array_index (the_case.streams,
+                  i))->src, TRUE, seqnum);
+  for (guint i = 0; i < the_case.streams->len; i++) {
+    Stream *stream = g_ptr_array_index (the_case.streams, i);
+
+    if (!has_flush (stream, flush))
+      continue;
+    g_mutex_lock (&the_case.lock);
+    while (stream->flush != flush && !the_case.failed)
+      g_cond_wait (&the_case.cond, &the_case.lock);
+    g_mutex_unlock (&the_case.lock);
+    feed_push_flush (stream->src, FALSE, seqnum);
+  }
+  g_mutex_lock (&the_case.lock);
+  the_case.flushed = flush;
+  g_cond_broadcast (&the_case.cond);
+  g_mutex_unlock (&the_case.lock);
 }
 
 static GstBusSyncReply
@@ -300,21 +289,12 @@ on_message (GstBus * bus, GstMessage * message, gpointer unused)
     g_mutex_lock (&the_case.lock);
     printf ("error %s\n", error->message);
     the_case.failed = TRUE;
-    g_cond_signal (&the_case.cond);
+    g_cond_broadcast (&the_case.cond);
     g_mutex_unlock (&the_case.lock);
     g_error_free (error);
   }
   gst_message_unref (message);
   return GST_BUS_DROP;
-}
-
-static gboolean
-print_stat (GQuark name, const GValue * value, gpointer unused)
-{
-  if (G_VALUE_HOLDS_UINT64 (value))
-    printf ("stat %s %" G_GUINT64_FORMAT "\n", g_quark_to_string (name),
-        g_value_get_uint64 (value));
-  return TRUE;
 }
 
 static void
@@ -356,7 +336,10 @@ begin_case (void)
   the_case.splitter = the_case.again = NULL;
   the_case.streams = g_ptr_array_new_with_free_func (free_stream);
   the_case.pads = g_ptr_array_new_with_free_func (free_output);
+  the_case.awaited = g_ptr_array_new_with_free_func ((GDestroyNotify)
+      g_strfreev);
   the_case.open = 1;
+  the_case.outputs = the_case.flushed = 0;
   the_case.failed = FALSE;
 }
 
@@ -370,7 +353,7 @@ add_stream (gint64 offset)
   stream->sink = gst_element_request_pad_simple (the_case.batcher, "sink_%u");
   g_object_set (stream->sink, "ts-offset", offset, NULL);
   stream->src = gst_pad_new_from_static_template (&any_src, NULL);
-  gst_pad_set_query_function (stream->src, answer_query);
+  gst_pad_set_query_function (stream->src, feed_answer_query);
   gst_pad_set_active (stream->src, TRUE);
   gst_pad_link (stream->src, stream->sink);
   g_ptr_array_add (the_case.streams, stream);
@@ -397,7 +380,6 @@ run_case (void)
 {
   GThread **threads = g_new (GThread *, the_case.streams->len);
   GstBus *bus = gst_element_get_bus (the_case.pipeline);
-  GstStructure *stats;
 
   gst_bus_set_sync_handler (bus, on_message, NULL, NULL);
   link_outputs ();
@@ -405,19 +387,20 @@ run_case (void)
   for (guint i = 0; i < the_case.streams->len; i++)
     threads[i] = g_thread_new (NULL, push_stream,
         g_ptr_array_index (the_case.streams, i));
+  for (guint flush = 1; flush <= MOST_FLUSHES; flush++)
+    flush_streams (flush);
   g_mutex_lock (&the_case.lock);
   while (the_case.open > 0 && !the_case.failed)
     g_cond_wait (&the_case.cond, &the_case.lock);
   g_mutex_unlock (&the_case.lock);
 
-  g_object_get (the_case.batcher, "stats", &stats, NULL);
-  gst_structure_foreach (stats, print_stat, NULL);
-  gst_structure_free (stats);
+  feed_print_stats (the_case.batcher);
   gst_element_set_state (the_case.pipeline, GST_STATE_NULL);
   for (guint i = 0; i < the_case.streams->len; i++)
     g_thread_join (threads[i]);
   g_ptr_array_unref (the_case.streams);
   g_ptr_array_unref (the_case.pads);
+  g_ptr_array_unref (the_case.awaited);
   gst_bus_set_sync_handler (bus, NULL, NULL, NULL);
   gst_object_unref (bus);
   gst_object_unref (the_case.pipeline);
@@ -461,7 +444,10 @@ obey (gchar ** words)
   } else if (strcmp (words[0], "again") == 0) {
     add_again (words[1], words[2]);
   } else if (strcmp (words[0], "stream") == 0) {
-    add_stream (number (words[1]));
+    add_stream (feed_number (words[1]));
+  } else if (strcmp (words[0], "await") == 0) {
+    g_ptr_array_add (the_case.awaited, words);
+    return;
   } else if (strcmp (words[0], "run") == 0) {
     run_case ();
   } else {

@@ -10,8 +10,9 @@ import random
 import subprocess
 import sys
 
+import items
 import oracle
-from streams import MS, SECOND
+from streams import MS, SECOND, shrink_list
 
 
 class Live(oracle.Batcher):
@@ -33,14 +34,14 @@ class Live(oracle.Batcher):
         if kind == "format":
             self.formats[k] += 1
             return
-        fmt = oracle.Format(width=self.formats[k])
+        fmt = items.Format(width=self.formats[k])
         if kind == "frame":
-            item = oracle.Item("frame", fmt, id=args[0], t=args[1],
+            item = items.Item("frame", fmt, id=args[0], t=args[1],
                                tolerance=args[2], moved=None)
         elif kind == "gap":
-            item = oracle.Item("gap", fmt, reach=args[0])
+            item = items.Item("gap", fmt, reach=args[0])
         else:
-            item = oracle.Item("eos", fmt)
+            item = items.Item("eos", fmt)
         self.streams[k].items.append(item)
         self.go_on()
 
@@ -225,18 +226,12 @@ def difference(case, came):
 
 def shrink(feed, case):
     n, props, steps = case
-    size = len(steps)
-    while size >= 1:
-        at = 0
-        while at < len(steps):
-            fewer = steps[:at] + steps[at + size:]
-            results = run(feed, [(n, props, fewer)])
-            if results and difference((n, props, fewer), results[0]):
-                steps = fewer
-            else:
-                at += size
-        size //= 2
-    return n, props, steps
+
+    def fails(steps):
+        results = run(feed, [(n, props, steps)])
+        return results and difference((n, props, steps), results[0])
+
+    return n, props, shrink_list(steps, fails)
 
 
 def main():

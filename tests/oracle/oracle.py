@@ -3,97 +3,48 @@
 docs/secondbatcher.md, written from that page alone.
 
 Streams are not live, so that the result does not depend on when things arrive.
-Times are signed integers in ns; `Case` and what it consists of is described in
-streams.py.
+Times are signed integers in ns; `Case` is described in streams.py.
 """
 
 import dataclasses
 from fractions import Fraction
 
-NONE = -1
+from items import (NONE, Format, Item, Unknown, clamp,
+                   split_at_flushes, told)
+
 LIMIT = 1 << 62
 MANY_WINDOWS = 100
-
-
-class Unknown(Exception):
-    """The case has a stream without reference, which is placed by UTC."""
-
-
-def clamp(value, low, high):
-    return max(low, min(value, high))
-
-
-@dataclasses.dataclass(frozen=True)
-class Segment:
-    rate: float = 1.0
-    start: int = 0
-    stop: int = NONE
-    base: int = 0
-    offset: int = 0
-    time: int = 0
-
-    def clip(self, start, stop):
-        """gst_segment_clip() of [start, stop]: None if it lies outside."""
-        if self.stop != NONE and (start > self.stop or (
-                self.start != self.stop and start == self.stop)):
-            return None
-        if stop < self.start or (start != stop and stop == self.start):
-            return None
-        return (max(start, self.start),
-                stop if self.stop == NONE else min(stop, self.stop))
-
-    def running_time(self, position):
-        """gst_segment_to_running_time_full(), as one signed number."""
-        if self.rate > 0:
-            distance = position - self.start - self.offset
-        else:
-            distance = self.stop - self.offset - position
-        rate = abs(self.rate)
-        if rate != 1.0:
-            distance = int(distance / rate)
-        return distance + self.base
-
-
-@dataclasses.dataclass(frozen=True)
-class Format:
-    """Caps, stream id and segment that a stream's frames have."""
-    width: int = None
-    fps: tuple = None           # None before caps
-    alternate: bool = False
-    stream_id: str = "-"
-    segment: Segment = None
-
-    def frame_duration(self):
-        """Of a buffer, by the framerate, in ns; 0 if it is variable."""
-        if not self.fps or self.fps[0] == 0:
-            return 0
-        buffers = self.fps[0] * (2 if self.alternate else 1)
-        return 10 ** 9 * self.fps[1] // buffers
-
-
-class Item:
-    """A frame, GAP, custom event or EOS of a stream."""
-
-    def __init__(self, kind, fmt, **fields):
-        self.kind, self.fmt = kind, fmt
-        self.batches = 0        # that a frame has been in
-        self.__dict__.update(fields)
 
 
 class Stream:
     def __init__(self, number, offset, items):
         self.number, self.offset = number, offset
-        self.items = items      # unread
+        self.parts = split_at_flushes(items)
+        self.items = self.parts[0].items        # unread, up to the next flush
+        self.run = 0            # how many formats there were so far
+        self.total_frames = self.total_late = self.total_dropped = 0
+        self.flushed = False
+        self.forget()
+
+    def forget(self):
         self.held = []          # frames read that may be in a batch yet
         self.first = None       # its first frame
-        self.told = items[0].fmt if items else Format()
         self.format = None      # of the frame taken last
-        self.run = 0            # how many formats there were up to it
-        self.origin = 0         # p of the first one under that format
-        self.fresh = None       # (format, p) of what was read since, all late
+        self.origin = 0         # t + T of the first one under that format
+        self.fresh = None       # (format, t + T) of what was read since, all late
         self.last = None        # of the latest batch that had one: frame
         self.late = self.dropped = 0
-        self.total_frames = self.total_late = self.total_dropped = 0
+
+    @property
+    def flush_ahead(self):
+        """The number of the flush behind these items, or None."""
+        return self.parts[0].flush
+
+    def flush(self):
+        self.flushed = True
+        self.parts.pop(0)
+        self.items = self.parts[0].items
+        self.forget()
 
     def next(self):
         return self.items[0] if self.items else None
@@ -124,6 +75,7 @@ class Batcher:
         self.closed = False     # a window is over
         self.pushed = False     # and had a batch
         self.out = []
+        self.awaited = []       # (flush, name, value): what is so before it
         self.stats = dict.fromkeys(
             ("incomplete-batches", "dropped-windows", "skipped-windows"), 0)
 
@@ -133,13 +85,8 @@ class Batcher:
         fmt, reference, items = Format(), None, []
         for step in stream.steps:
             kind, args = step[0], step[1:]
-            if kind == "start":
-                fmt = dataclasses.replace(fmt, stream_id=args[0])
-            elif kind == "caps":
-                fmt = dataclasses.replace(fmt, width=args[0], fps=args[1],
-                                          alternate=args[2])
-            elif kind == "segment":
-                fmt = dataclasses.replace(fmt, segment=Segment(*args))
+            if kind in ("start", "caps", "segment"):
+                fmt = told(fmt, step)
             elif kind == "frame":
                 item, reference = self.frame(stream, fmt, args, reference)
                 items.append(item)
@@ -149,10 +96,15 @@ class Batcher:
                     items.append(item)
             else:
                 items.append(Item(kind, fmt, id=args[0] if args else None))
+                if kind == "flush":
+                    fmt = dataclasses.replace(fmt, segment=None)
+                    reference = None
         return items
 
     def frame(self, stream, fmt, args, reference):
         frame_id, pts, duration, stamp = args
+        if fmt.segment is None:
+            raise Unknown
         shown = duration if duration != NONE else fmt.frame_duration()
         inside = fmt.segment.clip(pts, pts + shown)
         if inside is None:
@@ -181,6 +133,8 @@ class Batcher:
 
     def gap(self, stream, fmt, args, reference):
         start, duration = args
+        if fmt.segment is None:
+            raise Unknown
         stop = start + (duration if duration != NONE else 0)
         inside = fmt.segment.clip(start, stop)
         if inside is None:
@@ -214,13 +168,21 @@ class Batcher:
 
     def skip_outside(self, stream):
         """Frames outside of their segment count where they are read."""
-        while stream.next() and stream.next().kind == "outside":
-            stream.drop(stream.items.pop(0))
+        while stream.next() and stream.next().kind in ("outside", "custom"):
+            item = stream.items.pop(0)
+            if item.kind == "outside":
+                stream.drop(item)
 
     def decide_start(self):
-        """False: no stream has a frame at all."""
+        """False: no stream has a frame at all, or one has shown nothing yet."""
         while True:
-            heads = [self.head(s) for s in self.streams]
+            undecided = [s for s in self.streams if not s.first]
+            for s in undecided:
+                self.skip_outside(s)
+            heads = [s.first or self.head(s) for s in self.streams]
+            if not all(h or not s.flush_ahead
+                       for s, h in zip(self.streams, heads)):
+                return False
             firsts = [h.t for h in heads if h and h.kind == "frame"]
             earliest = min(firsts, default=None)
             short = [s for s, h in zip(self.streams, heads)
@@ -251,19 +213,27 @@ class Batcher:
 
     def is_past(self, stream):
         item = stream.next()
-        if item is None or item.kind == "eos":
-            return True
         end = self.end_of(self.window)
         if any(self.p(f) >= end for f in stream.held):
+            return True
+        if item is None:
+            return not stream.flush_ahead
+        if item.kind == "eos":
             return True
         if item.kind == "frame":
             return self.p(item) >= end
         return item.kind == "gap" and item.reach - self.zero >= end
 
+    def has_ended(self, stream):
+        """Before the end of the open window, in the stream's order."""
+        item = stream.next()
+        ended = item.kind == "eos" if item else not stream.flush_ahead
+        return ended and not any(
+            self.p(f) >= self.end_of(self.window) for f in stream.held)
+
     def read(self, stream):
-        while not self.is_past(stream):
+        while stream.items and not self.is_past(stream):
             item = stream.items.pop(0)
-            stream.told = item.fmt
             if item.kind == "outside":
                 stream.drop(item)
             elif item.kind == "frame":
@@ -277,22 +247,48 @@ class Batcher:
                 self.place_start()
                 self.window = min(self.window, before)
         same = stream.format == frame.fmt
+        frame.opens = not same and (
+            not stream.fresh or stream.fresh[0] != frame.fmt)
         if not same and (not stream.fresh or stream.fresh[0] != frame.fmt):
-            stream.fresh = frame.fmt, self.p(frame)
+            stream.fresh = frame.fmt, frame.t + frame.tolerance
         frame.origin = stream.origin if same else stream.fresh[1]
-        if self.p(frame) < self.start_of(self.window):
-            stream.late += 1
-            stream.total_late += 1
-            if self.late == "drop":
-                stream.drop(frame)
-                return
-            frame.moved = self.start_of(self.window)
+        if self.closed and self.is_late(stream, frame):
+            return
         if not same:
             stream.run += 1
             stream.format, stream.origin = stream.fresh
         stream.fresh = None
         frame.run = stream.run
         stream.held.append(frame)
+
+    def is_late(self, stream, frame):
+        """True: it goes, and is counted."""
+        if self.p(frame) >= self.start_of(self.window):
+            return False
+        stream.late += 1
+        stream.total_late += 1
+        if self.late == "next":
+            frame.moved = self.start_of(self.window)
+            return False
+        stream.drop(frame)
+        return True
+
+    def judge(self):
+        """What was read before it was known where the windows start."""
+        for s in self.streams:
+            for f in self.in_turn(s):
+                if self.is_late(s, f):
+                    s.held.remove(f)
+
+    def in_turn(self, stream):
+        """Frames up to the first one beyond the window: what was read behind that
+        one does not count yet."""
+        end, out = self.end_of(self.window), []
+        for f in stream.held:
+            if self.p(f) >= end:
+                break
+            out.append(f)
+        return out
 
     def read_all(self):
         window = None
@@ -304,11 +300,12 @@ class Batcher:
     # --- windows ---------------------------------------------------------
 
     def frames_in(self, stream):
-        start, end = self.start_of(self.window), self.end_of(self.window)
-        return [f for f in stream.held if start <= self.p(f) < end]
+        return [f for f in self.in_turn(stream)
+                if self.p(f) >= self.start_of(self.window)]
 
     def next_position(self, stream):
-        positions = [self.p(f) for f in stream.held]
+        end = self.end_of(self.window)
+        positions = [self.p(f) for f in stream.held if self.p(f) >= end]
         item = stream.next()
         if item and item.kind == "frame":
             positions.append(self.p(item))
@@ -319,19 +316,21 @@ class Batcher:
     def leave(self):
         """What is in no window behind the open one goes."""
         self.closed = True
+        old = [self.in_turn(s) for s in self.streams]
         self.window += 1
         start = self.start_of(self.window)
-        for s in self.streams:
-            for f in [f for f in s.held if self.p(f) < start]:
-                s.held.remove(f)
-                s.drop(f)
+        for s, frames in zip(self.streams, old):
+            for f in frames:
+                if self.p(f) < start:
+                    s.held.remove(f)
+                    s.drop(f)
 
     def run(self):
-        if self.decide_start():
-            while True:
-                self.read_all()
-                if not self.close_window():
-                    break
+        flushes = {part.flush for s in self.streams for part in s.parts}
+        for flush in sorted(flushes - {None}):
+            self.run_part()
+            self.flush(flush)
+        self.run_part()
         for s in self.streams:
             for i in s.items:
                 if i.kind == "outside":
@@ -339,20 +338,43 @@ class Batcher:
         self.out.append(("eos",))
         return self.out
 
+    def run_part(self):
+        """As far as what streams show up to their next flush goes."""
+        if not self.closed:
+            self.window = None
+            if not self.decide_start():
+                return
+        self.read_all()
+        while all(map(self.is_past, self.streams)) and self.close_window():
+            self.read_all()
+
+    def flush(self, number):
+        outputs = sum(o[0] in ("batch", "gap") for o in self.out)
+        self.awaited += [(number, "outputs", outputs)] + [
+            (number, name, self.stats[name])
+            for name in ("dropped-windows", "skipped-windows")]
+        flushed = [s for s in self.streams if s.flush_ahead == number]
+        for s in flushed:
+            s.flush()
+        if len(flushed) == len(self.streams):
+            self.zero, self.shift, self.last_pts = 0, 0, 0
+            self.closed = self.pushed = False
+
     def close_window(self):
         """False if there is nothing more."""
-        positions = [self.next_position(s) for s in self.streams]
-        if all(p is None for p in positions):
-            return False
+        self.judge()
         frames = [self.frames_in(s) for s in self.streams]
+        positions = [p for p in map(self.next_position, self.streams)
+                     if p is not None]
+        if not positions and not any(frames):
+            return False
         if not any(frames):
-            target = self.first_window(min(p for p in positions
-                                           if p is not None))
+            target = self.first_window(min(positions))
             if target - self.window > MANY_WINDOWS or (
                     self.incomplete == "drop" and target > self.window):
                 self.skip_to(target)
                 return True
-        missing = any(not f and s.next() and s.next().kind != "eos"
+        missing = any(not f and not self.has_ended(s)
                       for s, f in zip(self.streams, frames))
         if missing and self.incomplete == "drop":
             self.stats["dropped-windows"] += 1
@@ -421,16 +443,23 @@ class Batcher:
     def origin(self, stream, item, start):
         """Where the frames of the item's format began."""
         if item.kind == "frame" and hasattr(item, "origin"):
-            return item.origin
-        if stream.fresh and stream.fresh[0] == item.fmt:
-            return stream.fresh[1]
-        return stream.origin if stream.format == item.fmt else start
+            if item.opens and self.p(item) >= self.end_of(self.window):
+                return start    # read ahead of its turn
+            origin = item.origin
+        elif stream.fresh and stream.fresh[0] == item.fmt:
+            origin = stream.fresh[1]
+        elif stream.format == item.fmt:
+            origin = stream.origin
+        else:
+            return start
+        return max(origin - self.zero, 0)
 
     @staticmethod
     def expected(fmt, origin, start, end):
         if not fmt.fps or fmt.fps[0] == 0:
             return 0
-        fps = Fraction(*fmt.fps) * Fraction(abs(fmt.segment.rate))
+        rate = abs(fmt.segment.rate) if fmt.segment else 1
+        fps = Fraction(*fmt.fps) * Fraction(rate)
         if fmt.alternate:
             fps *= 2
 
@@ -448,7 +477,7 @@ class Batcher:
             ids = self.filled(s, fmt, sorted(frames, key=self.t))
             rows.append((fmt.width if fmt.width is not None else -1,
                          fmt.stream_id,
-                         fmt.segment.base if fmt.segment else -1,
+                         fmt.segment.base if fmt.segment else 0,
                          self.expected(fmt, self.origin(s, item, start),
                                        start, end),
                          s.late, s.dropped, ids))

@@ -4,7 +4,8 @@
 A case is a dict of properties and a list of streams; a stream has a `ts-offset`
 and steps: ("start", ID), ("caps", WIDTH, FPS or None, ALTERNATE), ("segment",
 RATE, START, STOP, BASE, OFFSET, TIME), ("frame", ID, PTS, DURATION, REFERENCE),
-("gap", TS, DURATION), ("custom", ID), ("eos",).
+("gap", TS, DURATION), ("custom", ID), ("flush", N), ("eos",). All streams that have
+flush N are flushed together, when nothing more happens before.
 """
 
 import copy
@@ -29,6 +30,7 @@ class Case:
     props: dict
     streams: list
     behind: str = ""            # the batcher: "", "splitter" or "again"
+    awaited: list = ()          # (flush, name, value): what is so before it
 
     def text(self):
         """As batchfeed reads it."""
@@ -42,6 +44,7 @@ class Case:
         for stream in self.streams:
             lines.append(f"stream {stream.offset}")
             lines += [step_text(step) for step in stream.steps]
+        lines += [" ".join(map(str, ("await", *a))) for a in self.awaited]
         return "\n".join(lines + ["run", ""])
 
 
@@ -180,9 +183,26 @@ class Generator:
             self.steps.append(("custom", self.id))
             self.id += 1
 
-    def run(self):
-        for _ in range(self.r.randrange(self.length)):
-            self.step()
+    def flush(self, number):
+        """False: what comes behind it has no segment, and can be no frames."""
+        self.steps.append(("flush", number))
+        self.pts = self.r.choice([self.pts, self.pts, self.begun, 0,
+                                  self.pts + 5 * SECOND])
+        self.stamped = False
+        # those that were told may have been on their way, and lost
+        self.steps.append(("start", f"s{self.number}"))
+        self.caps()
+        if self.r.random() < .1:
+            return False
+        self.segment(first=self.r.random() < .5)
+        return True
+
+    def run(self, flushes=()):
+        for flush in [*flushes, None]:
+            for _ in range(self.r.randrange(self.length)):
+                self.step()
+            if flush and not self.flush(flush):
+                break
         return self.steps + [("eos",)]
 
 
@@ -197,6 +217,22 @@ def random_case(seed):
         streams.append(Stream(offset, Generator(r, k, length,
                                                 references).run()))
     return Case(props, streams)
+
+
+def flush_case(seed):
+    """All streams are flushed, or some, once or twice."""
+    r = random.Random(seed)
+    props = random_props(r)
+    n, length = r.choice([1, 2, 2, 3]), r.choice([4, 15, 40])
+    references = props["align"] == "reference-timestamp"
+    generators = [Generator(r, k, length, references) for k in range(n)]
+    flushes = [[] for _ in range(n)]
+    for number in range(1, r.choice([2, 2, 3])):
+        for k in r.choice([range(n), r.sample(range(n), 1)]):
+            flushes[k].append(number)
+    return Case(props, [
+        Stream(r.choice([0] * 6 + [-50 * MS, SECOND]), g.run(flushes[k]))
+        for k, g in enumerate(generators)])
 
 
 def without_frames(props):
@@ -264,6 +300,21 @@ def replace_steps(case, k, steps):
     streams = list(case.streams)
     streams[k] = Stream(streams[k].offset, steps)
     return dataclasses.replace(case, streams=streams)
+
+
+def shrink_list(items, fails):
+    """Fewer items that still fail; `fails(items)` says so."""
+    size = len(items)
+    while size >= 1:
+        at = 0
+        while at < len(items):
+            fewer = items[:at] + items[at + size:]
+            if fails(fewer):
+                items = fewer
+            else:
+                at += size
+        size //= 2
+    return items
 
 
 def shrink(case, fails, tries=400):

@@ -126,6 +126,7 @@ struct _GstSecondBatcherPad
 
   /* All below: the batcher's lock */
   GstClockTimeDiff ts_offset;
+  gconstpointer clipped;        /* buffer at the queue's head; NULL: flushed */
 
   SecondFormat *format;         /* told last */
   SecondFormat *last_format;    /* of the latest frame, or NULL */
@@ -203,7 +204,8 @@ struct _GstSecondBatcher
   gboolean need_segment;
   gboolean pushed;              /* stream-start and segment are out */
   GstClockTime live_latency;    /* upstream's and ours; NONE: not live */
-  gint look_again;              /* atomic: aggregate() comes at no deadline */
+  gint look_again;              /* atomic: events or queries are uncovered */
+  gint64 awaited;               /* deadline that the base class waits for */
   const struct _SecondBatch *selected;  /* during selected_samples() */
 };
 
@@ -268,9 +270,13 @@ void gst_second_batcher_update_clock (GstSecondBatcher * self);
 SecondPlacing gst_second_batcher_place_locked (GstSecondBatcher * self,
     GstSecondBatcherPad * pad, GstBuffer * buffer, SecondPlace * place);
 GstClockTime gst_second_batcher_get_next_time (GstAggregator * agg);
+gint64 gst_second_batcher_deadline_locked (const GstSecondBatcher * self,
+    GPtrArray * pads);
 gboolean gst_second_batcher_is_gap (GstBuffer * buffer);
 
 /* batcher/read.c */
+GstBuffer *gst_second_batcher_clip (GstAggregator * agg,
+    GstAggregatorPad * pad, GstBuffer * buffer);
 GstSecondBatcherPad *gst_second_batcher_read (GstSecondBatcher * self,
     GPtrArray * pads);
 
@@ -331,6 +337,7 @@ gboolean gst_second_batcher_decide_allocation (GstAggregator * agg,
 guint gst_second_batcher_frames_to_hold_locked (GstSecondBatcher * self,
     gint fps_n, gint fps_d);
 void gst_second_batcher_update_live (GstSecondBatcher * self);
+void gst_second_batcher_ask_live (GstSecondBatcher * self);
 void gst_second_batcher_apply_latency (GstSecondBatcher * self);
 
 /* batcher/properties.c */

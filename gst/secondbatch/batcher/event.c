@@ -101,8 +101,7 @@ gst_second_batcher_sink_event (GstAggregator * agg, GstAggregatorPad * aggpad,
     case GST_EVENT_STREAM_START:
     case GST_EVENT_SEGMENT:
       change_format (self, pad, event);
-      /* now upstream can tell, and no frame has come yet */
-      gst_second_batcher_update_live (self);
+      gst_second_batcher_ask_live (self);
       break;
     default:
       if (take_counts (self, pad, event))

@@ -229,6 +229,7 @@ gst_second_batcher_flush (GstAggregator * agg)
   GST_INFO_OBJECT (self, "flushed, windows are counted anew");
   reset_locked (self);
   self->need_segment = TRUE;
+  self->pushed = FALSE;
   return GST_FLOW_OK;
 }
 
@@ -254,21 +255,28 @@ gst_second_batcher_finalize (GObject * object)
 static void
 set_aggregator_class (GstAggregatorClass * klass)
 {
-  klass->start = gst_second_batcher_start;
-  klass->stop = gst_second_batcher_stop;
-  klass->flush = gst_second_batcher_flush;
-  klass->negotiate = gst_second_batcher_negotiate;
-  klass->aggregate = gst_second_batcher_aggregate;
-  klass->get_next_time = gst_second_batcher_get_next_time;
-  klass->update_src_caps = gst_second_batcher_update_src_caps;
-  klass->peek_next_sample = gst_second_batcher_peek_next_sample;
-  klass->sink_event_pre_queue = gst_second_batcher_sink_event_pre_queue;
-  klass->sink_event = gst_second_batcher_sink_event;
-  klass->src_event = gst_second_batcher_src_event;
-  klass->sink_query_pre_queue = gst_second_batcher_sink_query_pre_queue;
-  klass->sink_query = gst_second_batcher_sink_query;
-  klass->propose_allocation = gst_second_batcher_propose_allocation;
-  klass->decide_allocation = gst_second_batcher_decide_allocation;
+  klass->start = GST_DEBUG_FUNCPTR (gst_second_batcher_start);
+  klass->stop = GST_DEBUG_FUNCPTR (gst_second_batcher_stop);
+  klass->flush = GST_DEBUG_FUNCPTR (gst_second_batcher_flush);
+  klass->negotiate = GST_DEBUG_FUNCPTR (gst_second_batcher_negotiate);
+  klass->clip = GST_DEBUG_FUNCPTR (gst_second_batcher_clip);
+  klass->aggregate = GST_DEBUG_FUNCPTR (gst_second_batcher_aggregate);
+  klass->get_next_time = GST_DEBUG_FUNCPTR (gst_second_batcher_get_next_time);
+  klass->update_src_caps =
+      GST_DEBUG_FUNCPTR (gst_second_batcher_update_src_caps);
+  klass->peek_next_sample =
+      GST_DEBUG_FUNCPTR (gst_second_batcher_peek_next_sample);
+  klass->sink_event_pre_queue =
+      GST_DEBUG_FUNCPTR (gst_second_batcher_sink_event_pre_queue);
+  klass->sink_event = GST_DEBUG_FUNCPTR (gst_second_batcher_sink_event);
+  klass->src_event = GST_DEBUG_FUNCPTR (gst_second_batcher_src_event);
+  klass->sink_query_pre_queue =
+      GST_DEBUG_FUNCPTR (gst_second_batcher_sink_query_pre_queue);
+  klass->sink_query = GST_DEBUG_FUNCPTR (gst_second_batcher_sink_query);
+  klass->propose_allocation =
+      GST_DEBUG_FUNCPTR (gst_second_batcher_propose_allocation);
+  klass->decide_allocation =
+      GST_DEBUG_FUNCPTR (gst_second_batcher_decide_allocation);
 }
 
 static void
@@ -282,8 +290,10 @@ gst_second_batcher_class_init (GstSecondBatcherClass * klass)
   G_OBJECT_CLASS (klass)->finalize = gst_second_batcher_finalize;
   gst_second_batcher_install_properties (G_OBJECT_CLASS (klass));
   set_aggregator_class (GST_AGGREGATOR_CLASS (klass));
-  element_class->request_new_pad = gst_second_batcher_request_new_pad;
-  element_class->release_pad = gst_second_batcher_release_pad;
+  element_class->request_new_pad =
+      GST_DEBUG_FUNCPTR (gst_second_batcher_request_new_pad);
+  element_class->release_pad =
+      GST_DEBUG_FUNCPTR (gst_second_batcher_release_pad);
 
   gst_element_class_add_static_pad_template_with_gtype (element_class,
       &sink_template, GST_TYPE_SECOND_BATCHER_PAD);

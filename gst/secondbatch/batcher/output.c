@@ -403,8 +403,10 @@ gst_second_batcher_aggregate (GstAggregator * agg, gboolean timeout)
   g_mutex_lock (&self->lock);
   ended = second_timeline_is_done (self->tracks);
   past = second_timeline_is_over (&self->timeline, self->tracks);
-  over = past || (timeout && !g_atomic_int_get (&self->look_again)
-      && self->timeline.open && self->incomplete != SECOND_INCOMPLETE_WAIT);
+  /* a flush may have moved it on while the base class waited for it */
+  over = past || (timeout && self->timeline.open
+      && self->incomplete != SECOND_INCOMPLETE_WAIT
+      && gst_second_batcher_deadline_locked (self, pads) <= self->awaited);
   g_mutex_unlock (&self->lock);
 
   if (ended)

@@ -64,6 +64,7 @@ gst_second_batcher_pad_clear_locked (GstSecondBatcherPad * pad,
   g_queue_clear_full (&pad->events, (GDestroyNotify) second_event_free);
   forget_pool_locked (pad);
   pad->has_reference = FALSE;
+  pad->clipped = NULL;
   g_atomic_pointer_set (&pad->latest, NULL);
 }
 
@@ -193,7 +194,7 @@ gst_second_batcher_pad_class_init (GstSecondBatcherPadClass * klass)
   object_class->finalize = gst_second_batcher_pad_finalize;
   object_class->set_property = gst_second_batcher_pad_set_property;
   object_class->get_property = gst_second_batcher_pad_get_property;
-  pad_class->flush = gst_second_batcher_pad_flush;
+  pad_class->flush = GST_DEBUG_FUNCPTR (gst_second_batcher_pad_flush);
 
   /**
    * GstSecondBatcherPad:ts-offset:

@@ -208,3 +208,15 @@ gst_second_batcher_update_live (GstSecondBatcher * self)
 {
   self->live_latency = gst_aggregator_get_latency (GST_AGGREGATOR (self));
 }
+
+/* Asks upstream once it can tell, and before its first frame: what the base
+ * class knows may be from a time without pads */
+void
+gst_second_batcher_ask_live (GstSecondBatcher * self)
+{
+  GstQuery *query = gst_query_new_latency ();
+
+  gst_pad_query (GST_AGGREGATOR_SRC_PAD (self), query);
+  gst_query_unref (query);
+  gst_second_batcher_update_live (self);
+}

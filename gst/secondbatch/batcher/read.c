@@ -13,7 +13,7 @@ typedef enum
 typedef enum
 {
   SHOW_FRAMES,                  /* up to a stream's first frame or GAP */
-  SHOW_PAST_GAPS,               /* up to its first frame */
+  SHOW_PAST_GAPS,               /* or a GAP up to the others' first frames */
   TAKE
 } Mode;
 
@@ -96,15 +96,28 @@ take_frame_locked (GstSecondBatcher * self, GstSecondBatcherPad * pad,
 
 static Read
 read_gap_locked (GstSecondBatcher * self, GstSecondBatcherPad * pad,
-    GstBuffer * buffer, gboolean placed, gint64 end)
+    GstBuffer * buffer, gint64 end, Mode mode)
 {
-  if (placed && !second_timeline_take_gap (&self->timeline, &pad->track, end))
+  if (mode == TAKE ? !second_timeline_take_gap (&self->timeline, &pad->track,
+          end) : second_timeline_is_shown_by_gap (&self->timeline, end))
     return READ_LEFT;
   GST_LOG_OBJECT (pad, "gap up to %" GST_STIME_FORMAT, GST_STIME_ARGS (end));
   self->gaps++;
   if (gst_buffer_get_custom_meta (buffer, "GstAggregatorMissingDataMeta"))
     self->missing_data++;
   return READ_TAKEN;
+}
+
+/* Notes what comes out of the queue. The base class gives us a buffer that we
+ * have peeked once more, even if a flush has emptied the queue in between. */
+GstBuffer *
+gst_second_batcher_clip (GstAggregator * agg, GstAggregatorPad * pad,
+    GstBuffer * buffer)
+{
+  SECOND_LOCK_BLOCK (&GST_SECOND_BATCHER (agg)->lock);
+
+  GST_SECOND_BATCHER_PAD (pad)->clipped = buffer;
+  return buffer;
 }
 
 static Read
@@ -116,6 +129,8 @@ read_item (GstSecondBatcher * self, GstSecondBatcherPad * pad,
   SecondPlace place = { 0 };
   SecondPlacing placing;
 
+  if (buffer != pad->clipped)
+    return READ_TAKEN;          /* it was peeked before a flush */
   if (gap && mode == SHOW_FRAMES)
     return READ_LEFT;
   placing = gst_second_batcher_place_locked (self, pad, buffer, &place);
@@ -123,7 +138,7 @@ read_item (GstSecondBatcher * self, GstSecondBatcherPad * pad,
     return READ_ERROR;
   if (gap)
     return read_gap_locked (self, pad, buffer,
-        placing == SECOND_PLACING_PLACED, place.time);
+        placing == SECOND_PLACING_PLACED ? place.time : G_MININT64, mode);
   if (placing == SECOND_PLACING_OUTSIDE) {
     GST_DEBUG_OBJECT (pad, "dropping %" GST_PTR_FORMAT ", outside its segment",
         buffer);
@@ -154,11 +169,10 @@ read_pad (GstSecondBatcher * self, GstSecondBatcherPad * pad, Mode mode)
   return read;
 }
 
-/* Returns whether the stream may have items for the open window; or, with
- * `undecided`, the first frame that the grid's start still depends on */
+/* Returns whether the stream may have items for the open window, or `first`, a
+ * first frame to show */
 static gboolean
-wants_items (GstSecondBatcher * self, GstSecondBatcherPad * pad,
-    gboolean undecided)
+wants_items (GstSecondBatcher * self, GstSecondBatcherPad * pad, gboolean first)
 {
   gboolean eos = gst_aggregator_pad_is_eos (GST_AGGREGATOR_PAD (pad));
   SECOND_LOCK_BLOCK (&self->lock);
@@ -167,8 +181,7 @@ wants_items (GstSecondBatcher * self, GstSecondBatcherPad * pad,
     second_track_end (&pad->track);
   else if (pad->track.reach == SECOND_ENDED)
     pad->track.reach = SECOND_READING;  /* it has started again */
-  return pad->track.reach == SECOND_READING
-      && !(undecided && (self->timeline.started || pad->track.begun));
+  return pad->track.reach == SECOND_READING && !(first && pad->track.begun);
 }
 
 /* Shows the first frames of all streams, which decide where the grid starts,
@@ -183,14 +196,10 @@ show_first_frames (GstSecondBatcher * self, GPtrArray * pads)
   for (Mode mode = SHOW_FRAMES; mode < TAKE && (known || live); mode++) {
     for (guint i = 0; i < pads->len; i++) {
       GstSecondBatcherPad *pad = g_ptr_array_index (pads, i);
-      Read read;
 
-      if (!wants_items (self, pad, TRUE))
-        continue;
       /* an error is reported by who reads for good */
-      read = read_pad (self, pad, mode);
-      known &= read == READ_ERROR || (mode == SHOW_FRAMES ?
-          read == READ_LEFT : !wants_items (self, pad, TRUE));
+      if (wants_items (self, pad, TRUE))
+        known &= read_pad (self, pad, mode) != READ_TAKEN;
     }
   }
   return known || live;

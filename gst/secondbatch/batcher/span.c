@@ -136,7 +136,8 @@ span_window (SecondStreamWindow * window, SecondOutput output)
   if (output == SECOND_OUTPUT_META)
     return TRUE;
   if (window->contiguous)
-    window->memory = gst_second_batch_span_ (window->list, base, window->stride);
+    window->memory =
+        gst_second_batch_span_ (window->list, base, window->stride);
   else if (gst_buffer_list_length (window->list) == 0)
     window->memory = gst_allocator_alloc (NULL, 0, NULL);
   else if (!gather (window))

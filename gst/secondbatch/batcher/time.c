@@ -200,8 +200,9 @@ gst_second_batcher_place_locked (GstSecondBatcher * self,
 /* The running time until which the last frames of the open window may arrive,
  * less our latency, which has its duration in it. It is that of the stream
  * whose skew makes it latest, whether that one has shown a frame or not. */
-static gint64
-deadline_locked (const GstSecondBatcher * self, GPtrArray * pads)
+gint64
+gst_second_batcher_deadline_locked (const GstSecondBatcher * self,
+    GPtrArray * pads)
 {
   gint64 least = pads->len > 0 ? G_MAXINT64 : 0;
 
@@ -252,12 +253,18 @@ gst_second_batcher_get_next_time (GstAggregator * agg)
 
   now = gst_element_get_current_running_time (GST_ELEMENT_CAST (self));
   SECOND_LOCK_BLOCK (&self->lock);
-  if (again && GST_CLOCK_TIME_IS_VALID (now))
+  self->awaited = G_MININT64;
+  /* a stream with an empty queue may be past the window by a frame that is
+   * held */
+  again |= second_timeline_is_over (&self->timeline, self->tracks);
+  if (again && GST_CLOCK_TIME_IS_VALID (now)) {
     next = (gint64) (now - latency);
-  else if (self->timeline.open && self->incomplete != SECOND_INCOMPLETE_WAIT)
-    next = MAX (deadline_locked (self, pads), -(gint64) latency);
-  else
-    return GST_CLOCK_TIME_NONE;
+  } else {
+    if (!self->timeline.open || self->incomplete == SECOND_INCOMPLETE_WAIT)
+      return GST_CLOCK_TIME_NONE;
+    self->awaited = gst_second_batcher_deadline_locked (self, pads);
+    next = MAX (self->awaited, -(gint64) latency);
+  }
   /* less than 0 in the first second, which is right once the latency is added;
    * but -1 is no time */
   return (GstClockTime) (next == -1 ? -2 : next);

@@ -140,6 +140,7 @@ second_timeline_place_start (SecondTimeline * timeline, GPtrArray * tracks)
     if (second_track_at (tracks, i)->begun)
       zero = MIN (zero, second_track_at (tracks, i)->first_time);
   timeline->open = zero != G_MAXINT64;
+  timeline->earliest = zero;
   timeline->index = G_MAXUINT64;
   if (timeline->relative && timeline->open)
     move_zero (timeline, tracks, zero);
@@ -203,6 +204,12 @@ second_timeline_take_frame (SecondTimeline * timeline, GPtrArray * tracks,
   track->last_format = track->format;
   track->last_phase = track->phase;
   return SECOND_HELD;
+}
+
+gboolean
+second_timeline_is_shown_by_gap (const SecondTimeline * timeline, gint64 end)
+{
+  return timeline->open && end >= timeline->earliest;
 }
 
 gboolean

@@ -80,6 +80,7 @@ typedef struct
   gboolean open;                /* some stream has begun */
   gboolean started;             /* a window was closed: no way back */
   guint64 index;                /* of the open window */
+  gint64 earliest;              /* of the first frames, zero not subtracted */
   gint64 zero;                  /* what is subtracted if relative */
   gint64 part_end;              /* end of the last part, start of the next */
   gboolean last_part;
@@ -168,6 +169,10 @@ void second_timeline_show_first (SecondTimeline * timeline,
 SecondVerdict second_timeline_take_frame (SecondTimeline * timeline,
     GPtrArray * tracks, SecondTrack * track, gint64 time, guint64 tolerance,
     gpointer data);
+/* Whether a stream that begins with such a GAP has no frame before the
+ * others */
+gboolean second_timeline_is_shown_by_gap (const SecondTimeline * timeline,
+    gint64 end);
 /* end: up to where there is nothing; FALSE if beyond the open window */
 gboolean second_timeline_take_gap (SecondTimeline * timeline,
     SecondTrack * track, gint64 end);

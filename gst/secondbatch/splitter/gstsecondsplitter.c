@@ -312,7 +312,8 @@ gst_second_splitter_class_init (GstSecondSplitterClass * klass)
       "batches of one second back into streams");
 
   G_OBJECT_CLASS (klass)->finalize = gst_second_splitter_finalize;
-  element_class->change_state = gst_second_splitter_change_state;
+  element_class->change_state =
+      GST_DEBUG_FUNCPTR (gst_second_splitter_change_state);
   gst_element_class_add_static_pad_template (element_class, &sink_template);
   gst_element_class_add_static_pad_template (element_class, &src_template);
   gst_element_class_set_static_metadata (element_class, "Second splitter",
@@ -327,8 +328,11 @@ gst_second_splitter_init (GstSecondSplitter * self)
       ((GDestroyNotify) split_stream_free);
   self->flows = gst_flow_combiner_new ();
   self->sinkpad = gst_pad_new_from_static_template (&sink_template, "sink");
-  gst_pad_set_chain_function (self->sinkpad, gst_second_splitter_chain);
-  gst_pad_set_event_function (self->sinkpad, gst_second_splitter_sink_event);
-  gst_pad_set_query_function (self->sinkpad, gst_second_splitter_sink_query);
+  gst_pad_set_chain_function (self->sinkpad,
+      GST_DEBUG_FUNCPTR (gst_second_splitter_chain));
+  gst_pad_set_event_function (self->sinkpad,
+      GST_DEBUG_FUNCPTR (gst_second_splitter_sink_event));
+  gst_pad_set_query_function (self->sinkpad,
+      GST_DEBUG_FUNCPTR (gst_second_splitter_sink_query));
   gst_element_add_pad (GST_ELEMENT_CAST (self), self->sinkpad);
 }
