@@ -12,8 +12,8 @@ import multiprocessing
 import threading
 import time
 
-from baseline import (frame_rate, milliseconds, paced_frames, parse_arguments,
-                      report)
+from baseline import (COPIES_PER_PIPE, frame_rate, milliseconds, paced_frames,
+                      parse_arguments, report, spread)
 
 
 def read_frames(path, seconds, start, output, count):
@@ -93,13 +93,14 @@ def pair_seconds(inputs, rates, start, output, result):
 
 
 def use_pairs(pipe, result):
-    arrived, pair_ms = [0, 0], []
+    arrived, pair_ms, size = [0, 0], [], 0
     while (item := pipe.recv()) is not None:
         sent, pair = item
         pair_ms.append(milliseconds(sent))
         for stream, frames in enumerate(pair):
             arrived[stream] += len(frames)
-    result.put((arrived, pair_ms))
+            size += sum(frame.nbytes for frame in frames)
+    result.put((arrived, pair_ms, size))
 
 
 def main():
@@ -122,11 +123,11 @@ def main():
     for process in processes:
         process.start()
     arrivals, handover_ms = paired.get()
-    arrived, pair_ms = used.get()
+    arrived, pair_ms, size = used.get()
     for process in processes:
         process.join()
-    report("pipe", arrivals, [count.value for count in counts], arrived,
-           handover_ms, pair_ms)
+    report("pipe", __file__, arrivals, [count.value for count in counts], arrived,
+           spread(handover_ms), pair_ms, 2 * COPIES_PER_PIPE * size)
 
 
 if __name__ == "__main__":

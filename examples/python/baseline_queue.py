@@ -10,8 +10,8 @@ through another queue. Every frame is pickled, written and read on each hop.
 import multiprocessing
 import time
 
-from baseline import (frame_rate, milliseconds, paced_frames, parse_arguments,
-                      report)
+from baseline import (COPIES_PER_PIPE, frame_rate, milliseconds, paced_frames,
+                      parse_arguments, report, spread)
 
 
 def read_seconds(path, seconds, start, output, count):
@@ -58,13 +58,14 @@ def pair_seconds(inputs, output, result):
 
 
 def use_pairs(queue, result):
-    arrived, pair_ms = [0, 0], []
+    arrived, pair_ms, size = [0, 0], [], 0
     while (item := queue.get()) is not None:
         sent, pair = item
         pair_ms.append(milliseconds(sent))
         for stream, frames in enumerate(pair):
             arrived[stream] += len(frames)
-    result.put((arrived, pair_ms))
+            size += sum(frame.nbytes for frame in frames)
+    result.put((arrived, pair_ms, size))
 
 
 def main():
@@ -84,11 +85,11 @@ def main():
     for process in processes:
         process.start()
     arrivals, handover_ms = paired.get()
-    arrived, pair_ms = used.get()
+    arrived, pair_ms, size = used.get()
     for process in processes:
         process.join()
-    report("queue", arrivals, [count.value for count in counts], arrived,
-           handover_ms, pair_ms)
+    report("queue", __file__, arrivals, [count.value for count in counts], arrived,
+           spread(handover_ms), pair_ms, 2 * COPIES_PER_PIPE * size)
 
 
 if __name__ == "__main__":

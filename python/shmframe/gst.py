@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
 from typing import Any
 
 from shmframe.errors import Error
@@ -32,6 +33,7 @@ _FORKED = ("GStreamer was used in the process that this one was forked from, and
            "Writer or batches()")
 
 _process: int | None = None  # that uses GStreamer, which begins with make()
+_beginning = threading.Lock()
 
 
 def in_process() -> bool:
@@ -45,13 +47,18 @@ def check_process() -> None:
         raise Error(_FORKED)
 
 
-def make(factory: str, **properties: Any) -> Gst.Element:
-    """Make an element; its properties are named with _ for -, enums by nick."""
+def _begin() -> None:
     global _process
     check_process()
-    if _process is None:
-        Gst.init(None)
-        _process = os.getpid()
+    with _beginning:
+        if _process is None:
+            Gst.init(None)
+            _process = os.getpid()
+
+
+def make(factory: str, **properties: Any) -> Gst.Element:
+    """Make an element; its properties are named with _ for -, enums by nick."""
+    _begin()
     element = Gst.ElementFactory.make(factory, None)
     if element is None:
         raise Error(f"GStreamer has no element {factory}; install gst-shmframe and "

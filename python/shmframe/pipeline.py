@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import atexit
+import threading
 import time
 import weakref
 
@@ -162,7 +163,12 @@ class Pipeline:
             _running.discard(self)
 
     def __del__(self) -> None:
-        if hasattr(self, "_stopped"):
+        if not hasattr(self, "_pipeline") or not in_process():
+            return
+        if isinstance(threading.current_thread(), threading._DummyThread):
+            # A thread of GStreamer's, perhaps one that stopping would wait for.
+            self._pipeline.call_async(Gst.Element.set_state, Gst.State.NULL)
+        else:
             self.stop()
 
 

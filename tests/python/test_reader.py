@@ -89,6 +89,17 @@ class Waits(rig.Case):
         self.assertIn("KeyboardInterrupt", told)
         self.assertEqual(wait.returncode, -signal.SIGINT)
 
+    def test_threads_begin(self):
+        """Whoever is first starts GStreamer, and the others wait until it has."""
+        end = subprocess.run(
+            [sys.executable, "-c", "import shmframe, threading\n"
+             "threads = [threading.Thread(target=lambda n=n: shmframe.Writer(\n"
+             f"    {self.path!r} + str(n), 64, 48, 25).close()) for n in range(8)]\n"
+             "for thread in threads: thread.start()\n"
+             "for thread in threads: thread.join()\n"],
+            capture_output=True, text=True, timeout=rig.DEADLINE)
+        self.assertEqual((end.returncode, end.stderr), (0, ""))
+
     def test_long_wait_is_told(self):
         reader = self.reader(timeout=3.3)
         with self.assertLogs("shmframe", "WARNING") as log:
