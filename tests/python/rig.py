@@ -16,7 +16,7 @@ import shmframe
 from shmframe.gst import Gst, make
 
 # Longer than this nothing may take.
-DEADLINE = 30
+DEADLINE = 60
 
 
 def picture(number, shape=(48, 64, 3), dtype=np.uint8):
@@ -29,7 +29,7 @@ class Case(unittest.TestCase):
     """A folder for sockets; no file descriptor may be left behind."""
 
     def setUp(self):
-        faulthandler.dump_traceback_later(DEADLINE * 2, exit=True)
+        faulthandler.dump_traceback_later(DEADLINE * 3, exit=True)
         self.addCleanup(faulthandler.cancel_dump_traceback_later)
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)

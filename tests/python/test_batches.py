@@ -164,7 +164,7 @@ class Batches(rig.Case):
         with self.assertRaisesRegex(shmframe.Error, "incomplete='x' is no value"):
             shmframe.batches(self.path, incomplete="x")
         with self.assertRaisesRegex(shmframe.Timeout, "Waiting for a producer"):
-            next(shmframe.batches(self.path, timeout=0.3))
+            next(shmframe.batches(self.path, timeout=2))
 
 
 if __name__ == "__main__":

@@ -106,7 +106,7 @@ class Arrays(rig.Case):
                 number += 1
 
         with self.feeding(pictures()):
-            reader = self.read(max_held=5, timeout=2)
+            reader = self.read(max_held=5, timeout=5)
             kept = []
             with self.assertLogs("shmframe", "WARNING") as log:
                 with self.assertRaises(shmframe.Timeout):

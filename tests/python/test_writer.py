@@ -112,7 +112,7 @@ class Frames(rig.Case):
 
 class Waits(rig.Case):
     def test_nobody_there(self):
-        with shmframe.Writer(self.path, 64, 48, 25, live=False, timeout=0.3) as writer:
+        with shmframe.Writer(self.path, 64, 48, 25, live=False, timeout=2) as writer:
             with self.assertRaisesRegex(shmframe.Timeout, "Waiting for 1 consumer"):
                 for _ in range(10):
                     writer.write(rig.picture(0))
