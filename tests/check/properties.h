@@ -14,8 +14,11 @@ set_property (GObject * object, GParamSpec * spec, va_list * args)
   gchar *error = NULL;
 
   if (G_IS_PARAM_SPEC_ENUM (spec)) {
-    gst_util_set_object_arg (object, spec->name, va_arg (*args,
-            const gchar *));
+    const gchar *nick = va_arg (*args, const gchar *);
+
+    fail_unless (GPOINTER_TO_SIZE (nick) > 4095, "%s takes a nick",
+        spec->name);
+    gst_util_set_object_arg (object, spec->name, nick);
     return;
   }
   G_VALUE_COLLECT_INIT (&value, spec->value_type, *args, 0, &error);

@@ -14,9 +14,9 @@ static GstHarness *in, *out;
 static void
 open_pair (void)
 {
-  in = rig_harness (rig_element ("shmframesink", "delivery", 2, "max-clients", 1,
+  in = rig_harness (rig_element ("shmframesink", "delivery", "lossless", "max-clients", 1,
           NULL));
-  out = rig_harness (rig_element ("shmframesrc", "timestamps", 2, NULL));
+  out = rig_harness (rig_element ("shmframesrc", "timestamps", "keep", NULL));
   rig_until (rig_num_clients (in->element) == 1);
   gst_harness_set_src_caps (in, rig_caps ("GRAY8", 64, 48));
 }
