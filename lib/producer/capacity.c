@@ -57,17 +57,26 @@ sf_capacity_is_short (int error)
   return error == -E2BIG || error == -EDQUOT;
 }
 
+uint64_t
+sf_producer_needed_slots_locked (struct sf_producer *p, uint64_t promised)
+{
+  uint64_t held = promised > SF_USUAL_HELD ? promised : SF_USUAL_HELD;
+
+  return (held + sf_producer_base_slots (p->slot_size)) * p->slots_per_record
+      + p->upstream_slots;
+}
+
 int
 sf_producer_make_room_locked (struct sf_producer *p, uint64_t promised,
     uint64_t * needed)
 {
-  uint64_t slot_size, each, more, held, n;
+  uint64_t slot_size, each, n;
   int r;
 
   pthread_mutex_lock (&p->lock);
   slot_size = p->slot_size;
   each = p->slots_per_record;
-  more = p->upstream_slots;
+  n = sf_producer_needed_slots_locked (p, promised);
   pthread_mutex_unlock (&p->lock);
   if (p->fixed_slots != 0 && promised + SF_SPARE_SLOTS > p->fixed_slots) {
     *needed = promised + SF_SPARE_SLOTS;
@@ -77,8 +86,6 @@ sf_producer_make_room_locked (struct sf_producer *p, uint64_t promised,
     return 0;
   if (p->fixed_slots != 0)
     return ensure (p, p->fixed_slots, slot_size, needed);
-  held = promised > SF_USUAL_HELD ? promised : SF_USUAL_HELD;
-  n = (held + sf_producer_base_slots (slot_size)) * each + more;
   r = ensure (p, round_up (n), slot_size, needed);
   if (sf_capacity_is_short (r))
     r = ensure (p, n, slot_size, needed);

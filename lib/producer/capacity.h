@@ -10,6 +10,10 @@ uint32_t sf_producer_base_slots (uint64_t slot_size);
 uint64_t sf_producer_promised_locked (struct sf_producer *p,
     const struct sf_client *but);
 
+/* The slots with which clients can hold so many frames, and the others have theirs. */
+uint64_t sf_producer_needed_slots_locked (struct sf_producer *p,
+    uint64_t promised);
+
 /* Sees to it that clients can hold so many frames. As sf_producer_set_format().
  * With the room lock. */
 int sf_producer_make_room_locked (struct sf_producer *p, uint64_t promised,

@@ -11,6 +11,7 @@
 #include "producer/client.h"
 #include "producer/control-thread.h"
 #include "producer/flush.h"
+#include "producer/give-back.h"
 #include "producer/frame.h"
 #include "producer/grants.h"
 #include "producer/liveness.h"
@@ -236,6 +237,13 @@ retry_grants (struct sf_producer *p)
   }
 }
 
+/* Less than 0: never. */
+static int
+sooner (int ms, int other_ms)
+{
+  return ms < 0 || (other_ms >= 0 && other_ms < ms) ? other_ms : ms;
+}
+
 /* How long to sleep: as long as frames are out and nobody publishes, or somebody
  * waits for clients, they are looked at on a tick. */
 static int
@@ -360,7 +368,7 @@ sf_producer_thread (void *producer)
 
   while (!is_stopping (p)) {
     bool knocked = false;
-    int ms = timeout_ms (p, keep_time (p));
+    int ms = timeout_ms (p, sooner (keep_time (p), sf_producer_give_back (p)));
     int n = epoll_wait (p->epoll_fd, events, MAX_EVENTS, deaf
         && (ms < 0 || ms > ACCEPT_PAUSE_MS) ? ACCEPT_PAUSE_MS : ms);
 

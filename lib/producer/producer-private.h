@@ -201,6 +201,7 @@ struct sf_producer
   int64_t last_judged;          /* when clients were looked at for that */
   bool told_starved;            /* the thread\'s: that no client can be accepted */
   bool ticking;                 /* the thread looks at returns now and then */
+  int64_t too_large_since;      /* the thread's: the ring; 0: it is not */
   struct sf_client **to_wake;   /* the publisher's, max_clients of them */
   bool far;                     /* the publisher's: the last woken were not near */
   bool brisk;                   /* the publisher's: this frame was not waited for */

@@ -198,6 +198,39 @@ ensure (struct sf_slots *slots, uint32_t n, uint64_t size, uint64_t page,
   return r;
 }
 
+int
+sf_slots_replace (struct sf_slots *slots, uint32_t n, uint64_t size)
+{
+  uint64_t bytes = sf_segment_bytes_of (n, size, slots->huge_page);
+  struct sf_own_segment *own;
+  int r = bytes > bytes_left () ? -EDQUOT : 0;
+
+  pthread_mutex_lock (&slots->lock);
+  if (slots->shut)
+    r = -ESHUTDOWN;
+  else if (r == 0 && slots->bytes + bytes > slots->max_memory)
+    r = -E2BIG;
+  if (r == 0)
+    slots->bytes += bytes;
+  pthread_mutex_unlock (&slots->lock);
+  if (r < 0)
+    return r;
+  r = own_segment_new (slots, n, size, slots->huge_page, &own);
+  pthread_mutex_lock (&slots->lock);
+  if (r == 0) {
+    for (struct sf_own_segment * old = slots->first; old; old = old->next)
+      sf_slots_retire_locked (slots, old);
+    own->next = slots->first;
+    slots->first = own;
+    add_locked (slots, own, n);
+    sf_slots_set_idle_aside_locked (slots);
+  } else {
+    slots->bytes -= bytes;
+  }
+  pthread_mutex_unlock (&slots->lock);
+  return r;
+}
+
 uint32_t
 sf_slots_most (struct sf_slots *slots, uint64_t size)
 {

@@ -53,6 +53,11 @@ void sf_slots_set_freed (struct sf_slots *slots, sf_slot_freed freed,
 int sf_slots_ensure (struct sf_slots *slots, uint32_t n, uint64_t size,
     uint64_t * needed);
 
+/* Makes `n` slots of at least `size` bytes in place of all that there are, which go when
+ * the last of them is free. By one thread at a time. 0; -E2BIG: max-memory does not hold
+ * both; others as sf_slots_ensure(), and all is as it was. */
+int sf_slots_replace (struct sf_slots *slots, uint32_t n, uint64_t size);
+
 /* How many slots of this size there could be. */
 uint32_t sf_slots_most (struct sf_slots *slots, uint64_t size);
 

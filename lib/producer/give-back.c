@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What clients that have left no longer need. A sealed segment keeps its pages, so that it
+ * takes another one to have fewer, and while its last frames are held, both. */
+#include "producer/capacity.h"
+#include "producer/give-back.h"
+#include "producer/producer-private.h"
+
+/* The ring is this many times as large as it need be. */
+#define TOO_LARGE 4u
+#ifndef SF_GIVE_BACK_MS
+#define SF_GIVE_BACK_MS 60000
+#endif
+
+static uint64_t
+needed_slots (struct sf_producer *p)
+{
+  uint64_t n;
+
+  pthread_mutex_lock (&p->lock);
+  n = sf_producer_needed_slots_locked (p, sf_producer_promised_locked (p,
+          NULL));
+  pthread_mutex_unlock (&p->lock);
+  return n;
+}
+
+static bool
+is_too_large (struct sf_producer *p)
+{
+  struct sf_slots_state slots;
+
+  sf_slots_get_state (p->slots, &slots);
+  return p->fixed_slots == 0 && slots.n_slots / TOO_LARGE >= needed_slots (p);
+}
+
+int
+sf_producer_give_back (struct sf_producer *p)
+{
+  int64_t now = sf_now (), left;
+
+  if (!is_too_large (p)) {
+    p->too_large_since = 0;
+    return -1;
+  }
+  if (p->too_large_since == 0)
+    p->too_large_since = now;
+  left = p->too_large_since + SF_GIVE_BACK_MS * INT64_C (1000000) - now;
+  if (left > 0)
+    return (int) (left / 1000000) + 1;
+  /* Where there is no memory for both, not again at once. */
+  p->too_large_since = now;
+  pthread_mutex_lock (&p->room_lock);
+  /* Nobody else has changed it meanwhile. */
+  if (is_too_large (p))
+    sf_slots_replace (p->slots, (uint32_t) needed_slots (p), p->slot_size);
+  pthread_mutex_unlock (&p->room_lock);
+  sf_slots_tidy (p->slots);
+  return SF_GIVE_BACK_MS;
+}
