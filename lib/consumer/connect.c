@@ -16,6 +16,9 @@
 #ifndef SF_RETRY_WATCHED_MS
 #define SF_RETRY_WATCHED_MS 500
 #endif
+/* In RETRY_MS, before the folder is left alone for so long. */
+#define MAX_TRIES 16u
+#define MAX_READS 64
 /* And where all places were taken. */
 #define RETRY_FULL_MS 300
 /* Of fds that the producer sent and that cannot be closed. */
@@ -58,12 +61,33 @@ watch_folder (const struct sf_consumer *c)
   return fd;
 }
 
+/* However fast somebody makes more of them. */
 static void
 drain (int fd)
 {
   char events[4096];
 
-  while (fd >= 0 && read (fd, events, sizeof (events)) > 0);
+  for (int i = 0; fd >= 0 && i < MAX_READS; i++)
+    if (read (fd, events, sizeof (events)) <= 0)
+      break;
+}
+
+/* Tries of late. A socket that comes into being is several events; but others may
+ * do what they like in that folder. */
+struct tries
+{
+  int64_t since;
+  unsigned n;
+};
+
+static bool
+are_too_many (struct tries *tries)
+{
+  int64_t now = sf_now ();
+
+  if (now - tries->since > RETRY_MS * INT64_C (1000000))
+    *tries = (struct tries) {.since = now };
+  return ++tries->n > MAX_TRIES;
 }
 
 /* Is "nobody there yet" what this error means? */
@@ -91,9 +115,10 @@ sf_consumer_forget_process (struct sf_consumer *c)
 static int
 connect_process (struct sf_consumer *c)
 {
-  int fd = sf_connect (c->path);
-  int process;
+  int fd, process;
 
+  SF_HOOK ("connecting");
+  fd = sf_connect (c->path);
   if (fd < 0)
     return fd;
   process = sf_peer_process (sf_fd_own (fd));
@@ -140,6 +165,7 @@ time_left (const struct sf_consumer *c)
 static int
 connect_patiently (struct sf_consumer *c)
 {
+  struct tries tries = { 0 };
   int inotify = -1;
   int fd = -1;
 
@@ -164,9 +190,12 @@ connect_patiently (struct sf_consumer *c)
         continue;
     }
     left = left / 1000000 + 1;
-    sf_consumer_poll (c, inotify, left < RETRY_MS ? (int) left
-        : inotify >= 0 && left > SF_RETRY_WATCHED_MS ? SF_RETRY_WATCHED_MS
-        : RETRY_MS);
+    if (are_too_many (&tries))
+      sf_consumer_poll (c, -1, left < RETRY_MS ? (int) left : RETRY_MS);
+    else
+      sf_consumer_poll (c, inotify, left < RETRY_MS ? (int) left
+          : inotify >= 0 && left > SF_RETRY_WATCHED_MS ? SF_RETRY_WATCHED_MS
+          : RETRY_MS);
   }
   if (inotify >= 0)
     close (inotify);

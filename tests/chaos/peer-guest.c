@@ -7,7 +7,8 @@
 #include "../unit/rawclient.h"
 #include "peer.h"
 
-#define N_SILENT 50u
+/* More than there are places. */
+#define N_SILENT 80u
 #define CROWD (me->source == ORIGIN ? 40u : 10u)
 #define N_FLOODS 4u
 #define PAUSE_MS 10

@@ -76,7 +76,7 @@ enum incident
 };
 
 /* Of a producer. */
-#define MAX_FDS 256u
+#define MAX_FDS 208u
 
 struct figures
 {

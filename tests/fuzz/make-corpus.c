@@ -40,8 +40,10 @@ write_messages (void)
 {
   static const gchar *const names[] = {
     "hello", "welcome", "reject", "segment", "segment-gone", "want", "grant",
-    "latency", "bye", "upstream", "kick", "ping", "pong", "flush"
+    "latency", "bye", "upstream", "kick", "ping", "pong", "flush", "observe",
+    "stats"
   };
+  _Static_assert (G_N_ELEMENTS (names) == LAST_TYPE, "a name for each");
 
   for (guint32 type = FIRST_TYPE; type <= LAST_TYPE; type++) {
     struct sf_message m = message_of (type);
