@@ -48,6 +48,8 @@ struct sf_link
   uint32_t brisk_enough;        /* so many, and the next is waited for awake */
   uint32_t n_vain, n_ignored;   /* looks for what was coming; how often not */
   bool pong_due;                /* the control thread's */
+  uint32_t n_messages;          /* read since, which is its, too */
+  int64_t quota_from;
   uint32_t flushed;             /* steps of flushes that we have read past */
   uint64_t void_until;          /* position: records before it are void */
   /* The control thread's. */

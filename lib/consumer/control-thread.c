@@ -15,6 +15,10 @@
 #define PAUSE_MS 50
 /* Handled before it is looked whether to stop. */
 #define MESSAGES_PER_TURN 64
+/* Read in QUOTA_TIME; more than all segments of many relays. The rest waits in the
+ * socket. */
+#define MESSAGE_QUOTA 512u
+#define QUOTA_TIME (SF_NS_PER_SECOND / 10)
 
 static void
 close_fds (const int fds[SF_MESSAGE_MAX_FDS])
@@ -133,6 +137,7 @@ read_messages (struct sf_consumer *c, struct sf_link *link,
       return true;
     if (r == 1) {
       SF_HOOK ("message");
+      link->n_messages++;
       handle_message (c, link, &msg, fds, farewell);
       continue;
     }
@@ -158,11 +163,25 @@ ask_for_room (struct sf_consumer *c, struct sf_link *link, uint32_t * asked)
     *asked = msg.max_held;
 }
 
+/* For how many ms not to listen to who says too much. */
+static int
+mute_ms (struct sf_link *link)
+{
+  int64_t now = sf_now (), left = link->quota_from + QUOTA_TIME - now;
+
+  if (left <= 0) {
+    link->n_messages = 0;
+    link->quota_from = now;
+  }
+  return link->n_messages < MESSAGE_QUOTA ? 0 : (int) (left / 1000000) + 1;
+}
+
 /* Listens until the link ends, or it is time to stop. */
 static void
 serve (struct sf_consumer *c, struct sf_link *link, uint32_t asked)
 {
   struct sf_reject farewell = {.reason = SF_REASON_NONE };
+  int muted;
 
   /* Messages that the producer sent before it was gone are read before its end
    * is taken note of: segments of frames yet to be drained are among them. */
@@ -183,8 +202,9 @@ serve (struct sf_consumer *c, struct sf_link *link, uint32_t asked)
     }
     sf_consumer_tell_flush (c, link, false);
     ask_for_room (c, link, &asked);
-    sf_consumer_poll (c, link->fd,
-        sf_link_answer (link, &c->paused) ? -1 : PAUSE_MS);
+    muted = mute_ms (link);
+    sf_consumer_poll (c, muted > 0 ? -1 : link->fd, muted > 0 ? muted
+        : sf_link_answer (link, &c->paused) ? -1 : PAUSE_MS);
   }
   sf_consumer_tell_flush (c, link, true);
 }

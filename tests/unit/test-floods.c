@@ -10,12 +10,14 @@
 
 /* Whenever a message of it is read, there is another one. */
 static _Atomic int flooding = -1;
+static _Atomic int n_read;
 
 void
 sf_hook (const char *name)
 {
   struct sf_message msg = message_of (SF_MESSAGE_LATENCY);
 
+  n_read += strcmp (name, "message") == 0;
   if (flooding >= 0 && strcmp (name, "message") == 0)
     sf_send (flooding, &msg, NULL, 0);
 }
@@ -41,6 +43,38 @@ test_flood_of_producer (void)
   rp_hang_up (&p);
   sf_listener_close (&p.listener);
   place_remove (&p.place);
+}
+
+/* In WINDOW; one more may have begun, and one turn goes beyond it. */
+#define MOST_READ 600
+#define WINDOW (SF_NS_PER_SECOND / 10)
+
+/* It is listened to now and then, and what it says after that is heard. */
+static void
+test_flood_is_paced (void)
+{
+  struct sf_message msg = message_of (SF_MESSAGE_LATENCY);
+  struct raw_producer p;
+  struct sf_incoming in;
+  int64_t began;
+
+  rp_open (&p);
+  rp_good_start (&p);
+  n_read = 0;
+  began = sf_now ();
+  for (uint64_t i = 0; sf_now () < began + SF_NS_PER_SECOND; i++) {
+    msg.latency.min = i % 2;
+    sf_send (p.fd, &msg, NULL, 0);
+  }
+  check_cmp (n_read, <, MOST_READ * ((sf_now () - began) / WINDOW + 2));
+  msg = (struct sf_message) {.type = SF_MESSAGE_BYE,.reject = {.reason =
+          SF_REASON_STOPPED}
+  };
+  while (sf_send (p.fd, &msg, NULL, 0) == -EAGAIN)
+    usleep (1000);
+  next_of (p.c, &in, SF_INCOMING_DISCONNECTED);
+  check_int (in.reject.reason, SF_REASON_STOPPED);
+  rp_close (&p);
 }
 
 /* --- a client that floods --- */
@@ -168,7 +202,7 @@ int
 main (void)
 {
   static const struct unit_test tests[] = {
-    TEST (test_flood_of_producer), TEST (test_flood_of_kicks),
+    TEST (test_flood_of_producer), TEST (test_flood_is_paced), TEST (test_flood_of_kicks),
     TEST (test_heard_after_flood), TEST (test_flood_by_child),
   };
 
