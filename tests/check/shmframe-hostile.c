@@ -2,6 +2,8 @@
 /* shmframesrc at a producer that speaks the protocol and talks nonsense: it passes
  * over, or ends with one error. A complaint of GLib's, which may be fatal to the
  * application, fails a test as well. */
+#include <errno.h>
+
 #include "producer/producer.h"
 #include "shmrig.h"
 
@@ -58,8 +60,12 @@ begin_event (GstEventType type)
 static void
 send_event (void)
 {
-  fail_unless_equals_int (sf_producer_event (producer, 0,
-          body.parent.data, gst_byte_writer_get_pos (&body), 0), 0);
+  gint r;
+
+  while ((r = sf_producer_event (producer, 0, body.parent.data,
+              gst_byte_writer_get_pos (&body), 0)) == -EAGAIN)
+    g_usleep (1000);
+  fail_unless_equals_int (r, 0);
   gst_byte_writer_reset (&body);
 }
 
@@ -255,6 +261,56 @@ GST_START_TEST (test_unreadable_caps)
 
 GST_END_TEST;
 
+#define EVENT_BYTES 200000u
+/* 16 MiB are between so many and one more, the caps and the like included. */
+#define MOST_EVENTS 83u
+
+static void
+send_sticky (guint number)
+{
+  gchar *name = g_strdup_printf ("kept-%u", number);
+  gchar *text = g_strnfill (EVENT_BYTES, 'x');
+
+  begin_event (GST_EVENT_CUSTOM_DOWNSTREAM_STICKY);
+  gst_byte_writer_put_uint8 (&body, 1);
+  put_string (name);
+  gst_byte_writer_put_uint32_le (&body, 1);
+  put_string ("text");
+  gst_byte_writer_put_uint8 (&body, 8);
+  put_string (text);
+  send_event ();
+  g_free (text);
+  g_free (name);
+}
+
+/* Pads keep them all, by their names: there is a limit to that, not to others of the
+ * same name. */
+GST_START_TEST (test_sticky_events)
+{
+  GstHarness *h;
+  guint n = 0;
+  GstEvent *event;
+
+  open_producer (0);
+  sf_producer_set_delivery (producer, false, true, 0, G_MAXUINT64);
+  h = open_src ("keep");
+  send_good_start ();
+  for (guint i = 0; i < 4 * MOST_EVENTS; i++)
+    send_sticky (i < 2 * MOST_EVENTS ? i % 7 : i);
+  send_frame (0, 0, 0, 0);
+  gst_buffer_unref (gst_harness_pull (h));
+  while ((event = gst_harness_try_pull_event (h)) != NULL) {
+    n += GST_EVENT_TYPE (event) == GST_EVENT_CUSTOM_DOWNSTREAM_STICKY;
+    gst_event_unref (event);
+  }
+  fail_unless_equals_int (n, 2 * MOST_EVENTS + MOST_EVENTS - 7);
+  fail_unless_equals_uint64 (rig_stat (h->element, "events-dropped"),
+      MOST_EVENTS + 7);
+  close_all (h);
+}
+
+GST_END_TEST;
+
 /* Times that overflow what is added to them. */
 GST_START_TEST (test_times)
 {
@@ -329,6 +385,7 @@ add_tests (TCase * tc)
 {
   tcase_add_loop_test (tc, test_order, 0, 2);
   tcase_add_loop_test (tc, test_frame_without_caps, 0, 2);
+  tcase_add_test (tc, test_sticky_events);
   tcase_add_loop_test (tc, test_unreadable_caps, 0, 2);
   tcase_add_loop_test (tc, test_times, 0, 2);
   tcase_add_test (tc, test_no_times);

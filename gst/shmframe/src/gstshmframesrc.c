@@ -97,6 +97,7 @@ open_consumer (GstShmFrameSrc * self)
   self->segment_sent = FALSE;
   memset (&self->names, 0, sizeof (self->names));
   self->names_told = FALSE;
+  gst_shm_frame_src_forget_kept (self);
   self->last_pts = 0;
   self->base_time = GST_CLOCK_TIME_NONE;
   self->holding = FALSE;

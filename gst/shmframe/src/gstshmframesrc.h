@@ -86,6 +86,8 @@ struct _GstShmFrameSrc
   GstShmFramePrepared prepared;
   GstShmFrameNames names;       /* that this connection brings */
   gboolean names_told;          /* that it brings too many */
+  GHashTable *kept;             /* sticky events downstream: name to bytes, */
+  guint64 kept_bytes;           /* in all */
   guint group, own_group;       /* of streams: the producer's, and ours */
   GstShmFrameQuota told, told_ends;     /* element messages, warnings */
   gboolean holding;             /* as many frames are held as may be */
@@ -106,6 +108,12 @@ void gst_shm_frame_src_init_properties (GstShmFrameSrc * self);
 
 /* src/receive.c */
 GstFlowReturn gst_shm_frame_src_create (GstPushSrc * src, GstBuffer ** buffer);
+
+/* src/kept.c */
+/* FALSE, and counted: with this event, of so many bytes, pads would keep too much. */
+gboolean gst_shm_frame_src_may_keep (GstShmFrameSrc * self, GstEvent * event,
+    guint32 size);
+void gst_shm_frame_src_forget_kept (GstShmFrameSrc * self);
 
 /* src/downstream.c: what is behind */
 /* Of an appsink at the end of it, or NULL. Free it. */

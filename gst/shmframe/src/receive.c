@@ -250,7 +250,8 @@ receive_event (GstShmFrameSrc * self, const struct sf_incoming *in)
       push_group_done (self, event);
       break;
     default:
-      gst_pad_push_event (GST_BASE_SRC_PAD (self), gst_event_ref (event));
+      if (gst_shm_frame_src_may_keep (self, event, in->body_size))
+        gst_pad_push_event (GST_BASE_SRC_PAD (self), gst_event_ref (event));
       break;
   }
   gst_event_unref (event);
