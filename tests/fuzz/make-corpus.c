@@ -41,7 +41,7 @@ write_messages (void)
   static const gchar *const names[] = {
     "hello", "welcome", "reject", "segment", "segment-gone", "want", "grant",
     "latency", "bye", "upstream", "kick", "ping", "pong", "flush", "observe",
-    "stats"
+    "stats", "segment-grown"
   };
   _Static_assert (G_N_ELEMENTS (names) == LAST_TYPE, "a name for each");
 
