@@ -92,6 +92,8 @@ accept_one (int ms)
     close (p.fd);
     return;
   }
+  if (msg.type != SF_MESSAGE_HELLO)
+    fprintf (stderr, "a message of type %u\n", msg.type);
   require (msg.type == SF_MESSAGE_HELLO);
   fd = p.fd;
   require (sf_shm_create (&announce, "announce", SF_ANNOUNCE_DATA_OFFSET
