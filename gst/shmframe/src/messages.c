@@ -235,8 +235,9 @@ gst_shm_frame_src_tell_names (GstShmFrameSrc * self)
   GST_ELEMENT_WARNING (self, STREAM, DECODE,
       ("The producer at %s sends metas, events or fields of too many different "
           "names, or sticky events of more than 16 MiB, and those beyond are left "
-          "out; fields-dropped, metas-dropped and events-dropped in stats count them. Use few names, and put what "
-          "differs into values.", self->path), (NULL));
+          "out; fields-dropped, metas-dropped and events-dropped in stats count "
+          "them. Use few names, and put what differs into values.", self->path),
+      (NULL));
 }
 
 void
