@@ -3,7 +3,7 @@
 
 _shmframe_top() {
   local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-  local flags type path sockets=()
+  local flags type path
 
   case $prev in
     -s | --snapshot)
@@ -19,10 +19,12 @@ _shmframe_top() {
     mapfile -t COMPREPLY < <(compgen -W '--help --interval --json --once --snapshot --version' -- "$cur")
     return
   fi
-  # SOCK_SEQPACKET (5), and somebody listens.
+  # SOCK_SEQPACKET (5), and somebody listens. Not with compgen -W: it would expand, and
+  # so run, what another user chose for a name.
+  COMPREPLY=()
   while read -r _ _ _ flags type _ _ path; do
-    [[ $type == 0005 && $flags == 00010000 && -n $path ]] && sockets+=("$path")
+    [[ $type == 0005 && $flags == 00010000 && -n $path && $path == "$cur"* ]] \
+      && COMPREPLY+=("$(printf %q "$path")")
   done < /proc/net/unix
-  mapfile -t COMPREPLY < <(compgen -W "${sockets[*]}" -- "$cur")
 }
 complete -F _shmframe_top shmframe-top

@@ -64,7 +64,7 @@ parse (Top * top, int *argc, char ***argv)
         "Print the version, and end", NULL},
     {G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &top->sockets, NULL,
         "[SOCKET...]"},
-    {NULL}
+    {NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL}
   };
   GOptionContext *context = g_option_context_new (NULL);
   GError *error = NULL;
