@@ -16,8 +16,10 @@
 #include "sockets.h"
 #include "table.h"
 
-/* How long answers are waited for. */
+/* How long answers are waited for, where there is another look, and where there is
+ * none. */
 #define PATIENCE G_TIME_SPAN_SECOND
+#define LAST_PATIENCE (5 * G_TIME_SPAN_SECOND)
 /* New sockets are looked for now and then. */
 #define LOOKS_PER_SEARCH 5
 /* All of the terminal: from its corner, and nothing below. */
@@ -103,7 +105,8 @@ look (Top * top, guint turn)
 {
   if (top->seen != NULL && turn % LOOKS_PER_SEARCH == 0)
     top_sockets_find (top->watches, top->seen);
-  top_watch_look (top->watches, PATIENCE);
+  top_watch_look (top->watches, top->once || top->snapshot != NULL
+      ? LAST_PATIENCE : PATIENCE);
   if (top->seen != NULL)
     forget_strangers (top);
 }
