@@ -226,7 +226,7 @@ gst_second_batcher_flush (GstAggregator * agg)
   GstSecondBatcher *self = GST_SECOND_BATCHER (agg);
   SECOND_LOCK_BLOCK (&self->lock);
 
-  GST_INFO_OBJECT (self, "flushed, windows are counted anew");
+  GST_INFO_OBJECT (self, "all streams are flushed, windows are counted anew");
   reset_locked (self);
   self->need_segment = TRUE;
   self->pushed = FALSE;

@@ -134,6 +134,7 @@ negotiate (GstSecondBatcher * self, const SecondBatch * batch)
     return GST_FLOW_OK;
   }
 
+  GST_DEBUG_OBJECT (self, "batches are now of %" GST_PTR_FORMAT, caps);
   gst_caps_take (&self->out_caps, caps);
   self->caps_changed = TRUE;
   if (gst_aggregator_negotiate (agg))
@@ -393,6 +394,7 @@ gst_second_batcher_aggregate (GstAggregator * agg, gboolean timeout)
   GPtrArray *pads = gst_second_batcher_pads (self);
   GstSecondBatcherPad *wrong;
   gboolean ended, past, over;
+  guint64 index;
 
   gst_second_batcher_update_live (self);
   wrong = gst_second_batcher_read (self, pads);
@@ -401,6 +403,7 @@ gst_second_batcher_aggregate (GstAggregator * agg, gboolean timeout)
   warn_about_references (self, pads);
 
   g_mutex_lock (&self->lock);
+  index = self->timeline.index;
   ended = second_timeline_is_done (self->tracks);
   past = second_timeline_is_over (&self->timeline, self->tracks);
   /* a flush may have moved it on while the base class waited for it */
@@ -413,7 +416,7 @@ gst_second_batcher_aggregate (GstAggregator * agg, gboolean timeout)
     return finish (self, pads);
   if (!over)
     return GST_AGGREGATOR_FLOW_NEED_DATA;
-  GST_DEBUG_OBJECT (self, "the open window is over: %s", past ?
-      "all streams are past it" : "its deadline has come");
+  GST_DEBUG_OBJECT (self, "window %" G_GUINT64_FORMAT " is over: %s",
+      index, past ? "all streams are past it" : "its deadline has come");
   return close_window (self, pads);
 }

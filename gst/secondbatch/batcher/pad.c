@@ -124,7 +124,7 @@ gst_second_batcher_pad_flush (GstAggregatorPad * aggpad, GstAggregator * agg)
   g_autoptr (GPtrArray) trash = second_trash_new ();
   SecondFormat *format;
 
-  GST_INFO_OBJECT (pad, "flushed");
+  GST_INFO_OBJECT (pad, "emptied, by a flush or the end");
   g_mutex_lock (&self->lock);
   format = second_format_new (pad->format);
   gst_segment_init (&format->segment, GST_FORMAT_UNDEFINED);

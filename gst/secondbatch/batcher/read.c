@@ -72,11 +72,13 @@ take_frame_locked (GstSecondBatcher * self, GstSecondBatcherPad * pad,
   SecondVerdict verdict = second_timeline_take_frame (&self->timeline,
       self->tracks, &pad->track, place->time, place->tolerance, held);
 
-  GST_LOG_OBJECT (pad, "frame %" GST_TIME_FORMAT " of time %" GST_STIME_FORMAT
-      " in format %u: %s, window %" G_GUINT64_FORMAT " is open",
-      GST_TIME_ARGS (GST_BUFFER_PTS (buffer)), GST_STIME_ARGS (place->time),
-      pad->track.format, verdict == SECOND_HELD ? "held" :
-      verdict == SECOND_LATE ? "late" : "beyond", self->timeline.index);
+  GST_CAT_LEVEL_LOG (GST_CAT_DEFAULT, verdict == SECOND_LATE ?
+      GST_LEVEL_DEBUG : GST_LEVEL_LOG, pad, "frame %" GST_TIME_FORMAT
+      " of time %" GST_STIME_FORMAT ", format %u, is %s window %"
+      G_GUINT64_FORMAT, GST_TIME_ARGS (GST_BUFFER_PTS (buffer)),
+      GST_STIME_ARGS (place->time), pad->track.format,
+      verdict == SECOND_HELD ? "held for" : verdict == SECOND_LATE ?
+      "dropped, too late for" : "beyond", self->timeline.index);
   if (verdict != SECOND_HELD) {
     g_free (held);
     return verdict == SECOND_LATE ? READ_TAKEN : READ_LEFT;
