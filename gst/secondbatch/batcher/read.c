@@ -13,7 +13,7 @@ typedef enum
 typedef enum
 {
   SHOW_FRAMES,                  /* up to a stream's first frame or GAP */
-  SHOW_PAST_GAPS,               /* or a GAP up to the others' first frames */
+  SHOW_PAST_GAP,                /* one GAP that ends before all first frames */
   TAKE
 } Mode;
 
@@ -157,16 +157,17 @@ static Read
 read_pad (GstSecondBatcher * self, GstSecondBatcherPad * pad, Mode mode)
 {
   GstAggregatorPad *aggpad = GST_AGGREGATOR_PAD (pad);
-  Read read = READ_TAKEN;
+  Read read = mode == SHOW_PAST_GAP ? READ_LEFT : READ_TAKEN;
   GstBuffer *buffer;
 
-  while (read == READ_TAKEN
-      && (buffer = gst_aggregator_pad_peek_buffer (aggpad))) {
+  while ((buffer = gst_aggregator_pad_peek_buffer (aggpad))) {
     read = read_item (self, pad, buffer, mode);
     gst_buffer_unref (buffer);
     if (read == READ_TAKEN)
       gst_aggregator_pad_drop_buffer (aggpad);
     gst_second_batcher_copy_frames (self, pad, FALSE);
+    if (read != READ_TAKEN || mode == SHOW_PAST_GAP)
+      break;
   }
   return read;
 }
@@ -187,23 +188,29 @@ wants_items (GstSecondBatcher * self, GstSecondBatcherPad * pad, gboolean first)
 }
 
 /* Shows the first frames of all streams, which decide where the grid starts,
- * before one is taken and judged by it. Not live, waits for them. GAPs come
- * second: what they mean depends on the others' first frames. */
+ * before one is taken and judged by it. Not live, waits for them. A GAP that
+ * ends before all of them means nothing; what stands behind it is shown
+ * next. */
 static gboolean
 show_first_frames (GstSecondBatcher * self, GPtrArray * pads)
 {
   gboolean live = GST_CLOCK_TIME_IS_VALID (self->live_latency);
-  gboolean known = TRUE;
+  gboolean known, gaps;
+  guint i;
 
-  for (Mode mode = SHOW_FRAMES; mode < TAKE && (known || live); mode++) {
-    for (guint i = 0; i < pads->len; i++) {
-      GstSecondBatcherPad *pad = g_ptr_array_index (pads, i);
-
-      /* an error is reported by who reads for good */
-      if (wants_items (self, pad, TRUE))
-        known &= read_pad (self, pad, mode) != READ_TAKEN;
-    }
-  }
+  do {
+    known = TRUE;
+    gaps = FALSE;
+    /* an error is reported by who reads for good */
+    for (i = 0; i < pads->len; i++)
+      if (wants_items (self, g_ptr_array_index (pads, i), TRUE))
+        known &= read_pad (self, g_ptr_array_index (pads, i), SHOW_FRAMES)
+            != READ_TAKEN;
+    for (i = 0; i < pads->len && (known || live); i++)
+      if (wants_items (self, g_ptr_array_index (pads, i), TRUE))
+        gaps |= read_pad (self, g_ptr_array_index (pads, i), SHOW_PAST_GAP)
+            == READ_TAKEN;
+  } while (gaps);
   return known || live;
 }
 
