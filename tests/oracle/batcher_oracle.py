@@ -184,9 +184,10 @@ def make_case(seed):
 
 
 def report(feed, seed, case, what):
+    print(f"seed {seed}: {what}", flush=True)
     small = streams.shrink(
         case, lambda c: difference(c, run(feed, [c])[0]) is not None)
-    print(f"seed {seed}: {what}\nsmaller:\n{small.text()}"
+    print(f"smaller:\n{small.text()}"
           f"{difference(small, run(feed, [small])[0])}\n", flush=True)
 
 
