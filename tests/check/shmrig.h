@@ -209,13 +209,31 @@ rig_try_sample (GstElement * pipeline, const gchar * name)
   return sample;
 }
 
+/* There is to be one; EOS may be an error's */
+static inline GstSample *
+rig_sample (GstElement * pipeline, const gchar * name)
+{
+  GstSample *sample = rig_try_sample (pipeline, name);
+
+  if (sample == NULL) {
+    GstBus *bus = gst_element_get_bus (pipeline);
+    GstMessage *m = gst_bus_pop_filtered (bus, GST_MESSAGE_ERROR);
+    GError *error = NULL;
+
+    if (m != NULL)
+      gst_message_parse_error (m, &error, NULL);
+    fail ("EOS instead of a frame%s%s", m != NULL ? ": " : "",
+        m != NULL ? error->message : "");
+  }
+  return sample;
+}
+
 static inline GstBuffer *
 rig_pull (GstElement * pipeline, const gchar * name)
 {
-  GstSample *sample = rig_try_sample (pipeline, name);
+  GstSample *sample = rig_sample (pipeline, name);
   GstBuffer *buffer;
 
-  fail_unless (sample != NULL, "EOS instead of a frame");
   buffer = gst_buffer_ref (gst_sample_get_buffer (sample));
   gst_sample_unref (sample);
   return buffer;

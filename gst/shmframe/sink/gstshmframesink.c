@@ -326,7 +326,9 @@ gst_shm_frame_sink_event (GstBaseSink * sink, GstEvent * event)
       gst_event_unref (event);
       return sent;
     case GST_EVENT_STREAM_START:
-      gst_shm_frame_sink_forget_stream (self, GST_EVENT_CAPS);
+      /* As on a pad, the caps hold until others come: upstream need not tell
+       * them again. */
+      gst_shm_frame_sink_forget_stream (self, GST_EVENT_STREAM_GROUP_DONE);
       break;
     case GST_EVENT_FLUSH_START:
       gst_shm_frame_sink_release_upstream (self, TRUE);
