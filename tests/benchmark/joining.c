@@ -3,9 +3,10 @@
  * ring that grows for them, against one that has its size from the start. Then: what is
  * left behind by many that join and leave.
  *
- *     joining [--consumers=N] [--churn=N] [--width=N] [--height=N]
+ *     joining [--consumers=N] [--rounds=N] [--churn=N] [--width=N] [--height=N]
  */
 #include <dirent.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,7 @@
 #define HELD 4u
 #define MAX_FRAMES 20000u
 #define MAX_CONSUMERS 64u
+#define MAX_ROUNDS 16u
 
 /* Shared by all processes. */
 struct board
@@ -38,7 +40,7 @@ struct board
 struct result
 {
   int64_t publish_max, p99, max, join_max;
-  double cpu;                   /* us a frame */
+  int64_t cpu;                  /* ns a frame */
   uint64_t bytes, growths;
 };
 
@@ -185,7 +187,7 @@ measure (uint32_t n, uint64_t size, uint32_t slots, struct result *result)
     result->publish_max = took > result->publish_max ? took
         : result->publish_max;
   }
-  result->cpu = (cpu_us () - cpu) / frames;
+  result->cpu = (int64_t) ((cpu_us () - cpu) * 1000 / frames);
   if (p != NULL) {
     sf_producer_get_stats (p, &stats);
     result->bytes = stats.slots.bytes;
@@ -206,12 +208,37 @@ measure (uint32_t n, uint64_t size, uint32_t slots, struct result *result)
   return p != NULL && result->p99 > 0;
 }
 
+static int64_t
+median_of (const struct result *results, uint32_t n, size_t at)
+{
+  int64_t values[MAX_ROUNDS];
+
+  for (uint32_t i = 0; i < n; i++)
+    memcpy (&values[i], (const char *) &results[i] + at, sizeof (values[i]));
+  bench_sort (values, n);
+  return values[n / 2];
+}
+
+/* Of each figure by itself. */
+static struct result
+medians (const struct result *results, uint32_t n)
+{
+  struct result m = results[n - 1];
+
+  m.publish_max = median_of (results, n, offsetof (struct result, publish_max));
+  m.p99 = median_of (results, n, offsetof (struct result, p99));
+  m.max = median_of (results, n, offsetof (struct result, max));
+  m.join_max = median_of (results, n, offsetof (struct result, join_max));
+  m.cpu = median_of (results, n, offsetof (struct result, cpu));
+  return m;
+}
+
 static void
 print (const char *name, uint32_t n, const struct result *r)
 {
   printf ("%9u %-8s %9.2f %9.2f %9.2f %9.1f %9.1f %10.1f %7llu\n", n, name,
       (double) r->publish_max / 1e6, (double) r->p99 / 1e6,
-      (double) r->max / 1e6, r->cpu, (double) r->join_max / 1e6,
+      (double) r->max / 1e6, (double) r->cpu / 1e3, (double) r->join_max / 1e6,
       (double) r->bytes / 1e6, (unsigned long long) r->growths);
 }
 
@@ -299,11 +326,12 @@ main (int argc, char **argv)
   uint32_t n_churn = bench_option (argc, argv, "churn", 1000);
   uint64_t size = (uint64_t) bench_option (argc, argv, "width", 1920)
       * bench_option (argc, argv, "height", 1080) * 3 / 2;
-  struct result grows, fixed;
+  uint32_t rounds = bench_option (argc, argv, "rounds", 1);
   bool ok = true;
 
   snprintf (path, sizeof (path), "@shmframe-joining-%d", (int) getpid ());
   most = most < MAX_CONSUMERS ? most : MAX_CONSUMERS;
+  rounds = rounds < 1 ? 1 : rounds < MAX_ROUNDS ? rounds : MAX_ROUNDS;
   printf ("one more consumer per 150 ms, frames of %llu bytes, %u a second\n"
       "%9s %-8s %9s %9s %9s %9s %9s %10s %7s\n", (unsigned long long) size, FPS,
       "consumers", "ring", "publish", "hand-over", "its max", "CPU/frame",
@@ -311,13 +339,24 @@ main (int argc, char **argv)
   printf ("%9s %-8s %9s %9s %9s %9s %9s %10s\n", "", "", "max, ms", "p99, ms",
       "ms", "us", "ms", "MB");
   for (uint32_t n = most < 2 ? most : 2; n <= most && ok; n *= 2) {
-    ok = measure (n, size, n * HELD + 16, &fixed)
-        && measure (n, size, 0, &grows);
-    print ("fixed", n, &fixed);
-    print ("grows", n, &grows);
-    printf ("%9s %-8s %9s %9.2f %9.2f %9.2f\n", "", "ratio", "",
-        (double) grows.p99 / (double) fixed.p99, (double) grows.max
-        / (double) fixed.max, grows.cpu / fixed.cpu);
+    struct result grows[MAX_ROUNDS], fixed[MAX_ROUNDS], g, f;
+    double load[3] = { 0 };
+
+    for (uint32_t i = 0; i < rounds && ok; i++)
+      ok = measure (n, size, n * HELD + 16, &fixed[i])
+          && measure (n, size, 0, &grows[i]);
+    if (!ok)
+      break;
+    g = medians (grows, rounds);
+    f = medians (fixed, rounds);
+    print ("fixed", n, &f);
+    print ("grows", n, &g);
+    getloadavg (load, 3);
+    printf ("%9s %-8s %9s %9.2f %9.2f %9.2f %9s %10.2f   load %.1f\n", "",
+        "ratio", "", (double) g.p99 / (double) f.p99, (double) g.max
+        / (double) f.max, (double) g.cpu / (double) f.cpu, "",
+        (double) g.bytes / (double) f.bytes, load[0]);
+    fflush (stdout);
   }
   return ok && churn (n_churn, size) ? 0 : 1;
 }
