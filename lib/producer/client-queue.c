@@ -344,7 +344,7 @@ send_and_note_locked (struct sf_client *c, struct sf_segment *segment,
     /* EAGAIN: it has hundreds of messages unread. */
     sf_client_doom_locked (c, r == -EAGAIN ? SF_REASON_SLOW
         : SF_REASON_HANGUP);
-  return r == -ETOOMANYREFS ? r : 0;
+  return r == -ETOOMANYREFS ? r : r == 0;
 }
 
 int

@@ -115,14 +115,16 @@ send_segments (struct sf_producer *p, const struct sf_frame *frame)
   while (c != NULL) {
     uint32_t id = c->state == SF_CLIENT_ACTIVE && c->doomed == 0 ?
         sf_client_lacks_locked (c, frame) : 0;
+    int r;
 
     if (id == 0 || sf_client_leaves_fds_locked (c)) {
       c = c->next;
       continue;
     }
-    if (sf_client_send_segment (c, id) < 0)
+    r = sf_client_send_segment (c, id);
+    if (r < 0)
       return p->lossless ? -EAGAIN : 0;
-    p->stats.segments_sent_late++;
+    p->stats.segments_sent_late += (uint64_t) r;
     c = p->clients;
   }
   return 0;
