@@ -92,8 +92,12 @@ accept_one (int ms)
     close (p.fd);
     return;
   }
-  if (msg.type != SF_MESSAGE_HELLO)
-    fprintf (stderr, "a message of type %u\n", msg.type);
+  /* shmframe-top finds us, like any producer. */
+  if (msg.type == SF_MESSAGE_OBSERVE) {
+    close (p.fd);
+    accept_one (ms);
+    return;
+  }
   require (msg.type == SF_MESSAGE_HELLO);
   fd = p.fd;
   require (sf_shm_create (&announce, "announce", SF_ANNOUNCE_DATA_OFFSET
