@@ -46,7 +46,6 @@ struct sf_link
   uint32_t n_handovers;         /* noted for observers */
   uint32_t n_brisk;             /* records in a row that were soon there */
   uint32_t brisk_enough;        /* so many, and the next is waited for awake */
-  uint32_t n_vain, n_ignored;   /* looks for what was coming; how often not */
   bool pong_due;                /* the control thread's */
   uint32_t n_messages;          /* read since, which is its, too */
   int64_t quota_from;

@@ -10,10 +10,6 @@
 /* A record that comes within SF_BRISK is better waited for awake; after
  * SF_BRISK_ENOUGH of them in a row, or up to BRISK_MOST where that was in vain. */
 #define BRISK_MOST 4096
-/* So many ns a frame that is said to be coming is waited for awake; and after
- * that was in vain n times in a row, 2^n, up to 2^VAIN_MOST, are not. */
-#define COMING 100000
-#define VAIN_MOST 12
 
 SF_HOT bool
 sf_link_is_full (const struct sf_link *link)
@@ -61,29 +57,6 @@ look_out (struct sf_consumer *c, struct sf_link *link, int64_t now, int64_t ns)
   }
 }
 
-/* The frame that we were woken for, ahead of it. It takes as long to get here as
- * we took to wake up, unless the producer waits for this very processor. */
-static void
-look_out_for_coming (struct sf_consumer *c, struct sf_link *link, int64_t now)
-{
-  const sf_atomic_u32 *coming = &link->ring.header->coming;
-  int64_t until = now + COMING;
-
-  if (link->n_ignored > 0 || sf_observe_u32 (coming) == 0)
-    return;
-  for (uint32_t n = 1; sf_observe_u32 (coming) != 0 && !has_work (c, link); n++) {
-    if (n % 32 == 0)
-      sched_yield ();
-    sf_spin_pause ();
-    if (sf_now () >= until) {
-      link->n_vain += link->n_vain < VAIN_MOST;
-      link->n_ignored = 1u << link->n_vain;
-      return;
-    }
-  }
-  link->n_vain = 0;
-}
-
 /* Sleeps until there may be work. See shared/atomics.h for why no wake-up is lost. */
 SF_HOT static void
 sleep_on_link (struct sf_consumer *c, struct sf_link *link, int64_t until)
@@ -98,9 +71,7 @@ sleep_on_link (struct sf_consumer *c, struct sf_link *link, int64_t until)
   seen = sf_observe_u32 (&page->wake);
   /* What comes back is of interest only where it is what is missing. */
   sf_store_flag (&link->wants_room, sf_link_is_full (link));
-  sf_store_flag (&page->sleeping, link->n_ignored > 0
-      ? SF_ASLEEP_TILL_THERE : SF_ASLEEP_TILL_COMING);
-  link->n_ignored -= link->n_ignored > 0;
+  sf_store_flag (&page->sleeping, 1);
   sf_fence_store_load ();
   if (!has_work (c, link)) {
     int64_t now = sf_now ();
@@ -125,7 +96,6 @@ sf_consumer_wait (struct sf_consumer *c, struct sf_link *link, int64_t until)
   int64_t began = sf_now ();
 
   sf_store_flag (&link->ring.page->cpu, (uint32_t) sched_getcpu ());
-  look_out_for_coming (c, link, began);
   look_out (c, link, began, brisk && c->spin < SF_BRISK ? SF_BRISK : c->spin);
   if (has_work (c, link)) {
     link->brisk_enough = SF_BRISK_ENOUGH;

@@ -7,6 +7,7 @@
 #include "producer/client.h"
 #include "producer/frame.h"
 #include "producer/producer-private.h"
+#include "producer/wake.h"
 
 #define LIVE_NAP_US 200
 
@@ -199,10 +200,10 @@ sleep_locked (struct sf_producer *p, uint64_t token)
 
 /* Does anybody need our processor, to give something back? */
 static bool
-has_near_locked (const struct sf_producer *p)
+has_neighbour_locked (const struct sf_producer *p)
 {
   for (const struct sf_client * c = p->clients; c != NULL; c = c->next)
-    if (c->state == SF_CLIENT_ACTIVE && sf_client_is_near (c))
+    if (c->state == SF_CLIENT_ACTIVE && sf_client_is_on_this_cpu (c))
       return true;
   return false;
 }
@@ -223,7 +224,7 @@ sf_producer_wait (struct sf_producer *p, uint64_t token)
     over = sf_producer_collect_locked (p) > 0
         || sf_producer_token (p) != token || p->interrupted;
     r = p->interrupted ? -EINTR : 0;
-    near = has_near_locked (p);
+    near = has_neighbour_locked (p);
     sf_producer_unlock (p);
     if (over)
       return r;
@@ -286,14 +287,8 @@ are_there_locked (const struct sf_producer *p, uint32_t n)
   if (p->n_active < n)
     return false;
   for (const struct sf_client * c = p->clients; c != NULL && n > 0; c = c->next)
-    n -= c->state == SF_CLIENT_ACTIVE && c->doomed == 0;
+    n -= sf_client_is_served_locked (c);
   return n == 0;
-}
-
-bool
-sf_producer_lacks_clients_locked (const struct sf_producer *p)
-{
-  return p->lossless && !are_there_locked (p, p->min_clients);
 }
 
 int

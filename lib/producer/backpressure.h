@@ -13,7 +13,4 @@ void sf_producer_set_want_locked (struct sf_producer *p);
 
 void sf_producer_note_progress (struct sf_producer *p);
 
-/* Fewer clients than lossless delivery needs? */
-bool sf_producer_lacks_clients_locked (const struct sf_producer *p);
-
 #endif

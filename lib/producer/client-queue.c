@@ -74,7 +74,9 @@ sf_client_room_locked (struct sf_client *c, uint32_t payload_size, bool frame)
     c->producer->need_kick |= has_read_all_locked (c);
     return -EAGAIN;
   }
-  return frame && c->leases->n_free == 0 ? -EAGAIN : 0;
+  if (frame && c->leases->n_free == 0)
+    sf_client_collect_locked (c);
+  return frame && c->leases->n_free == 0 && c->doomed == 0 ? -EAGAIN : 0;
 }
 
 /* Writes one record, or overflows. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* One client: references, sleep and wake, what it may hold, what it gave back. */
+/* One client: references, what it may hold, what it gave back. */
 #include <errno.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -75,6 +74,12 @@ sf_client_is_lossless_locked (const struct sf_client *c)
   return c->producer->lossless && c->wish != SF_DELIVERY_LIVE;
 }
 
+SF_HOT bool
+sf_client_is_served_locked (const struct sf_client *c)
+{
+  return c->state == SF_CLIENT_ACTIVE && c->doomed == 0;
+}
+
 void
 sf_client_doom_locked (struct sf_client *c, uint32_t reason)
 {
@@ -82,34 +87,6 @@ sf_client_doom_locked (struct sf_client *c, uint32_t reason)
     return;
   c->doomed = reason;
   c->producer->need_kick = true;
-}
-
-SF_HOT bool
-sf_client_take_sleep (struct sf_client *c)
-{
-  sf_atomic_u32 *sleeping = &c->ring.page->sleeping;
-
-  return sf_load_flag (sleeping) != 0 && sf_take_flag (sleeping) != 0;
-}
-
-SF_HOT bool
-sf_client_is_near (const struct sf_client *c)
-{
-  return sf_load_flag (&c->ring.page->cpu) == (uint32_t) sched_getcpu ();
-}
-
-SF_HOT bool
-sf_client_wakes_early (const struct sf_client *c)
-{
-  return sf_load_flag (&c->ring.page->sleeping) == SF_ASLEEP_TILL_COMING
-      && !sf_client_is_near (c);
-}
-
-SF_HOT void
-sf_client_wake (struct sf_client *c)
-{
-  sf_bump_u32 (&c->ring.page->wake);
-  sf_futex_wake (&c->ring.page->wake);
 }
 
 uint32_t

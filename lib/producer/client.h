@@ -6,17 +6,8 @@
 
 bool sf_client_is_lossless_locked (const struct sf_client *c);
 
-/* True if the client sleeps and the caller is the one to wake it. */
-bool sf_client_take_sleep (struct sf_client *c);
-
-/* Did it fall asleep on the processor that we run on? There it wakes up only when
- * we let it. */
-bool sf_client_is_near (const struct sf_client *c);
-
-/* Is it worth waking for a frame that is only about to come? */
-bool sf_client_wakes_early (const struct sf_client *c);
-
-void sf_client_wake (struct sf_client *c);
+/* Is it told of frames and events? */
+bool sf_client_is_served_locked (const struct sf_client *c);
 
 void sf_client_doom_locked (struct sf_client *c, uint32_t reason);
 

@@ -19,6 +19,7 @@
 #include "producer/producer-private.h"
 #include "producer/segment-news.h"
 #include "producer/session.h"
+#include "producer/wake.h"
 
 #define MAX_EVENTS 32
 /* How often returns are looked for while frames are out, if nothing else does. */
@@ -201,7 +202,7 @@ recover (struct sf_producer *p)
     bool wake = false, better = false;
 
     pthread_mutex_lock (&p->lock);
-    if (c->state == SF_CLIENT_ACTIVE && c->doomed == 0 && c->overflowed) {
+    if (sf_client_is_served_locked (c) && c->overflowed) {
       sf_client_recover_locked (c);
       sf_fence_store_load ();
       /* Not over it, it may have got some of what it lacks. */

@@ -11,6 +11,7 @@
 #include "producer/frame.h"
 #include "producer/producer-private.h"
 #include "producer/sticky.h"
+#include "producer/wake.h"
 
 /* One step, a start or a stop, for one client. */
 static void

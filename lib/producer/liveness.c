@@ -38,7 +38,7 @@ keeps_borrowed_locked (const struct sf_client *c)
 static bool
 is_served_lossless_locked (const struct sf_client *c)
 {
-  return c->state == SF_CLIENT_ACTIVE && c->doomed == 0
+  return sf_client_is_served_locked (c)
       && sf_client_is_lossless_locked (c);
 }
 

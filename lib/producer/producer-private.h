@@ -194,7 +194,6 @@ struct sf_producer
   sf_atomic_u64 progress;
   sf_atomic_u32 n_releasing;    /* threads between "done" and released */
   uint32_t last_want;           /* number of the last wish for returns */
-  bool coming;                  /* clients were told of a frame to come */
   bool pooled;                  /* upstream may wait for what clients return */
   int64_t last_publish;
   int64_t last_wait;            /* when somebody last waited for clients */
@@ -202,10 +201,11 @@ struct sf_producer
   bool told_starved;            /* the thread\'s: that no client can be accepted */
   bool ticking;                 /* the thread looks at returns now and then */
   int64_t too_large_since;      /* the thread's: the ring; 0: it is not */
-  struct sf_client **to_wake;   /* the publisher's, max_clients of them */
-  bool far;                     /* the publisher's: the last woken were not near */
-  bool brisk;                   /* the publisher's: this frame was not waited for */
-  uint32_t n_robbed, n_kept;    /* the publisher's, see yield_to_client() */
+  /* The publisher's, see producer/wake.c. */
+  struct sf_client **to_wake;   /* room for max_clients */
+  uint32_t n_to_wake;
+  bool brisk;                   /* this frame was not waited for */
+  uint32_t yield_back_off, n_yields_to_skip;
   struct sf_producer_stats stats;
 };
 

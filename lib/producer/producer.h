@@ -180,11 +180,6 @@ struct sf_publication
   bool pooled;
 };
 
-/* `coming`: a frame will be published within microseconds. Wakes clients that
- * sleep, so that they wake up while the frame is prepared; they spin for it for a
- * moment. Publishing ends that; so does `coming` false, if no frame comes. */
-void sf_producer_expect (struct sf_producer *producer, bool coming);
-
 /* Announces a frame to every client. Returns 0, or
  *  -EAGAIN    a lossless client has no room: wait and try again
  *  -ENOTCONN  lossless, and fewer than min-clients are there: wait for them

@@ -11,10 +11,7 @@
 #include "producer/letter.h"
 #include "producer/producer-private.h"
 #include "producer/sticky.h"
-
-/* A client takes a frame, and looks for the next, in tens of microseconds, in ns. */
-#define YIELD_MOST 1000000
-#define ROBBED_MOST 8
+#include "producer/wake.h"
 
 /* Fills the ids and the payload, at `out`. 0, -ENOMEM or -ELOOP. */
 SF_HOT static int
@@ -104,137 +101,48 @@ frame_new_locked (struct sf_producer *p, const struct sf_publication *pub,
   return r;
 }
 
-/* Sends every active client the segments that the frame needs, and that the control
- * thread has not sent ahead of it. The lock is dropped meanwhile, so it starts over
- * until nobody lacks any. 0; -EAGAIN: a lossless client could not be sent one. */
+/* Gives every client the segments of the frame, if it is one, that the control
+ * thread has not sent ahead of it, and looks whether it has room for `size` bytes.
+ * None is told before all have: a lossless client must not be told twice. 0;
+ * -EAGAIN: a lossless client has no room, or could not be sent a segment; -ENOTCONN:
+ * lossless, and fewer than `min_clients` are there. */
 SF_HOT static int
-send_segments (struct sf_producer *p, const struct sf_frame *frame)
+prepare_clients_locked (struct sf_producer *p, const struct sf_frame *frame,
+    uint32_t size, uint32_t min_clients)
 {
   struct sf_client *c = p->clients;
+  uint32_t n = 0;
+  bool unsent = false;
+  int r = 0;
 
   while (c != NULL) {
-    uint32_t id = c->state == SF_CLIENT_ACTIVE && c->doomed == 0 ?
-        sf_client_lacks_locked (c, frame) : 0;
-    int r;
+    bool served = sf_client_is_served_locked (c);
+    uint32_t id = served && frame != NULL && !unsent
+        ? sf_client_lacks_locked (c, frame) : 0;
 
-    if (id == 0 || sf_client_leaves_fds_locked (c)) {
-      c = c->next;
+    if (id != 0 && !sf_client_leaves_fds_locked (c)) {
+      int sent = sf_client_send_segment (c, id);
+
+      unsent = sent < 0;
+      p->stats.segments_sent_late += sent > 0;
+      /* The lock was dropped meanwhile. */
+      c = p->clients;
+      n = 0;
+      r = 0;
       continue;
     }
-    r = sf_client_send_segment (c, id);
-    if (r < 0)
-      return p->lossless ? -EAGAIN : 0;
-    p->stats.segments_sent_late += (uint64_t) r;
-    c = p->clients;
+    if (served && sf_client_room_locked (c, size, frame != NULL) == -EAGAIN)
+      r = -EAGAIN;
+    n += sf_client_is_served_locked (c);
+    c = c->next;
   }
-  return 0;
+  if (p->lossless && n < min_clients)
+    return -ENOTCONN;
+  return p->lossless && unsent ? -EAGAIN : r;
 }
 
-SF_HOT static int
-everybody_has_room_locked (struct sf_producer *p, uint32_t size, bool frame)
-{
-  for (struct sf_client * c = p->clients; c != NULL; c = c->next)
-    if (c->state == SF_CLIENT_ACTIVE && c->doomed == 0
-        && sf_client_room_locked (c, size, frame) == -EAGAIN)
-      return -EAGAIN;
-  return 0;
-}
-
-/* Notes who sleeps, to be woken without the lock: it is there, or coming. */
-SF_HOT static uint32_t
-gather_sleepers_locked (struct sf_producer *p, bool there)
-{
-  uint32_t n = 0;
-
-  /* One fence for all: every head published above is visible before any of the
-   * sleeping flags is read. */
-  sf_fence_store_load ();
-  for (struct sf_client * c = p->clients; c != NULL; c = c->next)
-    if (c->state == SF_CLIENT_ACTIVE && n < p->max_clients
-        && (there || sf_client_wakes_early (c)) && sf_client_take_sleep (c))
-      p->to_wake[n++] = sf_client_ref (c);
-  return n;
-}
-
-/* Gives our processor away, unless others than the client took it for long: then
- * not for the next 2^n times, after n such times in a row. */
+/* Tells everybody, notes who is to be woken for it, and makes it the latest. */
 SF_HOT static void
-yield_to_client (struct sf_producer *p)
-{
-  int64_t before;
-
-  if (p->n_kept > 0) {
-    p->n_kept--;
-    return;
-  }
-  before = sf_now ();
-  sched_yield ();
-  if (sf_now () - before < YIELD_MOST) {
-    p->n_robbed = 0;
-    return;
-  }
-  p->n_robbed += p->n_robbed < ROBBED_MOST;
-  p->n_kept = 1u << p->n_robbed;
-}
-
-SF_HOT static void
-wake_gathered (struct sf_producer *p, uint32_t n)
-{
-  uint32_t n_near = 0;
-
-  for (uint32_t i = 0; i < n; i++) {
-    n_near += sf_client_is_near (p->to_wake[i]);
-    sf_client_wake (p->to_wake[i]);
-    sf_client_unref (p->to_wake[i]);
-  }
-  if (n > 0)
-    p->far = n_near < n;
-  /* It has what it waited for, and waits for our processor now. Where frames come
-   * as fast as they can be made, it gets it when we are out of slots. */
-  if (n_near > 0 && !p->brisk)
-    yield_to_client (p);
-}
-
-SF_HOT static void
-set_coming_locked (struct sf_producer *p, bool coming)
-{
-  if (p->coming == coming)
-    return;
-  p->coming = coming;
-  for (struct sf_client * c = p->clients; c != NULL; c = c->next)
-    if (c->ring.header != NULL)
-      sf_publish_u32 (&c->ring.header->coming, coming);
-}
-
-SF_HOT void
-sf_producer_expect (struct sf_producer *p, bool coming)
-{
-  uint32_t n;
-
-  /* Those that the last frame woke were all near. */
-  if (!p->far)
-    return;
-  pthread_mutex_lock (&p->lock);
-  set_coming_locked (p, coming);
-  n = coming ? gather_sleepers_locked (p, false) : 0;
-  pthread_mutex_unlock (&p->lock);
-  wake_gathered (p, n);
-}
-
-/* What was returned is taken after clients were woken, unless it is missing. */
-SF_HOT static int
-make_room_locked (struct sf_producer *p, uint32_t size)
-{
-  int r = sf_producer_lacks_clients_locked (p) ? -ENOTCONN
-      : everybody_has_room_locked (p, size, true);
-
-  if (r == -EAGAIN && sf_producer_collect_locked (p) > 0)
-    r = everybody_has_room_locked (p, size, true);
-  return r;
-}
-
-/* Tells everybody, and makes it the latest. How many there are to wake. */
-SF_HOT static uint32_t
 announce_locked (struct sf_producer *p, struct sf_frame *frame)
 {
   uint32_t cpu = (uint32_t) sched_getcpu ();
@@ -244,16 +152,15 @@ announce_locked (struct sf_producer *p, struct sf_frame *frame)
   p->brisk = frame->published - p->last_publish < SF_BRISK;
   p->last_publish = frame->published;
   for (struct sf_client * c = p->clients; c != NULL; c = c->next) {
-    if (c->state != SF_CLIENT_ACTIVE || c->doomed != 0)
+    if (!sf_client_is_served_locked (c))
       continue;
     sf_store_flag (&c->ring.header->cpu, cpu);
     sf_client_announce_locked (c, frame, 0);
+    sf_client_note_sleep_locked (c);
   }
   p->latest = frame;
   p->n_frames++;
   p->stats.frames++;
-  set_coming_locked (p, false);
-  return gather_sleepers_locked (p, true);
 }
 
 /* What clients need not wait for: giving slots back takes longer than announcing. */
@@ -282,7 +189,6 @@ publish (struct sf_producer *p, const struct sf_publication *pub,
     uint64_t size, const struct sf_slot *letter)
 {
   struct sf_frame *frame, *before;
-  uint32_t n;
   int r;
 
   pthread_mutex_lock (&p->lock);
@@ -291,21 +197,19 @@ publish (struct sf_producer *p, const struct sf_publication *pub,
     sf_producer_unlock (p);
     return r;
   }
-  r = send_segments (p, frame);
+  r = prepare_clients_locked (p, frame, frame->payload_size, p->min_clients);
   if (frame->foreign)
     SF_HOOK ("relay");
-  if (r == 0)
-    r = make_room_locked (p, frame->payload_size);
   if (r < 0) {
     frame_discard_locked (p, frame);
     sf_producer_unlock (p);
     return r;
   }
   before = p->latest;
-  n = announce_locked (p, frame);
+  announce_locked (p, frame);
   pthread_mutex_unlock (&p->lock);
   SF_HOOK ("announced");
-  wake_gathered (p, n);
+  sf_producer_wake_sleepers (p);
   tidy_up (p, before, pub->pooled);
   return 0;
 }
@@ -333,27 +237,28 @@ int
 sf_producer_event (struct sf_producer *p, uint64_t key, const void *body,
     uint32_t size, uint32_t flags)
 {
-  uint32_t n = 0;
   int r;
 
   if (size > SF_MAX_PAYLOAD)
     return -EMSGSIZE;
   pthread_mutex_lock (&p->lock);
-  r = (flags & SF_EVENT_NEEDS_CLIENTS) && sf_producer_lacks_clients_locked (p)
-      ? -ENOTCONN : everybody_has_room_locked (p, size, false);
+  r = prepare_clients_locked (p, NULL, size,
+      flags & SF_EVENT_NEEDS_CLIENTS ? p->min_clients : 0);
   if (r == 0 && (flags & SF_EVENT_STICKY))
     r = sf_sticky_keep_locked (p, key, body, size);
   if (r == 0) {
     if (flags & SF_EVENT_DROPS_LATEST)
       sf_producer_drop_latest_locked (p);
-    for (struct sf_client * c = p->clients; c != NULL; c = c->next)
-      if (c->state == SF_CLIENT_ACTIVE && c->doomed == 0)
-        sf_client_event_locked (c, flags & SF_EVENT_STICKY ? key : SF_NO_KEY,
-            body, size);
-    n = gather_sleepers_locked (p, true);
+    for (struct sf_client * c = p->clients; c != NULL; c = c->next) {
+      if (!sf_client_is_served_locked (c))
+        continue;
+      sf_client_event_locked (c, flags & SF_EVENT_STICKY ? key : SF_NO_KEY,
+          body, size);
+      sf_client_note_sleep_locked (c);
+    }
     p->stats.events++;
   }
   sf_producer_unlock (p);
-  wake_gathered (p, n);
+  sf_producer_wake_sleepers (p);
   return r;
 }

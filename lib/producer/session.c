@@ -18,6 +18,7 @@
 #include "producer/producer-private.h"
 #include "producer/refusal.h"
 #include "producer/session.h"
+#include "producer/wake.h"
 
 /* Unlinks the client; its frames are nobody's any more. */
 static void

@@ -67,8 +67,7 @@ struct sf_announce_header
   sf_atomic_u32 want_returns;
   /* 1: the ring was full; the client signals when it has read it empty. */
   sf_atomic_u32 overflowed;
-  /* 1: a frame is about to be announced, it is worth staying awake for it. */
-  sf_atomic_u32 coming;
+  uint32_t pad2;
   sf_atomic_u32 cpu;            /* the processor it announced the last frame on */
   /* The last flush: its seqnum above, and a count of its steps below, odd from
    * the start of a flush to its stop. */
@@ -142,10 +141,6 @@ _Static_assert (sizeof (struct sf_mem_ref) == 32, "layout");
 #define SF_LEASE_REVOKED 3u
 #define SF_LEASE_WORD(stamp, state) (((uint64_t) (stamp) << 2) | (state))
 
-/* Woken for what is there to read, or already for a frame that is coming. */
-#define SF_ASLEEP_TILL_THERE 1u
-#define SF_ASLEEP_TILL_COMING 2u
-
 /* Enough for a p99 that is not the longest one. */
 #define SF_HANDOVERS 128u
 
@@ -164,7 +159,7 @@ struct sf_returns_page
    * its process ends, somebody else may still read its frames. */
   sf_atomic_u32 passed_on;
   uint8_t pad2[SF_CACHE_LINE - 12];
-  /* SF_ASLEEP_*: the client sleeps, or is about to, on `wake` (futex). */
+  /* Not 0: the client sleeps, or is about to, on `wake` (futex). */
   sf_atomic_u32 sleeping;
   sf_atomic_u32 wake;
   sf_atomic_u32 cpu;            /* the processor it fell asleep on */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "bench.h"
 
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -318,6 +319,19 @@ play_consumer (BenchRun * run)
   return ok;
 }
 
+static void
+pin (const BenchRun * run, gboolean is_consumer)
+{
+  cpu_set_t set;
+
+  if (run->cpus == 0)
+    return;
+  CPU_ZERO (&set);
+  CPU_SET (run->cpus > 1 && is_consumer ? 1 : 0, &set);
+  if (sched_setaffinity (0, sizeof (set), &set) < 0)
+    g_error ("there is no second processor");
+}
+
 static pid_t
 start (BenchRun * run, gboolean (*side) (BenchRun *), guint timeout)
 {
@@ -326,6 +340,7 @@ start (BenchRun * run, gboolean (*side) (BenchRun *), guint timeout)
   if (pid != 0)
     return pid;
   alarm (timeout);
+  pin (run, side == play_consumer);
   gst_init (NULL, NULL);
   if (side (run))
     _exit (0);

@@ -38,6 +38,7 @@ typedef struct
   gboolean paced;
   guint n_frames;
   guint n_warm;                 /* frames before the steady state */
+  guint cpus;                   /* 1: both on one, 2: one each, 0: on any */
   gchar path[108];              /* of the socket */
   BenchSide sender, receiver;
   gint done;                    /* atomic: the receiver has seen the last one */

@@ -4,7 +4,7 @@
  * shmframesrc or shmsrc. The ways take turns, so that what else the machine does
  * meets all of them.
  *
- *     handover [--rounds=N] [--seconds=N]
+ *     handover [--rounds=N] [--seconds=N] [--cpus=N]
  */
 #include <glib.h>
 
@@ -24,13 +24,15 @@ typedef struct
 } Result;
 
 static gboolean
-measure (BenchWay way, guint seconds, Result * result)
+measure (BenchWay way, guint seconds, guint cpus, Result * result)
 {
   guint n_frames = seconds * FPS, n = 0;
   BenchRun *run = bench_run_new (way, TRUE, n_frames, FPS / 2, TRUE);
   gint64 *took = g_new (gint64, n_frames);
-  gboolean ok = bench_run (run, seconds + 20);
+  gboolean ok;
 
+  run->cpus = cpus;
+  ok = bench_run (run, seconds + 20);
   for (guint i = run->n_warm; i < n_frames; i++) {
     if (run->stamps[i].received != 0)
       took[n++] = run->stamps[i].received - run->stamps[i].sent;
@@ -63,13 +65,14 @@ main (int argc, char **argv)
   static const BenchWay ways[] = { BENCH_QUEUE, BENCH_SHMFRAME, BENCH_SHM };
   guint rounds = bench_option (argc, argv, "rounds", 7);
   guint seconds = bench_option (argc, argv, "seconds", 5);
+  guint cpus = bench_option (argc, argv, "cpus", 0);
   Result results[BENCH_N_WAYS] = { 0 };
   gdouble p50[BENCH_N_WAYS] = { 0 };
 
   for (guint round = 0; round < MIN (rounds, MAX_ROUNDS); round++)
     for (guint i = 0; i < G_N_ELEMENTS (ways); i++)
       if (bench_way_exists (ways[i])
-          && !measure (ways[i], seconds, &results[ways[i]]))
+          && !measure (ways[i], seconds, cpus, &results[ways[i]]))
         return 1;
 
   g_print ("one-way hand-over at 1080p60, us; medians of %u rounds of %u s\n"

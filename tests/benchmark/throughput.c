@@ -3,7 +3,7 @@
  * one process against shmframesink -> shmframesrc in two, by turns; and what each
  * frame costs in CPU time and page faults once the pools are filled.
  *
- *     throughput [--rounds=N] [--frames=N]
+ *     throughput [--rounds=N] [--frames=N] [--cpus=N]
  */
 #include <glib.h>
 
@@ -24,12 +24,14 @@ typedef struct
 } Result;
 
 static gboolean
-measure (BenchWay way, guint n_frames, Result * result)
+measure (BenchWay way, guint n_frames, guint cpus, Result * result)
 {
   BenchRun *run = bench_run_new (way, FALSE, n_frames, n_frames / 10, FALSE);
-  gboolean ok = bench_run (run, 20 + n_frames / LEAST_FPS);
+  gboolean ok;
   const BenchSide *s = &run->sender, *r = &run->receiver;
 
+  run->cpus = cpus;
+  ok = bench_run (run, 20 + n_frames / LEAST_FPS);
   if (ok && (guint) r->n_frames != n_frames) {
     g_printerr ("%s: %d frames of %u arrived\n", bench_way_name (way),
         r->n_frames, n_frames);
@@ -63,12 +65,13 @@ main (int argc, char **argv)
   };
   guint rounds = MIN (bench_option (argc, argv, "rounds", 7), MAX_ROUNDS);
   guint n_frames = bench_option (argc, argv, "frames", 50000);
+  guint cpus = bench_option (argc, argv, "cpus", 0);
   Result results[BENCH_N_WAYS] = { 0 };
   gint64 fps[BENCH_N_WAYS] = { 0 };
 
   for (guint round = 0; round < rounds; round++)
     for (guint i = 0; i < G_N_ELEMENTS (ways); i++)
-      if (!measure (ways[i], n_frames, &results[ways[i]]))
+      if (!measure (ways[i], n_frames, cpus, &results[ways[i]]))
         return 1;
 
   g_print ("%u frames of 1080p at full speed, pixels untouched; medians of %u "

@@ -56,7 +56,7 @@ flood (void *data)
     if (r == -EAGAIN)
       sched_yield ();
     if (f->header != NULL) {
-      sf_publish_u32 (&f->header->coming, 1);
+      sf_store_flag (&f->header->cpu, (uint32_t) sched_getcpu ());
       sf_bump_u32 (&f->header->want_returns);
     }
     beat ();

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A client sleeps on the announce ring, the producer wakes it: sf_consumer_wait()
- * in lib/consumer/wait.c against announce_locked(), sf_producer_expect() and
- * sf_client_wake(). It may be woken ahead, for a frame that is said to be coming,
- * and look out for it for a while; the frame may then not come after all, or come
- * when nobody looks out any more.
+ * in lib/consumer/wait.c against announce_locked() in lib/producer/publish.c and
+ * sf_client_wake() in lib/producer/wake.c.
  *
  * Lost wake-up: the client sleeps for ever though there is something to read.
  * spin reports that as an invalid end state.
  *
  * Mutants: NO_CLIENT_FENCE NO_PRODUCER_FENCE NO_RECHECK LATE_SEEN NO_BUMP
- * AHEAD_IS_ENOUGH AHEAD_TAKES_ALL RECHECK_COMING ONLY_AHEAD */
+ * WAKE_IS_ENOUGH */
 
 #include "tso.h"
 
@@ -19,19 +17,15 @@
 #define HEAD 0
 #define SLEEPING 1
 #define WAKE 2
-#define COMING 3
-
-#define TILL_THERE 1
-#define TILL_COMING 2
 
 #define RECORDS 3
-#define VAIN 1
 
 bool in_futex;
 
 /* sf_client_take_sleep() and sf_client_wake(). */
 inline wake_up ()
 {
+  load (PRODUCER, SLEEPING, slept);
   if
   :: slept != 0 -> exchange (PRODUCER, SLEEPING, 0, slept)
   :: else
@@ -48,97 +42,33 @@ inline wake_up ()
   slept = 0
 }
 
-inline fence_producer ()
-{
-#ifndef NO_PRODUCER_FENCE
-  fence (PRODUCER)
-#else
-  skip
-#endif
-}
-
-/* Those that want it, and are not on our processor; that is as chance has it. */
-inline wake_ahead ()
-{
-  fence_producer ();
-#ifdef AHEAD_TAKES_ALL
-  exchange (PRODUCER, SLEEPING, 0, slept);
-  if
-  :: slept == TILL_COMING ->
-     add (PRODUCER, WAKE, 1);
-     in_futex = false
-  :: else
-  fi;
-  slept = 0
-#else
-  load (PRODUCER, SLEEPING, slept);
-  if
-  :: slept == TILL_COMING -> wake_up ()
-  :: slept = 0
-  fi
-#endif
-}
-
 inline announce ()
 {
   n++;
   store (PRODUCER, HEAD, n);
-  store (PRODUCER, COMING, 0);
-  fence_producer ();
-#ifdef AHEAD_IS_ENOUGH
+#ifndef NO_PRODUCER_FENCE
+  fence (PRODUCER);
+#endif
+#ifdef WAKE_IS_ENOUGH
+  /* It was woken once, and is awake: is it? */
   if
   :: woken
-  :: else ->
-#endif
-     load (PRODUCER, SLEEPING, slept);
-#ifdef ONLY_AHEAD
-     slept = (slept == TILL_COMING -> slept : 0);
-#endif
-     wake_up ()
-#ifdef AHEAD_IS_ENOUGH
+  :: else -> wake_up ()
   fi
+#else
+  wake_up ()
 #endif
 }
 
 active proctype producer ()
 {
   int n = 0, slept;
-  byte vain;
   bool woken;                   /* read by a mutant only */
 
   do
-  :: n < RECORDS ->
-     woken = false;
-     if
-     :: store (PRODUCER, COMING, 1);
-        wake_ahead ();
-        if
-        :: announce ()
-        :: vain < VAIN ->       /* It does not come after all. */
-           vain++;
-           store (PRODUCER, COMING, 0)
-        fi
-     :: announce ()
-     fi
+  :: n < RECORDS -> announce ()
   :: else -> break
   od
-}
-
-/* As long as it is said to be coming, and not for good. */
-inline look_out ()
-{
-  load (CLIENT, COMING, coming);
-  do
-  :: coming != 0 ->
-     load (CLIENT, HEAD, head);
-     if
-     :: head > read_pos -> break
-     :: load (CLIENT, COMING, coming)
-     :: break
-     fi
-  :: else -> break
-  od;
-  coming = 0
 }
 
 inline fall_asleep ()
@@ -146,22 +76,12 @@ inline fall_asleep ()
 #ifndef LATE_SEEN
   load (CLIENT, WAKE, seen);
 #endif
-  /* Which of the two depends on what looking out was good for. */
-  if
-  :: store (CLIENT, SLEEPING, TILL_COMING)
-  :: store (CLIENT, SLEEPING, TILL_THERE)
-  fi;
+  store (CLIENT, SLEEPING, 1);
 #ifndef NO_CLIENT_FENCE
   fence (CLIENT);
 #endif
-#ifdef RECHECK_COMING
-  load (CLIENT, COMING, coming);
-  head = (coming != 0 -> read_pos + 1 : read_pos);
-  coming = 0;
-#else
 #ifndef NO_RECHECK
   load (CLIENT, HEAD, head);
-#endif
 #endif
 #ifdef LATE_SEEN
   load (CLIENT, WAKE, seen);
@@ -178,19 +98,14 @@ inline fall_asleep ()
 
 active proctype client ()
 {
-  int head, read_pos = 0, seen, coming;
+  int head, read_pos = 0, seen;
 
   do
   :: read_pos < RECORDS ->
      load (CLIENT, HEAD, head);
      if
      :: head > read_pos -> read_pos = head
-     :: else ->
-        look_out ();
-        if
-        :: head > read_pos
-        :: else -> fall_asleep ()
-        fi
+     :: else -> fall_asleep ()
      fi;
      head = 0;
      seen = 0

@@ -60,7 +60,7 @@ make_bed (struct bed *b, uint32_t slots, bool lossless)
   check_int (sf_producer_wait_clients (b->p, 1), 0);
   sf_store_flag (&b->r.page->cpu, (uint32_t) cpu);
   /* The control thread wakes who joins, once, perhaps after it was counted. */
-  sf_publish_u32 (&b->r.page->sleeping, SF_ASLEEP_TILL_THERE);
+  sf_publish_u32 (&b->r.page->sleeping, 1);
   for (int i = 0; i < 200 && sf_load_flag (&b->r.page->sleeping) != 0; i++)
     usleep (1000);
 }
@@ -85,7 +85,7 @@ send_frames (struct bed *b, int n, int64_t taken)
     /* Who sleeps has read all: otherwise the control thread may wake it too. */
     sf_publish_u64 (&b->r.page->read_pos,
         sf_observe_u64 (&b->r.ring.header->head));
-    sf_publish_u32 (&b->r.page->sleeping, SF_ASLEEP_TILL_THERE);
+    sf_publish_u32 (&b->r.page->sleeping, 1);
     check (send_frame (b->p, b->n++, false));
   }
   return n_yields - before;

@@ -248,7 +248,6 @@ gst_shm_frame_sink_publish_now (GstShmFrameSink * self, GstBuffer * buffer)
 
   if (!is_in_slots (buffer, &first, &n))
     return FALSE;
-  sf_producer_expect (self->producer, TRUE);
   gst_buffer_ref (buffer);
   published = make_publication (self, buffer, n == 1 ? &first : NULL,
       is_awaited (self, buffer, &first), &pub)
@@ -260,7 +259,6 @@ gst_shm_frame_sink_publish_now (GstShmFrameSink * self, GstBuffer * buffer)
   gst_buffer_unref (buffer);
   /* render() counts them. */
   self->losses.metas = 0;
-  sf_producer_expect (self->producer, FALSE);
   return FALSE;
 }
 

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Which clients sleep, waking them, and yielding to one on our processor. */
+#include <sched.h>
+
+#include "producer/client.h"
+#include "producer/wake.h"
+
+/* A yield that takes longer, in ns, ran something else than the client, which is
+ * done in tens of microseconds. */
+#define YIELD_MOST 1000000
+/* After n such yields in a row the next 2^n are left out, n being at most this. */
+#define MAX_BACK_OFF 8
+
+SF_HOT bool
+sf_client_take_sleep (struct sf_client *c)
+{
+  sf_atomic_u32 *sleeping = &c->ring.page->sleeping;
+
+  return sf_load_flag (sleeping) != 0 && sf_take_flag (sleeping) != 0;
+}
+
+SF_HOT bool
+sf_client_is_on_this_cpu (const struct sf_client *c)
+{
+  return sf_load_flag (&c->ring.page->cpu) == (uint32_t) sched_getcpu ();
+}
+
+SF_HOT void
+sf_client_wake (struct sf_client *c)
+{
+  sf_bump_u32 (&c->ring.page->wake);
+  sf_futex_wake (&c->ring.page->wake);
+}
+
+SF_HOT void
+sf_client_note_sleep_locked (struct sf_client *c)
+{
+  struct sf_producer *p = c->producer;
+
+  /* The head is visible before the flag is read: see shared/atomics.h. */
+  sf_fence_store_load ();
+  if (p->n_to_wake < p->max_clients && sf_client_take_sleep (c))
+    p->to_wake[p->n_to_wake++] = sf_client_ref (c);
+}
+
+/* Gives our processor to a client on it, unless that was in vain before. */
+SF_HOT static void
+yield_to_client (struct sf_producer *p)
+{
+  int64_t before;
+
+  if (p->n_yields_to_skip > 0) {
+    p->n_yields_to_skip--;
+    return;
+  }
+  before = sf_now ();
+  sched_yield ();
+  if (sf_now () - before < YIELD_MOST) {
+    p->yield_back_off = 0;
+    return;
+  }
+  p->yield_back_off += p->yield_back_off < MAX_BACK_OFF;
+  p->n_yields_to_skip = 1u << p->yield_back_off;
+}
+
+SF_HOT void
+sf_producer_wake_sleepers (struct sf_producer *p)
+{
+  bool on_this_cpu = false;
+
+  for (uint32_t i = 0; i < p->n_to_wake; i++) {
+    on_this_cpu = on_this_cpu || sf_client_is_on_this_cpu (p->to_wake[i]);
+    sf_client_wake (p->to_wake[i]);
+    sf_client_unref (p->to_wake[i]);
+  }
+  p->n_to_wake = 0;
+  /* It has what it waited for, and waits for our processor now. Where frames come
+   * as fast as they can be made, it gets it when we are out of slots. */
+  if (on_this_cpu && !p->brisk)
+    yield_to_client (p);
+}
