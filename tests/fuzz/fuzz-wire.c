@@ -291,7 +291,7 @@ static void
 read_body (const guint8 * body, gsize size, gboolean is_batch,
     const struct sf_incoming_part *parts, guint n_parts)
 {
-  static GstShmFramePrepared prepared;
+  static GstShmFrameBufferCache cache;
   static volatile guint64 sink;
   const struct sf_incoming_part *at = parts;
   GstByteReader r;
@@ -302,9 +302,9 @@ read_body (const guint8 * body, gsize size, gboolean is_batch,
   buffer = is_batch
       ? gst_shm_frame_wire_get_batch (&r, &lease, &at, parts + n_parts)
       : gst_shm_frame_wire_get_buffer (&r, &lease, &at, parts + n_parts,
-      &prepared);
+      &cache);
   /* The next input may be like this one. */
-  gst_shm_frame_prepare (&prepared);
+  gst_shm_frame_buffer_cache_fill (&cache);
   require (at >= parts && at <= parts + n_parts);
   if (buffer != NULL) {
     const guint8 *slots[N_PARTS];

@@ -16,7 +16,7 @@
 #define ROOM 60000u
 
 static const gchar *folder;
-static GstShmFrameLosses losses;
+static GstShmFrameUnserializable losses;
 static const guint64 when = 1000 * GST_SECOND;
 
 static void
@@ -202,10 +202,10 @@ main (int argc, char **argv)
   }
   folder = argv[1];
   gst_init (NULL, NULL);
-  gst_shm_frame_losses_init (&losses, NULL);
+  gst_shm_frame_unserializable_init (&losses, NULL);
   write_messages ();
   write_events ();
   write_metas ();
-  gst_shm_frame_losses_clear (&losses);
+  gst_shm_frame_unserializable_clear (&losses);
   return 0;
 }

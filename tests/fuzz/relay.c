@@ -5,21 +5,21 @@
 
 static guint8 body[SF_MAX_FRAME_PAYLOAD];
 
-static GstShmFrameLosses *
-new_losses (GstShmFrameLosses * losses)
+static GstShmFrameUnserializable *
+new_losses (GstShmFrameUnserializable * losses)
 {
   static GstElement *owner;
 
   if (owner == NULL)
     owner = gst_object_ref_sink (gst_bin_new (NULL));
-  gst_shm_frame_losses_init (losses, GST_OBJECT (owner));
+  gst_shm_frame_unserializable_init (losses, GST_OBJECT (owner));
   return losses;
 }
 
 void
 relay_event (GstEvent * event, gboolean upstream)
 {
-  GstShmFrameLosses losses;
+  GstShmFrameUnserializable losses;
   GstEvent *again = NULL;
   GstByteWriter w;
   guint64 time;
@@ -31,7 +31,7 @@ relay_event (GstEvent * event, gboolean upstream)
   put = upstream
       ? gst_shm_frame_wire_put_upstream (&w, event, 1, &losses)
       : gst_shm_frame_wire_put_event (&w, event, 1, &losses);
-  gst_shm_frame_losses_clear (&losses);
+  gst_shm_frame_unserializable_clear (&losses);
   if (put) {
     again = upstream
         ? gst_shm_frame_wire_get_upstream (body, gst_byte_writer_get_pos (&w),
@@ -49,7 +49,7 @@ read_again (const GstByteWriter * w, gboolean is_batch, struct sf_lease *lease,
     const struct sf_incoming_part *parts, guint n_parts)
 {
   const struct sf_incoming_part *at = parts;
-  GstShmFramePrepared prepared = { 0 };
+  GstShmFrameBufferCache cache = { 0 };
   GstBuffer *again;
   GstByteReader r;
 
@@ -57,9 +57,9 @@ read_again (const GstByteWriter * w, gboolean is_batch, struct sf_lease *lease,
   again = is_batch
       ? gst_shm_frame_wire_get_batch (&r, lease, &at, parts + n_parts)
       : gst_shm_frame_wire_get_buffer (&r, lease, &at, parts + n_parts,
-      &prepared);
+      &cache);
   require (again == NULL || at == parts + n_parts);
-  gst_shm_frame_prepared_clear (&prepared);
+  gst_shm_frame_buffer_cache_clear (&cache);
   return again;
 }
 
@@ -89,7 +89,7 @@ relay_buffer (GstBuffer * buffer, gboolean is_batch, struct sf_lease *lease,
     const guint8 * const *room)
 {
   GArray *parts = g_array_new (FALSE, FALSE, sizeof (struct sf_part));
-  GstShmFrameLosses losses;
+  GstShmFrameUnserializable losses;
   GstByteWriter w;
   gboolean put;
 
@@ -99,7 +99,7 @@ relay_buffer (GstBuffer * buffer, gboolean is_batch, struct sf_lease *lease,
   put = is_batch
       ? gst_shm_frame_wire_put_batch (&w, parts, buffer, &losses)
       : gst_shm_frame_wire_put_buffer (&w, parts, buffer, G_MAXUINT, &losses);
-  gst_shm_frame_losses_clear (&losses);
+  gst_shm_frame_unserializable_clear (&losses);
   if (put)
     check_again (&w, is_batch, lease, parts, room);
   g_array_unref (parts);

@@ -76,7 +76,7 @@ largest_field (GstShmFrameSink * self, const GstCaps * caps, guint * size)
 
       gst_byte_writer_init_with_data (&w, self->body, SF_MAX_PAYLOAD, FALSE);
       gst_shm_frame_wire_put_value (&w, gst_structure_get_value (s, name),
-          &self->losses, 0);
+          &self->unserializable, 0);
       if (gst_byte_writer_get_pos (&w) > *size) {
         *size = gst_byte_writer_get_pos (&w);
         largest = name;
@@ -142,15 +142,16 @@ gst_shm_frame_sink_can_tell_caps (GstShmFrameSink * self, GstEvent * event)
   frames = frames_of (gst_caps_get_structure (caps, 0));
   if (frames > SF_MAX_REFS)
     return refuse_frames (self, frames, caps);
-  self->losses.field = NULL;
+  self->unserializable.field = NULL;
   gst_byte_writer_init_with_data (&w, self->body, SF_MAX_PAYLOAD, FALSE);
   if (gst_shm_frame_wire_put_event (&w, event, GST_CLOCK_TIME_NONE,
-          &self->losses))
+          &self->unserializable))
     return TRUE;
-  if (self->losses.field != NULL) {
+  if (self->unserializable.field != NULL) {
     text = g_strdup_printf ("These caps cannot be told to other processes: "
         "their field %s is of type %s; leave it out (capssetter), or make it "
-        "an int or a string.", self->losses.field, self->losses.field_type);
+        "an int or a string.", self->unserializable.field,
+        self->unserializable.field_type);
   } else {
     const gchar *field = largest_field (self, caps, &size);
 

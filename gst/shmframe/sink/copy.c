@@ -84,7 +84,8 @@ copy_meta (GstBuffer * from, GstMeta ** meta, gpointer user)
     info->transform_func (copy->to, *meta, from, _gst_meta_transform_copy,
         &whole);
   else if (info->api != GST_PARENT_BUFFER_META_API_TYPE)
-    gst_shm_frame_losses_note_meta (&copy->self->losses, *meta, FALSE);
+    gst_shm_frame_unserializable_note_meta (&copy->self->unserializable, *meta,
+        FALSE);
   return TRUE;
 }
 
@@ -129,8 +130,7 @@ copy_to_slot (GstShmFrameSink * self, GstBuffer * buffer, guint in_record,
   *copy = gst_buffer_new ();
   gst_buffer_copy_into (*copy, buffer, GST_BUFFER_COPY_FLAGS
       | GST_BUFFER_COPY_TIMESTAMPS, 0, -1);
-  gst_buffer_append_memory (*copy, gst_shm_frame_memory_new_slot (&slot,
-          size));
+  gst_buffer_append_memory (*copy, gst_shm_frame_memory_new_slot (&slot, size));
   copying.to = *copy;
   gst_buffer_foreach_meta (buffer, copy_meta, &copying);
   GST_OBJECT_LOCK (self);

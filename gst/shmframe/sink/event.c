@@ -46,9 +46,9 @@ gst_shm_frame_sink_publish_event (GstShmFrameSink * self, GstEvent * event)
     gst_event_parse_gap (event, &gap, NULL);
   /* The body is the streaming thread's, as serialized events are. */
   gst_byte_writer_init_with_data (&w, self->body, SF_MAX_PAYLOAD, FALSE);
-  if (!gst_shm_frame_wire_put_event (&w, event, gst_shm_frame_sink_capture_time (self, gap),
-          &self->losses)) {
-    gst_shm_frame_losses_note (&self->losses, "the event",
+  if (!gst_shm_frame_wire_put_event (&w, event,
+          gst_shm_frame_sink_capture_time (self, gap), &self->unserializable)) {
+    gst_shm_frame_unserializable_note (&self->unserializable, "the event",
         GST_EVENT_TYPE_NAME (event));
     return GST_FLOW_OK;
   }

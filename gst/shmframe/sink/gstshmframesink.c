@@ -274,8 +274,7 @@ propose_pool (GstShmFrameSink * self, GstShmFrameAllocator * allocator,
   gst_buffer_pool_config_set_params (config, caps, size, 0, 0);
   gst_buffer_pool_config_set_allocator (config, GST_ALLOCATOR (allocator),
       NULL);
-  gst_buffer_pool_config_add_option (config,
-      GST_BUFFER_POOL_OPTION_VIDEO_META);
+  gst_buffer_pool_config_add_option (config, GST_BUFFER_POOL_OPTION_VIDEO_META);
   ok = gst_buffer_pool_set_config (pool, config);
   if (ok)
     gst_query_add_allocation_pool (query, pool, size, 0, 0);
@@ -398,7 +397,7 @@ gst_shm_frame_sink_finalize (GObject * object)
   g_free (self->socket_path);
   g_free (self->body);
   g_array_unref (self->parts);
-  gst_shm_frame_losses_clear (&self->losses);
+  gst_shm_frame_unserializable_clear (&self->unserializable);
   gst_shm_frame_upstream_clear (&self->upstream);
   g_rw_lock_clear (&self->producer_lock);
   G_OBJECT_CLASS (parent_class)->finalize (object);
@@ -441,7 +440,7 @@ gst_shm_frame_sink_init (GstShmFrameSink * self)
   g_rw_lock_init (&self->producer_lock);
   self->parts = g_array_new (FALSE, FALSE, sizeof (struct sf_part));
   self->body = g_malloc (SF_MAX_FRAME_PAYLOAD);
-  gst_shm_frame_losses_init (&self->losses, GST_OBJECT (self));
+  gst_shm_frame_unserializable_init (&self->unserializable, GST_OBJECT (self));
   gst_shm_frame_upstream_init (&self->upstream);
   gst_pad_add_probe (GST_BASE_SINK_PAD (self),
       GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, gst_shm_frame_sink_look_at_caps,

@@ -81,8 +81,8 @@ struct _GstShmFrameSink
   GstShmFrameClock clock;
   GArray *parts;                /* of struct sf_part, kept for its memory */
   guint8 *body;                 /* SF_MAX_FRAME_PAYLOAD bytes, likewise */
-  GstShmFrameStencil stencil;
-  GstShmFrameLosses losses;
+  GstShmFrameRecordTemplate record_template;
+  GstShmFrameUnserializable unserializable;
 
   gint lossless;                /* atomic: a LATENCY event may change it */
   gint stepped;                 /* atomic: a STEP event came */

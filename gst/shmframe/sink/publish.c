@@ -29,8 +29,7 @@ gst_shm_frame_sink_capture_time (GstShmFrameSink * self, GstClockTime pts)
   gint64 base;
   gint sign;
 
-  if (sink->segment.format != GST_FORMAT_TIME
-      || !GST_CLOCK_TIME_IS_VALID (pts)
+  if (sink->segment.format != GST_FORMAT_TIME || !GST_CLOCK_TIME_IS_VALID (pts)
       || !gst_shm_frame_clock_get_base (&self->clock, GST_ELEMENT (self),
           &base))
     return GST_CLOCK_TIME_NONE;
@@ -61,24 +60,25 @@ serialize (GstShmFrameSink * self, GstBuffer * buffer,
 
   if (n_parts > SF_MAX_REFS)
     return FALSE;
-  self->losses.field = NULL;
+  self->unserializable.field = NULL;
   gst_byte_writer_init_with_data (&w, self->body,
       GST_SHM_FRAME_BODY_ROOM (n_parts), FALSE);
   g_array_set_size (self->parts, 0);
   gst_shm_frame_wire_put_stamp (&w, stamp);
   ok = self->is_batch
-      ? gst_shm_frame_wire_put_batch (&w, self->parts, buffer, &self->losses)
+      ? gst_shm_frame_wire_put_batch (&w, self->parts, buffer,
+      &self->unserializable)
       : gst_shm_frame_wire_put_buffer (&w, self->parts, buffer, G_MAXUINT,
-      &self->losses);
+      &self->unserializable);
   if (!ok)
     return FALSE;
   pub->parts = (struct sf_part *) self->parts->data;
   pub->n_parts = self->parts->len;
   pub->body = self->body;
   pub->body_size = gst_byte_writer_get_pos (&w);
-  if (!self->is_batch && self->losses.metas == 0)
-    gst_shm_frame_stencil_cut (&self->stencil, buffer, pub->body,
-        pub->body_size);
+  if (!self->is_batch && self->unserializable.metas == 0)
+    gst_shm_frame_record_template_capture (&self->record_template, buffer,
+        pub->body, pub->body_size);
   return TRUE;
 }
 
@@ -92,9 +92,9 @@ count_published (GstShmFrameSink * self, const struct sf_publication *pub)
   GST_OBJECT_LOCK (self);
   self->counts.frames++;
   self->counts.bytes += bytes;
-  self->counts.metas_dropped += self->losses.metas;
+  self->counts.metas_dropped += self->unserializable.metas;
   GST_OBJECT_UNLOCK (self);
-  self->losses.metas = 0;
+  self->unserializable.metas = 0;
 }
 
 /* `only` is the buffer's memory if it has one, else NULL. FALSE if it is larger
@@ -105,26 +105,29 @@ make_publication (GstShmFrameSink * self, GstBuffer * buffer,
 {
   GstShmFrameStamp stamp = {.kind = self->is_batch
         ? GST_SHM_FRAME_KIND_BATCH : GST_SHM_FRAME_KIND_BUFFER,.capture_time =
-        gst_shm_frame_sink_capture_time (self, GST_BUFFER_PTS (buffer)),.publish_time = sf_now ()
+        gst_shm_frame_sink_capture_time (self,
+        GST_BUFFER_PTS (buffer)),.publish_time = sf_now ()
   };
 
   *pub = (struct sf_publication) {
-  .parts = only,.n_parts = 1,.body = self->stencil.body,.body_size =
-        self->stencil.body_size,.release = release_buffer,.user =
-        buffer,.pooled = pooled};
-  return (only != NULL && gst_shm_frame_stencil_fill (&self->stencil, buffer,
+    .parts = only,.n_parts = 1,.body = self->record_template.body,.body_size =
+        self->record_template.body_size,.release = release_buffer,.user =
+        buffer,.pooled = pooled
+  };
+  return (only != NULL
+      && gst_shm_frame_record_template_apply (&self->record_template, buffer,
           only->size, &stamp)) || serialize (self, buffer, &stamp, pub);
 }
 
 static GstFlowReturn
 cannot_announce (GstShmFrameSink * self, gint error)
 {
-  if (self->losses.field != NULL)
+  if (self->unserializable.field != NULL)
     GST_ELEMENT_ERROR (self, STREAM, ENCODE,
         ("The caps of a stream of this batch cannot be told to other processes: "
             "their field %s is of type %s; leave it out (capssetter), or make "
-            "it an int or a string.", self->losses.field,
-            self->losses.field_type), (NULL));
+            "it an int or a string.", self->unserializable.field,
+            self->unserializable.field_type), (NULL));
   else if (error == -EMSGSIZE)
     GST_ELEMENT_ERROR (self, STREAM, ENCODE,
         ("What is to be said of this batch takes more than %u bytes, even "
@@ -166,7 +169,7 @@ publish (GstShmFrameSink * self, GstBuffer * buffer,
   if (ret == GST_FLOW_OK)
     ret = r == -ENOBUFS ? gst_shm_frame_sink_drop (self, buffer)
         : cannot_announce (self, r);
-  self->losses.metas = 0;
+  self->unserializable.metas = 0;
   gst_buffer_unref (buffer);
   return ret;
 }
@@ -258,7 +261,7 @@ gst_shm_frame_sink_publish_now (GstShmFrameSink * self, GstBuffer * buffer)
   }
   gst_buffer_unref (buffer);
   /* render() counts them. */
-  self->losses.metas = 0;
+  self->unserializable.metas = 0;
   return FALSE;
 }
 

@@ -85,8 +85,7 @@ open_consumer (GstShmFrameSrc * self)
   config.connect_timeout = self->connect_timeout;
   config.spin = (gint64) self->spin;
   self->keep = self->timestamps == GST_SHM_FRAME_TIMESTAMPS_KEEP
-      || (self->timestamps == GST_SHM_FRAME_TIMESTAMPS_AUTO
-      && !live);
+      || (self->timestamps == GST_SHM_FRAME_TIMESTAMPS_AUTO && !live);
   memset (&self->counts, 0, sizeof (self->counts));
   self->position = GST_CLOCK_TIME_NONE;
   GST_OBJECT_UNLOCK (self);
@@ -138,7 +137,7 @@ close_consumer (GstShmFrameSrc * self)
   GST_OBJECT_LOCK (self);
   gst_clear_event (&self->requested_eos);
   GST_OBJECT_UNLOCK (self);
-  gst_shm_frame_prepared_clear (&self->prepared);
+  gst_shm_frame_buffer_cache_clear (&self->buffer_cache);
   gst_shm_frame_clock_clear (&self->clock);
   gst_shm_frame_src_tell_stopped (self);
 }
@@ -146,14 +145,12 @@ close_consumer (GstShmFrameSrc * self)
 /* Not in start(), on whose failure the base class posts a second error that says
  * nothing. */
 static GstStateChangeReturn
-gst_shm_frame_src_change_state (GstElement * element,
-    GstStateChange transition)
+gst_shm_frame_src_change_state (GstElement * element, GstStateChange transition)
 {
   GstShmFrameSrc *self = GST_SHM_FRAME_SRC (element);
   GstStateChangeReturn ret;
 
-  if (transition == GST_STATE_CHANGE_READY_TO_PAUSED
-      && !open_consumer (self))
+  if (transition == GST_STATE_CHANGE_READY_TO_PAUSED && !open_consumer (self))
     return GST_STATE_CHANGE_FAILURE;
   /* Whoever waits for us is told why, if it asks. */
   if (transition == GST_STATE_CHANGE_READY_TO_PAUSED

@@ -83,7 +83,7 @@ struct _GstShmFrameSrc
   guint32 eos_seqnum;           /* of the EOS that create() asks for */
   guint32 segment_seqnum;       /* of the producer's last SEGMENT */
   guint32 own_segment_seqnum;   /* of the one that went downstream */
-  GstShmFramePrepared prepared;
+  GstShmFrameBufferCache buffer_cache;
   GstShmFrameNames names;       /* that this connection brings */
   gboolean names_told;          /* that it brings too many */
   GHashTable *kept;             /* sticky events downstream: name to bytes, */

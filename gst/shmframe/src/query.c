@@ -89,8 +89,7 @@ gst_shm_frame_src_set_latency (GstShmFrameSrc * self,
     GST_OBJECT_UNLOCK (self);
     GST_DEBUG_OBJECT (self, "the producer is %slive, serves us %s, latency %"
         GST_TIME_FORMAT, latency->live ? "" : "not ",
-        latency->lossless ? "lossless" : "live",
-        GST_TIME_ARGS (latency->min));
+        latency->lossless ? "lossless" : "live", GST_TIME_ARGS (latency->min));
   }
   get_latency (self, &min, &max);
   changed = self->latency_min != min || self->latency_max != max;
@@ -216,14 +215,14 @@ static gboolean
 send_upstream (GstShmFrameSrc * self, GstEvent * event)
 {
   guint8 data[SF_UPSTREAM_MAX];
-  GstShmFrameLosses losses;
+  GstShmFrameUnserializable unserializable;
   GstByteWriter w;
   gint r = -EMSGSIZE;
 
-  gst_shm_frame_losses_init (&losses, GST_OBJECT (self));
+  gst_shm_frame_unserializable_init (&unserializable, GST_OBJECT (self));
   gst_byte_writer_init_with_data (&w, data, sizeof (data), FALSE);
   if (gst_shm_frame_wire_put_upstream (&w, event,
-          capture_time_of (self, event), &losses)) {
+          capture_time_of (self, event), &unserializable)) {
     r = -ENOTCONN;
     g_rw_lock_reader_lock (&self->consumer_lock);
     if (self->consumer != NULL)
@@ -231,7 +230,7 @@ send_upstream (GstShmFrameSrc * self, GstEvent * event)
           gst_byte_writer_get_pos (&w));
     g_rw_lock_reader_unlock (&self->consumer_lock);
   }
-  gst_shm_frame_losses_clear (&losses);
+  gst_shm_frame_unserializable_clear (&unserializable);
   if (r < 0)
     GST_DEBUG_OBJECT (self, "not sent to the producer (%s): %" GST_PTR_FORMAT,
         g_strerror (-r), event);

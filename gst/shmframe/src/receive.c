@@ -26,7 +26,7 @@ receive_frame (GstShmFrameSrc * self, const struct sf_incoming *in,
     *buffer = stamp.kind == GST_SHM_FRAME_KIND_BATCH
         ? gst_shm_frame_wire_get_batch (&r, in->lease, &parts, end)
         : gst_shm_frame_wire_get_buffer (&r, in->lease, &parts, end,
-        &self->prepared);
+        &self->buffer_cache);
   }
   sf_lease_unref (in->lease);
   if (*buffer == NULL) {
@@ -298,7 +298,7 @@ receive (GstShmFrameSrc * self, GstBuffer ** buffer)
   struct sf_incoming in;
   gint r;
 
-  gst_shm_frame_prepare (&self->prepared);
+  gst_shm_frame_buffer_cache_fill (&self->buffer_cache);
   r = sf_consumer_next (self->consumer, &in, SF_FOREVER);
   if (r == -EINTR)
     return GST_FLOW_FLUSHING;

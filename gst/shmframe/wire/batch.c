@@ -21,7 +21,7 @@ typedef struct
 {
   GstByteWriter *w;
   GArray *parts;
-  GstShmFrameLosses *losses;
+  GstShmFrameUnserializable *unserializable;
   guint room;                   /* for the metas of each frame */
   guint32 n_fields;
   gboolean ok;
@@ -35,7 +35,7 @@ put_frames (Writer * self, GstBufferList * list)
   gst_byte_writer_put_uint32_le (self->w, n);
   for (guint i = 0; i < n; i++)
     if (!gst_shm_frame_wire_put_buffer (self->w, self->parts,
-            gst_buffer_list_get (list, i), self->room, self->losses))
+            gst_buffer_list_get (list, i), self->room, self->unserializable))
       return FALSE;
   return TRUE;
 }
@@ -57,13 +57,13 @@ put_field (GQuark id, const GValue * value, gpointer user)
   self->n_fields++;
   if (frames) {
     self->ok = put_frames (self, g_value_get_boxed (value));
-  } else if (!gst_shm_frame_wire_put_value (w, value, self->losses, 0)) {
+  } else if (!gst_shm_frame_wire_put_value (w, value, self->unserializable, 0)) {
     gst_byte_writer_set_pos (w, before);
     self->n_fields--;
     /* Frames whose caps are missing are no frames. */
     self->ok = !G_VALUE_HOLDS (value, GST_TYPE_CAPS);
-    gst_shm_frame_losses_note (self->losses, "a field of a batch of type",
-        G_VALUE_TYPE_NAME (value));
+    gst_shm_frame_unserializable_note (self->unserializable,
+        "a field of a batch of type", G_VALUE_TYPE_NAME (value));
   }
   return self->ok;
 }
@@ -78,11 +78,11 @@ put_head_buffer (Writer * self, GstBuffer * batch)
 
   if (gst_buffer_n_memory (batch) == 0)
     return gst_shm_frame_wire_put_buffer (self->w, self->parts, batch,
-        self->room, self->losses);
+        self->room, self->unserializable);
   head = gst_buffer_new ();
   gst_buffer_copy_into (head, batch, GST_BUFFER_COPY_METADATA, 0, -1);
   ok = gst_shm_frame_wire_put_buffer (self->w, self->parts, head, self->room,
-      self->losses);
+      self->unserializable);
   gst_buffer_unref (head);
   return ok;
 }
@@ -123,7 +123,7 @@ measure_frame (GstBuffer * frame, gpointer user)
   GstByteWriter *w = self->writer->w;
   guint at = gst_byte_writer_get_pos (w);
   guint size = gst_shm_frame_wire_put_metas (w, frame, G_MAXUINT,
-      self->writer->losses);
+      self->writer->unserializable);
 
   gst_byte_writer_set_pos (w, at);
   g_array_append_val (self->sizes, size);
@@ -163,7 +163,7 @@ find_room (Writer * self, GstBuffer * batch, guint * room)
   Measure measure = {.writer = self };
   gboolean ok;
 
-  self->losses->dry = TRUE;
+  self->unserializable->dry = TRUE;
   ok = put_with_room (self, batch, 0);
   if (ok) {
     measure.sizes = g_array_new (FALSE, FALSE, sizeof (guint));
@@ -172,7 +172,7 @@ find_room (Writer * self, GstBuffer * batch, guint * room)
         - sizeof (guint64));
     g_array_unref (measure.sizes);
   }
-  self->losses->dry = FALSE;
+  self->unserializable->dry = FALSE;
   return ok;
 }
 
@@ -185,22 +185,22 @@ start_over (Writer * self, guint at, guint n_parts)
 
 gboolean
 gst_shm_frame_wire_put_batch (GstByteWriter * w, GArray * parts,
-    GstBuffer * batch, GstShmFrameLosses * losses)
+    GstBuffer * batch, GstShmFrameUnserializable * unserializable)
 {
-  Writer self = {.w = w,.parts = parts,.losses = losses };
+  Writer self = {.w = w,.parts = parts,.unserializable = unserializable };
   guint at = gst_byte_writer_get_pos (w), n_parts = parts->len, room;
   gboolean ok;
 
   if (gst_second_batch_get_structure (batch) == NULL)
     return FALSE;
-  losses->missed = losses->no_room = FALSE;
-  losses->dry = TRUE;
+  unserializable->missed = unserializable->no_room = FALSE;
+  unserializable->dry = TRUE;
   ok = put_with_room (&self, batch, G_MAXUINT);
-  losses->dry = FALSE;
-  if (ok && !losses->missed)
+  unserializable->dry = FALSE;
+  if (ok && !unserializable->missed)
     return TRUE;
   start_over (&self, at, n_parts);
-  if (ok && !losses->no_room)
+  if (ok && !unserializable->no_room)
     return put_with_room (&self, batch, G_MAXUINT);
   ok = find_room (&self, batch, &room);
   start_over (&self, at, n_parts);
@@ -340,8 +340,8 @@ show_streams (GstBuffer * batch, GstStructure * structure)
 }
 
 GstBuffer *
-gst_shm_frame_wire_get_batch (GstByteReader * r, struct sf_lease * lease,
-    const struct sf_incoming_part ** parts, const struct sf_incoming_part * end)
+gst_shm_frame_wire_get_batch (GstByteReader * r, struct sf_lease *lease,
+    const struct sf_incoming_part **parts, const struct sf_incoming_part *end)
 {
   Reader self = {.r = r,.lease = lease,.parts = parts,.end = end };
   GstBuffer *batch = gst_shm_frame_wire_get_buffer (r, lease, parts, end,

@@ -66,7 +66,7 @@ write_head (guint8 * at, GstBuffer * buffer, guint n)
 
 gboolean
 gst_shm_frame_wire_put_buffer (GstByteWriter * w, GArray * parts,
-    GstBuffer * buffer, guint room, GstShmFrameLosses * losses)
+    GstBuffer * buffer, guint room, GstShmFrameUnserializable * unserializable)
 {
   guint n = gst_buffer_n_memory (buffer);
   guint8 head[HEAD_SIZE];
@@ -81,7 +81,7 @@ gst_shm_frame_wire_put_buffer (GstByteWriter * w, GArray * parts,
   }
   write_head (head, buffer, n);
   gst_byte_writer_put_data (w, head, sizeof (head));
-  gst_shm_frame_wire_put_metas (w, buffer, room, losses);
+  gst_shm_frame_wire_put_metas (w, buffer, room, unserializable);
   return gst_shm_frame_wire_is_complete (w);
 }
 
@@ -100,9 +100,9 @@ only_meta (GstBuffer * buffer, guint * n)
 
 #define VIDEO_FIELDS G_STRUCT_OFFSET (GstVideoMeta, flags)
 
-/* Are the metas those that the stencil was cut from? */
+/* Are the metas those that the template was captured from? */
 SF_HOT static gboolean
-has_metas_of (GstBuffer * buffer, const GstShmFrameStencil * self)
+has_metas_of (GstBuffer * buffer, const GstShmFrameRecordTemplate * self)
 {
   guint n;
   const GstMeta *meta = only_meta (buffer, &n);
@@ -114,8 +114,8 @@ has_metas_of (GstBuffer * buffer, const GstShmFrameStencil * self)
 }
 
 void
-gst_shm_frame_stencil_cut (GstShmFrameStencil * self, GstBuffer * buffer,
-    const guint8 * body, guint body_size)
+gst_shm_frame_record_template_capture (GstShmFrameRecordTemplate * self,
+    GstBuffer * buffer, const guint8 * body, guint body_size)
 {
   const GstMeta *meta = only_meta (buffer, &self->n_metas);
 
@@ -132,8 +132,8 @@ gst_shm_frame_stencil_cut (GstShmFrameStencil * self, GstBuffer * buffer,
 }
 
 SF_HOT gboolean
-gst_shm_frame_stencil_fill (GstShmFrameStencil * self, GstBuffer * buffer,
-    gsize size, const GstShmFrameStamp * stamp)
+gst_shm_frame_record_template_apply (GstShmFrameRecordTemplate * self,
+    GstBuffer * buffer, gsize size, const GstShmFrameStamp * stamp)
 {
   if (self->body_size == 0 || size != self->size
       || !has_metas_of (buffer, self))
@@ -144,7 +144,7 @@ gst_shm_frame_stencil_fill (GstShmFrameStencil * self, GstBuffer * buffer,
 }
 
 void
-gst_shm_frame_prepare (GstShmFramePrepared * self)
+gst_shm_frame_buffer_cache_fill (GstShmFrameBufferCache * self)
 {
   GstByteReader r;
 
@@ -155,11 +155,11 @@ gst_shm_frame_prepare (GstShmFramePrepared * self)
       gst_shm_frame_memory_new_part (self->size));
   gst_byte_reader_init (&r, self->metas, self->metas_size);
   if (!gst_shm_frame_wire_get_metas (&r, self->buffer))
-    gst_shm_frame_prepared_clear (self);
+    gst_shm_frame_buffer_cache_clear (self);
 }
 
 void
-gst_shm_frame_prepared_clear (GstShmFramePrepared * self)
+gst_shm_frame_buffer_cache_clear (GstShmFrameBufferCache * self)
 {
   gst_clear_buffer (&self->buffer);
   self->alike = FALSE;
@@ -167,7 +167,7 @@ gst_shm_frame_prepared_clear (GstShmFramePrepared * self)
 
 /* NULL: there is none, or the frame is not like the last one. */
 SF_HOT static GstBuffer *
-take_prepared (GstShmFramePrepared * self, const GstByteReader * r,
+take_cached (GstShmFrameBufferCache * self, const GstByteReader * r,
     const struct sf_incoming_part *part, struct sf_lease *lease)
 {
   const guint8 *metas = r->data + gst_byte_reader_get_pos (r);
@@ -177,7 +177,7 @@ take_prepared (GstShmFramePrepared * self, const GstByteReader * r,
     return NULL;
   if (part->size != self->size || size != self->metas_size
       || memcmp (metas, self->metas, size) != 0) {
-    gst_shm_frame_prepared_clear (self);
+    gst_shm_frame_buffer_cache_clear (self);
     self->size = part->size;
     /* Too long is like nothing. */
     self->metas_size = size <= sizeof (self->metas) ? size : 0;
@@ -229,9 +229,9 @@ make_buffer (GstByteReader * r, struct sf_lease *lease,
 }
 
 SF_HOT GstBuffer *
-gst_shm_frame_wire_get_buffer (GstByteReader * r, struct sf_lease * lease,
-    const struct sf_incoming_part ** parts, const struct sf_incoming_part * end,
-    GstShmFramePrepared * prepared)
+gst_shm_frame_wire_get_buffer (GstByteReader * r, struct sf_lease *lease,
+    const struct sf_incoming_part **parts, const struct sf_incoming_part *end,
+    GstShmFrameBufferCache * cache)
 {
   GstBuffer *buffer = NULL;
   Head head;
@@ -239,8 +239,8 @@ gst_shm_frame_wire_get_buffer (GstByteReader * r, struct sf_lease * lease,
   if (!get_head (r, &head) || head.n_parts > gst_buffer_get_max_memory ()
       || head.n_parts > (gsize) (end - *parts))
     return NULL;
-  if (prepared != NULL && head.n_parts == 1)
-    buffer = take_prepared (prepared, r, *parts, lease);
+  if (cache != NULL && head.n_parts == 1)
+    buffer = take_cached (cache, r, *parts, lease);
   if (buffer == NULL)
     buffer = make_buffer (r, lease, *parts, head.n_parts);
   if (buffer == NULL)

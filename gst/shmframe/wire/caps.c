@@ -22,7 +22,7 @@ put_features (GstByteWriter * w, const GstCapsFeatures * features)
 
 gboolean
 gst_shm_frame_wire_put_caps (GstByteWriter * w, const GstCaps * caps,
-    GstShmFrameLosses * losses, guint depth)
+    GstShmFrameUnserializable * unserializable, guint depth)
 {
   guint n = gst_caps_get_size (caps);
 
@@ -31,7 +31,7 @@ gst_shm_frame_wire_put_caps (GstByteWriter * w, const GstCaps * caps,
   for (guint i = 0; i < n; i++) {
     /* Caps that lack a field are other caps. */
     if (!gst_shm_frame_wire_put_structure (w, gst_caps_get_structure (caps, i),
-            losses, depth))
+            unserializable, depth))
       return FALSE;
     put_features (w, gst_caps_get_features (caps, i));
   }
@@ -157,7 +157,7 @@ enum
 
 gboolean
 gst_shm_frame_wire_put_sample (GstByteWriter * w, GstSample * sample,
-    GstShmFrameLosses * losses, guint depth)
+    GstShmFrameUnserializable * unserializable, guint depth)
 {
   GstBuffer *buffer = gst_sample_get_buffer (sample);
   GstCaps *caps = gst_sample_get_caps (sample);
@@ -171,10 +171,11 @@ gst_shm_frame_wire_put_sample (GstByteWriter * w, GstSample * sample,
   gst_shm_frame_wire_put_segment (w, gst_sample_get_segment (sample));
   if (buffer != NULL && !gst_shm_frame_wire_put_buffer_value (w, buffer))
     return FALSE;
-  if (caps != NULL && !gst_shm_frame_wire_put_caps (w, caps, losses, depth))
+  if (caps != NULL
+      && !gst_shm_frame_wire_put_caps (w, caps, unserializable, depth))
     return FALSE;
   if (info != NULL)
-    gst_shm_frame_wire_put_structure (w, info, losses, depth);
+    gst_shm_frame_wire_put_structure (w, info, unserializable, depth);
   return TRUE;
 }
 
@@ -196,8 +197,7 @@ gst_shm_frame_wire_get_sample (GstByteReader * r, guint depth)
           || (caps = gst_shm_frame_wire_get_caps (r, depth)) != NULL)
       && (!(parts & SAMPLE_INFO)
           || (info = gst_shm_frame_wire_get_structure (r, depth)) != NULL))
-    sample = gst_sample_new (buffer, caps, &segment,
-        g_steal_pointer (&info));
+    sample = gst_sample_new (buffer, caps, &segment, g_steal_pointer (&info));
   gst_clear_buffer (&buffer);
   gst_clear_caps (&caps);
   return sample;

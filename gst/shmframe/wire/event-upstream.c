@@ -59,7 +59,7 @@ get_structure_event (GstByteReader * r, GstEventType type)
 
 gboolean
 gst_shm_frame_wire_put_upstream (GstByteWriter * w, GstEvent * event,
-    guint64 capture_time, GstShmFrameLosses * losses)
+    guint64 capture_time, GstShmFrameUnserializable * unserializable)
 {
   GstEventType type = GST_EVENT_TYPE (event);
   const GstStructure *structure = gst_event_get_structure (event);
@@ -70,7 +70,7 @@ gst_shm_frame_wire_put_upstream (GstByteWriter * w, GstEvent * event,
     put_qos (w, event, capture_time);
   else if ((type == GST_EVENT_NAVIGATION || type == GST_EVENT_CUSTOM_UPSTREAM)
       && structure != NULL)
-    gst_shm_frame_wire_put_structure (w, structure, losses, 0);
+    gst_shm_frame_wire_put_structure (w, structure, unserializable, 0);
   else if (type != GST_EVENT_RECONFIGURE)
     return FALSE;
   return gst_shm_frame_wire_is_complete (w);

@@ -7,12 +7,13 @@
 #include <string.h>
 
 static gboolean
-put_caps (GstByteWriter * w, GstEvent * event, GstShmFrameLosses * losses)
+put_caps (GstByteWriter * w, GstEvent * event,
+    GstShmFrameUnserializable * unserializable)
 {
   GstCaps *caps;
 
   gst_event_parse_caps (event, &caps);
-  return gst_shm_frame_wire_put_caps (w, caps, losses, 0);
+  return gst_shm_frame_wire_put_caps (w, caps, unserializable, 0);
 }
 
 static GstEvent *
@@ -46,14 +47,15 @@ get_tag (GstByteReader * r)
 }
 
 static void
-put_toc (GstByteWriter * w, GstEvent * event, GstShmFrameLosses * losses)
+put_toc (GstByteWriter * w, GstEvent * event,
+    GstShmFrameUnserializable * unserializable)
 {
   gboolean updated;
   GstToc *toc;
 
   gst_event_parse_toc (event, &toc, &updated);
   gst_byte_writer_put_uint8 (w, updated);
-  gst_shm_frame_wire_put_toc (w, toc, losses, 0);
+  gst_shm_frame_wire_put_toc (w, toc, unserializable, 0);
   gst_toc_unref (toc);
 }
 
@@ -214,13 +216,14 @@ is_custom (GstEventType type)
 }
 
 static void
-put_custom (GstByteWriter * w, GstEvent * event, GstShmFrameLosses * losses)
+put_custom (GstByteWriter * w, GstEvent * event,
+    GstShmFrameUnserializable * unserializable)
 {
   const GstStructure *structure = gst_event_get_structure (event);
 
   gst_byte_writer_put_uint8 (w, structure != NULL);
   if (structure != NULL)
-    gst_shm_frame_wire_put_structure (w, structure, losses, 0);
+    gst_shm_frame_wire_put_structure (w, structure, unserializable, 0);
 }
 
 static GstEvent *
@@ -230,8 +233,7 @@ get_custom (GstByteReader * r, GstEventType type)
   guint8 has;
 
   if (!gst_byte_reader_get_uint8 (r, &has)
-      || (has
-          && (structure = gst_shm_frame_wire_get_structure (r, 0)) == NULL)
+      || (has && (structure = gst_shm_frame_wire_get_structure (r, 0)) == NULL)
       /* kept by its name */
       || (!has && type == GST_EVENT_CUSTOM_DOWNSTREAM_STICKY))
     return NULL;
@@ -239,30 +241,31 @@ get_custom (GstByteReader * r, GstEventType type)
 }
 
 static gboolean
-put_fields (GstByteWriter * w, GstEvent * event, GstShmFrameLosses * losses)
+put_fields (GstByteWriter * w, GstEvent * event,
+    GstShmFrameUnserializable * unserializable)
 {
   const GstSegment *segment;
   GstTagList *tags;
 
   switch (GST_EVENT_TYPE (event)) {
     case GST_EVENT_STREAM_START:
-      gst_shm_frame_wire_put_stream_start (w, event, losses);
+      gst_shm_frame_wire_put_stream_start (w, event, unserializable);
       return TRUE;
     case GST_EVENT_CAPS:
-      return put_caps (w, event, losses);
+      return put_caps (w, event, unserializable);
     case GST_EVENT_SEGMENT:
       gst_event_parse_segment (event, &segment);
       gst_shm_frame_wire_put_segment (w, segment);
       return TRUE;
     case GST_EVENT_STREAM_COLLECTION:
-      gst_shm_frame_wire_put_collection (w, event, losses);
+      gst_shm_frame_wire_put_collection (w, event, unserializable);
       return TRUE;
     case GST_EVENT_TAG:
       gst_event_parse_tag (event, &tags);
-      gst_shm_frame_wire_put_tags (w, tags, losses, 0);
+      gst_shm_frame_wire_put_tags (w, tags, unserializable, 0);
       return TRUE;
     case GST_EVENT_TOC:
-      put_toc (w, event, losses);
+      put_toc (w, event, unserializable);
       return TRUE;
     case GST_EVENT_GAP:
       put_gap (w, event);
@@ -280,7 +283,7 @@ put_fields (GstByteWriter * w, GstEvent * event, GstShmFrameLosses * losses)
     default:
       if (!is_custom (GST_EVENT_TYPE (event)))
         return FALSE;
-      put_custom (w, event, losses);
+      put_custom (w, event, unserializable);
       return TRUE;
   }
 }
@@ -318,13 +321,14 @@ get_fields (GstByteReader * r, guint32 type)
 
 gboolean
 gst_shm_frame_wire_put_event (GstByteWriter * w, GstEvent * event,
-    guint64 capture_time, GstShmFrameLosses * losses)
+    guint64 capture_time, GstShmFrameUnserializable * unserializable)
 {
   gst_byte_writer_put_uint32_le (w, GST_EVENT_TYPE (event));
   gst_byte_writer_put_uint32_le (w, gst_event_get_seqnum (event));
   gst_byte_writer_put_int64_le (w, gst_event_get_running_time_offset (event));
   gst_byte_writer_put_uint64_le (w, capture_time);
-  return put_fields (w, event, losses) && gst_shm_frame_wire_is_complete (w);
+  return put_fields (w, event, unserializable)
+      && gst_shm_frame_wire_is_complete (w);
 }
 
 typedef struct

@@ -10,7 +10,7 @@
 
 gboolean
 gst_shm_frame_wire_put_custom_meta (GstByteWriter * w, GstCustomMeta * meta,
-    GstShmFrameLosses * losses)
+    GstShmFrameUnserializable * unserializable)
 {
   const GstMetaInfo *info = meta->meta.info;
   const gchar *const *tags = gst_meta_api_type_get_tags (info->api);
@@ -22,7 +22,7 @@ gst_shm_frame_wire_put_custom_meta (GstByteWriter * w, GstCustomMeta * meta,
   for (guint i = 0; i < n; i++)
     gst_shm_frame_wire_put_string (w, tags[i]);
   return gst_shm_frame_wire_put_structure (w,
-      gst_custom_meta_get_structure (meta), losses, 0);
+      gst_custom_meta_get_structure (meta), unserializable, 0);
 }
 
 static gboolean
@@ -121,8 +121,7 @@ gst_shm_frame_wire_get_custom_meta (GstByteReader * r, GstBuffer * buffer)
 
 #if GST_CHECK_VERSION (1, 24, 0)
 gboolean
-gst_shm_frame_wire_put_serialized_meta (GstByteWriter * w,
-    const GstMeta * meta)
+gst_shm_frame_wire_put_serialized_meta (GstByteWriter * w, const GstMeta * meta)
 {
   GByteArray *array = g_byte_array_new ();
   gboolean ok = strlen (g_type_name (meta->info->type)) <= MAX_META_NAME

@@ -236,7 +236,8 @@ gst_shm_frame_wire_get_crop_meta (GstByteReader * r, GstBuffer * buffer)
 
 void
 gst_shm_frame_wire_put_roi_meta (GstByteWriter * w,
-    const GstVideoRegionOfInterestMeta * meta, GstShmFrameLosses * losses)
+    const GstVideoRegionOfInterestMeta * meta,
+    GstShmFrameUnserializable * unserializable)
 {
   gst_shm_frame_wire_put_string (w, g_quark_to_string (meta->roi_type));
   gst_byte_writer_put_int32_le (w, meta->id);
@@ -247,7 +248,7 @@ gst_shm_frame_wire_put_roi_meta (GstByteWriter * w,
   gst_byte_writer_put_uint32_le (w, meta->h);
   gst_byte_writer_put_uint32_le (w, g_list_length (meta->params));
   for (GList * l = meta->params; l != NULL; l = l->next)
-    gst_shm_frame_wire_put_structure (w, l->data, losses, 0);
+    gst_shm_frame_wire_put_structure (w, l->data, unserializable, 0);
 }
 
 /* The fields behind the type, into `roi`. */

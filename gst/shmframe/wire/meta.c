@@ -26,20 +26,21 @@ enum
 
 static gboolean
 put_reference_timestamp (GstByteWriter * w,
-    const GstReferenceTimestampMeta * meta, GstShmFrameLosses * losses)
+    const GstReferenceTimestampMeta * meta,
+    GstShmFrameUnserializable * unserializable)
 {
   const GstStructure *info = NULL;
 
 #if GST_CHECK_VERSION (1, 28, 0)
   info = meta->info;
 #endif
-  if (!gst_shm_frame_wire_put_caps (w, meta->reference, losses, 0))
+  if (!gst_shm_frame_wire_put_caps (w, meta->reference, unserializable, 0))
     return FALSE;
   gst_byte_writer_put_uint64_le (w, meta->timestamp);
   gst_byte_writer_put_uint64_le (w, meta->duration);
   gst_byte_writer_put_uint8 (w, info != NULL);
   return info == NULL
-      || gst_shm_frame_wire_put_structure (w, info, losses, 0);
+      || gst_shm_frame_wire_put_structure (w, info, unserializable, 0);
 }
 
 static gboolean
@@ -58,7 +59,7 @@ get_reference_timestamp (GstByteReader * r, GstBuffer * buffer)
       && timestamp != GST_CLOCK_TIME_NONE
       && gst_byte_reader_get_uint8 (r, &has_info)
       && (!has_info
-          || (info = gst_shm_frame_wire_get_structure (r, 0)) != NULL);
+      || (info = gst_shm_frame_wire_get_structure (r, 0)) != NULL);
 
   if (ok && names->spoilt == mark)
     meta = gst_buffer_add_reference_timestamp_meta (buffer, reference,
@@ -231,7 +232,7 @@ put_small (GstByteWriter * w, GstMeta * meta, guint32 type)
 /* FALSE if it does not cross after all. */
 static gboolean
 put_fields (GstByteWriter * w, GstBuffer * buffer, GstMeta * meta,
-    guint32 type, GstShmFrameLosses * losses)
+    guint32 type, GstShmFrameUnserializable * unserializable)
 {
   switch (type) {
     case META_VIDEO:
@@ -242,17 +243,17 @@ put_fields (GstByteWriter * w, GstBuffer * buffer, GstMeta * meta,
           buffer);
     case META_ROI:
       gst_shm_frame_wire_put_roi_meta (w,
-          (GstVideoRegionOfInterestMeta *) meta, losses);
+          (GstVideoRegionOfInterestMeta *) meta, unserializable);
       return TRUE;
     case META_TIME_CODE:
       return gst_shm_frame_wire_put_time_code_meta (w,
           (GstVideoTimeCodeMeta *) meta);
     case META_REFERENCE_TIMESTAMP:
       return put_reference_timestamp (w, (GstReferenceTimestampMeta *) meta,
-          losses);
+          unserializable);
     case META_CUSTOM:
       return gst_shm_frame_wire_put_custom_meta (w, (GstCustomMeta *) meta,
-          losses);
+          unserializable);
 #if GST_CHECK_VERSION (1, 24, 0)
     case META_SERIALIZED:
       return gst_shm_frame_wire_put_serialized_meta (w, meta);
@@ -294,7 +295,7 @@ is_essential (const GstMeta * meta)
 /* How many bytes it took, of `room` at most; 0: it is left out. */
 static guint
 put_meta (GstByteWriter * w, GstBuffer * buffer, GstMeta * meta,
-    guint room, GstShmFrameLosses * losses)
+    guint room, GstShmFrameUnserializable * unserializable)
 {
   guint at = gst_byte_writer_get_pos (w), end;
   guint32 type = type_of (meta);
@@ -302,12 +303,12 @@ put_meta (GstByteWriter * w, GstBuffer * buffer, GstMeta * meta,
 
   gst_byte_writer_put_uint32_le (w, type);
   gst_byte_writer_put_uint32_le (w, 0);
-  crosses = put_fields (w, buffer, meta, type, losses);
+  crosses = put_fields (w, buffer, meta, type, unserializable);
   end = gst_byte_writer_get_pos (w);
   fits = gst_shm_frame_wire_is_complete (w) && end - at <= room;
   if (!crosses || !fits) {
     gst_byte_writer_set_pos (w, at);
-    gst_shm_frame_losses_note_meta (losses, meta, crosses);
+    gst_shm_frame_unserializable_note_meta (unserializable, meta, crosses);
     return 0;
   }
   gst_byte_writer_set_pos (w, at + 4);
@@ -330,7 +331,7 @@ count_essential (GstBuffer * buffer)
 
 guint
 gst_shm_frame_wire_put_metas (GstByteWriter * w, GstBuffer * buffer,
-    guint room, GstShmFrameLosses * losses)
+    guint room, GstShmFrameUnserializable * unserializable)
 {
   guint at = gst_byte_writer_get_pos (w), end;
   guint essential = count_essential (buffer);
@@ -349,11 +350,11 @@ gst_shm_frame_wire_put_metas (GstByteWriter * w, GstBuffer * buffer,
       continue;
     if (is_essential (meta)) {
       essential--;
-      n += put_meta (w, buffer, meta, G_MAXUINT, losses) > 0;
+      n += put_meta (w, buffer, meta, G_MAXUINT, unserializable) > 0;
       continue;
     }
     size = put_meta (w, buffer, meta, MIN (room - used, rest > kept
-            ? rest - kept : 0), losses);
+            ? rest - kept : 0), unserializable);
     used += size;
     n += size > 0;
   }

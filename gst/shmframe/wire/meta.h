@@ -13,7 +13,7 @@ G_BEGIN_DECLS
  * where the picture lies do; the others take `room` bytes at most. How many bytes
  * these took. */
 guint gst_shm_frame_wire_put_metas (GstByteWriter * w, GstBuffer * buffer,
-    guint room, GstShmFrameLosses * losses);
+    guint room, GstShmFrameUnserializable * unserializable);
 gboolean gst_shm_frame_wire_get_metas (GstByteReader * r, GstBuffer * buffer);
 
 /* wire/meta-video.c: the fields of some of them. A getter is FALSE if
@@ -27,7 +27,8 @@ gboolean gst_shm_frame_wire_put_crop_meta (GstByteWriter * w,
 gboolean gst_shm_frame_wire_get_crop_meta (GstByteReader * r,
     GstBuffer * buffer);
 void gst_shm_frame_wire_put_roi_meta (GstByteWriter * w,
-    const GstVideoRegionOfInterestMeta * meta, GstShmFrameLosses * losses);
+    const GstVideoRegionOfInterestMeta * meta,
+    GstShmFrameUnserializable * unserializable);
 gboolean gst_shm_frame_wire_get_roi_meta (GstByteReader * r,
     GstBuffer * buffer);
 gboolean gst_shm_frame_wire_put_time_code_meta (GstByteWriter * w,
@@ -40,7 +41,7 @@ gboolean gst_shm_frame_wire_crop_fits (GstBuffer * buffer);
 
 /* wire/meta-custom.c, likewise */
 gboolean gst_shm_frame_wire_put_custom_meta (GstByteWriter * w,
-    GstCustomMeta * meta, GstShmFrameLosses * losses);
+    GstCustomMeta * meta, GstShmFrameUnserializable * unserializable);
 gboolean gst_shm_frame_wire_get_custom_meta (GstByteReader * r,
     GstBuffer * buffer);
 #if GST_CHECK_VERSION (1, 24, 0)

@@ -6,54 +6,58 @@
 #include "wire/value.h"
 
 void
-gst_shm_frame_losses_init (GstShmFrameLosses * losses, GstObject * owner)
+gst_shm_frame_unserializable_init (GstShmFrameUnserializable * unserializable,
+    GstObject * owner)
 {
-  losses->owner = owner;
-  losses->told = g_hash_table_new (g_str_hash, g_str_equal);
-  losses->metas = 0;
-  losses->dry = losses->missed = losses->no_room = FALSE;
-  losses->field = losses->field_type = NULL;
+  unserializable->owner = owner;
+  unserializable->told = g_hash_table_new (g_str_hash, g_str_equal);
+  unserializable->metas = 0;
+  unserializable->dry = unserializable->missed = unserializable->no_room =
+      FALSE;
+  unserializable->field = unserializable->field_type = NULL;
 }
 
 void
-gst_shm_frame_losses_clear (GstShmFrameLosses * losses)
+gst_shm_frame_unserializable_clear (GstShmFrameUnserializable * unserializable)
 {
-  g_clear_pointer (&losses->told, g_hash_table_unref);
+  g_clear_pointer (&unserializable->told, g_hash_table_unref);
 }
 
 gboolean
-gst_shm_frame_losses_note (GstShmFrameLosses * losses, const gchar * what,
-    const gchar * kind)
+gst_shm_frame_unserializable_note (GstShmFrameUnserializable * unserializable,
+    const gchar * what, const gchar * kind)
 {
   gboolean first;
   gchar *text;
 
-  losses->missed = TRUE;
-  if (losses->dry)
+  unserializable->missed = TRUE;
+  if (unserializable->dry)
     return FALSE;
   text = g_strdup_printf ("%s %s", what, kind);
-  first = g_hash_table_add (losses->told, (gpointer) g_intern_string (text));
+  first =
+      g_hash_table_add (unserializable->told,
+      (gpointer) g_intern_string (text));
   if (first)
-    GST_WARNING_OBJECT (losses->owner, "%s does not cross, and is left out "
-        "(said once)", text);
+    GST_WARNING_OBJECT (unserializable->owner,
+        "%s does not cross, and is left out " "(said once)", text);
   g_free (text);
   return first;
 }
 
 void
-gst_shm_frame_losses_note_meta (GstShmFrameLosses * losses,
-    const GstMeta * meta, gboolean no_room)
+gst_shm_frame_unserializable_note_meta (GstShmFrameUnserializable *
+    unserializable, const GstMeta * meta, gboolean no_room)
 {
   const gchar *name = g_type_name (meta->info->type);
 
-  losses->missed = TRUE;
-  losses->no_room |= no_room;
-  if (losses->dry)
+  unserializable->missed = TRUE;
+  unserializable->no_room |= no_room;
+  if (unserializable->dry)
     return;
-  losses->metas++;
-  if (gst_shm_frame_losses_note (losses, no_room ? "for want of room, the meta"
-          : "the meta", name) && no_room)
-    GST_ELEMENT_WARNING (losses->owner, STREAM, ENCODE,
+  unserializable->metas++;
+  if (gst_shm_frame_unserializable_note (unserializable,
+          no_room ? "for want of room, the meta" : "the meta", name) && no_room)
+    GST_ELEMENT_WARNING (unserializable->owner, STREAM, ENCODE,
         ("There is no room for all metas of a frame or batch, and some of type "
             "%s are left out; metas-dropped in stats counts them. Attach fewer, "
             "or batch shorter windows.", name), (NULL));
@@ -77,8 +81,7 @@ put_block (GstByteWriter * w, gconstpointer data, gsize size)
 }
 
 void
-gst_shm_frame_wire_put_bytes (GstByteWriter * w, gconstpointer data,
-    gsize size)
+gst_shm_frame_wire_put_bytes (GstByteWriter * w, gconstpointer data, gsize size)
 {
   gst_byte_writer_put_uint32_le (w, size);
   if (size > 0)

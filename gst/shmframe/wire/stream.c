@@ -5,7 +5,8 @@
 #define MAX_STREAMS 256
 
 static void
-put_stream (GstByteWriter * w, GstStream * stream, GstShmFrameLosses * losses)
+put_stream (GstByteWriter * w, GstStream * stream,
+    GstShmFrameUnserializable * unserializable)
 {
   GstCaps *caps = gst_stream_get_caps (stream);
   GstTagList *tags = gst_stream_get_tags (stream);
@@ -16,13 +17,13 @@ put_stream (GstByteWriter * w, GstStream * stream, GstShmFrameLosses * losses)
   gst_byte_writer_put_uint32_le (w, gst_stream_get_stream_flags (stream));
   at = gst_byte_writer_get_pos (w);
   gst_byte_writer_put_uint8 (w, caps != NULL);
-  if (caps != NULL && !gst_shm_frame_wire_put_caps (w, caps, losses, 0)) {
+  if (caps != NULL && !gst_shm_frame_wire_put_caps (w, caps, unserializable, 0)) {
     gst_byte_writer_set_pos (w, at);
     gst_byte_writer_put_uint8 (w, FALSE);
   }
   gst_byte_writer_put_uint8 (w, tags != NULL);
   if (tags != NULL)
-    gst_shm_frame_wire_put_tags (w, tags, losses, 0);
+    gst_shm_frame_wire_put_tags (w, tags, unserializable, 0);
   gst_clear_caps (&caps);
   gst_clear_tag_list (&tags);
 }
@@ -58,7 +59,7 @@ get_stream (GstByteReader * r)
 
 void
 gst_shm_frame_wire_put_stream_start (GstByteWriter * w, GstEvent * event,
-    GstShmFrameLosses * losses)
+    GstShmFrameUnserializable * unserializable)
 {
   const gchar *id;
   GstStreamFlags flags;
@@ -74,7 +75,7 @@ gst_shm_frame_wire_put_stream_start (GstByteWriter * w, GstEvent * event,
   gst_byte_writer_put_uint32_le (w, group);
   gst_byte_writer_put_uint8 (w, stream != NULL);
   if (stream != NULL)
-    put_stream (w, stream, losses);
+    put_stream (w, stream, unserializable);
   gst_clear_object (&stream);
 }
 
@@ -107,7 +108,7 @@ gst_shm_frame_wire_get_stream_start (GstByteReader * r)
 
 void
 gst_shm_frame_wire_put_collection (GstByteWriter * w, GstEvent * event,
-    GstShmFrameLosses * losses)
+    GstShmFrameUnserializable * unserializable)
 {
   GstStreamCollection *collection;
   guint n;
@@ -118,7 +119,8 @@ gst_shm_frame_wire_put_collection (GstByteWriter * w, GstEvent * event,
       gst_stream_collection_get_upstream_id (collection));
   gst_byte_writer_put_uint32_le (w, n);
   for (guint i = 0; i < n; i++)
-    put_stream (w, gst_stream_collection_get_stream (collection, i), losses);
+    put_stream (w, gst_stream_collection_get_stream (collection, i),
+        unserializable);
   gst_object_unref (collection);
 }
 

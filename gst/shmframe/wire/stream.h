@@ -8,10 +8,10 @@
 G_BEGIN_DECLS
 
 void gst_shm_frame_wire_put_stream_start (GstByteWriter * w, GstEvent * event,
-    GstShmFrameLosses * losses);
+    GstShmFrameUnserializable * unserializable);
 GstEvent *gst_shm_frame_wire_get_stream_start (GstByteReader * r);
 void gst_shm_frame_wire_put_collection (GstByteWriter * w, GstEvent * event,
-    GstShmFrameLosses * losses);
+    GstShmFrameUnserializable * unserializable);
 GstEvent *gst_shm_frame_wire_get_collection (GstByteReader * r);
 
 G_END_DECLS

@@ -9,7 +9,7 @@
 /* All values of one tag, or none. */
 static gboolean
 put_tag (GstByteWriter * w, const GstTagList * tags, const gchar * name,
-    GstShmFrameLosses * losses, guint depth)
+    GstShmFrameUnserializable * unserializable, guint depth)
 {
   guint n = gst_tag_list_get_tag_size (tags, name);
   guint at = gst_byte_writer_get_pos (w);
@@ -18,9 +18,9 @@ put_tag (GstByteWriter * w, const GstTagList * tags, const gchar * name,
   gst_byte_writer_put_uint32_le (w, n);
   for (guint i = 0; i < n; i++) {
     if (!gst_shm_frame_wire_put_value (w, gst_tag_list_get_value_index (tags,
-                name, i), losses, depth)) {
+                name, i), unserializable, depth)) {
       gst_byte_writer_set_pos (w, at);
-      gst_shm_frame_losses_note (losses, "the tag", name);
+      gst_shm_frame_unserializable_note (unserializable, "the tag", name);
       return FALSE;
     }
   }
@@ -29,7 +29,7 @@ put_tag (GstByteWriter * w, const GstTagList * tags, const gchar * name,
 
 void
 gst_shm_frame_wire_put_tags (GstByteWriter * w, const GstTagList * tags,
-    GstShmFrameLosses * losses, guint depth)
+    GstShmFrameUnserializable * unserializable, guint depth)
 {
   guint at, end;
   guint32 n = 0;
@@ -38,7 +38,8 @@ gst_shm_frame_wire_put_tags (GstByteWriter * w, const GstTagList * tags,
   at = gst_byte_writer_get_pos (w);
   gst_byte_writer_put_uint32_le (w, 0);
   for (gint i = 0; i < gst_tag_list_n_tags (tags); i++)
-    if (put_tag (w, tags, gst_tag_list_nth_tag_name (tags, i), losses, depth))
+    if (put_tag (w, tags, gst_tag_list_nth_tag_name (tags, i), unserializable,
+            depth))
       n++;
   end = gst_byte_writer_get_pos (w);
   gst_byte_writer_set_pos (w, at);
@@ -83,8 +84,7 @@ gst_shm_frame_wire_get_tags (GstByteReader * r, guint depth)
   guint32 scope, n;
 
   if (!gst_byte_reader_get_uint32_le (r, &scope)
-      || scope > GST_TAG_SCOPE_GLOBAL
-      || !gst_byte_reader_get_uint32_le (r, &n))
+      || scope > GST_TAG_SCOPE_GLOBAL || !gst_byte_reader_get_uint32_le (r, &n))
     return NULL;
   tags = gst_tag_list_new_empty ();
   gst_tag_list_set_scope (tags, scope);
@@ -99,11 +99,11 @@ gst_shm_frame_wire_get_tags (GstByteReader * r, guint depth)
 
 static void
 put_optional_tags (GstByteWriter * w, const GstTagList * tags,
-    GstShmFrameLosses * losses, guint depth)
+    GstShmFrameUnserializable * unserializable, guint depth)
 {
   gst_byte_writer_put_uint8 (w, tags != NULL);
   if (tags != NULL)
-    gst_shm_frame_wire_put_tags (w, tags, losses, depth);
+    gst_shm_frame_wire_put_tags (w, tags, unserializable, depth);
 }
 
 static gboolean
@@ -117,11 +117,11 @@ get_optional_tags (GstByteReader * r, GstTagList ** tags, guint depth)
 }
 
 static void put_entries (GstByteWriter * w, GList * entries,
-    GstShmFrameLosses * losses, guint depth);
+    GstShmFrameUnserializable * unserializable, guint depth);
 
 static void
 put_entry (GstByteWriter * w, const GstTocEntry * entry,
-    GstShmFrameLosses * losses, guint depth)
+    GstShmFrameUnserializable * unserializable, guint depth)
 {
   GstTocLoopType loop = GST_TOC_LOOP_NONE;
   gint64 start = GST_CLOCK_TIME_NONE, stop = GST_CLOCK_TIME_NONE;
@@ -136,37 +136,37 @@ put_entry (GstByteWriter * w, const GstTocEntry * entry,
   gst_byte_writer_put_int64_le (w, stop);
   gst_byte_writer_put_uint32_le (w, loop);
   gst_byte_writer_put_int32_le (w, repeat);
-  put_optional_tags (w, gst_toc_entry_get_tags (entry), losses, depth);
-  put_entries (w, gst_toc_entry_get_sub_entries (entry), losses, depth + 1);
+  put_optional_tags (w, gst_toc_entry_get_tags (entry), unserializable, depth);
+  put_entries (w, gst_toc_entry_get_sub_entries (entry), unserializable,
+      depth + 1);
 }
 
 static void
-put_entries (GstByteWriter * w, GList * entries, GstShmFrameLosses * losses,
-    guint depth)
+put_entries (GstByteWriter * w, GList * entries,
+    GstShmFrameUnserializable * unserializable, guint depth)
 {
   /* The reader goes no deeper; nobody's chapters do. */
   if (depth >= MAX_DEPTH)
     entries = NULL;
   gst_byte_writer_put_uint32_le (w, g_list_length (entries));
   for (; entries != NULL; entries = entries->next)
-    put_entry (w, entries->data, losses, depth);
+    put_entry (w, entries->data, unserializable, depth);
 }
 
 void
 gst_shm_frame_wire_put_toc (GstByteWriter * w, GstToc * toc,
-    GstShmFrameLosses * losses, guint depth)
+    GstShmFrameUnserializable * unserializable, guint depth)
 {
   gst_byte_writer_put_uint32_le (w, gst_toc_get_scope (toc));
-  put_optional_tags (w, gst_toc_get_tags (toc), losses, depth);
-  put_entries (w, gst_toc_get_entries (toc), losses, depth);
+  put_optional_tags (w, gst_toc_get_tags (toc), unserializable, depth);
+  put_entries (w, gst_toc_get_entries (toc), unserializable, depth);
 }
 
 static GstTocEntry *get_entry (GstByteReader * r, guint depth);
 
 /* Appends to `toc`, or if that is NULL to `parent`. */
 static gboolean
-get_entries (GstByteReader * r, GstToc * toc, GstTocEntry * parent,
-    guint depth)
+get_entries (GstByteReader * r, GstToc * toc, GstTocEntry * parent, guint depth)
 {
   guint32 n;
 
@@ -220,7 +220,7 @@ get_entry (GstByteReader * r, guint depth)
     if (tags != NULL)
       gst_toc_entry_set_tags (entry, tags);
     if (!get_entries (r, NULL, entry, depth + 1))
-      gst_clear_mini_object ((GstMiniObject **) &entry);
+      gst_clear_mini_object ((GstMiniObject **) & entry);
   }
   g_free (uid);
   return entry;

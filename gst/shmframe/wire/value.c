@@ -89,7 +89,7 @@ kind_of_type (GType type)
 
 static gboolean
 put_elements (GstByteWriter * w, const GValue * value,
-    GstShmFrameLosses * losses, guint depth)
+    GstShmFrameUnserializable * unserializable, guint depth)
 {
   gboolean list = GST_VALUE_HOLDS_LIST (value);
   guint n = list ? gst_value_list_get_size (value)
@@ -99,7 +99,7 @@ put_elements (GstByteWriter * w, const GValue * value,
   for (guint i = 0; i < n; i++)
     if (!gst_shm_frame_wire_put_value (w, list
             ? gst_value_list_get_value (value, i)
-            : gst_value_array_get_value (value, i), losses, depth + 1))
+            : gst_value_array_get_value (value, i), unserializable, depth + 1))
       return FALSE;
   return TRUE;
 }
@@ -169,7 +169,7 @@ get_elements (GstByteReader * r, guint8 kind, GValue * value, guint depth)
 
 static gboolean
 put_boxed (GstByteWriter * w, const GValue * value, guint8 kind,
-    GstShmFrameLosses * losses, guint depth)
+    GstShmFrameUnserializable * unserializable, guint depth)
 {
   gpointer boxed = kind == VALUE_STRING || is_list (kind) ? NULL
       : g_value_get_boxed (value);
@@ -179,20 +179,20 @@ put_boxed (GstByteWriter * w, const GValue * value, guint8 kind,
     return TRUE;
   }
   if (is_list (kind))
-    return put_elements (w, value, losses, depth);
+    return put_elements (w, value, unserializable, depth);
   if (boxed == NULL)
     return FALSE;
   switch (kind) {
     case VALUE_STRUCTURE:
-      gst_shm_frame_wire_put_structure (w, boxed, losses, depth + 1);
+      gst_shm_frame_wire_put_structure (w, boxed, unserializable, depth + 1);
       return TRUE;
     case VALUE_CAPS:
-      return gst_shm_frame_wire_put_caps (w, boxed, losses, depth + 1);
+      return gst_shm_frame_wire_put_caps (w, boxed, unserializable, depth + 1);
     case VALUE_TAG_LIST:
-      gst_shm_frame_wire_put_tags (w, boxed, losses, depth + 1);
+      gst_shm_frame_wire_put_tags (w, boxed, unserializable, depth + 1);
       return TRUE;
     case VALUE_TOC:
-      gst_shm_frame_wire_put_toc (w, boxed, losses, depth + 1);
+      gst_shm_frame_wire_put_toc (w, boxed, unserializable, depth + 1);
       return TRUE;
     case VALUE_DATE:
       gst_byte_writer_put_uint32_le (w, g_date_get_julian (boxed));
@@ -206,7 +206,8 @@ put_boxed (GstByteWriter * w, const GValue * value, guint8 kind,
     case VALUE_BUFFER:
       return gst_shm_frame_wire_put_buffer_value (w, boxed);
     default:
-      return gst_shm_frame_wire_put_sample (w, boxed, losses, depth + 1);
+      return gst_shm_frame_wire_put_sample (w, boxed, unserializable,
+          depth + 1);
   }
 }
 
@@ -251,7 +252,7 @@ get_boxed (GstByteReader * r, guint8 kind, guint depth)
 
 gboolean
 gst_shm_frame_wire_put_value (GstByteWriter * w, const GValue * value,
-    GstShmFrameLosses * losses, guint depth)
+    GstShmFrameUnserializable * unserializable, guint depth)
 {
   guint8 kind = kind_of_type (G_VALUE_TYPE (value));
   guint at = gst_byte_writer_get_pos (w);
@@ -266,7 +267,7 @@ gst_shm_frame_wire_put_value (GstByteWriter * w, const GValue * value,
     else if (gst_shm_frame_value_is_named (kind))
       gst_shm_frame_wire_put_named (w, value, kind);
     else
-      ok = put_boxed (w, value, kind, losses, depth);
+      ok = put_boxed (w, value, kind, unserializable, depth);
   }
   if (!ok)
     gst_byte_writer_set_pos (w, at);
@@ -318,7 +319,8 @@ gst_shm_frame_wire_get_value (GstByteReader * r, GValue * value, guint depth)
 
 gboolean
 gst_shm_frame_wire_put_structure (GstByteWriter * w,
-    const GstStructure * structure, GstShmFrameLosses * losses, guint depth)
+    const GstStructure * structure, GstShmFrameUnserializable * unserializable,
+    guint depth)
 {
   guint at, end;
   guint32 n = 0;
@@ -333,15 +335,15 @@ gst_shm_frame_wire_put_structure (GstByteWriter * w,
     guint before = gst_byte_writer_get_pos (w);
 
     gst_shm_frame_wire_put_string (w, name);
-    if (gst_shm_frame_wire_put_value (w, value, losses, depth)) {
+    if (gst_shm_frame_wire_put_value (w, value, unserializable, depth)) {
       n++;
     } else {
       gst_byte_writer_set_pos (w, before);
-      gst_shm_frame_losses_note (losses, "a field of type",
+      gst_shm_frame_unserializable_note (unserializable, "a field of type",
           G_VALUE_TYPE_NAME (value));
-      if (losses->field == NULL) {
-        losses->field = name;
-        losses->field_type = G_VALUE_TYPE_NAME (value);
+      if (unserializable->field == NULL) {
+        unserializable->field = name;
+        unserializable->field_type = G_VALUE_TYPE_NAME (value);
       }
       all = FALSE;
     }

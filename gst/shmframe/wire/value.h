@@ -24,18 +24,20 @@ typedef struct
   gboolean no_room;             /* ... a meta was because it did not fit */
   /* Of a structure, at any depth; NULL: none since it was last set so. */
   const gchar *field, *field_type;
-} GstShmFrameLosses;
+} GstShmFrameUnserializable;
 
-void gst_shm_frame_losses_init (GstShmFrameLosses * losses, GstObject * owner);
-void gst_shm_frame_losses_clear (GstShmFrameLosses * losses);
+void gst_shm_frame_unserializable_init (GstShmFrameUnserializable *
+    unserializable, GstObject * owner);
+void gst_shm_frame_unserializable_clear (GstShmFrameUnserializable *
+    unserializable);
 /* `what` of the type or name `kind`. TRUE the first time. */
-gboolean gst_shm_frame_losses_note (GstShmFrameLosses * losses,
-    const gchar * what, const gchar * kind);
+gboolean gst_shm_frame_unserializable_note (GstShmFrameUnserializable *
+    unserializable, const gchar * what, const gchar * kind);
 
 /* A meta that is left out: noted and counted. `no_room`: it would cross, but there
  * is too little room for all; the application is told once for each type. */
-void gst_shm_frame_losses_note_meta (GstShmFrameLosses * losses,
-    const GstMeta * meta, gboolean no_room);
+void gst_shm_frame_unserializable_note_meta (GstShmFrameUnserializable *
+    unserializable, const GstMeta * meta, gboolean no_room);
 
 /* A writer of fixed size drops what does not fit, and what comes after it may
  * fit again. So the first string or block that does not fit fills the rest; and
@@ -66,7 +68,8 @@ GDateTime *gst_shm_frame_wire_get_date_time (GstByteReader * r);
 
 /* FALSE if it does not cross, and then nothing was put. */
 gboolean gst_shm_frame_wire_put_value (GstByteWriter * w,
-    const GValue * value, GstShmFrameLosses * losses, guint depth);
+    const GValue * value, GstShmFrameUnserializable * unserializable,
+    guint depth);
 /* `value` is all zeros, and stays so on FALSE. Of all functions that read: what
  * could not be had as it was sent, for want of a name, is read to its end, and
  * `spoilt` of the names in use has grown. */
@@ -75,9 +78,9 @@ gboolean gst_shm_frame_wire_get_value (GstByteReader * r, GValue * value,
 
 /* Leaves out, and notes, the fields that do not cross; FALSE if there were any. */
 gboolean gst_shm_frame_wire_put_structure (GstByteWriter * w,
-    const GstStructure * structure, GstShmFrameLosses * losses, guint depth);
-GstStructure *gst_shm_frame_wire_get_structure (GstByteReader * r,
+    const GstStructure * structure, GstShmFrameUnserializable * unserializable,
     guint depth);
+GstStructure *gst_shm_frame_wire_get_structure (GstByteReader * r, guint depth);
 /* May this be the name of something? Whether it is taken says
  * gst_shm_frame_names_admit(). */
 gboolean gst_shm_frame_wire_is_name (const gchar * name);
@@ -86,21 +89,21 @@ guint32 gst_shm_frame_wire_known_flags (GType type, guint32 bits);
 
 /* wire/caps.c */
 gboolean gst_shm_frame_wire_put_caps (GstByteWriter * w, const GstCaps * caps,
-    GstShmFrameLosses * losses, guint depth);
+    GstShmFrameUnserializable * unserializable, guint depth);
 GstCaps *gst_shm_frame_wire_get_caps (GstByteReader * r, guint depth);
 gboolean gst_shm_frame_wire_put_buffer_value (GstByteWriter * w,
     GstBuffer * buffer);
 GstBuffer *gst_shm_frame_wire_get_buffer_value (GstByteReader * r);
 gboolean gst_shm_frame_wire_put_sample (GstByteWriter * w, GstSample * sample,
-    GstShmFrameLosses * losses, guint depth);
+    GstShmFrameUnserializable * unserializable, guint depth);
 GstSample *gst_shm_frame_wire_get_sample (GstByteReader * r, guint depth);
 
 /* wire/tags.c */
 void gst_shm_frame_wire_put_tags (GstByteWriter * w, const GstTagList * tags,
-    GstShmFrameLosses * losses, guint depth);
+    GstShmFrameUnserializable * unserializable, guint depth);
 GstTagList *gst_shm_frame_wire_get_tags (GstByteReader * r, guint depth);
 void gst_shm_frame_wire_put_toc (GstByteWriter * w, GstToc * toc,
-    GstShmFrameLosses * losses, guint depth);
+    GstShmFrameUnserializable * unserializable, guint depth);
 GstToc *gst_shm_frame_wire_get_toc (GstByteReader * r, guint depth);
 
 G_END_DECLS

@@ -41,9 +41,9 @@ gboolean gst_shm_frame_wire_get_stamp (GstByteReader * r,
  * on slots, to `parts` (of struct sf_part). Metas that do not fit, or take more than
  * `room` bytes, are left out. FALSE if the rest does not fit. */
 gboolean gst_shm_frame_wire_put_buffer (GstByteWriter * w, GArray * parts,
-    GstBuffer * buffer, guint room, GstShmFrameLosses * losses);
+    GstBuffer * buffer, guint room, GstShmFrameUnserializable * unserializable);
 
-#define GST_SHM_FRAME_PREPARED_SIZE 512
+#define GST_SHM_FRAME_CACHED_SIZE 512
 
 /* The body of a FRAME record whose buffer had one memory, and no meta but a video
  * meta: the next one mostly differs in what is written into it here. */
@@ -53,16 +53,16 @@ typedef struct
   gsize size;                   /* of the memory */
   guint n_metas;                /* 0 or 1 */
   GstVideoMeta meta;            /* if 1; only to compare with */
-  guint8 body[GST_SHM_FRAME_PREPARED_SIZE];
-} GstShmFrameStencil;
+  guint8 body[GST_SHM_FRAME_CACHED_SIZE];
+} GstShmFrameRecordTemplate;
 
 /* From a body that says all of `buffer`; remains empty where it could not be used
  * for another one. */
-void gst_shm_frame_stencil_cut (GstShmFrameStencil * self, GstBuffer * buffer,
-    const guint8 * body, guint body_size);
+void gst_shm_frame_record_template_capture (GstShmFrameRecordTemplate * self,
+    GstBuffer * buffer, const guint8 * body, guint body_size);
 /* `buffer` has one memory, of `size` bytes. FALSE if it differs in something
  * else. */
-gboolean gst_shm_frame_stencil_fill (GstShmFrameStencil * self,
+gboolean gst_shm_frame_record_template_apply (GstShmFrameRecordTemplate * self,
     GstBuffer * buffer, gsize size, const GstShmFrameStamp * stamp);
 
 /* The next buffer but for its place and its times, made before it is needed:
@@ -72,20 +72,20 @@ typedef struct
 {
   GstBuffer *buffer;            /* NULL: to be made */
   gsize size;
-  guint8 metas[GST_SHM_FRAME_PREPARED_SIZE];
+  guint8 metas[GST_SHM_FRAME_CACHED_SIZE];
   guint metas_size;
   gboolean alike;               /* the last two were */
-} GstShmFramePrepared;
+} GstShmFrameBufferCache;
 
 /* Before the wait for a frame. */
-void gst_shm_frame_prepare (GstShmFramePrepared * self);
-void gst_shm_frame_prepared_clear (GstShmFramePrepared * self);
+void gst_shm_frame_buffer_cache_fill (GstShmFrameBufferCache * self);
+void gst_shm_frame_buffer_cache_clear (GstShmFrameBufferCache * self);
 
 /* The other way round; takes the parts from `*parts` on and moves it. NULL if
  * the bytes make no sense. */
 GstBuffer *gst_shm_frame_wire_get_buffer (GstByteReader * r,
     struct sf_lease *lease, const struct sf_incoming_part **parts,
-    const struct sf_incoming_part *end, GstShmFramePrepared * prepared);
+    const struct sf_incoming_part *end, GstShmFrameBufferCache * cache);
 
 /* All memories of the buffer lie on slots, so that it can go without a copy. */
 gboolean gst_shm_frame_wire_is_shared (GstBuffer * buffer);
@@ -93,7 +93,7 @@ gboolean gst_shm_frame_wire_is_shared (GstBuffer * buffer);
 /* wire/batch.c: a batch, i.e. a buffer with GstSecondBatchMeta. Metas that
  * do not fit are left out, fairly over the frames. */
 gboolean gst_shm_frame_wire_put_batch (GstByteWriter * w, GArray * parts,
-    GstBuffer * batch, GstShmFrameLosses * losses);
+    GstBuffer * batch, GstShmFrameUnserializable * unserializable);
 GstBuffer *gst_shm_frame_wire_get_batch (GstByteReader * r,
     struct sf_lease *lease, const struct sf_incoming_part **parts,
     const struct sf_incoming_part *end);
@@ -109,7 +109,7 @@ guint gst_shm_frame_batch_count_parts (GstBuffer * batch);
 /* FALSE if this event does not cross, or does not fit. `capture_time`: when a GAP
  * was due, like a frame. */
 gboolean gst_shm_frame_wire_put_event (GstByteWriter * w, GstEvent * event,
-    guint64 capture_time, GstShmFrameLosses * losses);
+    guint64 capture_time, GstShmFrameUnserializable * unserializable);
 /* (transfer full) (nullable) */
 GstEvent *gst_shm_frame_wire_get_event (const guint8 * data, gsize size);
 /* GST_EVENT_UNKNOWN if it does not say. */
@@ -125,7 +125,7 @@ guint64 gst_shm_frame_wire_event_key (GstEvent * event);
  * is in terms of the clock all processes share; NONE: running times are the
  * same on both sides. */
 gboolean gst_shm_frame_wire_put_upstream (GstByteWriter * w, GstEvent * event,
-    guint64 capture_time, GstShmFrameLosses * losses);
+    guint64 capture_time, GstShmFrameUnserializable * unserializable);
 /* (transfer full) (nullable) */
 GstEvent *gst_shm_frame_wire_get_upstream (const guint8 * data, gsize size,
     guint64 * capture_time);
