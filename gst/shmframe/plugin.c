@@ -5,12 +5,15 @@
 
 #include "sink/gstshmframesink.h"
 #include "src/gstshmframesrc.h"
+#include "wire/value.h"
 
 static gboolean
 plugin_init (GstPlugin * plugin)
 {
   gboolean ret = FALSE;
 
+  /* So that --gst-debug-help lists it. */
+  gst_shm_frame_wire_debug ();
   ret |= GST_ELEMENT_REGISTER (shmframesink, plugin);
   ret |= GST_ELEMENT_REGISTER (shmframesrc, plugin);
   return ret;

@@ -131,6 +131,7 @@ copy_to_slot (GstShmFrameSink * self, GstBuffer * buffer, guint in_record,
   gst_buffer_copy_into (*copy, buffer, GST_BUFFER_COPY_FLAGS
       | GST_BUFFER_COPY_TIMESTAMPS, 0, -1);
   gst_buffer_append_memory (*copy, gst_shm_frame_memory_new_slot (&slot, size));
+  GST_LOG_OBJECT (self, "copied into a slot: %" GST_PTR_FORMAT, buffer);
   copying.to = *copy;
   gst_buffer_foreach_meta (buffer, copy_meta, &copying);
   GST_OBJECT_LOCK (self);

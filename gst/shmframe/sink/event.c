@@ -52,6 +52,7 @@ gst_shm_frame_sink_publish_event (GstShmFrameSink * self, GstEvent * event)
         GST_EVENT_TYPE_NAME (event));
     return GST_FLOW_OK;
   }
+  GST_LOG_OBJECT (self, "%" GST_PTR_FORMAT, event);
   if (type == GST_EVENT_STREAM_START || type == GST_EVENT_CAPS
       || type == GST_EVENT_SEGMENT)
     flags |= SF_EVENT_DROPS_LATEST;
@@ -95,6 +96,7 @@ gst_shm_frame_sink_flush (GstShmFrameSink * self, GstEvent * event)
   guint32 seqnum = gst_event_get_seqnum (event);
   gboolean reset_time = FALSE;
 
+  GST_DEBUG_OBJECT (self, "%" GST_PTR_FORMAT, event);
   if (!start)
     gst_event_parse_flush_stop (event, &reset_time);
   g_rw_lock_reader_lock (&self->producer_lock);

@@ -141,6 +141,7 @@ close_producer (GstShmFrameSink * self)
   self->producer = NULL;
   g_rw_lock_writer_unlock (&self->producer_lock);
   sf_producer_close (producer);
+  GST_INFO_OBJECT (self, "serves no more");
   gst_shm_frame_clock_clear (&self->clock);
   gst_shm_frame_clock_clear (&self->upstream.clock);
 }
@@ -242,6 +243,7 @@ gst_shm_frame_sink_set_caps (GstBaseSink * sink, GstCaps * caps)
   GstShmFrameSink *self = GST_SHM_FRAME_SINK (sink);
   gsize size;
 
+  GST_DEBUG_OBJECT (self, "caps %" GST_PTR_FORMAT, caps);
   self->is_batch = gst_structure_has_name (gst_caps_get_structure (caps, 0),
       GST_SECOND_BATCH_CAPS_NAME);
   update_delivery (self);
@@ -418,17 +420,19 @@ gst_shm_frame_sink_class_init (GstShmFrameSinkClass * klass)
   gst_element_class_set_static_metadata (element_class,
       "Shared memory frame sink", "Sink/Video",
       "Publishes raw video to other processes through shared memory",
-      "The gst-shmframe authors");
-  element_class->change_state = gst_shm_frame_sink_change_state;
-  element_class->send_event = gst_shm_frame_sink_send_event;
+      "The gst-shmframe developers");
+  element_class->change_state =
+      GST_DEBUG_FUNCPTR (gst_shm_frame_sink_change_state);
+  element_class->send_event = GST_DEBUG_FUNCPTR (gst_shm_frame_sink_send_event);
 
-  sink_class->unlock = gst_shm_frame_sink_unlock;
-  sink_class->unlock_stop = gst_shm_frame_sink_unlock_stop;
-  sink_class->set_caps = gst_shm_frame_sink_set_caps;
-  sink_class->propose_allocation = gst_shm_frame_sink_propose_allocation;
-  sink_class->event = gst_shm_frame_sink_event;
-  sink_class->prepare = gst_shm_frame_sink_prepare;
-  sink_class->render = gst_shm_frame_sink_render;
+  sink_class->unlock = GST_DEBUG_FUNCPTR (gst_shm_frame_sink_unlock);
+  sink_class->unlock_stop = GST_DEBUG_FUNCPTR (gst_shm_frame_sink_unlock_stop);
+  sink_class->set_caps = GST_DEBUG_FUNCPTR (gst_shm_frame_sink_set_caps);
+  sink_class->propose_allocation =
+      GST_DEBUG_FUNCPTR (gst_shm_frame_sink_propose_allocation);
+  sink_class->event = GST_DEBUG_FUNCPTR (gst_shm_frame_sink_event);
+  sink_class->prepare = GST_DEBUG_FUNCPTR (gst_shm_frame_sink_prepare);
+  sink_class->render = GST_DEBUG_FUNCPTR (gst_shm_frame_sink_render);
 
   gst_type_mark_as_plugin_api (GST_TYPE_SHM_FRAME_DELIVERY, 0);
 }

@@ -25,6 +25,21 @@ enum
 #define DEFAULT_MAX_CLIENTS 64
 #define DEFAULT_MAX_MEMORY (G_GUINT64_CONSTANT (1) << 30)
 
+/* All but delivery are read on the way to READY. */
+static void
+warn_if_fixed (GstShmFrameSink * self, GParamSpec * pspec)
+{
+  gboolean is_open;
+
+  g_rw_lock_reader_lock (&self->producer_lock);
+  is_open = self->producer != NULL;
+  g_rw_lock_reader_unlock (&self->producer_lock);
+  if (is_open)
+    GST_ELEMENT_WARNING (self, LIBRARY, SETTINGS,
+        ("%s does not change while the element runs; set it in NULL. It is "
+            "used from the next start on.", pspec->name), (NULL));
+}
+
 static void
 gst_shm_frame_sink_set_property (GObject * object, guint id,
     const GValue * value, GParamSpec * pspec)
@@ -69,6 +84,8 @@ gst_shm_frame_sink_set_property (GObject * object, guint id,
       break;
   }
   GST_OBJECT_UNLOCK (self);
+  if (id != PROP_DELIVERY)
+    warn_if_fixed (self, pspec);
 }
 
 static void
@@ -127,6 +144,14 @@ gst_shm_frame_sink_get_property (GObject * object, guint id, GValue * value,
 static void
 install_stats (GObjectClass * klass)
 {
+  /**
+   * GstShmFrameSink:stats:
+   *
+   * Counts since the start, and a structure for each client: see the blurb for
+   * their names.
+   *
+   * Since: 0.1
+   */
   g_object_class_install_property (klass, PROP_STATS,
       g_param_spec_boxed ("stats", "Statistics",
           "Counts since the start: frames, bytes, frames-copied, "
@@ -145,17 +170,38 @@ install_stats (GObjectClass * klass)
 static void
 install_memory (GObjectClass * klass, GParamFlags rw)
 {
+  /**
+   * GstShmFrameSink:slots:
+   *
+   * How many frames the shared memory holds; 0: as many as consumers need.
+   *
+   * Since: 0.1
+   */
   g_object_class_install_property (klass, PROP_SLOTS,
       g_param_spec_uint ("slots", "Slots",
           "Frames that the shared memory holds (at most 65536; default 0 = as "
           "many as the consumers need, growing within max-memory). A consumer "
           "that needs more gets an error that says how many", 0, 65536, 0,
           rw));
+  /**
+   * GstShmFrameSink:max-memory:
+   *
+   * Upper limit of the shared memory for frames, in bytes.
+   *
+   * Since: 0.1
+   */
   g_object_class_install_property (klass, PROP_MAX_MEMORY,
       g_param_spec_uint64 ("max-memory", "Maximum memory",
           "Hard ceiling, in bytes, of the shared memory for frames (default 1 "
           "GiB). Caps, or a consumer, that need more get an error that says "
           "how much", 1, G_MAXINT64, DEFAULT_MAX_MEMORY, rw));
+  /**
+   * GstShmFrameSink:huge-pages:
+   *
+   * Whether slots lie on huge pages, as far as there are any.
+   *
+   * Since: 0.1
+   */
   g_object_class_install_property (klass, PROP_HUGE_PAGES,
       g_param_spec_boolean ("huge-pages", "Huge pages",
           "Whether the shared memory for frames lies on huge pages; each frame "
@@ -167,12 +213,28 @@ install_memory (GObjectClass * klass, GParamFlags rw)
 static void
 install_waiting (GObjectClass * klass, GParamFlags rw)
 {
+  /**
+   * GstShmFrameSink:min-clients:
+   *
+   * Lossless delivery: how many consumers have to be connected for a frame to be
+   * published.
+   *
+   * Since: 0.1
+   */
   g_object_class_install_property (klass, PROP_MIN_CLIENTS,
       g_param_spec_uint ("min-clients", "Minimum clients",
           "Lossless delivery: while fewer consumers than this are connected, "
           "each frame behind preroll waits for them, for as long as it takes, "
           "and a message says so (0 to 1024, default 1)", 0, 1024,
           DEFAULT_MIN_CLIENTS, rw));
+  /**
+   * GstShmFrameSink:client-timeout:
+   *
+   * Lossless delivery: how long a consumer that is waited for may show no sign of
+   * life.
+   *
+   * Since: 0.1
+   */
   g_object_class_install_property (klass, PROP_CLIENT_TIMEOUT,
       g_param_spec_uint64 ("client-timeout", "Client timeout",
           "Lossless delivery: nanoseconds without a sign of life after which a "
@@ -203,30 +265,67 @@ gst_shm_frame_sink_install_properties (GObjectClass * klass)
 
   klass->set_property = gst_shm_frame_sink_set_property;
   klass->get_property = gst_shm_frame_sink_get_property;
+  /**
+   * GstShmFrameSink:socket-path:
+   *
+   * Where consumers connect: the path of a socket, or, with a leading `@`, a name
+   * in the abstract namespace. It has to be set before READY.
+   *
+   * Since: 0.1
+   */
   g_object_class_install_property (klass, PROP_SOCKET_PATH,
       g_param_spec_string ("socket-path", "Socket path",
           "Where consumers connect: a path of at most 107 bytes, or with a "
           "leading @ a name in the abstract namespace, which serves the same "
           "user and root only. No default: READY is an error without it, and "
           "where another producer serves it", NULL, rw));
+  /**
+   * GstShmFrameSink:socket-mode:
+   *
+   * Permission bits of the socket file.
+   *
+   * Since: 0.1
+   */
   g_object_class_install_property (klass, PROP_SOCKET_MODE,
       g_param_spec_uint ("socket-mode", "Socket mode",
           "Permission bits of the socket file, written in octal (0 to 0777, "
           "READY is an error with more; default 384 = octal 0600: the same "
           "user); who may not write to it gets an error instead of a "
           "connection", 0, G_MAXUINT, DEFAULT_SOCKET_MODE, rw));
+  /**
+   * GstShmFrameSink:delivery:
+   *
+   * Whether the producer waits for its consumers. `auto` is lossless where
+   * upstream is not live, and live where it is.
+   *
+   * Since: 0.1
+   */
   g_object_class_install_property (klass, PROP_DELIVERY,
       g_param_spec_enum ("delivery", "Delivery",
           "Whether the producer waits for its consumers (default auto); where "
           "it does not, a consumer with delivery=lossless gets an error",
           GST_TYPE_SHM_FRAME_DELIVERY, GST_SHM_FRAME_DELIVERY_AUTO, rw));
   install_waiting (klass, rw);
+  /**
+   * GstShmFrameSink:max-clients:
+   *
+   * How many consumers are served at a time.
+   *
+   * Since: 0.1
+   */
   g_object_class_install_property (klass, PROP_MAX_CLIENTS,
       g_param_spec_uint ("max-clients", "Maximum clients",
           "Connections served at a time (1 to 1024, default 64); further "
           "consumers are refused, which is an error there", 1, 1024,
           DEFAULT_MAX_CLIENTS, rw));
   install_memory (klass, rw);
+  /**
+   * GstShmFrameSink:num-clients:
+   *
+   * Consumers connected now. Notified from the control thread.
+   *
+   * Since: 0.1
+   */
   g_object_class_install_property (klass, PROP_NUM_CLIENTS,
       g_param_spec_uint ("num-clients", "Number of clients",
           "Consumers connected now (0 to max-clients)", 0, G_MAXUINT, 0, ro));

@@ -85,16 +85,19 @@ serialize (GstShmFrameSink * self, GstBuffer * buffer,
 static void
 count_published (GstShmFrameSink * self, const struct sf_publication *pub)
 {
-  guint64 bytes = 0;
+  guint64 bytes = 0, frames;
 
   for (guint i = 0; i < pub->n_parts; i++)
     bytes += pub->parts[i].size;
   GST_OBJECT_LOCK (self);
-  self->counts.frames++;
+  frames = ++self->counts.frames;
   self->counts.bytes += bytes;
   self->counts.metas_dropped += self->unserializable.metas;
   GST_OBJECT_UNLOCK (self);
   self->unserializable.metas = 0;
+  GST_LOG_OBJECT (self, "published %s %" G_GUINT64_FORMAT ": %" G_GUINT64_FORMAT
+      " bytes in %u memories", self->is_batch ? "batch" : "frame", frames,
+      bytes, pub->n_parts);
 }
 
 /* `only` is the buffer's memory if it has one, else NULL. FALSE if it is larger

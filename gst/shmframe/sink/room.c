@@ -52,6 +52,8 @@ gst_shm_frame_sink_make_slots (GstShmFrameSink * self, gsize size,
     if (waited == -ENODATA)
       break;
   }
+  GST_DEBUG_OBJECT (self, "slots for %u frames of %" G_GSIZE_FORMAT " bytes a "
+      "record: %s", per_record, size, r < 0 ? g_strerror (-r) : "there");
   if (r < 0 && self->format_failed)
     return GST_FLOW_ERROR;
   self->format_failed = r < 0;

@@ -392,6 +392,8 @@ gst_shm_frame_sink_install_signals (GObjectClass * klass)
    * Emitted from the sink's control thread. Do not change its state in the
    * handler. @client is valid in the handler only: keep a copy (in Python
    * `client.copy()`), or use the element message shmframe-client-connected.
+   *
+   * Since: 0.1
    */
   signals[SIGNAL_CLIENT_CONNECTED] = g_signal_new ("client-connected",
       G_TYPE_FROM_CLASS (klass), G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
@@ -406,6 +408,8 @@ gst_shm_frame_sink_install_signals (GObjectClass * klass)
    * Emitted from the sink's control thread, as client-connected, with a
    * structure that is valid in the handler only. The element message is
    * shmframe-client-disconnected.
+   *
+   * Since: 0.1
    */
   signals[SIGNAL_CLIENT_DISCONNECTED] = g_signal_new ("client-disconnected",
       G_TYPE_FROM_CLASS (klass), G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,

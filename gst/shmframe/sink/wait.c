@@ -88,6 +88,8 @@ gst_shm_frame_sink_wait_to_publish (GstShmFrameSink * self, gint error, guint64 
   GstFlowReturn ret;
   gint waited;
 
+  GST_LOG_OBJECT (self, "waiting for %s", error == -ENOTCONN ? "clients"
+      : "a client to make room");
   if (error == -ENOTCONN)
     return wait_for_clients (self);
   ret = gst_shm_frame_sink_wait_for_room (self, token, &waited);

@@ -336,6 +336,12 @@ gst_shm_frame_src_explain (GstShmFrameSrc * self, GstMessage * message)
   if (GST_MESSAGE_TYPE (message) != GST_MESSAGE_ERROR)
     return message;
   gst_message_parse_error_details (message, &details);
+  if (self->failed && details != NULL
+      && gst_structure_get_int (details, "flow-return", &flow)
+      && flow == GST_FLOW_ERROR) {
+    gst_message_unref (message);
+    return NULL;
+  }
   if (details == NULL || !gst_structure_get_int (details, "flow-return", &flow)
       || (flow != GST_FLOW_NOT_NEGOTIATED && flow != GST_FLOW_NOT_LINKED))
     return message;

@@ -106,6 +106,7 @@ open_consumer (GstShmFrameSrc * self)
   self->eos_seqnum = GST_SEQNUM_INVALID;
   self->segment_seqnum = self->own_segment_seqnum = GST_SEQNUM_INVALID;
   self->flush_sent = FALSE;
+  self->failed = FALSE;
 
   config.flush = self->keep ? gst_shm_frame_src_on_flush : NULL;
   config.user = self;
@@ -121,6 +122,9 @@ open_consumer (GstShmFrameSrc * self)
   self->consumer = consumer;
   g_rw_lock_writer_unlock (&self->consumer_lock);
   gst_shm_frame_src_watch (self, TRUE);
+  GST_INFO_OBJECT (self, "receiving from %s, %u frames held at most, times are "
+      "%s", self->path, config.max_held,
+      self->keep ? "kept" : "this pipeline's");
   return TRUE;
 }
 
@@ -134,6 +138,7 @@ close_consumer (GstShmFrameSrc * self)
   self->consumer = NULL;
   g_rw_lock_writer_unlock (&self->consumer_lock);
   sf_consumer_close (consumer);
+  GST_INFO_OBJECT (self, "receives no more");
   GST_OBJECT_LOCK (self);
   gst_clear_event (&self->requested_eos);
   GST_OBJECT_UNLOCK (self);
@@ -170,8 +175,9 @@ gst_shm_frame_src_change_state (GstElement * element, GstStateChange transition)
 static gboolean
 gst_shm_frame_src_post_message (GstElement * element, GstMessage * message)
 {
-  return GST_ELEMENT_CLASS (parent_class)->post_message (element,
-      gst_shm_frame_src_explain (GST_SHM_FRAME_SRC (element), message));
+  message = gst_shm_frame_src_explain (GST_SHM_FRAME_SRC (element), message);
+  return message == NULL
+      || GST_ELEMENT_CLASS (parent_class)->post_message (element, message);
 }
 
 static void
@@ -314,19 +320,23 @@ gst_shm_frame_src_class_init (GstShmFrameSrcClass * klass)
   gst_element_class_set_static_metadata (element_class,
       "Shared memory frame source", "Source/Video",
       "Receives raw video from another process through shared memory",
-      "The gst-shmframe authors");
-  element_class->change_state = gst_shm_frame_src_change_state;
-  element_class->post_message = gst_shm_frame_src_post_message;
-  element_class->send_event = gst_shm_frame_src_send_event;
+      "The gst-shmframe developers");
+  element_class->change_state =
+      GST_DEBUG_FUNCPTR (gst_shm_frame_src_change_state);
+  element_class->post_message =
+      GST_DEBUG_FUNCPTR (gst_shm_frame_src_post_message);
+  element_class->send_event = GST_DEBUG_FUNCPTR (gst_shm_frame_src_send_event);
 
-  src_class->unlock = gst_shm_frame_src_unlock;
-  src_class->unlock_stop = gst_shm_frame_src_unlock_stop;
-  src_class->negotiate = gst_shm_frame_src_negotiate;
-  src_class->decide_allocation = gst_shm_frame_src_decide_allocation;
-  src_class->query = gst_shm_frame_src_query;
-  src_class->event = gst_shm_frame_src_event;
-  src_class->is_seekable = gst_shm_frame_src_is_seekable;
-  GST_PUSH_SRC_CLASS (klass)->create = gst_shm_frame_src_create;
+  src_class->unlock = GST_DEBUG_FUNCPTR (gst_shm_frame_src_unlock);
+  src_class->unlock_stop = GST_DEBUG_FUNCPTR (gst_shm_frame_src_unlock_stop);
+  src_class->negotiate = GST_DEBUG_FUNCPTR (gst_shm_frame_src_negotiate);
+  src_class->decide_allocation =
+      GST_DEBUG_FUNCPTR (gst_shm_frame_src_decide_allocation);
+  src_class->query = GST_DEBUG_FUNCPTR (gst_shm_frame_src_query);
+  src_class->event = GST_DEBUG_FUNCPTR (gst_shm_frame_src_event);
+  src_class->is_seekable = GST_DEBUG_FUNCPTR (gst_shm_frame_src_is_seekable);
+  GST_PUSH_SRC_CLASS (klass)->create =
+      GST_DEBUG_FUNCPTR (gst_shm_frame_src_create);
 
   gst_type_mark_as_plugin_api (GST_TYPE_SHM_FRAME_TIMESTAMPS, 0);
   gst_type_mark_as_plugin_api (GST_TYPE_SHM_FRAME_DISCONNECT, 0);

@@ -93,6 +93,7 @@ struct _GstShmFrameSrc
   gboolean holding;             /* as many frames are held as may be */
   gint64 held_until;            /* when that was over (us); 0: never so */
   gboolean told_unread;
+  gboolean failed;              /* create() has, and an error was posted */
   sf_atomic_u32 pushing;        /* a frame is downstream, that is all there is */
 
   GstClockID watch_id;          /* from READY to PAUSED, and back */
@@ -121,7 +122,8 @@ gchar *gst_shm_frame_src_find_appsink (GstShmFrameSrc * self);
 /* Who seems to hold frames, for a sentence. Free it. */
 gchar *gst_shm_frame_src_find_holders (GstShmFrameSrc * self);
 /* (transfer full) for both: instead of the base class's error, that the stream
- * stopped, one that says why, and what to do. Others as they are. */
+ * stopped, one that says why, and what to do; NULL where that was posted before.
+ * Others as they are. */
 GstMessage *gst_shm_frame_src_explain (GstShmFrameSrc * self,
     GstMessage * message);
 

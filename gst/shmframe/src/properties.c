@@ -25,6 +25,21 @@ enum
  * docs/elements.md. */
 #define DEFAULT_MAX_LAG (500 * GST_MSECOND)
 
+/* Those that are read on the way to PAUSED. */
+static void
+warn_if_fixed (GstShmFrameSrc * self, GParamSpec * pspec)
+{
+  gboolean is_open;
+
+  g_rw_lock_reader_lock (&self->consumer_lock);
+  is_open = self->consumer != NULL;
+  g_rw_lock_reader_unlock (&self->consumer_lock);
+  if (is_open)
+    GST_ELEMENT_WARNING (self, LIBRARY, SETTINGS,
+        ("%s does not change while the element runs; set it in READY. It is "
+            "used from the next start on.", pspec->name), (NULL));
+}
+
 static void
 gst_shm_frame_src_set_property (GObject * object, guint id,
     const GValue * value, GParamSpec * pspec)
@@ -32,6 +47,7 @@ gst_shm_frame_src_set_property (GObject * object, guint id,
   GstShmFrameSrc *self = GST_SHM_FRAME_SRC (object);
 
   if (id == PROP_IS_LIVE) {
+    warn_if_fixed (self, pspec);
     gst_base_src_set_live (GST_BASE_SRC (self), g_value_get_boolean (value));
     return;
   }
@@ -70,6 +86,8 @@ gst_shm_frame_src_set_property (GObject * object, guint id,
       break;
   }
   GST_OBJECT_UNLOCK (self);
+  if (id != PROP_ON_DISCONNECT && id != PROP_ON_EOS)
+    warn_if_fixed (self, pspec);
 }
 
 static void
@@ -150,6 +168,13 @@ install_max_lag (GObjectClass * klass)
 static void
 install_stats (GObjectClass * klass)
 {
+  /**
+   * GstShmFrameSrc:stats:
+   *
+   * Counts since the start: see the blurb for their names.
+   *
+   * Since: 0.1
+   */
   g_object_class_install_property (klass, PROP_STATS,
       g_param_spec_boxed ("stats", "Statistics",
           "Counts since the start: connected (boolean), connections, frames, "
@@ -165,16 +190,37 @@ install_stats (GObjectClass * klass)
 static void
 install_endings (GObjectClass * klass, GParamFlags rw, GParamFlags any)
 {
+  /**
+   * GstShmFrameSrc:connect-timeout:
+   *
+   * How long a producer is waited for; -1: for good.
+   *
+   * Since: 0.1
+   */
   g_object_class_install_property (klass, PROP_CONNECT_TIMEOUT,
       g_param_spec_int64 ("connect-timeout", "Connect timeout",
           "Nanoseconds to wait for the producer before it is an error (default "
           "-1 = for good, with an INFO message; 0 = not at all)", -1, G_MAXINT64,
           DEFAULT_CONNECT_TIMEOUT, rw));
+  /**
+   * GstShmFrameSrc:on-disconnect:
+   *
+   * What to do when the producer is gone.
+   *
+   * Since: 0.1
+   */
   g_object_class_install_property (klass, PROP_ON_DISCONNECT,
       g_param_spec_enum ("on-disconnect", "On disconnect",
           "What to do when the producer is gone, after all that it announced "
           "was delivered (default reconnect)", GST_TYPE_SHM_FRAME_DISCONNECT,
           GST_SHM_FRAME_DISCONNECT_RECONNECT, any));
+  /**
+   * GstShmFrameSrc:on-eos:
+   *
+   * What to do at the end of the producer's stream.
+   *
+   * Since: 0.1
+   */
   g_object_class_install_property (klass, PROP_ON_EOS,
       g_param_spec_enum ("on-eos", "On EOS",
           "What to do when the producer's stream ends (default eos)",
@@ -191,36 +237,80 @@ gst_shm_frame_src_install_properties (GObjectClass * klass)
 
   klass->set_property = gst_shm_frame_src_set_property;
   klass->get_property = gst_shm_frame_src_get_property;
+  /**
+   * GstShmFrameSrc:socket-path:
+   *
+   * Where the producer listens: socket-path of its #shmframesink. It has to be set
+   * before PAUSED.
+   *
+   * Since: 0.1
+   */
   g_object_class_install_property (klass, PROP_SOCKET_PATH,
       g_param_spec_string ("socket-path", "Socket path",
           "The socket-path of the shmframesink to receive from: at most 107 "
           "bytes; a leading @ means the abstract namespace. No default: PAUSED "
           "is an error without it", NULL, rw));
+  /**
+   * GstShmFrameSrc:is-live:
+   *
+   * Whether this is a live source. Without, as for work on files, the pipeline
+   * prerolls, and #GstShmFrameSrc:timestamps are kept.
+   *
+   * Since: 0.1
+   */
   g_object_class_install_property (klass, PROP_IS_LIVE,
       g_param_spec_boolean ("is-live", "Is live",
           "Act as a live source (default true); false for work on files: the "
           "pipeline prerolls, and nothing downstream times out",
           DEFAULT_IS_LIVE, rw));
+  /**
+   * GstShmFrameSrc:delivery:
+   *
+   * Whether the producer waits for this consumer. `auto` does as the producer.
+   *
+   * Since: 0.1
+   */
   g_object_class_install_property (klass, PROP_DELIVERY,
       g_param_spec_enum ("delivery", "Delivery",
           "How to be served: auto, the default, follows the producer; live "
           "lets it drop our oldest frames rather than wait for us; lossless is "
           "an error where the producer is live", GST_TYPE_SHM_FRAME_DELIVERY,
           GST_SHM_FRAME_DELIVERY_AUTO, rw));
+  /**
+   * GstShmFrameSrc:timestamps:
+   *
+   * Whether frames get running times of this pipeline, or keep those of their
+   * producer.
+   *
+   * Since: 0.1
+   */
   g_object_class_install_property (klass, PROP_TIMESTAMPS,
       g_param_spec_enum ("timestamps", "Timestamps",
           "clock: this pipeline's running time when the frame was due at its "
           "producer, so that streams of several producers line up; keep: PTS "
-          "and segment of the producer; auto, the default: by is-live", GST_TYPE_SHM_FRAME_TIMESTAMPS,
-          GST_SHM_FRAME_TIMESTAMPS_AUTO, rw));
+          "and segment of the producer; auto, the default: by is-live",
+          GST_TYPE_SHM_FRAME_TIMESTAMPS, GST_SHM_FRAME_TIMESTAMPS_AUTO, rw));
   install_endings (klass, rw, any);
+  /**
+   * GstShmFrameSrc:max-held:
+   *
+   * How many frames may be held at once; 0: as many as downstream needs.
+   *
+   * Since: 0.1
+   */
   g_object_class_install_property (klass, PROP_MAX_HELD,
       g_param_spec_uint ("max-held", "Maximum held",
           "Frames that may be held at once (at most 4096; default 0 = what "
           "downstream's ALLOCATION query asks for plus 2, growing when "
-          "downstream holds more). More than the producer has room for is an "
-          "error", 0,
-          SF_MAX_LEASES, 0, rw));
+          "downstream holds more). An error if the producer cannot make room for "
+          "so many", 0, SF_MAX_LEASES, 0, rw));
+  /**
+   * GstShmFrameSrc:spin:
+   *
+   * How long to look for the next frame before sleeping, in ns.
+   *
+   * Since: 0.1
+   */
   g_object_class_install_property (klass, PROP_SPIN,
       g_param_spec_uint64 ("spin", "Spin",
           "Nanoseconds to look for the next frame without sleeping (at most "

@@ -53,6 +53,7 @@ receive_frame (GstShmFrameSrc * self, const struct sf_incoming *in,
     GST_BUFFER_FLAG_SET (*buffer, GST_BUFFER_FLAG_DISCONT);
   self->discont = FALSE;
   gst_shm_frame_src_count_frame (self, &stamp, in, *buffer);
+  GST_LOG_OBJECT (self, "received %" GST_PTR_FORMAT, *buffer);
   return GST_FLOW_OK;
 }
 
@@ -322,13 +323,10 @@ gst_shm_frame_src_create (GstPushSrc * src, GstBuffer ** buffer)
     ret = receive (self, buffer);
   gst_shm_frame_names_use (NULL);
   sf_store_flag (&self->pushing, ret == GST_FLOW_OK);
-  if (ret == GST_FLOW_EOS && self->eos_seqnum == GST_SEQNUM_INVALID)
+  /* Of an error, too, the base class makes an end of the stream. */
+  if (ret == GST_FLOW_ERROR
+      || (ret == GST_FLOW_EOS && self->eos_seqnum == GST_SEQNUM_INVALID))
     self->eos_seqnum = self->own_segment_seqnum;
-  if (ret != GST_FLOW_ERROR)
-    return ret;
-  /* The error has been posted, with what to do; the base class would add one of
-   * its own that says nothing. Otherwise we stop as it does. */
-  self->eos_seqnum = self->own_segment_seqnum;
-  gst_pad_push_event (GST_BASE_SRC_PAD (self), gst_event_new_eos ());
-  return GST_FLOW_FLUSHING;
+  self->failed = ret == GST_FLOW_ERROR;
+  return ret;
 }

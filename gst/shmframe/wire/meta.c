@@ -6,6 +6,8 @@
 #include "gstsecondbatchmeta.h"
 #include "wire/meta.h"
 
+#define GST_CAT_DEFAULT gst_shm_frame_wire_debug ()
+
 /* By number on the wire, since a meta's name is a process's own affair; custom
  * metas have nothing but theirs. */
 enum

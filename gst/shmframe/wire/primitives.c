@@ -5,6 +5,22 @@
 
 #include "wire/value.h"
 
+#define GST_CAT_DEFAULT gst_shm_frame_wire_debug ()
+
+GstDebugCategory *
+gst_shm_frame_wire_debug (void)
+{
+  static GstDebugCategory *category;
+  static gsize is_made;
+
+  if (g_once_init_enter (&is_made)) {
+    GST_DEBUG_CATEGORY_INIT (category, "shmframewire", 0,
+        "what cannot cross between processes");
+    g_once_init_leave (&is_made, 1);
+  }
+  return category;
+}
+
 void
 gst_shm_frame_unserializable_init (GstShmFrameUnserializable * unserializable,
     GstObject * owner)
@@ -34,12 +50,13 @@ gst_shm_frame_unserializable_note (GstShmFrameUnserializable * unserializable,
   if (unserializable->dry)
     return FALSE;
   text = g_strdup_printf ("%s %s", what, kind);
-  first =
-      g_hash_table_add (unserializable->told,
+  first = g_hash_table_add (unserializable->told,
       (gpointer) g_intern_string (text));
   if (first)
     GST_WARNING_OBJECT (unserializable->owner,
-        "%s does not cross, and is left out " "(said once)", text);
+        "%s does not cross, and is left out (from now on at level LOG)", text);
+  else
+    GST_LOG_OBJECT (unserializable->owner, "left out: %s", text);
   g_free (text);
   return first;
 }

@@ -13,6 +13,9 @@
 
 G_BEGIN_DECLS
 
+/* The category shmframewire: what could not cross. */
+GstDebugCategory *gst_shm_frame_wire_debug (void);
+
 /* What did not cross. Each kind is logged once, in the name of `owner`. */
 typedef struct
 {
