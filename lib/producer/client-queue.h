@@ -34,9 +34,10 @@ bool sf_client_was_sent_locked (const struct sf_client *c, uint32_t id);
  * them? Those on their way count for the user, who may have only so many. */
 bool sf_client_leaves_fds_locked (struct sf_client *c);
 
-/* Sends one SEGMENT message. Lock held; dropped over the I/O. 1; 0: another thread
- * was at it, look again, or the client is doomed; -ETOOMANYREFS: not sent, since the user has too many fds on their way. Who
- * leaves most of them unread is doomed. */
+/* Sends one SEGMENT message. Lock held; dropped over the I/O. 1; 0: another
+ * thread was at it, look again, or the client is doomed; -ETOOMANYREFS: not sent,
+ * since the user has too many fds on their way. Who leaves most of them unread is
+ * doomed. */
 int sf_client_send_segment (struct sf_client *c, uint32_t id);
 
 /* To be called with what sf_send() of fds came to: as above. */
