@@ -247,8 +247,12 @@ second_batch_stream (const SecondBatch * batch, guint i)
   return &g_array_index (batch->streams, SecondStreamWindow, i);
 }
 
-/* batcher/gstsecondbatcher.c */
+/* batcher/pad.c */
 GPtrArray *gst_second_batcher_pads (GstSecondBatcher * self);
+/* Holds copies of frames instead, so that their buffers go back to their pool:
+ * of all of them, or of the oldest ones while the pool's usage is high */
+void gst_second_batcher_copy_frames (GstSecondBatcher * self,
+    GstSecondBatcherPad * pad, gboolean all);
 
 /* batcher/time.c */
 typedef struct
@@ -269,7 +273,6 @@ void gst_second_batcher_update_clock (GstSecondBatcher * self);
 /* Where a frame begins, or a gap ends */
 SecondPlacing gst_second_batcher_place_locked (GstSecondBatcher * self,
     GstSecondBatcherPad * pad, GstBuffer * buffer, SecondPlace * place);
-GstClockTime gst_second_batcher_get_next_time (GstAggregator * agg);
 gint64 gst_second_batcher_deadline_locked (const GstSecondBatcher * self,
     GPtrArray * pads);
 gboolean gst_second_batcher_is_gap (GstBuffer * buffer);
@@ -279,11 +282,6 @@ GstBuffer *gst_second_batcher_clip (GstAggregator * agg,
     GstAggregatorPad * pad, GstBuffer * buffer);
 GstSecondBatcherPad *gst_second_batcher_read (GstSecondBatcher * self,
     GPtrArray * pads);
-
-/* Holds copies of frames instead, so that their buffers go back to their pool:
- * of all of them, or of the oldest ones while the pool's usage is high */
-void gst_second_batcher_copy_frames (GstSecondBatcher * self,
-    GstSecondBatcherPad * pad, gboolean all);
 
 /* batcher/batch.c */
 /* Closes the open window and adds its batches to `batches`, unless it is
@@ -311,6 +309,7 @@ void gst_second_batcher_add_analytics (GstBuffer * buffer,
 #endif
 
 /* batcher/output.c */
+GstClockTime gst_second_batcher_get_next_time (GstAggregator * agg);
 GstFlowReturn gst_second_batcher_aggregate (GstAggregator * agg,
     gboolean timeout);
 GstFlowReturn gst_second_batcher_update_src_caps (GstAggregator * agg,

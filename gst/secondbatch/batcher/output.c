@@ -420,3 +420,57 @@ gst_second_batcher_aggregate (GstAggregator * agg, gboolean timeout)
       index, past ? "all streams are past it" : "its deadline has come");
   return close_window (self, pads);
 }
+
+/* An event or query that stood behind frames which were just read is dealt with
+ * when the base class looks again; upstream may be waiting for it. */
+static gboolean
+has_uncovered (GPtrArray * pads)
+{
+  for (guint i = 0; i < pads->len; i++) {
+    GstSecondBatcherPad *pad = g_ptr_array_index (pads, i);
+
+    if (g_atomic_pointer_get (&pad->latest)
+        && !gst_aggregator_pad_has_buffer (GST_AGGREGATOR_PAD (pad)))
+      return TRUE;
+  }
+  return FALSE;
+}
+
+/* The base class calls this with its source lock, before it waits because some
+ * stream has nothing to show. Reads what the others have, so that a silent
+ * stream fills no queue or pool upstream. Live, the base class waits until the
+ * time returned plus our latency, which contains the window. */
+GstClockTime
+gst_second_batcher_get_next_time (GstAggregator * agg)
+{
+  GstSecondBatcher *self = GST_SECOND_BATCHER (agg);
+  GPtrArray *pads = gst_second_batcher_pads (self);
+  GstClockTime latency = self->live_latency, now;
+  gint64 next;
+  gboolean again;
+
+  gst_second_batcher_read (self, pads);
+  if (!GST_CLOCK_TIME_IS_VALID (latency))
+    return GST_CLOCK_TIME_NONE;
+  /* once, until one is dealt with: of a pad that is flushing nothing comes */
+  again = !g_atomic_int_get (&self->look_again) && has_uncovered (pads);
+  g_atomic_int_set (&self->look_again, again);
+
+  now = gst_element_get_current_running_time (GST_ELEMENT_CAST (self));
+  SECOND_LOCK_BLOCK (&self->lock);
+  self->awaited = G_MININT64;
+  /* a stream with an empty queue may be past the window by a frame that is
+   * held */
+  again |= second_timeline_is_over (&self->timeline, self->tracks);
+  if (again && GST_CLOCK_TIME_IS_VALID (now)) {
+    next = (gint64) (now - latency);
+  } else {
+    if (!self->timeline.open || self->incomplete == SECOND_INCOMPLETE_WAIT)
+      return GST_CLOCK_TIME_NONE;
+    self->awaited = gst_second_batcher_deadline_locked (self, pads);
+    next = MAX (self->awaited, -(gint64) latency);
+  }
+  /* less than 0 in the first second, which is right once the latency is added;
+   * but -1 is no time */
+  return (GstClockTime) (next == -1 ? -2 : next);
+}

@@ -221,3 +221,90 @@ gst_second_batcher_pad_init (GstSecondBatcherPad * pad)
   pad->sticky = g_ptr_array_new_with_free_func
       ((GDestroyNotify) gst_event_unref);
 }
+
+static gint
+compare_pads (gconstpointer a, gconstpointer b)
+{
+  guint na = gst_second_batcher_pad_number (*(GstPad * const *) a);
+  guint nb = gst_second_batcher_pad_number (*(GstPad * const *) b);
+
+  return na < nb ? -1 : na > nb;
+}
+
+/* Sink pads by number, so that sink_10 comes after sink_2. Only the source
+ * pad's task calls this, so that the array stays during one aggregate(). What a
+ * released pad showed decides no start any more. */
+GPtrArray *
+gst_second_batcher_pads (GstSecondBatcher * self)
+{
+  GstElement *element = GST_ELEMENT_CAST (self);
+  GPtrArray *old = NULL;
+
+  GST_OBJECT_LOCK (self);
+  if (self->pads == NULL || self->pads_cookie != element->pads_cookie) {
+    old = self->pads;
+    self->pads = g_ptr_array_new_with_free_func (gst_object_unref);
+    for (GList * l = element->sinkpads; l; l = l->next)
+      g_ptr_array_add (self->pads, gst_object_ref (l->data));
+    g_ptr_array_sort (self->pads, compare_pads);
+    self->pads_cookie = element->pads_cookie;
+    g_mutex_lock (&self->lock);
+    g_ptr_array_set_size (self->tracks, 0);
+    for (guint i = 0; i < self->pads->len; i++)
+      g_ptr_array_add (self->tracks, &GST_SECOND_BATCHER_PAD
+          (g_ptr_array_index (self->pads, i))->track);
+    second_timeline_place_start (&self->timeline, self->tracks);
+    g_mutex_unlock (&self->lock);
+  }
+  GST_OBJECT_UNLOCK (self);
+
+  /* may free a released pad, and its frames with it */
+  g_clear_pointer (&old, g_ptr_array_unref);
+  return self->pads;
+}
+
+/* Finds a frame, from *i on, whose buffer should go back to its pool */
+static SecondHeld *
+find_pooled (GstSecondBatcher * self, GstSecondBatcherPad * pad, gboolean all,
+    guint * i)
+{
+  SECOND_LOCK_BLOCK (&self->lock);
+
+  if (!all && !(pad->usage && second_pool_usage_is_high (pad->usage)))
+    return NULL;
+  for (; *i < pad->track.frames->len; ++*i) {
+    SecondHeld *held = second_track_frame (&pad->track, *i)->data;
+
+    if (all ? held->buffer->pool != NULL : held->usage == pad->usage)
+      return second_held_copy (held);
+  }
+  return NULL;
+}
+
+void
+gst_second_batcher_copy_frames (GstSecondBatcher * self,
+    GstSecondBatcherPad * pad, gboolean all)
+{
+  SecondHeld *copy;
+
+  for (guint i = 0; (copy = find_pooled (self, pad, all, &i)); i++) {
+    GstBuffer *buffer = copy->buffer;
+
+    copy->buffer = gst_buffer_copy_deep (buffer);
+    g_mutex_lock (&self->lock);
+    /* only this thread takes out frames, but for a flush */
+    if (i < pad->track.frames->len) {
+      SecondFrame *frame = second_track_frame (&pad->track, i);
+      SecondHeld *held = frame->data;
+
+      if (held->buffer == buffer) {
+        frame->data = copy;
+        copy = held;
+        pad->total_copied++;
+      }
+    }
+    g_mutex_unlock (&self->lock);
+    second_held_free (copy);
+    gst_buffer_unref (buffer);
+  }
+}

@@ -17,52 +17,6 @@ typedef enum
   TAKE
 } Mode;
 
-/* Finds a frame, from *i on, whose buffer should go back to its pool */
-static SecondHeld *
-find_pooled (GstSecondBatcher * self, GstSecondBatcherPad * pad, gboolean all,
-    guint * i)
-{
-  SECOND_LOCK_BLOCK (&self->lock);
-
-  if (!all && !(pad->usage && second_pool_usage_is_high (pad->usage)))
-    return NULL;
-  for (; *i < pad->track.frames->len; ++*i) {
-    SecondHeld *held = second_track_frame (&pad->track, *i)->data;
-
-    if (all ? held->buffer->pool != NULL : held->usage == pad->usage)
-      return second_held_copy (held);
-  }
-  return NULL;
-}
-
-void
-gst_second_batcher_copy_frames (GstSecondBatcher * self,
-    GstSecondBatcherPad * pad, gboolean all)
-{
-  SecondHeld *copy;
-
-  for (guint i = 0; (copy = find_pooled (self, pad, all, &i)); i++) {
-    GstBuffer *buffer = copy->buffer;
-
-    copy->buffer = gst_buffer_copy_deep (buffer);
-    g_mutex_lock (&self->lock);
-    /* only this thread takes out frames, but for a flush */
-    if (i < pad->track.frames->len) {
-      SecondFrame *frame = second_track_frame (&pad->track, i);
-      SecondHeld *held = frame->data;
-
-      if (held->buffer == buffer) {
-        frame->data = copy;
-        copy = held;
-        pad->total_copied++;
-      }
-    }
-    g_mutex_unlock (&self->lock);
-    second_held_free (copy);
-    gst_buffer_unref (buffer);
-  }
-}
-
 /* Takes a reference to the buffer if it is held */
 static Read
 take_frame_locked (GstSecondBatcher * self, GstSecondBatcherPad * pad,

@@ -83,33 +83,6 @@ open_producer (GstShmFrameSink * self)
   return TRUE;
 }
 
-/* Queries are let through to pads that are not active, so also while the sink
- * stops, or has. */
-static GstShmFrameAllocator *
-ref_allocator (GstShmFrameSink * self)
-{
-  GstShmFrameAllocator *allocator = NULL;
-
-  g_rw_lock_reader_lock (&self->producer_lock);
-  if (self->allocator != NULL)
-    allocator = gst_object_ref (self->allocator);
-  g_rw_lock_reader_unlock (&self->producer_lock);
-  return allocator;
-}
-
-/* unlock() only passes by: who waits in the pool would wait on, and upstream
- * cannot stop, flush, or end while it does. */
-void
-gst_shm_frame_sink_release_upstream (GstShmFrameSink * self, gboolean off)
-{
-  GstShmFrameAllocator *allocator = ref_allocator (self);
-
-  if (allocator == NULL)
-    return;
-  gst_shm_frame_allocator_set_off (allocator, off);
-  gst_object_unref (allocator);
-}
-
 /* For a new stream, perhaps after one that ended. */
 static void
 begin_stream (GstShmFrameSink * self)
@@ -297,7 +270,7 @@ gst_shm_frame_sink_propose_allocation (GstBaseSink * sink, GstQuery * query)
   size = caps != NULL ? gst_shm_frame_caps_frame_size (caps) : 0;
   if (size == 0)
     return FALSE;
-  allocator = ref_allocator (self);
+  allocator = gst_shm_frame_sink_ref_allocator (self);
   if (allocator == NULL)
     return FALSE;
   ok = !need_pool || propose_pool (self, allocator, query, caps, size);

@@ -106,9 +106,6 @@ void gst_shm_frame_sink_post_open_error (GstShmFrameSink * self,
 gboolean gst_shm_frame_sink_check_mode (GstShmFrameSink * self, guint mode);
 
 /* sink/publish.c */
-/* Whether upstream gets ordinary memory instead of waiting for slots. */
-void gst_shm_frame_sink_release_upstream (GstShmFrameSink * self,
-    gboolean off);
 
 /* When what has this PTS is, or was, due, by the clock that all processes share. */
 guint64 gst_shm_frame_sink_capture_time (GstShmFrameSink * self,
@@ -141,6 +138,13 @@ GstFlowReturn gst_shm_frame_sink_make_slots (GstShmFrameSink * self,
     gsize size, guint per_record);
 
 /* sink/wait.c */
+guint gst_shm_frame_sink_get_num_clients (GstShmFrameSink * self);
+/* A reference; NULL while the sink is stopped. */
+GstShmFrameAllocator *gst_shm_frame_sink_ref_allocator (GstShmFrameSink *
+    self);
+/* Whether upstream gets ordinary memory instead of waiting for slots. */
+void gst_shm_frame_sink_release_upstream (GstShmFrameSink * self,
+    gboolean off);
 /* Waits for clients to make room; `waited` is what sf_producer_wait() said.
  * GST_FLOW_EOS: the application wants the end more. */
 GstFlowReturn gst_shm_frame_sink_wait_for_room (GstShmFrameSink * self,
@@ -197,7 +201,6 @@ void gst_shm_frame_sink_tell_slots (GstShmFrameSink * self,
 /* Counts a buffer that there is no slot for, and tells the application. */
 GstFlowReturn gst_shm_frame_sink_drop (GstShmFrameSink * self,
     GstBuffer * buffer);
-guint gst_shm_frame_sink_get_num_clients (GstShmFrameSink * self);
 void gst_shm_frame_sink_install_signals (GObjectClass * klass);
 extern const struct sf_producer_callbacks gst_shm_frame_sink_callbacks;
 

@@ -365,18 +365,6 @@ gst_shm_frame_sink_drop (GstShmFrameSink * self, GstBuffer * buffer)
   return GST_FLOW_OK;
 }
 
-guint
-gst_shm_frame_sink_get_num_clients (GstShmFrameSink * self)
-{
-  struct sf_producer_stats p = { 0 };
-
-  g_rw_lock_reader_lock (&self->producer_lock);
-  if (self->producer != NULL)
-    sf_producer_get_stats (self->producer, &p);
-  g_rw_lock_reader_unlock (&self->producer_lock);
-  return p.n_clients;
-}
-
 void
 gst_shm_frame_sink_install_signals (GObjectClass * klass)
 {

@@ -11,6 +11,45 @@
  * take nothing. */
 #define END_TIMEOUT GST_SECOND
 
+guint
+gst_shm_frame_sink_get_num_clients (GstShmFrameSink * self)
+{
+  struct sf_producer_stats p = { 0 };
+
+  g_rw_lock_reader_lock (&self->producer_lock);
+  if (self->producer != NULL)
+    sf_producer_get_stats (self->producer, &p);
+  g_rw_lock_reader_unlock (&self->producer_lock);
+  return p.n_clients;
+}
+
+/* Queries are let through to pads that are not active, so also while the sink
+ * stops, or has. */
+GstShmFrameAllocator *
+gst_shm_frame_sink_ref_allocator (GstShmFrameSink * self)
+{
+  GstShmFrameAllocator *allocator = NULL;
+
+  g_rw_lock_reader_lock (&self->producer_lock);
+  if (self->allocator != NULL)
+    allocator = gst_object_ref (self->allocator);
+  g_rw_lock_reader_unlock (&self->producer_lock);
+  return allocator;
+}
+
+/* unlock() only passes by: who waits in the pool would wait on, and upstream
+ * cannot stop, flush, or end while it does. */
+void
+gst_shm_frame_sink_release_upstream (GstShmFrameSink * self, gboolean off)
+{
+  GstShmFrameAllocator *allocator = gst_shm_frame_sink_ref_allocator (self);
+
+  if (allocator == NULL)
+    return;
+  gst_shm_frame_allocator_set_off (allocator, off);
+  gst_object_unref (allocator);
+}
+
 /* Nothing came back since the application wanted the stream to end. */
 static gboolean
 is_end_held_up (GstShmFrameSink * self, guint64 token)
