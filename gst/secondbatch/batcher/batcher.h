@@ -121,8 +121,10 @@ struct _GstSecondBatcherPad
   GstAggregatorPad parent;
 
   /* The latest event or query that has not come out of the queue yet, to be
-   * compared only; atomic */
+   * compared only, and how many there were; atomic */
   gpointer latest;
+  gint n_items;
+  gint looked_for;              /* the source pad's task: of n_items */
 
   /* All below: the batcher's lock */
   GstClockTimeDiff ts_offset;
@@ -204,7 +206,6 @@ struct _GstSecondBatcher
   gboolean need_segment;
   gboolean pushed;              /* stream-start and segment are out */
   GstClockTime live_latency;    /* upstream's and ours; NONE: not live */
-  gint look_again;              /* atomic: events or queries are uncovered */
   gint64 awaited;               /* deadline that the base class waits for */
   const struct _SecondBatch *selected;  /* during selected_samples() */
 };
@@ -248,6 +249,9 @@ second_batch_stream (const SecondBatch * batch, guint i)
 }
 
 /* batcher/pad.c */
+/* A serialized event or query is about to be queued */
+void gst_second_batcher_pad_note_item (GstSecondBatcherPad * pad,
+    gpointer item);
 GPtrArray *gst_second_batcher_pads (GstSecondBatcher * self);
 /* Holds copies of frames instead, so that their buffers go back to their pool:
  * of all of them, or of the oldest ones while the pool's usage is high */

@@ -13,7 +13,7 @@ gst_second_batcher_sink_event_pre_queue (GstAggregator * agg,
 
   if (GST_EVENT_IS_SERIALIZED (event)
       && GST_EVENT_TYPE (event) != GST_EVENT_FLUSH_STOP)
-    g_atomic_pointer_set (&self->latest, event);
+    gst_second_batcher_pad_note_item (self, event);
   ret = GST_SECOND_BATCHER_PARENT_CLASS->sink_event_pre_queue (agg, pad, event);
   if (ret != GST_FLOW_OK)
     g_atomic_pointer_compare_and_exchange (&self->latest, event, NULL);
@@ -91,7 +91,6 @@ gst_second_batcher_sink_event (GstAggregator * agg, GstAggregatorPad * aggpad,
   GstSecondBatcherPad *pad = GST_SECOND_BATCHER_PAD (aggpad);
 
   g_atomic_pointer_compare_and_exchange (&pad->latest, event, NULL);
-  g_atomic_int_set (&self->look_again, FALSE);
   switch (GST_EVENT_TYPE (event)) {
     case GST_EVENT_CAPS:
       /* a stream's caps are not those of the batches */

@@ -422,18 +422,25 @@ gst_second_batcher_aggregate (GstAggregator * agg, gboolean timeout)
 }
 
 /* An event or query that stood behind frames which were just read is dealt with
- * when the base class looks again; upstream may be waiting for it. */
+ * when the base class looks again; upstream may be waiting for it. Once for each
+ * one: of a pad that is flushing nothing comes. */
 static gboolean
 has_uncovered (GPtrArray * pads)
 {
+  gboolean found = FALSE;
+
   for (guint i = 0; i < pads->len; i++) {
     GstSecondBatcherPad *pad = g_ptr_array_index (pads, i);
+    /* read before the queue: what stands before this item is in it by now */
+    gint n = g_atomic_int_get (&pad->n_items);
 
-    if (g_atomic_pointer_get (&pad->latest)
-        && !gst_aggregator_pad_has_buffer (GST_AGGREGATOR_PAD (pad)))
-      return TRUE;
+    if (n != pad->looked_for && g_atomic_pointer_get (&pad->latest)
+        && !gst_aggregator_pad_has_buffer (GST_AGGREGATOR_PAD (pad))) {
+      pad->looked_for = n;
+      found = TRUE;
+    }
   }
-  return FALSE;
+  return found;
 }
 
 /* The base class calls this with its source lock, before it waits because some
@@ -452,9 +459,7 @@ gst_second_batcher_get_next_time (GstAggregator * agg)
   gst_second_batcher_read (self, pads);
   if (!GST_CLOCK_TIME_IS_VALID (latency))
     return GST_CLOCK_TIME_NONE;
-  /* once, until one is dealt with: of a pad that is flushing nothing comes */
-  again = !g_atomic_int_get (&self->look_again) && has_uncovered (pads);
-  g_atomic_int_set (&self->look_again, again);
+  again = has_uncovered (pads);
 
   now = gst_element_get_current_running_time (GST_ELEMENT_CAST (self));
   SECOND_LOCK_BLOCK (&self->lock);

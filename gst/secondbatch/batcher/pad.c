@@ -222,6 +222,13 @@ gst_second_batcher_pad_init (GstSecondBatcherPad * pad)
       ((GDestroyNotify) gst_event_unref);
 }
 
+void
+gst_second_batcher_pad_note_item (GstSecondBatcherPad * pad, gpointer item)
+{
+  g_atomic_int_inc (&pad->n_items);
+  g_atomic_pointer_set (&pad->latest, item);
+}
+
 static gint
 compare_pads (gconstpointer a, gconstpointer b)
 {

@@ -17,7 +17,7 @@ gst_second_batcher_sink_query_pre_queue (GstAggregator * agg,
   gboolean ret;
 
   if (GST_QUERY_IS_SERIALIZED (query))
-    g_atomic_pointer_set (&pad->latest, query);
+    gst_second_batcher_pad_note_item (pad, query);
   ret = GST_SECOND_BATCHER_PARENT_CLASS->sink_query_pre_queue (agg, aggpad,
       query);
   g_atomic_pointer_compare_and_exchange (&pad->latest, query, NULL);
@@ -43,8 +43,6 @@ gboolean
 gst_second_batcher_sink_query (GstAggregator * agg, GstAggregatorPad * pad,
     GstQuery * query)
 {
-  if (GST_QUERY_IS_SERIALIZED (query))
-    g_atomic_int_set (&GST_SECOND_BATCHER (agg)->look_again, FALSE);
 #ifdef HAVE_GST_ANALYTICS
   if (GST_QUERY_TYPE (query) == GST_QUERY_CAPS) {
     answer_caps (GST_SECOND_BATCHER (agg), GST_PAD_CAST (pad), query);
