@@ -124,7 +124,7 @@ struct _GstSecondBatcherPad
    * compared only, and how many there were; atomic */
   gpointer latest;
   gint n_items;
-  gint looked_for;              /* the source pad's task: of n_items */
+  gint looked_for;              /* of n_items; 0: one came out since; atomic */
 
   /* All below: the batcher's lock */
   GstClockTimeDiff ts_offset;

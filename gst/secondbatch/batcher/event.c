@@ -91,6 +91,7 @@ gst_second_batcher_sink_event (GstAggregator * agg, GstAggregatorPad * aggpad,
   GstSecondBatcherPad *pad = GST_SECOND_BATCHER_PAD (aggpad);
 
   g_atomic_pointer_compare_and_exchange (&pad->latest, event, NULL);
+  g_atomic_int_set (&pad->looked_for, 0);
   switch (GST_EVENT_TYPE (event)) {
     case GST_EVENT_CAPS:
       /* a stream's caps are not those of the batches */

@@ -423,7 +423,7 @@ gst_second_batcher_aggregate (GstAggregator * agg, gboolean timeout)
 
 /* An event or query that stood behind frames which were just read is dealt with
  * when the base class looks again; upstream may be waiting for it. Once for each
- * one: of a pad that is flushing nothing comes. */
+ * one, or after one has come out: of a pad that is flushing nothing comes. */
 static gboolean
 has_uncovered (GPtrArray * pads)
 {
@@ -434,9 +434,10 @@ has_uncovered (GPtrArray * pads)
     /* read before the queue: what stands before this item is in it by now */
     gint n = g_atomic_int_get (&pad->n_items);
 
-    if (n != pad->looked_for && g_atomic_pointer_get (&pad->latest)
+    if (n != g_atomic_int_get (&pad->looked_for)
+        && g_atomic_pointer_get (&pad->latest)
         && !gst_aggregator_pad_has_buffer (GST_AGGREGATOR_PAD (pad))) {
-      pad->looked_for = n;
+      g_atomic_int_set (&pad->looked_for, n);
       found = TRUE;
     }
   }

@@ -43,6 +43,8 @@ gboolean
 gst_second_batcher_sink_query (GstAggregator * agg, GstAggregatorPad * pad,
     GstQuery * query)
 {
+  if (GST_QUERY_IS_SERIALIZED (query))
+    g_atomic_int_set (&GST_SECOND_BATCHER_PAD (pad)->looked_for, 0);
 #ifdef HAVE_GST_ANALYTICS
   if (GST_QUERY_TYPE (query) == GST_QUERY_CAPS) {
     answer_caps (GST_SECOND_BATCHER (agg), GST_PAD_CAST (pad), query);
