@@ -32,7 +32,7 @@ int
 sf_peer_check_trust (int fd, const char *path, struct sf_reject *reject)
 {
   bool abstract = path[0] == '@';
-  struct sf_credentials peer;
+  struct sf_credentials peer = { 0 };
   struct stat st;
   int r = sf_peer_credentials (fd, &peer);
 
