@@ -25,17 +25,52 @@ tell_headroom (GstShmFrameSink * self, gsize size, guint64 needed)
           room.limit, room.where, room.left), (NULL));
 }
 
+/* Why there are no slots for frames of `size` bytes: `r`, as of
+ * sf_producer_set_format(). */
+static void
+post_error (GstShmFrameSink * self, gint r, gsize size, guint64 needed)
+{
+  gchar *text = NULL;
+  guint64 max_memory;
+  guint slots;
+
+  GST_OBJECT_LOCK (self);
+  max_memory = self->max_memory;
+  slots = self->slots;
+  GST_OBJECT_UNLOCK (self);
+  if (r == -E2BIG)
+    GST_ELEMENT_ERROR (self, RESOURCE, NO_SPACE_LEFT,
+        ("max-memory=%" G_GUINT64_FORMAT " is too small for frames of %"
+            G_GSIZE_FORMAT " bytes; raise it to at least %" G_GUINT64_FORMAT
+            ".", max_memory, size, needed), (NULL));
+  else if (r == -EDQUOT)
+    tell_headroom (self, size, needed);
+  else if (r == -ENOSPC)
+    GST_ELEMENT_ERROR (self, RESOURCE, NO_SPACE_LEFT,
+        ("slots=%u are too few for the clients; raise it to at least %"
+            G_GUINT64_FORMAT ", or leave it at 0.", slots, needed), (NULL));
+  else if (r == -EMFILE || r == -ENFILE)
+    GST_ELEMENT_ERROR (self, RESOURCE, NO_SPACE_LEFT,
+        ("Cannot make shared memory for frames of %" G_GSIZE_FORMAT
+            " bytes: %s.", size, text = gst_shm_frame_messages_explain (r)),
+        (NULL));
+  else
+    GST_ELEMENT_ERROR (self, RESOURCE, NO_SPACE_LEFT,
+        ("Cannot make shared memory for frames of %" G_GSIZE_FORMAT
+            " bytes: %s; free some memory, or set fewer slots.", size,
+            g_strerror (-r)), (NULL));
+  g_free (text);
+}
+
 GstFlowReturn
 gst_shm_frame_sink_make_slots (GstShmFrameSink * self, gsize size,
     guint per_record)
 {
   gint64 until = sf_now () + DRAIN_TIMEOUT;
   struct sf_slots_state state;
-  guint64 needed = 0, max_memory;
+  guint64 needed = 0;
   GstFlowReturn ret;
-  gchar *text = NULL;
   gint r, waited;
-  guint slots;
 
   for (;;) {
     guint64 token = sf_producer_token (self->producer);
@@ -57,33 +92,9 @@ gst_shm_frame_sink_make_slots (GstShmFrameSink * self, gsize size,
   if (r < 0 && self->format_failed)
     return GST_FLOW_ERROR;
   self->format_failed = r < 0;
-  GST_OBJECT_LOCK (self);
-  max_memory = self->max_memory;
-  slots = self->slots;
-  GST_OBJECT_UNLOCK (self);
-  if (r == -E2BIG)
-    GST_ELEMENT_ERROR (self, RESOURCE, NO_SPACE_LEFT,
-        ("max-memory=%" G_GUINT64_FORMAT " is too small for frames of %"
-            G_GSIZE_FORMAT " bytes; raise it to at least %" G_GUINT64_FORMAT
-            ".", max_memory, size, needed), (NULL));
-  else if (r == -EDQUOT)
-    tell_headroom (self, size, needed);
-  else if (r == -ENOSPC)
-    GST_ELEMENT_ERROR (self, RESOURCE, NO_SPACE_LEFT,
-        ("slots=%u are too few for the clients; raise it to at least %"
-            G_GUINT64_FORMAT ", or leave it at 0.", slots, needed), (NULL));
-  else if (r == -EMFILE || r == -ENFILE)
-    GST_ELEMENT_ERROR (self, RESOURCE, NO_SPACE_LEFT,
-        ("Cannot make shared memory for frames of %" G_GSIZE_FORMAT
-            " bytes: %s.", size, text = gst_shm_frame_messages_explain (r)),
-        (NULL));
-  else if (r < 0)
-    GST_ELEMENT_ERROR (self, RESOURCE, NO_SPACE_LEFT,
-        ("Cannot make shared memory for frames of %" G_GSIZE_FORMAT
-            " bytes: %s; free some memory, or set fewer slots.", size,
-            g_strerror (-r)), (NULL));
+  if (r < 0)
+    post_error (self, r, size, needed);
   else
     gst_shm_frame_sink_tell_slots (self, &state);
-  g_free (text);
   return r >= 0 ? GST_FLOW_OK : GST_FLOW_ERROR;
 }

@@ -65,6 +65,30 @@ post_open_error (GstShmFrameSrc * self, const gchar * path, gint error)
   }
 }
 
+/* For a new stream. */
+static void
+begin_stream (GstShmFrameSrc * self)
+{
+  self->discont = self->lost = self->is_before = FALSE;
+  gst_segment_init (&self->theirs, GST_FORMAT_UNDEFINED);
+  self->has_started = self->has_caps = FALSE;
+  gst_shm_frame_src_reset_latency (self);
+  self->segment_sent = FALSE;
+  memset (&self->names, 0, sizeof (self->names));
+  self->names_told = FALSE;
+  gst_shm_frame_src_forget_kept (self);
+  self->last_pts = 0;
+  self->base_time = GST_CLOCK_TIME_NONE;
+  self->holding = FALSE;
+  self->held_until = 0;
+  self->told_unread = FALSE;
+  self->own_group = GST_GROUP_ID_INVALID;
+  self->eos_seqnum = GST_SEQNUM_INVALID;
+  self->segment_seqnum = self->own_segment_seqnum = GST_SEQNUM_INVALID;
+  self->flush_sent = FALSE;
+  self->failed = FALSE;
+}
+
 static gboolean
 open_consumer (GstShmFrameSrc * self)
 {
@@ -89,25 +113,7 @@ open_consumer (GstShmFrameSrc * self)
   memset (&self->counts, 0, sizeof (self->counts));
   self->position = GST_CLOCK_TIME_NONE;
   GST_OBJECT_UNLOCK (self);
-  self->discont = self->lost = self->is_before = FALSE;
-  gst_segment_init (&self->theirs, GST_FORMAT_UNDEFINED);
-  self->has_started = self->has_caps = FALSE;
-  gst_shm_frame_src_reset_latency (self);
-  self->segment_sent = FALSE;
-  memset (&self->names, 0, sizeof (self->names));
-  self->names_told = FALSE;
-  gst_shm_frame_src_forget_kept (self);
-  self->last_pts = 0;
-  self->base_time = GST_CLOCK_TIME_NONE;
-  self->holding = FALSE;
-  self->held_until = 0;
-  self->told_unread = FALSE;
-  self->own_group = GST_GROUP_ID_INVALID;
-  self->eos_seqnum = GST_SEQNUM_INVALID;
-  self->segment_seqnum = self->own_segment_seqnum = GST_SEQNUM_INVALID;
-  self->flush_sent = FALSE;
-  self->failed = FALSE;
-
+  begin_stream (self);
   config.flush = self->keep ? gst_shm_frame_src_on_flush : NULL;
   config.user = self;
   config.path = self->path != NULL ? self->path : "";
