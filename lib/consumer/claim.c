@@ -9,26 +9,26 @@
 /* Finds the segment; its SEGMENT message was sent before the announcement, so
  * the control thread has it or is about to. 0, -EINTR, or -EPROTO. */
 SF_HOT static int
-await_segment (struct sf_consumer *c, struct sf_link *link, uint32_t id,
+await_segment (struct sf_consumer *c, struct sf_connection_state *conn, uint32_t id,
     struct sf_segment **segment)
 {
-  struct sf_patience patience;
+  struct sf_timeout timeout;
   int r = 0;
 
   /* Mostly it has come long ago. */
-  *segment = sf_link_find_segment (link, id);
+  *segment = sf_connection_find_segment (conn, id);
   if (*segment != NULL)
     return 0;
-  patience = sf_patience_begin (SF_ANSWER_TIMEOUT);
+  timeout = sf_timeout_begin (SF_ANSWER_TIMEOUT);
   pthread_mutex_lock (&c->lock);
-  while (r == 0 && (*segment = sf_link_find_segment (link, id)) == NULL) {
-    if (sf_observe_u32 (&link->over) != 0
-        || sf_patience_is_over (&patience))
+  while (r == 0 && (*segment = sf_connection_find_segment (conn, id)) == NULL) {
+    if (sf_observe_u32 (&conn->over) != 0
+        || sf_timeout_expired (&timeout))
       r = -EPROTO;
     else if (sf_load_flag (&c->interrupted))
       r = -EINTR;
     else
-      sf_consumer_timed_wait_locked (c, patience.last + SF_PATIENCE_SLICE);
+      sf_consumer_timed_wait_locked (c, timeout.last + SF_TIMEOUT_SLICE);
   }
   pthread_mutex_unlock (&c->lock);
   return r;
@@ -37,17 +37,17 @@ await_segment (struct sf_consumer *c, struct sf_link *link, uint32_t id,
 /* Is it inside, and readable? What has been added to the segment is the control thread's
  * to map; a frame that is there before it is done does not wait for it. */
 SF_HOT static int
-check_ref (struct sf_consumer *c, struct sf_link *link,
-    struct sf_segment *segment, const struct sf_mem_ref *ref)
+check_ref (struct sf_consumer *c, struct sf_connection_state *conn,
+    struct sf_segment *segment, const struct sf_memory_ref_wire *ref)
 {
   int r = sf_segment_check (segment, ref);
 
   if (r > 0) {
     sf_add_count (&c->mapped_late, 1);
-    r = sf_link_is_within_bounds (link) ? 0 : -EPROTO;
+    r = sf_connection_is_within_bounds (conn) ? 0 : -EPROTO;
   }
   if (r == 0 && sf_segment_has_grown (segment)
-      && sf_swap_flag (&link->grown, 1) == 0)
+      && sf_swap_flag (&conn->grown, 1) == 0)
     sf_consumer_kick (c);
   return r;
 }
@@ -55,7 +55,7 @@ check_ref (struct sf_consumer *c, struct sf_link *link,
 SF_HOT static bool
 parts_room (struct sf_consumer *c, uint32_t n)
 {
-  struct sf_incoming_part *parts;
+  struct sf_memory_ref_mapped *parts;
 
   if (n <= c->parts_room)
     return true;
@@ -68,7 +68,7 @@ parts_room (struct sf_consumer *c, uint32_t n)
 }
 
 SF_HOT static struct sf_lease *
-lease_new (struct sf_link *link, uint32_t index, uint32_t n_parts)
+lease_new (struct sf_connection_state *conn, uint32_t index, uint32_t n_parts)
 {
   struct sf_lease *lease = malloc (sizeof (*lease)
       + n_parts * sizeof (struct sf_segment *));
@@ -78,23 +78,23 @@ lease_new (struct sf_link *link, uint32_t index, uint32_t n_parts)
   lease->refs = 1;
   lease->kept = false;
   lease->index = index;
-  lease->link = sf_link_ref (link);
+  lease->conn = sf_connection_ref (conn);
   lease->n_segments = 0;
-  sf_ref (&link->held);
+  sf_ref (&conn->held);
   return lease;
 }
 
 /* The segment of one part, held by the lease once, however many parts. As
  * await_segment(). */
 SF_HOT static int
-lease_segment (struct sf_consumer *c, struct sf_link *link,
+lease_segment (struct sf_consumer *c, struct sf_connection_state *conn,
     struct sf_lease *lease, uint32_t id, uint32_t * last_id)
 {
   int r;
 
   if (lease->n_segments > 0 && *last_id == id)
     return 0;
-  r = await_segment (c, link, id, &lease->segments[lease->n_segments]);
+  r = await_segment (c, conn, id, &lease->segments[lease->n_segments]);
   if (r == 0) {
     lease->n_segments++;
     *last_id = id;
@@ -104,28 +104,28 @@ lease_segment (struct sf_consumer *c, struct sf_link *link,
 
 /* The payload, in c->payload wherever it lies. Its size, or as await_segment(). */
 SF_HOT static int
-fetch_payload (struct sf_consumer *c, struct sf_link *link,
+fetch_payload (struct sf_consumer *c, struct sf_connection_state *conn,
     const struct sf_record_header *record)
 {
   struct sf_segment *segment;
-  struct sf_mem_ref ref;
+  struct sf_memory_ref_wire ref;
   uint32_t head[2];
   int r;
 
   if (record->payload_size < sizeof (head))
     return -EPROTO;
   memcpy (head, c->payload, sizeof (head));
-  if (head[1] != SF_PAYLOAD_ELSEWHERE)
+  if (head[1] != SF_PAYLOAD_SPILLED)
     return (int) record->payload_size;
   if (head[0] != 1 || record->payload_size != sizeof (head) + sizeof (ref))
     return -EPROTO;
   memcpy (&ref, c->payload + sizeof (head), sizeof (ref));
   if (ref.size < sizeof (head) || ref.size > SF_MAX_FRAME_PAYLOAD)
     return -EPROTO;
-  r = await_segment (c, link, ref.segment, &segment);
+  r = await_segment (c, conn, ref.segment, &segment);
   if (r < 0)
     return r;
-  r = check_ref (c, link, segment, &ref);
+  r = check_ref (c, conn, segment, &ref);
   if (r == 0)
     sf_copy_shared (c->payload, sf_segment_slot (segment, ref.slot)
         + ref.offset, ref.size);
@@ -135,36 +135,36 @@ fetch_payload (struct sf_consumer *c, struct sf_link *link,
 
 /* Turns a claimed record into parts and a body. 0 or -errno. */
 SF_HOT static int
-resolve (struct sf_consumer *c, struct sf_link *link,
-    const struct sf_record_header *record, struct sf_incoming *in)
+resolve (struct sf_consumer *c, struct sf_connection_state *conn,
+    const struct sf_record_header *record, struct sf_received *in)
 {
   uint32_t head[2], last_id = 0;
   uint64_t at = sizeof (head);
-  int r, size = fetch_payload (c, link, record);
+  int r, size = fetch_payload (c, conn, record);
 
   if (size < 0)
     return size;
   memcpy (head, c->payload, sizeof (head));
-  if (head[0] > SF_MAX_REFS || head[1] != 0
-      || (uint64_t) size - at < head[0] * sizeof (struct sf_mem_ref))
+  if (head[0] > SF_MAX_MEMORY_REFS || head[1] != 0
+      || (uint64_t) size - at < head[0] * sizeof (struct sf_memory_ref_wire))
     return -EPROTO;
   /* One at least: users count from where they begin. */
   if (!parts_room (c, head[0] > 0 ? head[0] : 1))
     return -ENOMEM;
-  in->lease = lease_new (link, record->lease, head[0]);
+  in->lease = lease_new (conn, record->lease, head[0]);
   if (in->lease == NULL)
     return -ENOMEM;
   for (uint32_t i = 0; i < head[0]; i++) {
-    struct sf_incoming_part *part = &c->parts[i];
-    struct sf_mem_ref ref;
+    struct sf_memory_ref_mapped *part = &c->parts[i];
+    struct sf_memory_ref_wire ref;
 
     memcpy (&ref, c->payload + at, sizeof (ref));
     at += sizeof (ref);
-    r = lease_segment (c, link, in->lease, ref.segment, &last_id);
+    r = lease_segment (c, conn, in->lease, ref.segment, &last_id);
     if (r < 0)
       return r;
     part->segment = in->lease->segments[in->lease->n_segments - 1];
-    r = check_ref (c, link, part->segment, &ref);
+    r = check_ref (c, conn, part->segment, &ref);
     if (r < 0)
       return r;
     part->slot = ref.slot;
@@ -180,54 +180,54 @@ resolve (struct sf_consumer *c, struct sf_link *link,
 }
 
 static bool
-is_same_stream (const struct sf_consumer *c, const struct sf_link *link)
+is_same_stream (const struct sf_consumer *c, const struct sf_connection_state *conn)
 {
-  return c->have_last && c->last_producer_id == link->producer_id;
+  return c->have_last && c->last_producer_id == conn->producer_id;
 }
 
 /* Takes note of the frame. -1: we had it before the connection broke; otherwise
  * how many frames since the last one were lost to us. */
 SF_HOT static int64_t
-note_seq (struct sf_consumer *c, const struct sf_link *link, uint64_t seq)
+note_seq (struct sf_consumer *c, const struct sf_connection_state *conn, uint64_t seq)
 {
   int64_t lost = (int64_t) sf_load_hint (&c->revoked);
 
-  if (is_same_stream (c, link)) {
+  if (is_same_stream (c, conn)) {
     if (seq < c->next_seq)
       return -1;
     lost = (int64_t) (seq - c->next_seq);
   }
   sf_store_hint (&c->revoked, 0);
   c->have_last = true;
-  c->last_producer_id = link->producer_id;
+  c->last_producer_id = conn->producer_id;
   c->next_seq = seq + 1;
   return lost;
 }
 
 /* Served losslessly, a frame is taken back only from one that is evicted. */
 static bool
-is_evicted (struct sf_consumer *c, struct sf_link *link)
+is_evicted (struct sf_consumer *c, struct sf_connection_state *conn)
 {
   bool lossless;
 
   pthread_mutex_lock (&c->lock);
   lossless = c->latency.lossless != 0;
   pthread_mutex_unlock (&c->lock);
-  return lossless || sf_observe_u32 (&link->over) != 0;
+  return lossless || sf_observe_u32 (&conn->over) != 0;
 }
 
 /* The frame was taken back before we could claim it. The next one tells how many
  * were, but after an eviction there may be none; and what was there before we had
  * the first one was meant for us then, too. */
 static void
-note_revoked (struct sf_consumer *c, struct sf_link *link, uint64_t seq)
+note_revoked (struct sf_consumer *c, struct sf_connection_state *conn, uint64_t seq)
 {
-  if (!is_same_stream (c, link)) {
-    if (!is_evicted (c, link))
+  if (!is_same_stream (c, conn)) {
+    if (!is_evicted (c, conn))
       return;
     sf_add_count (&c->lost, sf_load_hint (&c->revoked));
     c->have_last = true;
-    c->last_producer_id = link->producer_id;
+    c->last_producer_id = conn->producer_id;
     c->next_seq = seq;
   }
   if (seq >= c->next_seq)
@@ -235,8 +235,8 @@ note_revoked (struct sf_consumer *c, struct sf_link *link, uint64_t seq)
 }
 
 SF_HOT int
-sf_consumer_take_frame (struct sf_consumer *c, struct sf_link *link,
-    const struct sf_record_header *record, struct sf_incoming *in)
+sf_consumer_take_frame (struct sf_consumer *c, struct sf_connection_state *conn,
+    const struct sf_record_header *record, struct sf_received *in)
 {
   uint64_t seen;
   int64_t lost;
@@ -244,18 +244,18 @@ sf_consumer_take_frame (struct sf_consumer *c, struct sf_link *link,
 
   if (record->lease >= SF_MAX_LEASES)
     return -EPROTO;
-  if (!link->claimed && !sf_decide_u64 (&link->ring.page->lease[record->lease],
+  if (!conn->claimed && !sf_decide_u64 (&conn->ring.page->lease[record->lease],
           SF_LEASE_WORD (record->lease_stamp, SF_LEASE_ANNOUNCED),
           SF_LEASE_WORD (record->lease_stamp, SF_LEASE_CLAIMED), &seen)) {
-    note_revoked (c, link, record->seq);
+    note_revoked (c, conn, record->seq);
     return 0;
   }
   SF_HOOK ("claimed");
-  r = resolve (c, link, record, in);
-  link->claimed = r == -EINTR;
+  r = resolve (c, conn, record, in);
+  conn->claimed = r == -EINTR;
   if (r == -EINTR && in->lease != NULL)
     in->lease->kept = true;
-  lost = r < 0 ? 0 : note_seq (c, link, record->seq);
+  lost = r < 0 ? 0 : note_seq (c, conn, record->seq);
   /* What a flush took is not lost. */
   if (c->after_flush && lost > 0)
     lost = 0;
@@ -265,7 +265,7 @@ sf_consumer_take_frame (struct sf_consumer *c, struct sf_link *link,
     in->lease = NULL;
     return r;
   }
-  in->kind = SF_INCOMING_FRAME;
+  in->kind = SF_RECEIVED_FRAME;
   in->seq = record->seq;
   in->discont = lost > 0;
   in->sticky = (record->flags & SF_RECORD_STICKY) != 0;
@@ -278,26 +278,26 @@ sf_consumer_take_frame (struct sf_consumer *c, struct sf_link *link,
 }
 
 void
-sf_consumer_skip_frame (struct sf_link *link,
+sf_consumer_skip_frame (struct sf_connection_state *conn,
     const struct sf_record_header *record)
 {
   /* Interrupted with it in our hands, it goes back as if it had been used. */
-  if (link->claimed) {
-    sf_link_return (link, record->lease);
-    link->claimed = false;
+  if (conn->claimed) {
+    sf_connection_return (conn, record->lease);
+    conn->claimed = false;
   }
-  sf_ring_consume (&link->ring, record);
+  sf_ring_consume (&conn->ring, record);
 }
 
 SF_HOT void
 sf_consumer_note_handover (struct sf_consumer *c, int64_t ns)
 {
   /* Only this thread takes it away. */
-  struct sf_link *link = c->link;
+  struct sf_connection_state *conn = c->conn;
 
-  if (link == NULL)
+  if (conn == NULL)
     return;
   ns = ns < 1 ? 1 : ns > UINT32_MAX ? UINT32_MAX : ns;
-  sf_store_flag (&link->ring.page->handover[link->n_handovers++
+  sf_store_flag (&conn->ring.page->handover[conn->n_handovers++
           % SF_HANDOVERS], (uint32_t) ns);
 }

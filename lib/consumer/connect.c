@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "consumer/consumer-private.h"
-#include "shared/stranger.h"
+#include "shared/unexpected-fd.h"
 
 /* How often to try where nothing tells of a new socket (abstract names, folders
  * that do not exist yet); with inotify only as a safety net. */
@@ -133,13 +133,13 @@ connect_process (struct sf_consumer *c)
 
 /* Once for each kind. */
 static void
-tell_waiting (struct sf_consumer *c, const struct sf_reject *full)
+report_waiting (struct sf_consumer *c, const struct sf_reject *full)
 {
-  bool *told = full != NULL ? &c->told_full : &c->told_absent;
+  bool *reported = full != NULL ? &c->full_reported : &c->absent_reported;
 
-  if (*told)
+  if (*reported)
     return;
-  *told = true;
+  *reported = true;
   pthread_mutex_lock (&c->lock);
   c->waiting_notice = true;
   c->waiting = full != NULL ? *full : (struct sf_reject) { 0 };
@@ -152,7 +152,7 @@ begin_to_connect (struct sf_consumer *c)
 {
   c->until = c->connect_timeout < 0 ? INT64_MAX
       : sf_now () + c->connect_timeout;
-  c->told_absent = c->told_full = false;
+  c->absent_reported = c->full_reported = false;
 }
 
 static int64_t
@@ -161,9 +161,9 @@ time_left (const struct sf_consumer *c)
   return c->until == INT64_MAX ? INT64_MAX : c->until - sf_now ();
 }
 
-/* Connects, and tries until it does. The fd; -1: stopping, or failed (told). */
+/* Connects, and tries until it does. The fd; -1: stopping, or failed (reported). */
 static int
-connect_patiently (struct sf_consumer *c)
+connect_with_retries (struct sf_consumer *c)
 {
   struct tries tries = { 0 };
   int inotify = -1;
@@ -182,7 +182,7 @@ connect_patiently (struct sf_consumer *c)
           NULL);
       break;
     }
-    tell_waiting (c, NULL);
+    report_waiting (c, NULL);
     if (inotify < 0) {
       inotify = watch_folder (c);
       /* It may have come between the try and the watch. */
@@ -211,7 +211,7 @@ close_fds (const int fds[SF_MESSAGE_MAX_FDS])
 }
 
 static int
-say_hello (struct sf_consumer *c, int fd, uint32_t * asked)
+send_hello (struct sf_consumer *c, int fd, uint32_t * asked)
 {
   struct sf_message msg = {.type = SF_MESSAGE_HELLO };
 
@@ -232,7 +232,7 @@ static int
 await_answer (struct sf_consumer *c, int fd, struct sf_message *msg,
     int fds[SF_MESSAGE_MAX_FDS])
 {
-  struct sf_patience patience = sf_patience_begin (SF_ANSWER_TIMEOUT);
+  struct sf_timeout timeout = sf_timeout_begin (SF_ANSWER_TIMEOUT);
 
   for (;;) {
     int r = sf_receive (fd, msg, fds);
@@ -243,9 +243,9 @@ await_answer (struct sf_consumer *c, int fd, struct sf_message *msg,
       return -EINTR;
     if (sf_process_is_gone (c->process_fd))
       return 0;
-    if (sf_patience_is_over (&patience))
+    if (sf_timeout_expired (&timeout))
       return -ETIMEDOUT;
-    sf_consumer_poll (c, fd, SF_PATIENCE_SLICE / 1000000);
+    sf_consumer_poll (c, fd, SF_TIMEOUT_SLICE / 1000000);
   }
 }
 
@@ -259,44 +259,44 @@ handle_refusal (struct sf_consumer *c, const struct sf_reject *reject)
     fail (c, -EACCES, reject);
     return;
   }
-  tell_waiting (c, reject);
+  report_waiting (c, reject);
   sf_consumer_forget_process (c);
   sf_consumer_poll (c, -1, left / 1000000 < RETRY_FULL_MS
       ? (int) (left / 1000000) + 1 : RETRY_FULL_MS);
 }
 
-/* HELLO, WELCOME. The link, or NULL: try again, or failed (told). */
-static struct sf_link *
+/* HELLO, WELCOME. The connection, or NULL: try again, or failed (reported). */
+static struct sf_connection_state *
 shake_hands (struct sf_consumer *c, int fd, uint32_t * asked)
 {
   struct sf_message msg;
-  struct sf_link *link = NULL;
+  struct sf_connection_state *conn = NULL;
   int fds[SF_MESSAGE_MAX_FDS];
   int64_t before = sf_now ();
   int r;
 
   memset (fds, -1, sizeof (fds));
   SF_HOOK ("connected");
-  r = say_hello (c, fd, asked);
+  r = send_hello (c, fd, asked);
   SF_HOOK ("hello-sent");
   /* One that is full has said so, and closed, perhaps before that. */
   if (r >= 0 || r == -EPIPE)
     r = await_answer (c, fd, &msg, fds);
   if (r == 1 && msg.type == SF_MESSAGE_WELCOME) {
     SF_HOOK ("welcome");
-    r = sf_link_new (&link, fd, &msg.welcome, fds);
+    r = sf_connection_new (&conn, fd, &msg.welcome, fds);
     if (r < 0)
       fail (c, r, NULL);
     else
-      link->clock_offset = sf_clock_offset (before, (int64_t) msg.welcome.clock,
+      conn->clock_offset = sf_clock_offset (before, (int64_t) msg.welcome.clock,
           sf_now ());
-    return link;
+    return conn;
   }
   if (r == 1 && msg.type == SF_MESSAGE_REJECT) {
     handle_refusal (c, &msg.reject);
   } else if (r == -ETIMEDOUT && time_left (c) > 0) {
     /* The kernel accepted for a producer that is stopped, or stuck. */
-    tell_waiting (c, NULL);
+    report_waiting (c, NULL);
   } else if (r == 1 || r == -EPROTO || r == -EBADF || r == -ETIMEDOUT) {
     fail (c, -EPROTO, NULL);
   } else if (r == -EMFILE) {
@@ -308,7 +308,7 @@ shake_hands (struct sf_consumer *c, int fd, uint32_t * asked)
   return NULL;
 }
 
-struct sf_link *
+struct sf_connection_state *
 sf_consumer_connect (struct sf_consumer *c, uint32_t * asked, bool *reached)
 {
   struct sf_reject reject;
@@ -317,12 +317,12 @@ sf_consumer_connect (struct sf_consumer *c, uint32_t * asked, bool *reached)
   if (c->until == 0)
     begin_to_connect (c);
   /* Each connection would leave more of them behind. */
-  if (c->met_strangers && sf_fd_count_discarded () >= MAX_DISCARDED) {
+  if (c->got_unexpected_fds && sf_fd_count_discarded () >= MAX_DISCARDED) {
     *reached = false;
     fail (c, -EPROTO, NULL);
     return NULL;
   }
-  fd = connect_patiently (c);
+  fd = connect_with_retries (c);
   *reached = fd >= 0;
   if (fd < 0)
     return NULL;

@@ -16,36 +16,36 @@ close_fds (const int fds[SF_MESSAGE_MAX_FDS])
       close (fds[i]);
 }
 
-SF_HOT struct sf_link *
-sf_link_ref (struct sf_link *link)
+SF_HOT struct sf_connection_state *
+sf_connection_ref (struct sf_connection_state *conn)
 {
-  sf_ref (&link->refs);
-  return link;
+  sf_ref (&conn->refs);
+  return conn;
 }
 
 SF_HOT void
-sf_link_unref (struct sf_link *link)
+sf_connection_unref (struct sf_connection_state *conn)
 {
-  if (link == NULL || !sf_unref_is_last (&link->refs))
+  if (conn == NULL || !sf_unref_is_last (&conn->refs))
     return;
-  for (uint32_t i = 0; i < link->n_segments; i++)
-    sf_segment_unref (link->segments[i].segment);
-  free (link->segments);
-  sf_shm_close (&link->announce);
-  sf_shm_close (&link->returns);
+  for (uint32_t i = 0; i < conn->n_segments; i++)
+    sf_segment_unref (conn->segments[i].segment);
+  free (conn->segments);
+  sf_shm_close (&conn->announce);
+  sf_shm_close (&conn->returns);
   /* The socket before the guard: the producer hears that we leave before it
    * hears that nobody reads any more. */
-  sf_fd_shut (link->fd);
-  sf_guard_unref (link->guard);
-  pthread_mutex_destroy (&link->lock);
-  free (link);
+  sf_fd_shut (conn->fd);
+  sf_guard_unref (conn->guard);
+  pthread_mutex_destroy (&conn->lock);
+  free (conn);
 }
 
 int
-sf_link_new (struct sf_link **link, int fd, const struct sf_welcome *welcome,
+sf_connection_new (struct sf_connection_state **conn, int fd, const struct sf_welcome *welcome,
     int fds[SF_MESSAGE_MAX_FDS])
 {
-  struct sf_link *l = calloc (1, sizeof (*l));
+  struct sf_connection_state *l = calloc (1, sizeof (*l));
   int r;
 
   if (l == NULL) {
@@ -55,7 +55,7 @@ sf_link_new (struct sf_link **link, int fd, const struct sf_welcome *welcome,
   }
   l->refs = 1;
   l->generation = sf_generation;
-  l->brisk_enough = SF_BRISK_ENOUGH;
+  l->spin_after = SF_SPIN_AFTER;
   l->fd = fd;
   l->producer_id = welcome->producer_id;
   l->max_held = welcome->max_held;
@@ -81,12 +81,12 @@ sf_link_new (struct sf_link **link, int fd, const struct sf_welcome *welcome,
     r = sf_ring_reader_init (&l->ring, l->announce.map, l->announce.size,
         l->returns.map);
   if (r < 0) {
-    sf_link_unref (l);
+    sf_connection_unref (l);
     return r;
   }
   sf_shm_keep_map (&l->announce);
   sf_shm_keep_map (&l->returns);
-  *link = l;
+  *conn = l;
   return 0;
 }
 
@@ -97,16 +97,16 @@ sf_link_new (struct sf_link **link, int fd, const struct sf_welcome *welcome,
  * producer may come in two ways. The same memory under many ids would take page
  * tables without end. */
 bool
-sf_link_is_within_bounds (struct sf_link *link)
+sf_connection_is_within_bounds (struct sf_connection_state *conn)
 {
   struct sysinfo info;
   uint64_t sum = 0;
 
-  pthread_mutex_lock (&link->lock);
-  for (uint32_t i = 0; i < link->n_segments; i++)
-    sum += sf_observe_u32 (&link->segments[i].segment->n_slots)
-        * link->segments[i].segment->pitch;
-  pthread_mutex_unlock (&link->lock);
+  pthread_mutex_lock (&conn->lock);
+  for (uint32_t i = 0; i < conn->n_segments; i++)
+    sum += sf_observe_u32 (&conn->segments[i].segment->n_slots)
+        * conn->segments[i].segment->pitch;
+  pthread_mutex_unlock (&conn->lock);
   return sysinfo (&info) < 0 || sum / 2 / info.mem_unit
       <= (uint64_t) info.totalram + info.totalswap;
 }
@@ -114,68 +114,68 @@ sf_link_is_within_bounds (struct sf_link *link)
 /* Has an id that no other has, and is not one too many. Only the control thread
  * adds segments. */
 static bool
-is_welcome (struct sf_link *link, uint32_t id)
+is_welcome (struct sf_connection_state *conn, uint32_t id)
 {
   bool welcome;
 
-  pthread_mutex_lock (&link->lock);
-  welcome = link->n_segments < MAX_SEGMENTS;
-  for (uint32_t i = 0; i < link->n_segments; i++)
-    welcome = welcome && link->segments[i].id != id;
-  pthread_mutex_unlock (&link->lock);
+  pthread_mutex_lock (&conn->lock);
+  welcome = conn->n_segments < MAX_SEGMENTS;
+  for (uint32_t i = 0; i < conn->n_segments; i++)
+    welcome = welcome && conn->segments[i].id != id;
+  pthread_mutex_unlock (&conn->lock);
   return welcome;
 }
 
 int
-sf_link_add_segment (struct sf_link *link, const struct sf_segment_info *info,
+sf_connection_add_segment (struct sf_connection_state *conn, const struct sf_segment_info *info,
     const int fds[SF_MESSAGE_MAX_FDS])
 {
-  struct sf_link_segment *table;
+  struct sf_connection_segment *table;
   struct sf_segment *segment;
   int guards[SF_MAX_GUARDS];
-  int r = is_welcome (link, info->id) ? 0 : -EPROTO;
+  int r = is_welcome (conn, info->id) ? 0 : -EPROTO;
 
   if (r < 0) {
     close_fds (fds);
     return r;
   }
-  /* The link's guard, so that our producer knows whether we read, and the guards
+  /* The connection's guard, so that our producer knows whether we read, and the guards
    * of those who relayed the segment to it. */
   memcpy (guards, fds, sizeof (guards));
   guards[0] = -1;
-  r = sf_segment_open (&segment, fds[0], link->guard, guards, info);
+  r = sf_segment_open (&segment, fds[0], conn->guard, guards, info);
   if (r < 0)
     return r;
-  segment->passed_on = &link->ring.page->passed_on;
-  pthread_mutex_lock (&link->lock);
-  table = realloc (link->segments, (link->n_segments + 1) * sizeof (*table));
+  segment->passed_on = &conn->ring.page->passed_on;
+  pthread_mutex_lock (&conn->lock);
+  table = realloc (conn->segments, (conn->n_segments + 1) * sizeof (*table));
   if (table != NULL) {
-    link->segments = table;
-    table[link->n_segments++] = (struct sf_link_segment) {
+    conn->segments = table;
+    table[conn->n_segments++] = (struct sf_connection_segment) {
     info->id, segment};
   }
-  pthread_mutex_unlock (&link->lock);
+  pthread_mutex_unlock (&conn->lock);
   if (table == NULL) {
     sf_segment_unref (segment);
     return -ENOMEM;
   }
-  return sf_link_is_within_bounds (link) ? 0 : -EPROTO;
+  return sf_connection_is_within_bounds (conn) ? 0 : -EPROTO;
 }
 
 void
-sf_link_remove_segment (struct sf_link *link, uint32_t id)
+sf_connection_remove_segment (struct sf_connection_state *conn, uint32_t id)
 {
   struct sf_segment *segment = NULL;
 
-  pthread_mutex_lock (&link->lock);
-  for (uint32_t i = 0; i < link->n_segments; i++) {
-    if (link->segments[i].id == id) {
-      segment = link->segments[i].segment;
-      link->segments[i] = link->segments[--link->n_segments];
+  pthread_mutex_lock (&conn->lock);
+  for (uint32_t i = 0; i < conn->n_segments; i++) {
+    if (conn->segments[i].id == id) {
+      segment = conn->segments[i].segment;
+      conn->segments[i] = conn->segments[--conn->n_segments];
       break;
     }
   }
-  pthread_mutex_unlock (&link->lock);
+  pthread_mutex_unlock (&conn->lock);
   if (segment != NULL) {
     sf_publish_u32 (&segment->retired, 1);
     sf_segment_unref (segment);
@@ -184,87 +184,87 @@ sf_link_remove_segment (struct sf_link *link, uint32_t id)
 
 /* The n-th one, referenced; NULL: there are not so many. */
 static struct sf_segment *
-ref_segment (struct sf_link *link, uint32_t n)
+ref_segment (struct sf_connection_state *conn, uint32_t n)
 {
   struct sf_segment *segment = NULL;
 
-  pthread_mutex_lock (&link->lock);
-  if (n < link->n_segments)
-    segment = sf_segment_ref (link->segments[n].segment);
-  pthread_mutex_unlock (&link->lock);
+  pthread_mutex_lock (&conn->lock);
+  if (n < conn->n_segments)
+    segment = sf_segment_ref (conn->segments[n].segment);
+  pthread_mutex_unlock (&conn->lock);
   return segment;
 }
 
 int
-sf_link_follow (struct sf_link *link)
+sf_connection_map_growth (struct sf_connection_state *conn)
 {
   struct sf_segment *segment;
   bool mapped = false;
   int r = 0;
 
-  for (uint32_t i = 0; r == 0 && (segment = ref_segment (link, i)); i++) {
+  for (uint32_t i = 0; r == 0 && (segment = ref_segment (conn, i)); i++) {
     if (sf_segment_has_grown (segment)) {
-      r = sf_segment_follow (segment, 0);
+      r = sf_segment_map_growth (segment, 0);
       mapped = true;
     }
     sf_segment_unref (segment);
   }
   /* Without memory now, it is tried once more when a frame needs it. */
-  return r == -EPROTO || (mapped && !sf_link_is_within_bounds (link))
+  return r == -EPROTO || (mapped && !sf_connection_is_within_bounds (conn))
       ? -EPROTO : 0;
 }
 
 bool
 sf_consumer_free_ended (struct sf_consumer *c)
 {
-  struct sf_link **at = &c->ended;
+  struct sf_connection_state **at = &c->ended;
 
   while (*at != NULL) {
-    struct sf_link *link = *at;
+    struct sf_connection_state *conn = *at;
 
-    if (sf_observe_u32 (&link->refs) == 1) {
-      *at = link->next_ended;
-      sf_link_unref (link);
+    if (sf_observe_u32 (&conn->refs) == 1) {
+      *at = conn->next_ended;
+      sf_connection_unref (conn);
     } else {
-      at = &link->next_ended;
+      at = &conn->next_ended;
     }
   }
   return c->ended != NULL;
 }
 
 SF_HOT struct sf_segment *
-sf_link_find_segment (struct sf_link *link, uint32_t id)
+sf_connection_find_segment (struct sf_connection_state *conn, uint32_t id)
 {
   struct sf_segment *found = NULL;
 
-  pthread_mutex_lock (&link->lock);
-  for (uint32_t i = 0; i < link->n_segments && found == NULL; i++)
-    if (link->segments[i].id == id)
-      found = sf_segment_ref (link->segments[i].segment);
-  pthread_mutex_unlock (&link->lock);
+  pthread_mutex_lock (&conn->lock);
+  for (uint32_t i = 0; i < conn->n_segments && found == NULL; i++)
+    if (conn->segments[i].id == id)
+      found = sf_segment_ref (conn->segments[i].segment);
+  pthread_mutex_unlock (&conn->lock);
   return found;
 }
 
 void
-sf_link_wake (struct sf_link *link)
+sf_connection_wake (struct sf_connection_state *conn)
 {
-  sf_bump_u32 (&link->ring.page->wake);
-  sf_futex_wake (&link->ring.page->wake);
+  sf_bump_u32 (&conn->ring.page->wake);
+  sf_futex_wake (&conn->ring.page->wake);
 }
 
 void
-sf_link_end (struct sf_link *link, const struct sf_reject *farewell)
+sf_connection_end (struct sf_connection_state *conn, const struct sf_reject *bye)
 {
   /* Both threads may come to it at once: the first one's reason counts. */
-  pthread_mutex_lock (&link->lock);
-  if (sf_observe_u32 (&link->over) == 0) {
-    link->farewell = *farewell;
-    for (uint32_t i = 0; i < link->n_segments; i++)
-      sf_publish_u32 (&link->segments[i].segment->retired, 1);
-    sf_publish_u32 (&link->over, 1);
+  pthread_mutex_lock (&conn->lock);
+  if (sf_observe_u32 (&conn->over) == 0) {
+    conn->bye = *bye;
+    for (uint32_t i = 0; i < conn->n_segments; i++)
+      sf_publish_u32 (&conn->segments[i].segment->retired, 1);
+    sf_publish_u32 (&conn->over, 1);
   }
-  pthread_mutex_unlock (&link->lock);
-  sf_link_wake (link);
+  pthread_mutex_unlock (&conn->lock);
+  sf_connection_wake (conn);
 }
 
 SF_HOT struct sf_lease *
@@ -275,65 +275,65 @@ sf_lease_ref (struct sf_lease *lease)
 }
 
 void
-sf_link_kick (struct sf_link *link)
+sf_connection_kick (struct sf_connection_state *conn)
 {
   struct sf_message msg = {.type = SF_MESSAGE_KICK };
 
   /* Over the socket, not an eventfd: whether a write to that one may block is
    * a flag that the other side can change. A full socket is read soon anyway. */
-  sf_send (link->fd, &msg, NULL, 0);
+  sf_send (conn->fd, &msg, NULL, 0);
 }
 
 bool
-sf_link_answer (struct sf_link *link, sf_atomic_u32 *paused)
+sf_connection_answer (struct sf_connection_state *conn, sf_atomic_u32 *paused)
 {
   struct sf_message msg = {.type = SF_MESSAGE_PONG,.paused =
         sf_load_flag (paused)
   };
 
-  link->pong_due = link->pong_due
-      && sf_send (link->fd, &msg, NULL, 0) == -EAGAIN;
-  return !link->pong_due;
+  conn->pong_due = conn->pong_due
+      && sf_send (conn->fd, &msg, NULL, 0) == -EAGAIN;
+  return !conn->pong_due;
 }
 
 /* One return for each wish of the producer is signalled: it looks at all. */
 static void
-signal_return (struct sf_link *link)
+signal_return (struct sf_connection_state *conn)
 {
-  uint32_t want = sf_load_flag (&link->ring.header->want_returns);
+  uint32_t want = sf_load_flag (&conn->ring.header->want_returns);
 
-  if (want != 0 && sf_swap_flag (&link->signalled, want) != want)
-    sf_link_kick (link);
+  if (want != 0 && sf_swap_flag (&conn->signalled, want) != want)
+    sf_connection_kick (conn);
 }
 
 SF_HOT void
-sf_link_return (struct sf_link *link, uint32_t lease)
+sf_connection_return (struct sf_connection_state *conn, uint32_t lease)
 {
-  sf_set_bits (&link->ring.page->returned[lease / 64],
+  sf_set_bits (&conn->ring.page->returned[lease / 64],
       UINT64_C (1) << (lease % 64));
   SF_HOOK ("returned");
   /* The producer sees the bit, or we see that it waits. */
   sf_fence_store_load ();
-  signal_return (link);
+  signal_return (conn);
 }
 
 SF_HOT void
 sf_lease_unref (struct sf_lease *lease)
 {
-  struct sf_link *link = lease->link;
+  struct sf_connection_state *conn = lease->conn;
 
   /* In a child: the frame is its parent's, to be returned by that one. */
-  if (sf_is_inherited (link->generation)
+  if (sf_is_inherited (conn->generation)
       || !sf_unref_is_last (&lease->refs))
     return;
   for (uint32_t i = 0; i < lease->n_segments; i++)
     sf_segment_unref (lease->segments[i]);
   if (!lease->kept)
-    sf_link_return (link, lease->index);
-  sf_unref_is_last (&link->held);
+    sf_connection_return (conn, lease->index);
+  sf_unref_is_last (&conn->held);
   sf_fence_store_load ();
-  if (sf_load_flag (&link->wants_room) != 0)
-    sf_link_wake (link);
-  sf_link_unref (link);
+  if (sf_load_flag (&conn->wants_room) != 0)
+    sf_connection_wake (conn);
+  sf_connection_unref (conn);
   free (lease);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Shared by the consumer's source files only.
  *
- * Locks: sf_consumer.lock, then sf_link.lock (a leaf, the table of segments).
+ * Locks: sf_consumer.lock, then sf_connection_state.lock (a leaf, the table of segments).
  * Neither is held over I/O.
  *
- * A link is one connection. Whoever uses it holds a reference: the consumer, and
+ * A connection is one connection. Whoever uses it holds a reference: the consumer, and
  * every lease. Its socket is closed with the last one, since the producer takes
  * a hang-up to mean that nobody reads its frames any more. */
 #ifndef SF_CONSUMER_PRIVATE_H
@@ -20,57 +20,57 @@
 #include "shared/compiler.h"
 #include "shared/ring.h"
 
-struct sf_link_segment
+struct sf_connection_segment
 {
   uint32_t id;
   struct sf_segment *segment;
 };
 
-struct sf_link
+struct sf_connection_state
 {
-  struct sf_link *next_ended;   /* the control thread's */
+  struct sf_connection_state *next_ended;   /* the control thread's */
   sf_atomic_u32 refs;
   /* Constant. */
   uint32_t generation;          /* of the process that made it, see shared/fork.h */
   int fd;
   struct sf_guard *guard;
   uint64_t producer_id;
-  int64_t clock_offset;         /* as in struct sf_incoming */
+  int64_t clock_offset;         /* as in struct sf_received */
   struct sf_shm announce, returns;
   /* The streaming thread's. */
   struct sf_ring_reader ring;
-  bool told_connected, told_holding;
+  bool connected_reported, holding_reported;
   bool claimed;                 /* the next record's frame is ours already */
-  uint64_t left_pos;            /* the record that met a full link */
-  uint32_t full_at;             /* and how many could be held then */
+  uint64_t skipped_pos;            /* the record that met a full connection */
+  uint32_t skipped_max_held;             /* and how many could be held then */
   uint32_t n_handovers;         /* noted for observers */
-  uint32_t n_brisk;             /* records in a row that were soon there */
-  uint32_t brisk_enough;        /* so many, and the next is waited for awake */
+  uint32_t n_unpaced;             /* records in a row that were soon there */
+  uint32_t spin_after;        /* so many, and the next is waited for awake */
   bool pong_due;                /* the control thread's */
   uint32_t n_messages;          /* read since, which is its, too */
   int64_t quota_from;
   uint32_t flushed;             /* steps of flushes that we have read past */
   uint64_t void_until;          /* position: records before it are void */
   /* The control thread's. */
-  uint32_t flush_told;          /* the step that was called back for */
+  uint32_t flush_reported;          /* the step that was called back for */
   /* Any thread's. */
   sf_atomic_u32 held;
   sf_atomic_u32 max_held;
   sf_atomic_u32 wants_room;     /* the streaming thread waits for a return */
   sf_atomic_u32 signalled;      /* the last wish for returns that was met */
-  sf_atomic_u32 over;           /* the socket is at its end, `farewell` is set */
+  sf_atomic_u32 over;           /* the socket is at its end, `bye` is set */
   sf_atomic_u32 flush_ended;    /* the step that sf_consumer_end_flush() named */
   sf_atomic_u32 grown;          /* the control thread is to look for new slots */
-  struct sf_reject farewell;
+  struct sf_reject bye;
   pthread_mutex_t lock;         /* the table */
-  struct sf_link_segment *segments;
+  struct sf_connection_segment *segments;
   uint32_t n_segments;
 };
 
 enum sf_consumer_phase
 {
   SF_PHASE_CONNECTING,
-  SF_PHASE_LINKED,              /* link is there for the streaming thread */
+  SF_PHASE_CONNECTED,              /* connection is there for the streaming thread */
   SF_PHASE_OVER,                /* told DISCONNECTED: reconnects at the next call */
   SF_PHASE_FAILED,
 };
@@ -82,7 +82,7 @@ struct sf_consumer
   char name[SF_NAME_MAX];
   uint32_t delivery;
   int64_t connect_timeout, spin, max_lag;
-  uint32_t generation;          /* as of a link */
+  uint32_t generation;          /* as of a connection */
   void (*flush) (void *user);
   void *user;
   pthread_t thread;
@@ -91,7 +91,7 @@ struct sf_consumer
   pthread_mutex_t lock;
   pthread_cond_t cond;          /* phase, notices, interruption */
   enum sf_consumer_phase phase;
-  struct sf_link *link;
+  struct sf_connection_state *conn;
   bool stopping;
   bool grow;                    /* ask for more when all are held */
   bool waiting_notice;          /* WAITING is to be told, */
@@ -118,15 +118,15 @@ struct sf_consumer
   sf_atomic_u32 paused;
   bool after_flush;             /* the streaming thread's: no frame since */
   /* The streaming thread's. */
-  struct sf_incoming_part *parts;
+  struct sf_memory_ref_mapped *parts;
   uint32_t parts_room;
   uint8_t payload[SF_MAX_FRAME_PAYLOAD];
   /* The control thread's. */
   int process_fd;               /* of the producer we are connected to, or -1 */
   int64_t until;                /* to be connected; 0: not tried yet; INT64_MAX */
-  struct sf_link *ended;        /* links whose last frames are not back */
-  bool told_absent, told_full;  /* since we last were, or began */
-  bool met_strangers;           /* a producer sent fds that no message has */
+  struct sf_connection_state *ended;        /* connections whose last frames are not back */
+  bool absent_reported, full_reported;  /* since we last were, or began */
+  bool got_unexpected_fds;           /* a producer sent fds that no message has */
 };
 
 struct sf_lease
@@ -134,94 +134,94 @@ struct sf_lease
   sf_atomic_u32 refs;
   bool kept;                    /* not to be returned, to be made once more */
   uint32_t index;
-  struct sf_link *link;
+  struct sf_connection_state *conn;
   uint32_t n_segments;
   struct sf_segment *segments[];
 };
 
 /* How long a producer may take for its WELCOME, and for the SEGMENT message of
- * a segment that it has announced already. Tests have less patience. */
+ * a segment that it has announced already. Tests have less timeout. */
 #ifndef SF_ANSWER_TIMEOUT_MS
 #define SF_ANSWER_TIMEOUT_MS 5000
 #endif
 #define SF_ANSWER_TIMEOUT (SF_ANSWER_TIMEOUT_MS * INT64_C (1000000))
 
 /* How long as many frames are held as may be, and none comes, before it is told. */
-#define SF_HOLDING_PATIENCE SF_NS_PER_SECOND
+#define SF_HOLDING_TIMEOUT SF_NS_PER_SECOND
 
 /* Only time in which we ran counts against the producer, not that in which we were
  * stopped: of what lies between two looks, no more than two slices. */
-struct sf_patience
+struct sf_timeout
 {
   int64_t left, last;
 };
 
-#define SF_PATIENCE_SLICE (SF_NS_PER_SECOND / 20)
+#define SF_TIMEOUT_SLICE (SF_NS_PER_SECOND / 20)
 
-static inline struct sf_patience
-sf_patience_begin (int64_t ns)
+static inline struct sf_timeout
+sf_timeout_begin (int64_t ns)
 {
-  return (struct sf_patience) {
+  return (struct sf_timeout) {
   ns, sf_now ()};
 }
 
 static inline bool
-sf_patience_is_over (struct sf_patience *patience)
+sf_timeout_expired (struct sf_timeout *timeout)
 {
   int64_t now = sf_now ();
-  int64_t passed = now - patience->last;
+  int64_t passed = now - timeout->last;
 
-  patience->last = now;
-  patience->left -= passed < 2 * SF_PATIENCE_SLICE
-      ? passed : 2 * SF_PATIENCE_SLICE;
-  return patience->left <= 0;
+  timeout->last = now;
+  timeout->left -= passed < 2 * SF_TIMEOUT_SLICE
+      ? passed : 2 * SF_TIMEOUT_SLICE;
+  return timeout->left <= 0;
 }
 
-/* How often links that have ended are looked at, until their last frames are back. */
+/* How often connections that have ended are looked at, until their last frames are back. */
 #define SF_ENDED_TICK (SF_NS_PER_SECOND / 5)
 
 /* Records that come soon before the next one is waited for awake. */
-#define SF_BRISK_ENOUGH 8u
+#define SF_SPIN_AFTER 8u
 
 /* consumer/connection-memory.c */
-struct sf_link *sf_link_ref (struct sf_link *link);
-void sf_link_unref (struct sf_link *link);
-/* Maps what came with WELCOME; the fds are the link's, or closed on error. */
-int sf_link_new (struct sf_link **link, int fd,
+struct sf_connection_state *sf_connection_ref (struct sf_connection_state *conn);
+void sf_connection_unref (struct sf_connection_state *conn);
+/* Maps what came with WELCOME; the fds are the connection's, or closed on error. */
+int sf_connection_new (struct sf_connection_state **conn, int fd,
     const struct sf_welcome *welcome, int fds[SF_MESSAGE_MAX_FDS]);
 /* Takes over what came with SEGMENT: the segment, and the guards it had. */
-int sf_link_add_segment (struct sf_link *link,
+int sf_connection_add_segment (struct sf_connection_state *conn,
     const struct sf_segment_info *info, const int fds[SF_MESSAGE_MAX_FDS]);
 /* Does it map no more than there can be? To be asked when it has become more. */
-bool sf_link_is_within_bounds (struct sf_link *link);
-void sf_link_remove_segment (struct sf_link *link, uint32_t id);
+bool sf_connection_is_within_bounds (struct sf_connection_state *conn);
+void sf_connection_remove_segment (struct sf_connection_state *conn, uint32_t id);
 /* The control thread's: makes what has been added to the segments readable, ahead of the
  * frames in it. 0 or -EPROTO. */
-int sf_link_follow (struct sf_link *link);
-/* The control thread's: unmaps the links that have ended and nobody uses any more. True
+int sf_connection_map_growth (struct sf_connection_state *conn);
+/* The control thread's: unmaps the connections that have ended and nobody uses any more. True
  * if there are others. */
 bool sf_consumer_free_ended (struct sf_consumer *c);
 /* Referenced; NULL if it is not known (yet). */
-struct sf_segment *sf_link_find_segment (struct sf_link *link, uint32_t id);
-/* The link brings nothing more: its segments will not be filled again. */
-void sf_link_end (struct sf_link *link, const struct sf_reject *farewell);
-void sf_link_wake (struct sf_link *link);
+struct sf_segment *sf_connection_find_segment (struct sf_connection_state *conn, uint32_t id);
+/* The connection brings nothing more: its segments will not be filled again. */
+void sf_connection_end (struct sf_connection_state *conn, const struct sf_reject *bye);
+void sf_connection_wake (struct sf_connection_state *conn);
 /* Done with the frame of this lease. */
-void sf_link_return (struct sf_link *link, uint32_t lease);
+void sf_connection_return (struct sf_connection_state *conn, uint32_t lease);
 /* Asks the producer to look at our returns. Any thread, never waits. */
-void sf_link_kick (struct sf_link *link);
+void sf_connection_kick (struct sf_connection_state *conn);
 /* Answers the producer's PING, if there was one. False: try again, since the socket
  * is full. The control thread's. */
-bool sf_link_answer (struct sf_link *link, sf_atomic_u32 *paused);
+bool sf_connection_answer (struct sf_connection_state *conn, sf_atomic_u32 *paused);
 
 /* consumer/claim.c: the streaming thread's */
 /* One FRAME record: claim it, unless the producer has taken it back. 1, 0 (go
  * on with the next record) or -errno; after -EINTR it is still the next one, and
  * claimed. */
-int sf_consumer_take_frame (struct sf_consumer *c, struct sf_link *link,
-    const struct sf_record_header *record, struct sf_incoming *in);
+int sf_consumer_take_frame (struct sf_consumer *c, struct sf_connection_state *conn,
+    const struct sf_record_header *record, struct sf_received *in);
 /* Passes over a FRAME record that is void. */
-void sf_consumer_skip_frame (struct sf_link *link,
+void sf_consumer_skip_frame (struct sf_connection_state *conn,
     const struct sf_record_header *record);
 
 /* consumer/flush.c */
@@ -233,14 +233,14 @@ enum sf_flush_phase
 };
 
 /* The streaming thread's. */
-enum sf_flush_phase sf_link_flush_phase (const struct sf_consumer *c,
-    const struct sf_link *link);
+enum sf_flush_phase sf_connection_flush_phase (const struct sf_consumer *c,
+    const struct sf_connection_state *conn);
 /* 1: read on, past what a flush that has ended left; 0: one is under way; or
  * -EPROTO. */
-int sf_consumer_pass_flush (struct sf_consumer *c, struct sf_link *link);
+int sf_consumer_pass_flush (struct sf_consumer *c, struct sf_connection_state *conn);
 /* The control thread's: calls back if there is news of a flush. `over`: or if one
- * was under way when the link ended. */
-void sf_consumer_tell_flush (struct sf_consumer *c, struct sf_link *link,
+ * was under way when the connection ended. */
+void sf_consumer_report_flush (struct sf_consumer *c, struct sf_connection_state *conn,
     bool over);
 
 /* consumer/wait.c */
@@ -255,15 +255,15 @@ void sf_consumer_kick (struct sf_consumer *c);
 bool sf_consumer_poll (struct sf_consumer *c, int fd, int ms);
 /* The streaming thread's: */
 /* As many frames are held as may be, so that no other can be taken. */
-bool sf_link_is_full (const struct sf_link *link);
+bool sf_connection_is_full (const struct sf_connection_state *conn);
 /* Returns when there may be something to do, or time is up. */
-void sf_consumer_wait (struct sf_consumer *c, struct sf_link *link,
+void sf_consumer_wait (struct sf_consumer *c, struct sf_connection_state *conn,
     int64_t until);
 
 /* consumer/connect.c: the control thread's */
 /* Tries for as long as there is time. NULL: try again, or stop, or failed (told).
  * `reached`: somebody was there. */
-struct sf_link *sf_consumer_connect (struct sf_consumer *c, uint32_t * asked,
+struct sf_connection_state *sf_consumer_connect (struct sf_consumer *c, uint32_t * asked,
     bool *reached);
 void sf_consumer_forget_process (struct sf_consumer *c);
 

@@ -88,14 +88,14 @@ sf_consumer_open (struct sf_consumer **consumer,
 /* Tells the producer that no more frames are wanted; those that are out keep
  * the connection open until they are back. */
 static void
-leave (struct sf_link *link)
+leave (struct sf_connection_state *conn)
 {
   struct sf_message msg = {.type = SF_MESSAGE_BYE,.reject = {.reason =
             SF_REASON_STOPPED}
   };
 
-  sf_send (link->fd, &msg, NULL, 0);
-  sf_link_unref (link);
+  sf_send (conn->fd, &msg, NULL, 0);
+  sf_connection_unref (conn);
 }
 
 void
@@ -109,28 +109,28 @@ sf_consumer_close (struct sf_consumer *c)
   pthread_mutex_unlock (&c->lock);
   sf_consumer_kick (c);
   pthread_join (c->thread, NULL);
-  if (c->link != NULL)
-    leave (c->link);
+  if (c->conn != NULL)
+    leave (c->conn);
   free_consumer (c);
 }
 
 /* News that are not in the ring. 1 or 0. */
 static int
-take_notice_locked (struct sf_consumer *c, struct sf_incoming *in)
+take_notice_locked (struct sf_consumer *c, struct sf_received *in)
 {
   sf_store_flag (&c->notices, 0);
   if (c->refused_notice) {
     c->refused_notice = false;
-    in->kind = SF_INCOMING_FAILED;
+    in->kind = SF_RECEIVED_FAILED;
     in->error = -ENOBUFS;
     in->reject = c->refused;
   } else if (c->latency_notice) {
     c->latency_notice = false;
-    in->kind = SF_INCOMING_LATENCY;
+    in->kind = SF_RECEIVED_LATENCY;
     in->latency = c->latency;
   } else if (c->waiting_notice) {
     c->waiting_notice = false;
-    in->kind = SF_INCOMING_WAITING;
+    in->kind = SF_RECEIVED_WAITING;
     in->reject = c->waiting;
   } else {
     return 0;
@@ -140,15 +140,15 @@ take_notice_locked (struct sf_consumer *c, struct sf_incoming *in)
   return 1;
 }
 
-/* Waits for a link. 1: `in` is filled; 0: `link` is (referenced), or time is up
+/* Waits for a connection. 1: `in` is filled; 0: `connection` is (referenced), or time is up
  * and it is NULL; -EINTR. */
 SF_HOT static int
-await_link (struct sf_consumer *c, struct sf_incoming *in,
-    struct sf_link **link, int64_t until)
+await_connection (struct sf_consumer *c, struct sf_received *in,
+    struct sf_connection_state **conn, int64_t until)
 {
   int r = 0;
 
-  *link = NULL;
+  *conn = NULL;
   pthread_mutex_lock (&c->lock);
   if (c->phase == SF_PHASE_OVER) {
     c->phase = SF_PHASE_CONNECTING;
@@ -157,12 +157,12 @@ await_link (struct sf_consumer *c, struct sf_incoming *in,
   for (;;) {
     if (sf_load_flag (&c->interrupted)) {
       r = -EINTR;
-    } else if (c->phase == SF_PHASE_LINKED) {
-      *link = sf_link_ref (c->link);
+    } else if (c->phase == SF_PHASE_CONNECTED) {
+      *conn = sf_connection_ref (c->conn);
     } else if (take_notice_locked (c, in)) {
       r = 1;
     } else if (c->phase == SF_PHASE_FAILED) {
-      in->kind = SF_INCOMING_FAILED;
+      in->kind = SF_RECEIVED_FAILED;
       in->error = c->error;
       in->reject = c->reject;
       r = 1;
@@ -175,25 +175,25 @@ await_link (struct sf_consumer *c, struct sf_incoming *in,
   return r;
 }
 
-/* The link is over and read to its end. */
+/* The connection is over and read to its end. */
 static void
-drop_link (struct sf_consumer *c, struct sf_link *link,
-    struct sf_incoming *in)
+drop_connection (struct sf_consumer *c, struct sf_connection_state *conn,
+    struct sf_received *in)
 {
-  in->kind = SF_INCOMING_DISCONNECTED;
-  in->reject = link->farewell;
+  in->kind = SF_RECEIVED_DISCONNECTED;
+  in->reject = conn->bye;
   in->lost = sf_load_hint (&c->revoked);
   pthread_mutex_lock (&c->lock);
-  c->link = NULL;
+  c->conn = NULL;
   c->phase = SF_PHASE_OVER;
   pthread_mutex_unlock (&c->lock);
-  sf_link_unref (link);
+  sf_connection_unref (conn);
 }
 
 /* Nothing more is read of this producer: it broke the protocol, or we are out of
  * memory. The control thread has to hear of it, to connect again. */
 static void
-condemn (struct sf_consumer *c, struct sf_link *link, int error)
+fail_connection (struct sf_consumer *c, struct sf_connection_state *conn, int error)
 {
   struct sf_reject why = {.reason = SF_REASON_VIOLATION,.text =
         "the producer announced what cannot be"
@@ -203,7 +203,7 @@ condemn (struct sf_consumer *c, struct sf_link *link, int error)
     why = (struct sf_reject) {
     .reason = SF_REASON_RESOURCES,.text =
           "there is no memory to receive a frame with"};
-  sf_link_end (link, &why);
+  sf_connection_end (conn, &why);
   sf_consumer_kick (c);
 }
 
@@ -228,33 +228,33 @@ grow (struct sf_consumer *c, uint32_t max_held)
 
 /* Too many frames are held to claim another. 1: tell HOLDING; 0: wait. */
 static int
-ask_for_more (struct sf_consumer *c, struct sf_link *link,
-    struct sf_incoming *in)
+ask_for_more (struct sf_consumer *c, struct sf_connection_state *conn,
+    struct sf_received *in)
 {
-  uint32_t max_held = sf_load_flag (&link->max_held);
+  uint32_t max_held = sf_load_flag (&conn->max_held);
 
   SF_HOOK ("full");
-  link->left_pos = link->ring.pos;
-  link->full_at = max_held;
+  conn->skipped_pos = conn->ring.pos;
+  conn->skipped_max_held = max_held;
   if (grow (c, max_held))
     return 0;
-  if (link->told_holding)
+  if (conn->holding_reported)
     return 0;
-  link->told_holding = true;
-  in->kind = SF_INCOMING_HOLDING;
+  conn->holding_reported = true;
+  in->kind = SF_RECEIVED_HOLDING;
   return 1;
 }
 
 /* Will never hold more than now, and has not been told so. */
 static bool
-is_at_its_limit (struct sf_consumer *c, struct sf_link *link)
+is_at_its_limit (struct sf_consumer *c, struct sf_connection_state *conn)
 {
   bool grows;
 
-  if (link->told_holding || !sf_link_is_full (link))
+  if (conn->holding_reported || !sf_connection_is_full (conn))
     return false;
   pthread_mutex_lock (&c->lock);
-  grows = c->grow && sf_load_flag (&link->max_held) < SF_MAX_LEASES;
+  grows = c->grow && sf_load_flag (&conn->max_held) < SF_MAX_LEASES;
   pthread_mutex_unlock (&c->lock);
   return !grows;
 }
@@ -262,43 +262,43 @@ is_at_its_limit (struct sf_consumer *c, struct sf_link *link)
 /* Waits for a record. Where no frame could be taken, a producer that needs one back
  * announces none, either: that is told after a while. 1: tell HOLDING; 0. */
 SF_HOT static int
-wait_for_record (struct sf_consumer *c, struct sf_link *link,
-    struct sf_incoming *in, int64_t until)
+wait_for_record (struct sf_consumer *c, struct sf_connection_state *conn,
+    struct sf_received *in, int64_t until)
 {
-  int64_t patience;
+  int64_t timeout;
 
-  if (!is_at_its_limit (c, link)) {
-    sf_consumer_wait (c, link, until);
+  if (!is_at_its_limit (c, conn)) {
+    sf_consumer_wait (c, conn, until);
     return 0;
   }
-  patience = sf_now () + SF_HOLDING_PATIENCE;
-  sf_consumer_wait (c, link, until < patience ? until : patience);
-  if (sf_now () < patience || !is_at_its_limit (c, link))
+  timeout = sf_now () + SF_HOLDING_TIMEOUT;
+  sf_consumer_wait (c, conn, until < timeout ? until : timeout);
+  if (sf_now () < timeout || !is_at_its_limit (c, conn))
     return 0;
-  link->told_holding = true;
-  in->kind = SF_INCOMING_HOLDING;
+  conn->holding_reported = true;
+  in->kind = SF_RECEIVED_HOLDING;
   return 1;
 }
 
 /* The next record. 1: `in` is filled; 0: none now (or no room to take it);
  * -errno. */
 SF_HOT static int
-take_record (struct sf_consumer *c, struct sf_link *link,
-    struct sf_incoming *in)
+take_record (struct sf_consumer *c, struct sf_connection_state *conn,
+    struct sf_received *in)
 {
   /* Not for ever, should all of them have been taken back. */
   for (int i = 0; i < RECORDS_PER_TURN; i++) {
-    bool is_void = (int64_t) (link->void_until - link->ring.pos) > 0;
+    bool is_void = (int64_t) (conn->void_until - conn->ring.pos) > 0;
     struct sf_record_header record;
-    int r = sf_ring_peek (&link->ring, &record, c->payload);
+    int r = sf_ring_peek (&conn->ring, &record, c->payload);
 
     /* Who sees a record from behind a flush sees the flush: that comes first. */
-    if (r <= 0 || sf_link_flush_phase (c, link) != SF_FLUSH_NONE)
+    if (r <= 0 || sf_connection_flush_phase (c, conn) != SF_FLUSH_NONE)
       return r < 0 ? r : 0;
     if (record.type == SF_RECORD_EVENT) {
       in->flushed = is_void;
-      sf_ring_consume (&link->ring, &record);
-      in->kind = SF_INCOMING_EVENT;
+      sf_ring_consume (&conn->ring, &record);
+      in->kind = SF_RECEIVED_EVENT;
       in->body = c->payload;
       in->body_size = record.payload_size;
       in->sticky = (record.flags & SF_RECORD_STICKY) != 0;
@@ -307,16 +307,16 @@ take_record (struct sf_consumer *c, struct sf_link *link,
     if (record.type != SF_RECORD_FRAME)
       return -EPROTO;
     if (is_void) {
-      sf_consumer_skip_frame (link, &record);
+      sf_consumer_skip_frame (conn, &record);
       continue;
     }
-    if (sf_link_is_full (link))
-      return ask_for_more (c, link, in);
-    link->told_holding = false;
-    r = sf_consumer_take_frame (c, link, &record, in);
+    if (sf_connection_is_full (conn))
+      return ask_for_more (c, conn, in);
+    conn->holding_reported = false;
+    r = sf_consumer_take_frame (c, conn, &record, in);
     if (r == -EINTR)
       return r;
-    sf_ring_consume (&link->ring, &record);
+    sf_ring_consume (&conn->ring, &record);
     if (r != 0)
       return r;
   }
@@ -325,22 +325,22 @@ take_record (struct sf_consumer *c, struct sf_link *link,
 
 /* 1, 0 (time is up) or -EINTR. */
 SF_HOT static int
-next_on_link (struct sf_consumer *c, struct sf_link *link,
-    struct sf_incoming *in, int64_t until)
+next_on_connection (struct sf_consumer *c, struct sf_connection_state *conn,
+    struct sf_received *in, int64_t until)
 {
   for (;;) {
     /* Before the ring is looked at: what was announced before the end is in
      * the ring by now, and is delivered first. */
-    bool over = sf_observe_u32 (&link->over) != 0;
+    bool over = sf_observe_u32 (&conn->over) != 0;
     bool flushing;
     int r;
 
     if (sf_load_flag (&c->interrupted))
       return -EINTR;
-    if (!link->told_connected) {
-      link->told_connected = true;
-      in->kind = SF_INCOMING_CONNECTED;
-      in->clock_offset = link->clock_offset;
+    if (!conn->connected_reported) {
+      conn->connected_reported = true;
+      in->kind = SF_RECEIVED_CONNECTED;
+      in->clock_offset = conn->clock_offset;
       return 1;
     }
     if (sf_load_flag (&c->notices)) {
@@ -350,59 +350,59 @@ next_on_link (struct sf_consumer *c, struct sf_link *link,
       if (r > 0)
         return 1;
     }
-    r = sf_consumer_pass_flush (c, link);
+    r = sf_consumer_pass_flush (c, conn);
     flushing = r == 0;
     if (r > 0)
-      r = take_record (c, link, in);
+      r = take_record (c, conn, in);
     if (r > 0)
       return 1;
     if (r == -EINTR)
       return r;
     if (r < 0)
-      condemn (c, link, r);
-    if (r < 0 || (over && !flushing && !sf_ring_has_record (&link->ring))) {
-      drop_link (c, link, in);
+      fail_connection (c, conn, r);
+    if (r < 0 || (over && !flushing && !sf_ring_has_record (&conn->ring))) {
+      drop_connection (c, conn, in);
       return 1;
     }
     if (sf_now () >= until)
       return 0;
     SF_HOOK ("idle");
-    if (wait_for_record (c, link, in, until) > 0)
+    if (wait_for_record (c, conn, in, until) > 0)
       return 1;
   }
 }
 
 SF_HOT int
-sf_consumer_next (struct sf_consumer *c, struct sf_incoming *in,
+sf_consumer_next (struct sf_consumer *c, struct sf_received *in,
     int64_t timeout)
 {
   int64_t until = timeout < 0 ? INT64_MAX : sf_now () + timeout;
-  struct sf_link *link;
+  struct sf_connection_state *conn;
   int r;
 
   memset (in, 0, sizeof (*in));
-  r = await_link (c, in, &link, until);
-  if (link == NULL)
+  r = await_connection (c, in, &conn, until);
+  if (conn == NULL)
     return r;
-  in->producer_id = link->producer_id;
-  r = next_on_link (c, link, in, until);
-  sf_link_unref (link);
+  in->producer_id = conn->producer_id;
+  r = next_on_connection (c, conn, in, until);
+  sf_connection_unref (conn);
   return r;
 }
 
 void
 sf_consumer_interrupt (struct sf_consumer *c, bool on)
 {
-  struct sf_link *link;
+  struct sf_connection_state *conn;
 
   pthread_mutex_lock (&c->lock);
   sf_publish_u32 (&c->interrupted, on);
   pthread_cond_broadcast (&c->cond);
-  link = c->link != NULL ? sf_link_ref (c->link) : NULL;
+  conn = c->conn != NULL ? sf_connection_ref (c->conn) : NULL;
   pthread_mutex_unlock (&c->lock);
-  if (link != NULL)
-    sf_link_wake (link);
-  sf_link_unref (link);
+  if (conn != NULL)
+    sf_connection_wake (conn);
+  sf_connection_unref (conn);
 }
 
 void
@@ -434,45 +434,45 @@ sf_consumer_send_upstream (struct sf_consumer *c, const uint8_t *data,
     uint32_t size)
 {
   struct sf_message msg = {.type = SF_MESSAGE_UPSTREAM };
-  struct sf_link *link;
+  struct sf_connection_state *conn;
   int r;
 
   if (size > SF_UPSTREAM_MAX)
     return -EMSGSIZE;
   pthread_mutex_lock (&c->lock);
-  link = c->link != NULL ? sf_link_ref (c->link) : NULL;
+  conn = c->conn != NULL ? sf_connection_ref (c->conn) : NULL;
   pthread_mutex_unlock (&c->lock);
-  if (link == NULL)
+  if (conn == NULL)
     return -ENOTCONN;
   msg.upstream.size = size;
   memcpy (msg.upstream.data, data, size);
-  r = sf_send (link->fd, &msg, NULL, 0);
-  sf_link_unref (link);
+  r = sf_send (conn->fd, &msg, NULL, 0);
+  sf_connection_unref (conn);
   return r;
 }
 
 void
 sf_consumer_get_stats (struct sf_consumer *c, struct sf_consumer_stats *stats)
 {
-  struct sf_link *link;
+  struct sf_connection_state *conn;
 
   memset (stats, 0, sizeof (*stats));
   pthread_mutex_lock (&c->lock);
-  link = c->link != NULL ? sf_link_ref (c->link) : NULL;
+  conn = c->conn != NULL ? sf_connection_ref (c->conn) : NULL;
   stats->connections = c->connections;
   pthread_mutex_unlock (&c->lock);
   stats->frames = sf_load_hint (&c->frames);
   stats->mapped_late = sf_load_hint (&c->mapped_late);
   stats->lost = sf_load_hint (&c->lost) + sf_load_hint (&c->revoked);
-  if (link == NULL)
+  if (conn == NULL)
     return;
   stats->connected = true;
-  stats->held = sf_load_flag (&link->held);
-  stats->max_held = sf_load_flag (&link->max_held);
-  pthread_mutex_lock (&link->lock);
-  stats->n_segments = link->n_segments;
-  for (uint32_t i = 0; i < link->n_segments; i++)
-    stats->segment_bytes += link->segments[i].segment->shm.size;
-  pthread_mutex_unlock (&link->lock);
-  sf_link_unref (link);
+  stats->held = sf_load_flag (&conn->held);
+  stats->max_held = sf_load_flag (&conn->max_held);
+  pthread_mutex_lock (&conn->lock);
+  stats->n_segments = conn->n_segments;
+  for (uint32_t i = 0; i < conn->n_segments; i++)
+    stats->segment_bytes += conn->segments[i].segment->shm.size;
+  pthread_mutex_unlock (&conn->lock);
+  sf_connection_unref (conn);
 }

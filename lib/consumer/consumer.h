@@ -34,22 +34,22 @@ struct sf_consumer_config
   void *user;
 };
 
-enum sf_incoming_kind
+enum sf_received_kind
 {
-  SF_INCOMING_CONNECTED = 1,    /* welcomed: a stream starts anew */
-  SF_INCOMING_EVENT,            /* body, body_size */
-  SF_INCOMING_FRAME,            /* parts, body, lease, seq */
-  SF_INCOMING_LATENCY,          /* latency */
-  SF_INCOMING_WAITING,          /* no producer is there; with reject, it has no
+  SF_RECEIVED_CONNECTED = 1,    /* welcomed: a stream starts anew */
+  SF_RECEIVED_EVENT,            /* body, body_size */
+  SF_RECEIVED_FRAME,            /* parts, body, lease, seq */
+  SF_RECEIVED_LATENCY,          /* latency */
+  SF_RECEIVED_WAITING,          /* no producer is there; with reject, it has no
                                    place for us. Told once each; trying goes on */
-  SF_INCOMING_HOLDING,          /* max_held frames are held, so that no other can
+  SF_RECEIVED_HOLDING,          /* max_held frames are held, so that no other can
                                    be taken; told once until a frame comes */
-  SF_INCOMING_DISCONNECTED,     /* reject: why. All that was announced has been
+  SF_RECEIVED_DISCONNECTED,     /* reject: why. All that was announced has been
                                    delivered. The next call reconnects. */
-  SF_INCOMING_FAILED,           /* error (-errno), reject: cannot go on */
+  SF_RECEIVED_FAILED,           /* error (-errno), reject: cannot go on */
 };
 
-struct sf_incoming_part
+struct sf_memory_ref_mapped
 {
   struct sf_segment *segment;   /* referenced by the lease */
   uint32_t slot;
@@ -58,9 +58,9 @@ struct sf_incoming_part
 };
 
 /* What came next; valid until the next call of sf_consumer_next(). */
-struct sf_incoming
+struct sf_received
 {
-  enum sf_incoming_kind kind;
+  enum sf_received_kind kind;
   const uint8_t *body;
   uint32_t body_size;
   bool sticky;                  /* EVENT, FRAME: repeated for who joined late */
@@ -73,7 +73,7 @@ struct sf_incoming
   /* CONNECTED: ns by which the producer's CLOCK_MONOTONIC is ahead of ours (it is
    * in another time namespace); 0 where it may be the same clock. */
   int64_t clock_offset;
-  const struct sf_incoming_part *parts;
+  const struct sf_memory_ref_mapped *parts;
   uint32_t n_parts;
   struct sf_lease *lease;       /* the receiver's; sf_lease_unref() it */
   struct sf_latency latency;
@@ -92,7 +92,7 @@ void sf_consumer_close (struct sf_consumer *consumer);
 
 /* Waits at most `timeout` ns (SF_FOREVER) for what comes next. 1, 0 (nothing
  * yet), or -EINTR while interrupted. One thread at a time. */
-int sf_consumer_next (struct sf_consumer *consumer, struct sf_incoming *in,
+int sf_consumer_next (struct sf_consumer *consumer, struct sf_received *in,
     int64_t timeout);
 
 /* While `on`, sf_consumer_next() returns -EINTR at once. */

@@ -31,11 +31,11 @@ close_fds (const int fds[SF_MESSAGE_MAX_FDS])
 /* A refusal of what is needed is a failure; of what was only hoped for, the end
  * of growing. */
 static void
-handle_reject (struct sf_consumer *c, struct sf_link *link,
+handle_reject (struct sf_consumer *c, struct sf_connection_state *conn,
     const struct sf_reject *reject)
 {
   pthread_mutex_lock (&c->lock);
-  if (c->needed > sf_load_flag (&link->max_held)) {
+  if (c->needed > sf_load_flag (&conn->max_held)) {
     c->refused_notice = true;
     c->refused = *reject;
   }
@@ -54,32 +54,32 @@ handle_latency (struct sf_consumer *c, const struct sf_latency *latency)
   pthread_mutex_unlock (&c->lock);
 }
 
-/* The end of a link for an error of ours. */
+/* The end of a connection for an error of ours. */
 static void
-give_up (struct sf_reject *farewell, const char *what, int error)
+set_bye_error (struct sf_reject *bye, const char *what, int error)
 {
   char why[SF_TEXT_MAX / 2];
 
   sf_explain (why, sizeof (why), error);
-  farewell->reason = error == -EPROTO ? SF_REASON_VIOLATION
+  bye->reason = error == -EPROTO ? SF_REASON_VIOLATION
       : SF_REASON_RESOURCES;
-  snprintf (farewell->text, sizeof (farewell->text), "%s: %s", what, why);
+  snprintf (bye->text, sizeof (bye->text), "%s: %s", what, why);
 }
 
-/* The link has to end if that gives the farewell a reason. */
+/* The connection has to end if that gives the bye a reason. */
 static void
-handle_message (struct sf_consumer *c, struct sf_link *link,
+handle_message (struct sf_consumer *c, struct sf_connection_state *conn,
     const struct sf_message *msg, const int fds[SF_MESSAGE_MAX_FDS],
-    struct sf_reject *farewell)
+    struct sf_reject *bye)
 {
   int r;
 
   switch (msg->type) {
     case SF_MESSAGE_SEGMENT:
       SF_HOOK ("segment");
-      r = sf_link_add_segment (link, &msg->segment, fds);
+      r = sf_connection_add_segment (conn, &msg->segment, fds);
       if (r < 0) {
-        give_up (farewell, "a segment of the producer cannot be mapped", r);
+        set_bye_error (bye, "a segment of the producer cannot be mapped", r);
         return;
       }
       pthread_mutex_lock (&c->lock);
@@ -87,131 +87,131 @@ handle_message (struct sf_consumer *c, struct sf_link *link,
       pthread_mutex_unlock (&c->lock);
       return;
     case SF_MESSAGE_SEGMENT_GONE:
-      sf_link_remove_segment (link, msg->segment_gone);
+      sf_connection_remove_segment (conn, msg->segment_gone);
       return;
     case SF_MESSAGE_SEGMENT_GROWN:
       /* Looked for after each turn of messages: see serve(). */
-      sf_store_flag (&link->grown, 1);
+      sf_store_flag (&conn->grown, 1);
       return;
     case SF_MESSAGE_GRANT:
-      sf_publish_u32 (&link->max_held, msg->max_held);
-      sf_link_wake (link);
+      sf_publish_u32 (&conn->max_held, msg->max_held);
+      sf_connection_wake (conn);
       return;
     case SF_MESSAGE_REJECT:
-      handle_reject (c, link, &msg->reject);
+      handle_reject (c, conn, &msg->reject);
       return;
     case SF_MESSAGE_LATENCY:
       handle_latency (c, &msg->latency);
       return;
     case SF_MESSAGE_PING:
-      link->pong_due = true;
+      conn->pong_due = true;
       return;
     case SF_MESSAGE_FLUSH:
       /* Looked for after each turn of messages: see serve(). */
       return;
     case SF_MESSAGE_BYE:
-      *farewell = msg->reject;
-      if (farewell->reason == SF_REASON_NONE)
-        farewell->reason = SF_REASON_STOPPED;
+      *bye = msg->reject;
+      if (bye->reason == SF_REASON_NONE)
+        bye->reason = SF_REASON_STOPPED;
       return;
     default:
       close_fds (fds);
-      farewell->reason = SF_REASON_VIOLATION;
-      snprintf (farewell->text, sizeof (farewell->text),
+      bye->reason = SF_REASON_VIOLATION;
+      snprintf (bye->text, sizeof (bye->text),
           "the producer sent a message that does not belong there");
   }
 }
 
 /* Reads some of what is there; one who sends without end does not keep us from
- * stopping. True: that was all. The link has to end if `farewell` has a reason. */
+ * stopping. True: that was all. The connection has to end if `bye` has a reason. */
 static bool
-read_messages (struct sf_consumer *c, struct sf_link *link,
-    struct sf_reject *farewell)
+read_messages (struct sf_consumer *c, struct sf_connection_state *conn,
+    struct sf_reject *bye)
 {
-  for (int i = 0; i < MESSAGES_PER_TURN && farewell->reason == 0; i++) {
+  for (int i = 0; i < MESSAGES_PER_TURN && bye->reason == 0; i++) {
     struct sf_message msg;
     int fds[SF_MESSAGE_MAX_FDS];
-    int r = sf_receive (link->fd, &msg, fds);
+    int r = sf_receive (conn->fd, &msg, fds);
 
     if (r == -EAGAIN)
       return true;
     if (r == 1) {
       SF_HOOK ("message");
-      link->n_messages++;
-      handle_message (c, link, &msg, fds, farewell);
+      conn->n_messages++;
+      handle_message (c, conn, &msg, fds, bye);
       continue;
     }
     if (r == -EMFILE)
-      give_up (farewell, "a segment of the producer cannot be taken", r);
+      set_bye_error (bye, "a segment of the producer cannot be taken", r);
     else
-      farewell->reason = r == -EPROTO || r == -EBADF ? SF_REASON_VIOLATION
+      bye->reason = r == -EPROTO || r == -EBADF ? SF_REASON_VIOLATION
           : SF_REASON_HANGUP;
-    c->met_strangers |= r == -EBADF;
+    c->got_unexpected_fds |= r == -EBADF;
   }
   return false;
 }
 
 static void
-ask_for_room (struct sf_consumer *c, struct sf_link *link, uint32_t * asked)
+ask_for_room (struct sf_consumer *c, struct sf_connection_state *conn, uint32_t * asked)
 {
   struct sf_message msg = {.type = SF_MESSAGE_WANT };
 
   pthread_mutex_lock (&c->lock);
   msg.max_held = c->max_held;
   pthread_mutex_unlock (&c->lock);
-  if (msg.max_held > *asked && sf_send (link->fd, &msg, NULL, 0) >= 0)
+  if (msg.max_held > *asked && sf_send (conn->fd, &msg, NULL, 0) >= 0)
     *asked = msg.max_held;
 }
 
 /* For how many ms not to listen to who says too much. */
 static int
-mute_ms (struct sf_link *link)
+mute_ms (struct sf_connection_state *conn)
 {
-  int64_t now = sf_now (), left = link->quota_from + QUOTA_TIME - now;
+  int64_t now = sf_now (), left = conn->quota_from + QUOTA_TIME - now;
 
   if (left <= 0) {
-    link->n_messages = 0;
-    link->quota_from = now;
+    conn->n_messages = 0;
+    conn->quota_from = now;
   }
-  return link->n_messages < MESSAGE_QUOTA ? 0 : (int) (left / 1000000) + 1;
+  return conn->n_messages < MESSAGE_QUOTA ? 0 : (int) (left / 1000000) + 1;
 }
 
-/* Listens until the link ends, or it is time to stop. */
+/* Listens until the connection ends, or it is time to stop. */
 static void
-serve (struct sf_consumer *c, struct sf_link *link, uint32_t asked)
+serve (struct sf_consumer *c, struct sf_connection_state *conn, uint32_t asked)
 {
-  struct sf_reject farewell = {.reason = SF_REASON_NONE };
+  struct sf_reject bye = {.reason = SF_REASON_NONE };
   int muted;
 
   /* Messages that the producer sent before it was gone are read before its end
    * is taken note of: segments of frames yet to be drained are among them. */
-  while (!sf_consumer_is_stopping (c) && sf_observe_u32 (&link->over) == 0) {
+  while (!sf_consumer_is_stopping (c) && sf_observe_u32 (&conn->over) == 0) {
     bool gone = sf_process_is_gone (c->process_fd);
 
-    if (read_messages (c, link, &farewell) && gone)
-      farewell.reason = SF_REASON_HANGUP;
-    if (sf_take_flag (&link->grown) != 0 && farewell.reason == 0
-        && sf_link_follow (link) < 0)
-      give_up (&farewell, "a segment of the producer cannot be mapped", -EPROTO);
-    if (farewell.reason != SF_REASON_NONE) {
-      sf_link_end (link, &farewell);
+    if (read_messages (c, conn, &bye) && gone)
+      bye.reason = SF_REASON_HANGUP;
+    if (sf_take_flag (&conn->grown) != 0 && bye.reason == 0
+        && sf_connection_map_growth (conn) < 0)
+      set_bye_error (&bye, "a segment of the producer cannot be mapped", -EPROTO);
+    if (bye.reason != SF_REASON_NONE) {
+      sf_connection_end (conn, &bye);
       pthread_mutex_lock (&c->lock);
       pthread_cond_broadcast (&c->cond);
       pthread_mutex_unlock (&c->lock);
       break;
     }
-    sf_consumer_tell_flush (c, link, false);
-    ask_for_room (c, link, &asked);
-    muted = mute_ms (link);
-    sf_consumer_poll (c, muted > 0 ? -1 : link->fd, muted > 0 ? muted
-        : sf_link_answer (link, &c->paused) ? -1 : PAUSE_MS);
+    sf_consumer_report_flush (c, conn, false);
+    ask_for_room (c, conn, &asked);
+    muted = mute_ms (conn);
+    sf_consumer_poll (c, muted > 0 ? -1 : conn->fd, muted > 0 ? muted
+        : sf_connection_answer (conn, &c->paused) ? -1 : PAUSE_MS);
   }
-  sf_consumer_tell_flush (c, link, true);
+  sf_consumer_report_flush (c, conn, true);
 }
 
-/* Waits until the streaming thread has drained the link and wants the next. */
+/* Waits until the streaming thread has drained the connection and wants the next. */
 static bool
-await_turn (struct sf_consumer *c)
+wait_to_connect (struct sf_consumer *c)
 {
   bool go = false, wait = true;
 
@@ -232,22 +232,22 @@ await_turn (struct sf_consumer *c)
 
 /* From here on the last frame of each takes it along. */
 static void
-let_go_of_ended (struct sf_consumer *c)
+release_ended (struct sf_consumer *c)
 {
   while (c->ended != NULL) {
-    struct sf_link *link = c->ended;
+    struct sf_connection_state *conn = c->ended;
 
-    c->ended = link->next_ended;
-    sf_link_unref (link);
+    c->ended = conn->next_ended;
+    sf_connection_unref (conn);
   }
 }
 
 static void
-hand_over (struct sf_consumer *c, struct sf_link *link)
+hand_over (struct sf_consumer *c, struct sf_connection_state *conn)
 {
   pthread_mutex_lock (&c->lock);
-  c->link = sf_link_ref (link);
-  c->phase = SF_PHASE_LINKED;
+  c->conn = sf_connection_ref (conn);
+  c->phase = SF_PHASE_CONNECTED;
   c->waiting_notice = false;
   c->connections++;
   pthread_cond_broadcast (&c->cond);
@@ -259,27 +259,27 @@ sf_consumer_thread (void *consumer)
 {
   struct sf_consumer *c = consumer;
 
-  while (await_turn (c)) {
+  while (wait_to_connect (c)) {
     uint32_t asked = 0;
     /* Whoever accepts and hangs up, or breaks the rules, is not asked again
      * without a pause; nor does it help when we, or it, lack something. */
-    bool patient = false;
-    struct sf_link *link = sf_consumer_connect (c, &asked, &patient);
+    bool pause = false;
+    struct sf_connection_state *conn = sf_consumer_connect (c, &asked, &pause);
 
-    if (link != NULL) {
-      hand_over (c, link);
-      serve (c, link, asked);
+    if (conn != NULL) {
+      hand_over (c, conn);
+      serve (c, conn, asked);
       c->until = 0;
-      patient = sf_observe_u32 (&link->over) != 0
-          && (link->farewell.reason == SF_REASON_VIOLATION
-          || link->farewell.reason == SF_REASON_RESOURCES);
-      link->next_ended = c->ended;
-      c->ended = link;
+      pause = sf_observe_u32 (&conn->over) != 0
+          && (conn->bye.reason == SF_REASON_VIOLATION
+          || conn->bye.reason == SF_REASON_RESOURCES);
+      conn->next_ended = c->ended;
+      c->ended = conn;
     }
     sf_consumer_forget_process (c);
-    if (patient)
+    if (pause)
       sf_consumer_poll (c, -1, PAUSE_MS);
   }
-  let_go_of_ended (c);
+  release_ended (c);
   return NULL;
 }

@@ -8,119 +8,119 @@
 
 /* The producer can write the words: each is looked at once. */
 static uint32_t
-last_step (const struct sf_link *link)
+last_step (const struct sf_connection_state *conn)
 {
-  return (uint32_t) sf_observe_u64 (&link->ring.header->flush);
+  return (uint32_t) sf_observe_u64 (&conn->ring.header->flush);
 }
 
 static bool
-is_over (const struct sf_link *link)
+is_over (const struct sf_connection_state *conn)
 {
-  return sf_observe_u32 (&link->over) != 0;
+  return sf_observe_u32 (&conn->over) != 0;
 }
 
 SF_HOT static enum sf_flush_phase
-phase_of (const struct sf_consumer *c, const struct sf_link *link,
+phase_of (const struct sf_consumer *c, const struct sf_connection_state *conn,
     uint32_t step)
 {
   bool ended;
 
-  if (step == link->flushed)
+  if (step == conn->flushed)
     return SF_FLUSH_NONE;
-  ended = c->flush != NULL ? step == sf_observe_u32 (&link->flush_ended)
-      : (step & 1) == 0 || is_over (link);
+  ended = c->flush != NULL ? step == sf_observe_u32 (&conn->flush_ended)
+      : (step & 1) == 0 || is_over (conn);
   return ended ? SF_FLUSH_ENDED : SF_FLUSH_UNDER_WAY;
 }
 
 SF_HOT enum sf_flush_phase
-sf_link_flush_phase (const struct sf_consumer *c, const struct sf_link *link)
+sf_connection_flush_phase (const struct sf_consumer *c, const struct sf_connection_state *conn)
 {
-  return phase_of (c, link, last_step (link));
+  return phase_of (c, conn, last_step (conn));
 }
 
 SF_HOT int
-sf_consumer_pass_flush (struct sf_consumer *c, struct sf_link *link)
+sf_consumer_pass_flush (struct sf_consumer *c, struct sf_connection_state *conn)
 {
-  uint32_t step = last_step (link);
-  enum sf_flush_phase phase = phase_of (c, link, step);
+  uint32_t step = last_step (conn);
+  enum sf_flush_phase phase = phase_of (c, conn, step);
   uint64_t end, head;
 
   if (phase != SF_FLUSH_ENDED)
     return phase == SF_FLUSH_NONE;
   /* In this order: the head is never behind the end. */
-  end = sf_observe_u64 (&link->ring.header->flush_end)
+  end = sf_observe_u64 (&conn->ring.header->flush_end)
       & ~(uint64_t) SF_FLUSH_RESETS;
-  head = sf_observe_u64 (&link->ring.header->head);
+  head = sf_observe_u64 (&conn->ring.header->head);
   /* The connection ended before the flush did. */
   if ((step & 1) != 0)
     end = head;
   /* It may be behind us: padding has no meaning, and may have been passed over. */
-  if ((int64_t) (end - link->ring.pos) > (int64_t) (head - link->ring.pos)
+  if ((int64_t) (end - conn->ring.pos) > (int64_t) (head - conn->ring.pos)
       || (end & 63u) != 0)
     return -EPROTO;
-  link->void_until = end;
-  link->flushed = step;
+  conn->void_until = end;
+  conn->flushed = step;
   c->after_flush = true;
   sf_store_hint (&c->revoked, 0);
   return 1;
 }
 
 void
-sf_consumer_tell_flush (struct sf_consumer *c, struct sf_link *link, bool over)
+sf_consumer_report_flush (struct sf_consumer *c, struct sf_connection_state *conn, bool over)
 {
-  uint32_t now = last_step (link);
+  uint32_t now = last_step (conn);
 
-  if (c->flush == NULL || (now == link->flush_told && !over)
-      || (over && now == sf_observe_u32 (&link->flush_ended)))
+  if (c->flush == NULL || (now == conn->flush_reported && !over)
+      || (over && now == sf_observe_u32 (&conn->flush_ended)))
     return;
-  link->flush_told = now;
+  conn->flush_reported = now;
   c->flush (c->user);
 }
 
-/* The link, referenced, and its number. */
-static struct sf_link *
-ref_link (struct sf_consumer *c, uint64_t * connection)
+/* The connection, referenced, and its number. */
+static struct sf_connection_state *
+ref_connection (struct sf_consumer *c, uint64_t * connection)
 {
-  struct sf_link *link;
+  struct sf_connection_state *conn;
 
   pthread_mutex_lock (&c->lock);
-  link = c->link != NULL ? sf_link_ref (c->link) : NULL;
+  conn = c->conn != NULL ? sf_connection_ref (c->conn) : NULL;
   *connection = c->connections;
   pthread_mutex_unlock (&c->lock);
-  return link;
+  return conn;
 }
 
 void
 sf_consumer_get_flush (struct sf_consumer *c, struct sf_flush *flush)
 {
-  struct sf_link *link = ref_link (c, &flush->connection);
+  struct sf_connection_state *conn = ref_connection (c, &flush->connection);
   uint64_t word, end;
 
   flush->on = flush->pending = false;
   flush->reset_time = true;
   flush->seqnum = flush->count = 0;
-  if (link == NULL)
+  if (conn == NULL)
     return;
-  word = sf_observe_u64 (&link->ring.header->flush);
-  end = sf_observe_u64 (&link->ring.header->flush_end);
+  word = sf_observe_u64 (&conn->ring.header->flush);
+  end = sf_observe_u64 (&conn->ring.header->flush_end);
   flush->count = (uint32_t) word;
   flush->seqnum = (uint32_t) (word >> 32);
-  flush->on = (flush->count & 1) != 0 && !is_over (link);
-  flush->pending = flush->count != sf_observe_u32 (&link->flush_ended);
+  flush->on = (flush->count & 1) != 0 && !is_over (conn);
+  flush->pending = flush->count != sf_observe_u32 (&conn->flush_ended);
   if ((flush->count & 1) == 0)
     flush->reset_time = (end & SF_FLUSH_RESETS) != 0;
-  sf_link_unref (link);
+  sf_connection_unref (conn);
 }
 
 void
 sf_consumer_end_flush (struct sf_consumer *c, const struct sf_flush *flush)
 {
   uint64_t connection;
-  struct sf_link *link = ref_link (c, &connection);
+  struct sf_connection_state *conn = ref_connection (c, &connection);
 
-  if (link != NULL && connection == flush->connection) {
-    sf_publish_u32 (&link->flush_ended, flush->count);
-    sf_link_wake (link);
+  if (conn != NULL && connection == flush->connection) {
+    sf_publish_u32 (&conn->flush_ended, flush->count);
+    sf_connection_wake (conn);
   }
-  sf_link_unref (link);
+  sf_connection_unref (conn);
 }

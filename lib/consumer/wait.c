@@ -7,51 +7,51 @@
 
 #include "consumer/consumer-private.h"
 
-/* A record that comes within SF_BRISK is better waited for awake; after
- * SF_BRISK_ENOUGH of them in a row, or up to BRISK_MOST where that was in vain. */
-#define BRISK_MOST 4096
+/* A record that comes within SF_SPIN_THRESHOLD is better waited for awake; after
+ * SF_SPIN_AFTER of them in a row, or up to MAX_SPIN_AFTER where that was in vain. */
+#define MAX_SPIN_AFTER 4096
 
 SF_HOT bool
-sf_link_is_full (const struct sf_link *link)
+sf_connection_is_full (const struct sf_connection_state *conn)
 {
-  if (sf_observe_u32 ((sf_atomic_u32 *) & link->over) != 0)
+  if (sf_observe_u32 ((sf_atomic_u32 *) & conn->over) != 0)
     return false;
-  return sf_load_flag ((sf_atomic_u32 *) & link->held)
-      >= sf_load_flag ((sf_atomic_u32 *) & link->max_held);
+  return sf_load_flag ((sf_atomic_u32 *) & conn->held)
+      >= sf_load_flag ((sf_atomic_u32 *) & conn->max_held);
 }
 
 /* A frame for which there is no room is left where it is; one that came since we
  * last looked is not yet known to be one, nor has more room been asked for. */
 SF_HOT static bool
-has_record (struct sf_link *link)
+has_record (struct sf_connection_state *conn)
 {
-  return sf_ring_has_record (&link->ring) && (!sf_link_is_full (link)
-      || link->left_pos != link->ring.pos
-      || link->full_at != sf_load_flag (&link->max_held));
+  return sf_ring_has_record (&conn->ring) && (!sf_connection_is_full (conn)
+      || conn->skipped_pos != conn->ring.pos
+      || conn->skipped_max_held != sf_load_flag (&conn->max_held));
 }
 
 /* Is there anything to do but sleep? */
 SF_HOT static bool
-has_work (struct sf_consumer *c, struct sf_link *link)
+has_work (struct sf_consumer *c, struct sf_connection_state *conn)
 {
-  enum sf_flush_phase flush = sf_link_flush_phase (c, link);
+  enum sf_flush_phase flush = sf_connection_flush_phase (c, conn);
 
   if (sf_load_flag (&c->interrupted) || sf_load_flag (&c->notices)
       || flush == SF_FLUSH_ENDED)
     return true;
   return flush == SF_FLUSH_NONE
-      && (sf_observe_u32 (&link->over) != 0 || has_record (link));
+      && (sf_observe_u32 (&conn->over) != 0 || has_record (conn));
 }
 
 /* Looks for work again and again, for `ns` at most. Where the producer was last
  * seen on our own processor, it needs that to make some. */
 static void
-look_out (struct sf_consumer *c, struct sf_link *link, int64_t now, int64_t ns)
+spin_for_work (struct sf_consumer *c, struct sf_connection_state *conn, int64_t now, int64_t ns)
 {
   int64_t until = now + ns;
 
-  while (now < until && !has_work (c, link)) {
-    sf_wait_awake (sf_load_flag (&link->ring.header->cpu)
+  while (now < until && !has_work (c, conn)) {
+    sf_spin_step (sf_load_flag (&conn->ring.header->cpu)
         == (uint32_t) sched_getcpu ());
     now = sf_now ();
   }
@@ -59,21 +59,21 @@ look_out (struct sf_consumer *c, struct sf_link *link, int64_t now, int64_t ns)
 
 /* Sleeps until there may be work. See shared/atomics.h for why no wake-up is lost. */
 SF_HOT static void
-sleep_on_link (struct sf_consumer *c, struct sf_link *link, int64_t until)
+sleep_on_connection (struct sf_consumer *c, struct sf_connection_state *conn, int64_t until)
 {
-  struct sf_returns_page *page = link->ring.page;
+  struct sf_returns_page *page = conn->ring.page;
   uint32_t seen;
 
   /* The producer keeps things back until we have read all. */
-  if (sf_observe_u32 (&link->ring.header->overflowed) != 0
-      && !sf_ring_has_record (&link->ring))
-    sf_link_kick (link);
+  if (sf_observe_u32 (&conn->ring.header->overflowed) != 0
+      && !sf_ring_has_record (&conn->ring))
+    sf_connection_kick (conn);
   seen = sf_observe_u32 (&page->wake);
   /* What comes back is of interest only where it is what is missing. */
-  sf_store_flag (&link->wants_room, sf_link_is_full (link));
+  sf_store_flag (&conn->wants_room, sf_connection_is_full (conn));
   sf_store_flag (&page->sleeping, 1);
   sf_fence_store_load ();
-  if (!has_work (c, link)) {
+  if (!has_work (c, conn)) {
     int64_t now = sf_now ();
 
     if (now < until)
@@ -81,30 +81,30 @@ sleep_on_link (struct sf_consumer *c, struct sf_link *link, int64_t until)
           until == INT64_MAX ? SF_FOREVER : until - now);
   }
   sf_store_flag (&page->sleeping, 0);
-  sf_store_flag (&link->wants_room, 0);
+  sf_store_flag (&conn->wants_room, 0);
 }
 
 /* Where the last records were not long in coming, the next one probably is not
  * either, and falling asleep and being woken takes longer: at full speed no time
  * is lost on that, and at the rate of a camera none on looking. Where looking was
  * in vain - the producer may be waiting for this very processor - it takes twice
- * as many brisk records until it is tried again. */
+ * as many records in a row until it is tried again. */
 SF_HOT void
-sf_consumer_wait (struct sf_consumer *c, struct sf_link *link, int64_t until)
+sf_consumer_wait (struct sf_consumer *c, struct sf_connection_state *conn, int64_t until)
 {
-  bool brisk = link->n_brisk >= link->brisk_enough;
+  bool spins = conn->n_unpaced >= conn->spin_after;
   int64_t began = sf_now ();
 
-  sf_store_flag (&link->ring.page->cpu, (uint32_t) sched_getcpu ());
-  look_out (c, link, began, brisk && c->spin < SF_BRISK ? SF_BRISK : c->spin);
-  if (has_work (c, link)) {
-    link->brisk_enough = SF_BRISK_ENOUGH;
+  sf_store_flag (&conn->ring.page->cpu, (uint32_t) sched_getcpu ());
+  spin_for_work (c, conn, began, spins && c->spin < SF_SPIN_THRESHOLD ? SF_SPIN_THRESHOLD : c->spin);
+  if (has_work (c, conn)) {
+    conn->spin_after = SF_SPIN_AFTER;
     return;
   }
-  if (brisk && link->brisk_enough < BRISK_MOST)
-    link->brisk_enough *= 2;
-  sleep_on_link (c, link, until);
-  link->n_brisk = sf_now () - began < SF_BRISK ? link->n_brisk + 1 : 0;
+  if (spins && conn->spin_after < MAX_SPIN_AFTER)
+    conn->spin_after *= 2;
+  sleep_on_connection (c, conn, until);
+  conn->n_unpaced = sf_now () - began < SF_SPIN_THRESHOLD ? conn->n_unpaced + 1 : 0;
 }
 
 bool
@@ -123,8 +123,8 @@ sf_consumer_notify_locked (struct sf_consumer *c)
 {
   sf_store_flag (&c->notices, 1);
   pthread_cond_broadcast (&c->cond);
-  if (c->link != NULL)
-    sf_link_wake (c->link);
+  if (c->conn != NULL)
+    sf_connection_wake (c->conn);
 }
 
 void

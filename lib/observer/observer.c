@@ -33,7 +33,7 @@ sf_observer_close (struct sf_observer *o)
   if (o->fd >= 0)
     close (o->fd);
   free (o->clients);
-  free (o->coming);
+  free (o->pending);
   memset (o, 0, sizeof (*o));
   o->fd = -1;
 }
@@ -59,7 +59,7 @@ sf_observer_ask (struct sf_observer *o)
 
   if (o->asked)
     return 0;
-  o->n_coming = 0;
+  o->n_pending = 0;
   r = ask (o, UINT64_MAX);
   o->asked = r == 0;
   return r;
@@ -68,24 +68,24 @@ sf_observer_ask (struct sf_observer *o)
 static int
 keep_clients (struct sf_observer *o, const struct sf_stats *stats)
 {
-  uint32_t n = o->n_coming + stats->n_listed;
+  uint32_t n = o->n_pending + stats->n_listed;
 
   /* In one order over all messages, or it would never end. */
-  if (n > MAX_LISTED || (o->n_coming > 0 && stats->n_listed > 0
-          && stats->clients[0].id >= o->coming[o->n_coming - 1].id))
+  if (n > MAX_LISTED || (o->n_pending > 0 && stats->n_listed > 0
+          && stats->clients[0].id >= o->pending[o->n_pending - 1].id))
     return -EPROTO;
   if (n > o->room) {
-    struct sf_client_stats *more = realloc (o->coming, n * sizeof (*more));
+    struct sf_client_stats *more = realloc (o->pending, n * sizeof (*more));
 
     if (more == NULL)
       return -ENOMEM;
-    o->coming = more;
+    o->pending = more;
     o->room = n;
   }
   if (stats->n_listed > 0)
-    memcpy (o->coming + o->n_coming, stats->clients,
+    memcpy (o->pending + o->n_pending, stats->clients,
         stats->n_listed * sizeof (stats->clients[0]));
-  o->n_coming = n;
+  o->n_pending = n;
   return 0;
 }
 
@@ -101,13 +101,13 @@ handle_stats (struct sf_observer *o, const struct sf_stats *stats)
   if (r < 0)
     return r;
   if (stats->n_listed == SF_STATS_CLIENTS)
-    return ask (o, o->coming[o->n_coming - 1].id);
+    return ask (o, o->pending[o->n_pending - 1].id);
   free (o->clients);
   o->stats = *stats;
-  o->clients = o->coming;
-  o->n_clients = o->n_coming;
-  o->coming = NULL;
-  o->n_coming = o->room = 0;
+  o->clients = o->pending;
+  o->n_clients = o->n_pending;
+  o->pending = NULL;
+  o->n_pending = o->room = 0;
   o->asked = false;
   return 1;
 }

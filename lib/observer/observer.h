@@ -15,8 +15,8 @@ struct sf_observer
   struct sf_client_stats *clients;      /* the newest first */
   uint32_t n_clients;
   /* Of the look under way. */
-  struct sf_client_stats *coming;
-  uint32_t n_coming, room;
+  struct sf_client_stats *pending;
+  uint32_t n_pending, room;
   bool asked;
 };
 

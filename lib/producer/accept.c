@@ -29,7 +29,7 @@ make_place (struct sf_producer *p)
     }
   }
   if (n >= MAX_GREETING)
-    sf_client_greet_or_go (oldest);
+    sf_client_greet_or_close (oldest);
 }
 
 /* What to tell who cannot be served, whatever it is going to say. Where all places are
@@ -60,7 +60,7 @@ sf_client_accept (struct sf_producer *p, int fd,
     if (c != NULL)
       *c = (struct sf_client) {
       .refs = 1,.producer = p,.fd = fd,.guard_fd = -1,.process_fd =
-            -1,.peer = *peer,.patience_until =
+            -1,.peer = *peer,.deadline =
             sf_now () + SF_GREETING_TIMEOUT,.announce = {.fd =
               -1},.returns = {.fd = -1}};
     r = c == NULL ? -ENOMEM

@@ -69,7 +69,7 @@ oldest_queue_locked (struct sf_producer *p)
     const struct sf_frame *frame;
 
     if (c->leases == NULL || c->leases->unclaimed.count == 0
-        || c->doomed != 0 || sf_client_is_lossless_locked (c))
+        || c->pending_disconnect != 0 || sf_client_is_lossless_locked (c))
       continue;
     frame = c->leases->entry[c->leases->unclaimed.first].frame;
     if (frame->seq < seq) {
@@ -89,7 +89,7 @@ sf_producer_revoke_one_locked (struct sf_producer *p)
     int r = sf_leases_revoke_oldest (c->leases, sf_frame_done_locked, p);
 
     if (r < 0) {
-      sf_client_doom_locked (c, SF_REASON_VIOLATION);
+      sf_client_schedule_disconnect_locked (c, SF_REASON_VIOLATION);
     } else if (r > 0) {
       sf_client_drop_locked (c, SF_DROP_SLOT, 1);
       p->stats.revoked++;
@@ -106,7 +106,7 @@ static int
 seek_slot (struct sf_producer *p, uint64_t size, uint32_t keep,
     struct sf_slot *slot)
 {
-  int r = sf_slots_take (p->slots, size, keep, slot);
+  int r = sf_slots_acquire (p->slots, size, keep, slot);
   bool more = true;
 
   if (r != -EAGAIN)
@@ -114,7 +114,7 @@ seek_slot (struct sf_producer *p, uint64_t size, uint32_t keep,
   pthread_mutex_lock (&p->lock);
   sf_producer_collect_locked (p);
   sf_producer_unlock (p);
-  while ((r = sf_slots_take (p->slots, size, keep, slot)) == -EAGAIN && more) {
+  while ((r = sf_slots_acquire (p->slots, size, keep, slot)) == -EAGAIN && more) {
     pthread_mutex_lock (&p->lock);
     more = sf_producer_revoke_one_locked (p);
     sf_producer_unlock (p);
@@ -123,7 +123,7 @@ seek_slot (struct sf_producer *p, uint64_t size, uint32_t keep,
 }
 
 int
-sf_producer_take_slot (struct sf_producer *p, uint64_t size, uint32_t keep,
+sf_producer_acquire_slot (struct sf_producer *p, uint64_t size, uint32_t keep,
     struct sf_slot *slot)
 {
   int r = seek_slot (p, size, keep, slot);
@@ -141,9 +141,9 @@ sf_producer_poll_slot (struct sf_producer *p, uint64_t size, uint32_t keep)
 }
 
 /* Has anybody something to give back? Frames on their way back are hope enough, and
- * what a doomed client has comes back when the control thread ends it. */
+ * what a client has whose end is pending comes back when the control thread ends it. */
 static bool
-has_hope_locked (const struct sf_producer *p)
+can_progress_locked (const struct sf_producer *p)
 {
   if (sf_observe_u32 ((sf_atomic_u32 *) & p->n_releasing) > 0
       || p->done != NULL)
@@ -200,7 +200,7 @@ sleep_locked (struct sf_producer *p, uint64_t token)
 
 /* Does anybody need our processor, to give something back? */
 static bool
-has_neighbour_locked (const struct sf_producer *p)
+has_client_on_this_cpu_locked (const struct sf_producer *p)
 {
   for (const struct sf_client * c = p->clients; c != NULL; c = c->next)
     if (c->state == SF_CLIENT_ACTIVE && sf_client_is_on_this_cpu (c))
@@ -213,32 +213,32 @@ sf_producer_wait (struct sf_producer *p, uint64_t token)
 {
   /* Looking costs about a microsecond, sleeping and being woken tens. Bounded by
    * time: to yield may take as long as others on this processor like. */
-  int64_t until = sf_now () + SF_BRISK;
-  bool hope;
+  int64_t until = sf_now () + SF_SPIN_THRESHOLD;
+  bool can_progress;
   int r = 0;
 
   for (;;) {
-    bool over, near;
+    bool over, same_cpu;
 
     pthread_mutex_lock (&p->lock);
     over = sf_producer_collect_locked (p) > 0
         || sf_producer_token (p) != token || p->interrupted;
     r = p->interrupted ? -EINTR : 0;
-    near = has_neighbour_locked (p);
+    same_cpu = has_client_on_this_cpu_locked (p);
     sf_producer_unlock (p);
     if (over)
       return r;
     if (sf_now () >= until)
       break;
-    sf_wait_awake (near);
+    sf_spin_step (same_cpu);
   }
   pthread_mutex_lock (&p->lock);
   SF_HOOK ("full");
-  hope = has_hope_locked (p);
+  can_progress = can_progress_locked (p);
   note_wait_locked (p);
   if (p->interrupted)
     r = -EINTR;
-  else if (!hope && sf_producer_token (p) == token)
+  else if (!can_progress && sf_producer_token (p) == token)
     r = -ENODATA;
   else
     sleep_locked (p, token);
@@ -254,7 +254,7 @@ is_about_to_take_locked (const struct sf_client *c, int64_t now)
 {
   const struct sf_frame *oldest;
 
-  if (c->state != SF_CLIENT_ACTIVE || c->doomed != 0
+  if (c->state != SF_CLIENT_ACTIVE || c->pending_disconnect != 0
       || sf_client_is_lossless_locked (c)
       || c->leases->unclaimed.count < SF_MAX_FOREIGN_QUEUED)
     return false;
@@ -300,7 +300,7 @@ sf_producer_wait_clients (struct sf_producer *p, uint32_t n)
   while (r == 0 && !are_there_locked (p, n)) {
     if (p->interrupted)
       r = -EINTR;
-    else if (p->given_up)
+    else if (p->client_wait_cancelled)
       r = -ECANCELED;
     else
       pthread_cond_wait (&p->cond, &p->lock);
@@ -310,10 +310,10 @@ sf_producer_wait_clients (struct sf_producer *p, uint32_t n)
 }
 
 void
-sf_producer_give_up (struct sf_producer *p, bool on)
+sf_producer_cancel_wait_clients (struct sf_producer *p, bool on)
 {
   pthread_mutex_lock (&p->lock);
-  p->given_up = on;
+  p->client_wait_cancelled = on;
   pthread_cond_broadcast (&p->cond);
   pthread_mutex_unlock (&p->lock);
 }

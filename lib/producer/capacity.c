@@ -112,7 +112,7 @@ sf_producer_take_back_locked (struct sf_producer *p)
 {
   sf_producer_collect_locked (p);
   for (struct sf_client * c = p->clients; c != NULL; c = c->next) {
-    if (c->leases == NULL || c->doomed != 0 || sf_client_is_lossless_locked (c))
+    if (c->leases == NULL || c->pending_disconnect != 0 || sf_client_is_lossless_locked (c))
       continue;
     while (c->leases->unclaimed.count > 0
         && is_outdated_locked (p,
@@ -122,12 +122,12 @@ sf_producer_take_back_locked (struct sf_producer *p)
 }
 
 uint64_t
-sf_producer_wanted_locked (struct sf_producer *p, uint32_t most)
+sf_producer_target_held_locked (struct sf_producer *p, uint32_t most)
 {
   uint64_t sum = 0;
 
   for (struct sf_client * c = p->clients; c != NULL; c = c->next)
-    sum += c->wanted < most ? c->wanted : most;
+    sum += c->target_held < most ? c->target_held : most;
   return sum;
 }
 
@@ -144,7 +144,7 @@ make_first_slots (struct sf_producer *p, uint64_t * needed)
   each = p->slots_per_record;
   n = (SF_USUAL_HELD + sf_producer_base_slots (slot_size)) * each
       + p->upstream_slots;
-  least = (sf_producer_wanted_locked (p, 1) + SF_SPARE_SLOTS) * each;
+  least = (sf_producer_target_held_locked (p, 1) + SF_SPARE_SLOTS) * each;
   pthread_mutex_unlock (&p->lock);
   r = ensure (p, n, slot_size, needed);
   if (!sf_capacity_is_short (r))
@@ -161,10 +161,10 @@ make_first_slots (struct sf_producer *p, uint64_t * needed)
 static void
 promise_nothing_locked (struct sf_client *c)
 {
-  if (c->max_held > c->may_hold)
-    c->may_hold = c->max_held;
-  c->may_hold_until = INT64_MAX;
-  c->max_held = c->wanted = 0;
+  if (c->max_held > c->grace_held)
+    c->grace_held = c->max_held;
+  c->grace_until = INT64_MAX;
+  c->max_held = c->target_held = 0;
 }
 
 int
@@ -195,7 +195,7 @@ sf_producer_set_format (struct sf_producer *p, uint64_t slot_size,
 
   pthread_mutex_lock (&p->lock);
   sf_producer_forget_segments_locked (p);
-  p->owing = p->fixed_slots == 0;
+  p->grants_pending = p->fixed_slots == 0;
   p->need_kick = true;
   sf_producer_unlock (p);
   return r;

@@ -27,6 +27,6 @@ bool sf_capacity_is_short (int error);
 void sf_producer_take_back_locked (struct sf_producer *p);
 
 /* How many frames clients want in all, if none holds more than `most`. */
-uint64_t sf_producer_wanted_locked (struct sf_producer *p, uint32_t most);
+uint64_t sf_producer_target_held_locked (struct sf_producer *p, uint32_t most);
 
 #endif

@@ -16,16 +16,16 @@
 #define MAX_UNREAD_FDS 8u
 
 static void
-violated_locked (struct sf_client *c)
+note_violation_locked (struct sf_client *c)
 {
-  sf_client_doom_locked (c, SF_REASON_VIOLATION);
+  sf_client_schedule_disconnect_locked (c, SF_REASON_VIOLATION);
 }
 
 /* Takes back what a live client has left unclaimed for longer than it said. */
 SF_HOT static void
 limit_lag_locked (struct sf_client *c, int64_t now)
 {
-  while (c->leases->unclaimed.count >= SF_KEPT_QUEUED && c->doomed == 0) {
+  while (c->leases->unclaimed.count >= SF_KEPT_QUEUED && c->pending_disconnect == 0) {
     const struct sf_frame *oldest =
         c->leases->entry[c->leases->unclaimed.first].frame;
 
@@ -51,7 +51,7 @@ static bool
 has_read_all_locked (struct sf_client *c)
 {
   if (sf_ring_update_read_pos (&c->ring) < 0) {
-    violated_locked (c);
+    note_violation_locked (c);
     return false;
   }
   return c->ring.read_pos == c->ring.head;
@@ -63,7 +63,7 @@ sf_client_room_locked (struct sf_client *c, uint32_t payload_size, bool frame)
   int r = sf_ring_room (&c->ring, payload_size);
 
   if (r == -EPROTO)
-    violated_locked (c);
+    note_violation_locked (c);
   if (!sf_client_is_lossless_locked (c) || r == -EPROTO)
     return 0;
   if (r == -ENOBUFS)
@@ -76,7 +76,7 @@ sf_client_room_locked (struct sf_client *c, uint32_t payload_size, bool frame)
   }
   if (frame && c->leases->n_free == 0)
     sf_client_collect_locked (c);
-  return frame && c->leases->n_free == 0 && c->doomed == 0 ? -EAGAIN : 0;
+  return frame && c->leases->n_free == 0 && c->pending_disconnect == 0 ? -EAGAIN : 0;
 }
 
 /* Writes one record, or overflows. */
@@ -92,7 +92,7 @@ write_locked (struct sf_client *c, struct sf_record_header *record,
     c->last_progress = sf_now ();
   r = sf_ring_write (&c->ring, record, payload, size);
   if (r == -EPROTO)
-    violated_locked (c);
+    note_violation_locked (c);
   else if (r < 0)
     overflow_locked (c);
   return r;
@@ -101,7 +101,7 @@ write_locked (struct sf_client *c, struct sf_record_header *record,
 /* The sticky events that it lacks, as far as there is room: where that ends, it
  * goes on when the client has read all. */
 static void
-events_again_locked (struct sf_client *c)
+resend_sticky_locked (struct sf_client *c)
 {
   for (struct sf_sticky * s = c->producer->sticky; s != NULL; s = s->next) {
     struct sf_record_header record = {.type = SF_RECORD_EVENT,
@@ -120,7 +120,7 @@ events_again_locked (struct sf_client *c)
 
 /* Over with the overflow? Then the sticky events come that it has missed. */
 SF_HOT static bool
-recovered_locked (struct sf_client *c)
+try_recover_locked (struct sf_client *c)
 {
   if (!c->overflowed)
     return true;
@@ -128,7 +128,7 @@ recovered_locked (struct sf_client *c)
     return false;
   c->overflowed = false;
   sf_publish_u32 (&c->ring.header->overflowed, 0);
-  events_again_locked (c);
+  resend_sticky_locked (c);
   return !c->overflowed;
 }
 
@@ -141,11 +141,11 @@ sf_client_announce_locked (struct sf_client *c, struct sf_frame *frame,
         | (lossless ? SF_RECORD_LOSSLESS : 0),.seq = frame->seq
   };
 
-  if (sf_client_lacks_locked (c, frame) != 0) {
+  if (sf_client_missing_segment_locked (c, frame) != 0) {
     sf_client_drop_locked (c, SF_DROP_QUEUE, 1);
     return;
   }
-  if (!recovered_locked (c)) {
+  if (!try_recover_locked (c)) {
     sf_client_drop_locked (c, SF_DROP_QUEUE, 1);
     while (sf_client_revoke_locked (c, SF_DROP_QUEUE) > 0);
     return;
@@ -159,7 +159,7 @@ sf_client_announce_locked (struct sf_client *c, struct sf_frame *frame,
     sf_client_collect_locked (c);
   if (c->leases->n_free == 0)
     sf_client_revoke_locked (c, SF_DROP_QUEUE);
-  if (sf_leases_give (c->leases, frame, &record) < 0) {
+  if (sf_leases_add (c->leases, frame, &record) < 0) {
     sf_client_drop_locked (c, SF_DROP_QUEUE, 1);
     return;
   }
@@ -177,10 +177,10 @@ sf_client_recover_locked (struct sf_client *c)
 {
   struct sf_frame *latest = c->producer->latest;
 
-  if (!c->overflowed || !recovered_locked (c))
+  if (!c->overflowed || !try_recover_locked (c))
     return;
   if (latest != NULL && (latest->seq > c->last_seq || c->frames == 0)
-      && sf_client_lacks_locked (c, latest) == 0)
+      && sf_client_missing_segment_locked (c, latest) == 0)
     sf_client_announce_locked (c, latest,
         c->frames == 0 ? SF_RECORD_STICKY : 0);
 }
@@ -202,7 +202,7 @@ void
 sf_client_catch_up_locked (struct sf_client *c)
 {
   c->sticky_from = 0;
-  events_again_locked (c);
+  resend_sticky_locked (c);
   if (c->producer->latest != NULL && !c->overflowed)
     sf_client_announce_locked (c, c->producer->latest, SF_RECORD_STICKY);
 }
@@ -214,7 +214,7 @@ sf_client_was_sent_locked (const struct sf_client *c, uint32_t id)
 }
 
 SF_HOT uint32_t
-sf_client_lacks_locked (const struct sf_client *c,
+sf_client_missing_segment_locked (const struct sf_client *c,
     const struct sf_frame *frame)
 {
   for (uint32_t i = 0; i < frame->n_parts; i++)
@@ -240,7 +240,7 @@ sum_unread_fds_locked (struct sf_producer *p, struct sf_client **most)
   uint32_t sum = 0, max = 0;
 
   for (struct sf_client * c = p->clients; c != NULL; c = c->next) {
-    uint32_t n = c->doomed == 0 ? unread_fds_locked (c) : 0;
+    uint32_t n = c->pending_disconnect == 0 ? unread_fds_locked (c) : 0;
 
     sum += n;
     if (n > max) {
@@ -254,7 +254,7 @@ sum_unread_fds_locked (struct sf_producer *p, struct sf_client **most)
 /* A lossless client is waited for, so that it is not behind by many formats. Half of
  * what the user may have on their way is left to those who read. */
 bool
-sf_client_leaves_fds_locked (struct sf_client *c)
+sf_client_is_fd_limited_locked (struct sf_client *c)
 {
   struct sf_client *most;
   struct rlimit limit;
@@ -278,9 +278,9 @@ sf_client_note_fds_locked (struct sf_client *c, unsigned n_fds, int r)
   /* It is of no use to end who reads. */
   sum_unread_fds_locked (c->producer, &most);
   if (most != NULL) {
-    most->verdict = "it does not read what it is sent, and this user may have no "
+    most->evict_text = "it does not read what it is sent, and this user may have no "
         "more open files on their way (ulimit -n)";
-    sf_client_doom_locked (most, SF_REASON_SLOW);
+    sf_client_schedule_disconnect_locked (most, SF_REASON_SLOW);
   }
 }
 
@@ -344,7 +344,7 @@ send_and_note_locked (struct sf_client *c, struct sf_segment *segment,
     c->sent_segments[id / 64] |= UINT64_C (1) << (id % 64);
   else if (r != -ETOOMANYREFS)
     /* EAGAIN: it has hundreds of messages unread. */
-    sf_client_doom_locked (c, r == -EAGAIN ? SF_REASON_SLOW
+    sf_client_schedule_disconnect_locked (c, r == -EAGAIN ? SF_REASON_SLOW
         : SF_REASON_HANGUP);
   return r == -ETOOMANYREFS ? r : r == 0;
 }
@@ -357,7 +357,7 @@ sf_client_send_segment (struct sf_client *c, uint32_t id)
   int r = 0;
 
   if (k == NULL || reserve_sent_locked (c, id) < 0) {
-    sf_client_doom_locked (c, SF_REASON_RESOURCES);
+    sf_client_schedule_disconnect_locked (c, SF_REASON_RESOURCES);
     return 0;
   }
   sf_client_ref (c);

@@ -4,7 +4,7 @@
 
 #include "producer/producer-private.h"
 
-/* 0, -EAGAIN (no room: only a lossless client), or the client is doomed. */
+/* 0, -EAGAIN (no room: only a lossless client), or its disconnect is pending. */
 int sf_client_room_locked (struct sf_client *c, uint32_t payload_size,
     bool frame);
 
@@ -24,7 +24,7 @@ void sf_client_recover_locked (struct sf_client *c);
 void sf_client_catch_up_locked (struct sf_client *c);
 
 /* The id of a segment that the frame needs and the client lacks; 0: none. */
-uint32_t sf_client_lacks_locked (const struct sf_client *c,
+uint32_t sf_client_missing_segment_locked (const struct sf_client *c,
     const struct sf_frame *frame);
 
 /* Was it sent this segment? */
@@ -32,12 +32,12 @@ bool sf_client_was_sent_locked (const struct sf_client *c, uint32_t id);
 
 /* Has it left so many fds unread that it gets no more of them, and no frame that needs
  * them? Those on their way count for the user, who may have only so many. */
-bool sf_client_leaves_fds_locked (struct sf_client *c);
+bool sf_client_is_fd_limited_locked (struct sf_client *c);
 
 /* Sends one SEGMENT message. Lock held; dropped over the I/O. 1; 0: another
- * thread was at it, look again, or the client is doomed; -ETOOMANYREFS: not sent,
+ * thread was at it, look again, or its disconnect is pending; -ETOOMANYREFS: not sent,
  * since the user has too many fds on their way. Who leaves most of them unread is
- * doomed. */
+ * disconnected. */
 int sf_client_send_segment (struct sf_client *c, uint32_t id);
 
 /* To be called with what sf_send() of fds came to: as above. */

@@ -71,35 +71,35 @@ sf_client_watch (struct sf_client *c, int fd, uint32_t events, unsigned tag)
 SF_HOT bool
 sf_client_is_lossless_locked (const struct sf_client *c)
 {
-  return c->producer->lossless && c->wish != SF_DELIVERY_LIVE;
+  return c->producer->lossless && c->delivery != SF_DELIVERY_LIVE;
 }
 
 SF_HOT bool
 sf_client_is_served_locked (const struct sf_client *c)
 {
-  return c->state == SF_CLIENT_ACTIVE && c->doomed == 0;
+  return c->state == SF_CLIENT_ACTIVE && c->pending_disconnect == 0;
 }
 
 void
-sf_client_doom_locked (struct sf_client *c, uint32_t reason)
+sf_client_schedule_disconnect_locked (struct sf_client *c, uint32_t reason)
 {
-  if (c->doomed != 0)
+  if (c->pending_disconnect != 0)
     return;
-  c->doomed = reason;
+  c->pending_disconnect = reason;
   c->producer->need_kick = true;
 }
 
 uint32_t
 sf_client_limit_locked (struct sf_client *c)
 {
-  if (c->may_hold > c->max_held && sf_now () >= c->may_hold_until) {
-    c->may_hold_until = INT64_MAX;
+  if (c->grace_held > c->max_held && sf_now () >= c->grace_until) {
+    c->grace_until = INT64_MAX;
     if (c->leases->held.count > c->max_held)
-      sf_client_doom_locked (c, SF_REASON_MEMORY);
+      sf_client_schedule_disconnect_locked (c, SF_REASON_MEMORY);
     else
-      c->may_hold = 0;
+      c->grace_held = 0;
   }
-  return c->may_hold > c->max_held ? c->may_hold : c->max_held;
+  return c->grace_held > c->max_held ? c->grace_held : c->max_held;
 }
 
 /* What it has claimed is looked at before what it gave back: a client that gives
@@ -124,11 +124,11 @@ sf_client_collect_locked (struct sf_client *c)
   uint64_t read_pos = c->ring.read_pos;
   int n;
 
-  if (c->leases == NULL || c->doomed == SF_REASON_VIOLATION)
+  if (c->leases == NULL || c->pending_disconnect == SF_REASON_VIOLATION)
     return 0;
   n = collect_from_locked (c);
   if (n < 0 || sf_ring_update_read_pos (&c->ring) < 0) {
-    sf_client_doom_locked (c, SF_REASON_VIOLATION);
+    sf_client_schedule_disconnect_locked (c, SF_REASON_VIOLATION);
     return 0;
   }
   c->n_returned += (uint64_t) n;
@@ -149,7 +149,7 @@ int
 sf_client_count_revoked_locked (struct sf_client *c, enum sf_drop why, int r)
 {
   if (r < 0)
-    sf_client_doom_locked (c, SF_REASON_VIOLATION);
+    sf_client_schedule_disconnect_locked (c, SF_REASON_VIOLATION);
   if (r <= 0)
     return 0;
   sf_client_drop_locked (c, why, 1);
@@ -167,7 +167,7 @@ sf_client_revoke_locked (struct sf_client *c, enum sf_drop why)
 bool
 sf_client_is_silent_locked (const struct sf_client *c)
 {
-  return c->pinged != 0 && sf_now () - c->pinged > ANSWER_WITHIN;
+  return c->ping_sent_at != 0 && sf_now () - c->ping_sent_at > ANSWER_WITHIN;
 }
 
 void
@@ -177,7 +177,7 @@ sf_client_info_locked (struct sf_client *c, struct sf_client_info *info)
   .id = c->id,.peer = c->peer,.lossless =
         sf_client_is_lossless_locked (c),.lingering =
         c->state >= SF_CLIENT_LEAVING,.max_held = c->max_held,.frames =
-        c->frames,.unread = c->unread,.paused =
+        c->frames,.unclaimed = c->unclaimed,.paused =
         c->paused,.silent = sf_client_is_silent_locked (c)};
   memcpy (info->name, c->name, sizeof (info->name));
   memcpy (info->drops, c->dropped, sizeof (info->drops));

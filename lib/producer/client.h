@@ -9,12 +9,12 @@ bool sf_client_is_lossless_locked (const struct sf_client *c);
 /* Is it told of frames and events? */
 bool sf_client_is_served_locked (const struct sf_client *c);
 
-void sf_client_doom_locked (struct sf_client *c, uint32_t reason);
+void sf_client_schedule_disconnect_locked (struct sf_client *c, uint32_t reason);
 
 /* So many frames are lost to it. */
 void sf_client_drop_locked (struct sf_client *c, enum sf_drop why, uint32_t n);
 
-/* Takes back its oldest unclaimed frame. 1; 0: there is none, or it is doomed. */
+/* Takes back its oldest unclaimed frame. 1; 0: there is none, or its disconnect is pending. */
 int sf_client_revoke_locked (struct sf_client *c, enum sf_drop why);
 
 void sf_client_info_locked (struct sf_client *c, struct sf_client_info *info);
@@ -39,7 +39,7 @@ void sf_producer_free_removed (struct sf_producer *p);
  * less. */
 uint32_t sf_client_limit_locked (struct sf_client *c);
 
-/* What revoking gave: 1, 0 (nothing to revoke), or the client is doomed: 0. */
+/* What revoking gave: 1, 0 (nothing to revoke), or its disconnect is pending: 0. */
 int sf_client_count_revoked_locked (struct sf_client *c, enum sf_drop why,
     int r);
 

@@ -11,13 +11,13 @@
 #include "producer/client.h"
 #include "producer/control-thread.h"
 #include "producer/flush.h"
-#include "producer/give-back.h"
+#include "producer/shrink.h"
 #include "producer/frame.h"
 #include "producer/grants.h"
 #include "producer/liveness.h"
 #include "producer/messages.h"
 #include "producer/producer-private.h"
-#include "producer/segment-news.h"
+#include "producer/segment-updates.h"
 #include "producer/session.h"
 #include "producer/wake.h"
 
@@ -40,32 +40,32 @@ drain_wake (struct sf_producer *p)
 }
 
 static struct sf_client *
-next_doomed (struct sf_producer *p, uint32_t * reason)
+next_pending_disconnect (struct sf_producer *p, uint32_t * reason)
 {
   struct sf_client *c;
 
   pthread_mutex_lock (&p->lock);
-  for (c = p->clients; c != NULL && c->doomed == 0; c = c->next);
+  for (c = p->clients; c != NULL && c->pending_disconnect == 0; c = c->next);
   if (c != NULL)
-    *reason = c->doomed;
+    *reason = c->pending_disconnect;
   pthread_mutex_unlock (&p->lock);
   return c;
 }
 
 static void
-end_doomed (struct sf_producer *p)
+end_pending_disconnects (struct sf_producer *p)
 {
   struct sf_client *c;
   uint32_t reason = 0;
 
-  while ((c = next_doomed (p, &reason)) != NULL) {
+  while ((c = next_pending_disconnect (p, &reason)) != NULL) {
     const char *text = "";
 
     if (reason == SF_REASON_VIOLATION)
       text = "it holds more frames than it was granted, or wrote into its "
           "returns what cannot be";
     else if (reason == SF_REASON_SLOW)
-      text = c->verdict != NULL ? c->verdict
+      text = c->evict_text != NULL ? c->evict_text
           : "it does not read what it is sent";
     else if (reason == SF_REASON_MEMORY)
       text = "it holds more frames than max-memory allows since they became "
@@ -89,7 +89,7 @@ has_left (const struct sf_client *c)
  * to say; listens again to those that said too much. The ms until the next is due, or
  * -1. */
 static int
-keep_time (struct sf_producer *p)
+expire_deadlines (struct sf_producer *p)
 {
   int64_t now = sf_now ();
   int64_t next = INT64_MAX;
@@ -103,10 +103,10 @@ keep_time (struct sf_producer *p)
     else if (c->muted_until != 0 && c->muted_until < next)
       next = c->muted_until;
     if (c->state < SF_CLIENT_WAITING || has_left (c)) {
-      if (c->patience_until > now)
-        next = c->patience_until < next ? c->patience_until : next;
+      if (c->deadline > now)
+        next = c->deadline < next ? c->deadline : next;
       else if (c->state < SF_CLIENT_WAITING)
-        sf_client_greet_or_go (c);
+        sf_client_greet_or_close (c);
       else
         sf_client_guard_hangup (c);
     }
@@ -116,7 +116,7 @@ keep_time (struct sf_producer *p)
 }
 
 static void
-tell_gone (struct sf_producer *p)
+send_gone (struct sf_producer *p)
 {
   struct sf_known_segment *gone;
   uint32_t n;
@@ -142,7 +142,7 @@ tell_gone (struct sf_producer *p)
 }
 
 static void
-tell_latency (struct sf_producer *p)
+send_latency (struct sf_producer *p)
 {
   struct sf_client *c = p->clients;
   bool changed;
@@ -206,7 +206,7 @@ recover (struct sf_producer *p)
       sf_client_recover_locked (c);
       sf_fence_store_load ();
       /* Not over it, it may have got some of what it lacks. */
-      wake = c->ring.read_pos != c->ring.head && sf_client_take_sleep (c);
+      wake = c->ring.read_pos != c->ring.head && sf_client_take_sleeping_flag (c);
       better = !c->overflowed;
     }
     sf_producer_unlock (p);
@@ -227,7 +227,7 @@ retry_grants (struct sf_producer *p)
     struct sf_client *following = c->next;
     uint64_t needed = 0;
     uint32_t max_held;
-    int r = c->asked != 0 && !c->hung_up && c->state < SF_CLIENT_LEAVING
+    int r = c->requested_held != 0 && !c->hung_up && c->state < SF_CLIENT_LEAVING
         ? sf_client_retry_grant (c, &max_held, &needed) : -EAGAIN;
 
     if (r != -EAGAIN && c->state == SF_CLIENT_WAITING)
@@ -254,11 +254,11 @@ timeout_ms (struct sf_producer *p, int greeting_ms)
   int ms;
 
   pthread_mutex_lock (&p->lock);
-  out = p->owing || p->removed != NULL || sf_producer_is_waiting_locked (p);
+  out = p->grants_pending || p->removed != NULL || sf_producer_is_waiting_locked (p);
   for (struct sf_client * c = p->clients; c != NULL && !out; c = c->next)
-    out = c->asked != 0
+    out = c->requested_held != 0
         || (c->leases != NULL && sf_leases_outstanding (c->leases) > 0);
-  p->ticking = out;             /* that frames are out, or owed */
+  p->ticking = out;             /* that frames are out, or grants pending */
   for (uint32_t i = 0; i < p->n_known && !relays; i++)
     relays = !sf_slots_own (p->slots, p->known[i].segment);
   pthread_mutex_unlock (&p->lock);
@@ -279,14 +279,14 @@ accept_some (struct sf_producer *p)
     int fd = sf_listener_accept (&p->listener, &peer);
 
     if (fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM || fd == -ENOBUFS) {
-      if (!p->told_starved && p->callbacks.starved != NULL)
+      if (!p->starved_reported && p->callbacks.starved != NULL)
         p->callbacks.starved (p->user, fd);
-      p->told_starved = true;
+      p->starved_reported = true;
       return true;
     }
     if (fd < 0)
       return false;
-    p->told_starved = false;
+    p->starved_reported = false;
     sf_client_accept (p, fd, &peer);
   }
   return false;
@@ -320,7 +320,7 @@ dispatch (struct sf_producer *p, const struct epoll_event *ev)
 
 /* Anything but a knock at the door. */
 static void
-heed (struct sf_producer *p, const struct epoll_event *ev)
+handle_event (struct sf_producer *p, const struct epoll_event *ev)
 {
   if (ev->data.u64 == 1)
     drain_wake (p);
@@ -329,14 +329,14 @@ heed (struct sf_producer *p, const struct epoll_event *ev)
 }
 
 static void
-say_goodbye (struct sf_producer *p)
+send_byes (struct sf_producer *p)
 {
   struct sf_client *c = p->clients;
 
   while (c != NULL) {
     struct sf_client *following = c->next;
 
-    sf_client_say_goodbye (c);
+    sf_client_send_bye (c);
     c = following;
   }
 }
@@ -365,45 +365,45 @@ sf_producer_thread (void *producer)
 {
   struct sf_producer *p = producer;
   struct epoll_event events[MAX_EVENTS];
-  bool deaf = false;
+  bool accept_paused = false;
 
   while (!is_stopping (p)) {
-    bool knocked = false;
-    int ms = timeout_ms (p, sooner (keep_time (p), sf_producer_give_back (p)));
-    int n = epoll_wait (p->epoll_fd, events, MAX_EVENTS, deaf
+    bool listener_ready = false;
+    int ms = timeout_ms (p, sooner (expire_deadlines (p), sf_producer_shrink (p)));
+    int n = epoll_wait (p->epoll_fd, events, MAX_EVENTS, accept_paused
         && (ms < 0 || ms > ACCEPT_PAUSE_MS) ? ACCEPT_PAUSE_MS : ms);
 
-    if (deaf) {
+    if (accept_paused) {
       listen_again (p, true);
-      deaf = false;
+      accept_paused = false;
     }
     for (int i = 0; i < n; i++) {
       if (events[i].data.u64 == 0)
-        knocked = true;
+        listener_ready = true;
       else
-        heed (p, &events[i]);
+        handle_event (p, &events[i]);
     }
     /* After the others: a new client may come to lie where one that was ended
      * lay, and a later event of this turn may mean that one. */
-    deaf = knocked && accept_some (p);
-    if (deaf)
+    accept_paused = listener_ready && accept_some (p);
+    if (accept_paused)
       listen_again (p, false);
     collect (p);
-    sf_producer_tell_segments (p);
-    sf_producer_settle (p);
+    sf_producer_send_segment_updates (p);
+    sf_producer_fulfil_grants (p);
     retry_grants (p);
-    sf_producer_judge (p);
+    sf_producer_check_liveness (p);
     sf_producer_grow_for_upstream (p);
     recover (p);
-    end_doomed (p);
+    end_pending_disconnects (p);
     end_empty (p);
-    tell_latency (p);
-    sf_producer_tell_flush (p);
-    sf_producer_tell_segments (p);
-    tell_gone (p);
+    send_latency (p);
+    sf_producer_send_flush (p);
+    sf_producer_send_segment_updates (p);
+    send_gone (p);
     sf_producer_free_removed (p);
   }
-  say_goodbye (p);
+  send_byes (p);
   return NULL;
 }
 
@@ -416,9 +416,9 @@ sf_producer_linger (struct sf_producer *p)
     int n = epoll_wait (p->epoll_fd, events, MAX_EVENTS, TICK_MS);
 
     for (int i = 0; i < n; i++)
-      heed (p, &events[i]);
+      handle_event (p, &events[i]);
     collect (p);
-    end_doomed (p);
+    end_pending_disconnects (p);
     end_empty (p);
   }
 }

@@ -19,12 +19,12 @@ step_locked (struct sf_client *c, bool start, uint32_t seqnum, bool reset_time)
 {
   int r;
 
-  if (c->ring.header == NULL || c->state > SF_CLIENT_ACTIVE || c->doomed != 0)
+  if (c->ring.header == NULL || c->state > SF_CLIENT_ACTIVE || c->pending_disconnect != 0)
     return;
   while ((r = sf_leases_revoke_oldest (c->leases, sf_frame_done_locked,
               c->producer)) > 0);
   if (r < 0)
-    sf_client_doom_locked (c, SF_REASON_VIOLATION);
+    sf_client_schedule_disconnect_locked (c, SF_REASON_VIOLATION);
   /* It did not keep anybody waiting for what is void. */
   c->last_progress = sf_now ();
   /* Two starts in a row, or a stop without the start, from before it joined, are
@@ -46,7 +46,7 @@ flush_locked (struct sf_producer *p, bool start, uint32_t seqnum,
     step_locked (c, start, seqnum, reset_time);
   p->flushing = start;
   p->flush_seqnum = seqnum;
-  p->flush_untold = true;
+  p->flush_unsent = true;
   p->need_kick = true;
 }
 
@@ -84,16 +84,16 @@ sf_producer_end_stream (struct sf_producer *p)
 }
 
 void
-sf_producer_tell_flush (struct sf_producer *p)
+sf_producer_send_flush (struct sf_producer *p)
 {
   struct sf_message msg = {.type = SF_MESSAGE_FLUSH };
-  bool untold;
+  bool changed;
 
   pthread_mutex_lock (&p->lock);
-  untold = p->flush_untold;
-  p->flush_untold = false;
+  changed = p->flush_unsent;
+  p->flush_unsent = false;
   pthread_mutex_unlock (&p->lock);
-  if (!untold)
+  if (!changed)
     return;
   /* The words before the sleeping flags. */
   sf_fence_store_load ();
@@ -102,7 +102,7 @@ sf_producer_tell_flush (struct sf_producer *p)
       continue;
     /* A full socket is one that is yet to be read: the words are looked at then. */
     sf_send (c->fd, &msg, NULL, 0);
-    if (sf_client_take_sleep (c))
+    if (sf_client_take_sleeping_flag (c))
       sf_client_wake (c);
   }
 }

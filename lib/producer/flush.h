@@ -5,6 +5,6 @@
 #include "producer/producer-private.h"
 
 /* The control thread's: sends what the clients are to hear at once. */
-void sf_producer_tell_flush (struct sf_producer *p);
+void sf_producer_send_flush (struct sf_producer *p);
 
 #endif

@@ -46,7 +46,7 @@ sf_known_add_locked (struct sf_producer *p, struct sf_segment *segment)
   k = &p->known[p->n_known++];
   *k = (struct sf_known_segment) {
   .segment = sf_segment_ref (segment),.id =
-        ++p->last_segment_id,.n_slots_told =
+        ++p->last_segment_id,.n_slots_sent =
         sf_observe_u32 (&segment->n_slots)};
   return k;
 }
@@ -61,7 +61,7 @@ sf_frame_note_segment_locked (struct sf_producer *p, struct sf_frame *frame,
   if (k == NULL)
     return NULL;
   /* Another producer's has grown: our clients are told before they need it, mostly. */
-  if (sf_observe_u32 (&segment->n_slots) != k->n_slots_told)
+  if (sf_observe_u32 (&segment->n_slots) != k->n_slots_sent)
     p->need_kick = true;
   while (j < frame->n_parts && frame->segment_ids[j] != k->id)
     j++;
@@ -152,8 +152,8 @@ sf_producer_unlock (struct sf_producer *p)
   while (done != NULL) {
     struct sf_frame *next = done->next_done;
 
-    if (done->letter.owner != NULL)
-      sf_slots_give (&done->letter);
+    if (done->spill.owner != NULL)
+      sf_slots_release (&done->spill);
     done->release (done->user);
     free (done);
     done = next;

@@ -12,12 +12,12 @@
 #include "producer/frame.h"
 #include "producer/grants.h"
 #include "producer/producer-private.h"
-#include "producer/segment-news.h"
+#include "producer/segment-updates.h"
 #include "producer/refusal.h"
 
 /* `before`: how often it had grown until then. */
 static void
-tell_growth (struct sf_producer *p, uint64_t before, struct sf_client *c,
+report_growth (struct sf_producer *p, uint64_t before, struct sf_client *c,
     uint32_t max_held)
 {
   struct sf_slots_state slots;
@@ -50,14 +50,14 @@ sf_client_grant (struct sf_client *c, uint32_t max_held, uint64_t * needed)
   r = sf_producer_make_room_locked (p, promised, needed);
   pthread_mutex_lock (&p->lock);
   if (r == 0) {
-    c->max_held = c->wanted = max_held;
-    c->owed_until = 0;
+    c->max_held = c->target_held = max_held;
+    c->restore_until = 0;
   }
   pthread_mutex_unlock (&p->room_lock);
   sf_producer_forget_segments_locked (p);
   sf_producer_unlock (p);
-  sf_producer_tell_segments (p);
-  tell_growth (p, slots.growths, c, max_held);
+  sf_producer_send_segment_updates (p);
+  report_growth (p, slots.growths, c, max_held);
   sf_producer_note_progress (p);
   return r;
 }
@@ -111,8 +111,8 @@ sf_producer_grow_for_upstream (struct sf_producer *p)
   pthread_mutex_unlock (&p->room_lock);
   sf_producer_forget_segments_locked (p);
   sf_producer_unlock (p);
-  sf_producer_tell_segments (p);
-  tell_growth (p, slots.growths, NULL, 0);
+  sf_producer_send_segment_updates (p);
+  report_growth (p, slots.growths, NULL, 0);
   sf_producer_note_progress (p);
 }
 
@@ -127,7 +127,7 @@ sf_client_send_grant (struct sf_client *c)
 /* To make slots takes a while; what the one at hand has to spare is
  * granted before. */
 static void
-grant_what_is_there (struct sf_client *c, uint32_t max_held)
+grant_spare_slots (struct sf_client *c, uint32_t max_held)
 {
   struct sf_producer *p = c->producer;
   struct sf_slots_state slots;
@@ -142,8 +142,8 @@ grant_what_is_there (struct sf_client *c, uint32_t max_held)
     spare = max_held;
   if (spare > c->max_held)
     c->max_held = (uint32_t) spare;
-  if (c->wanted < c->max_held)
-    c->wanted = c->max_held;
+  if (c->target_held < c->max_held)
+    c->target_held = c->max_held;
   pthread_mutex_unlock (&p->lock);
   sf_client_send_grant (c);
 }
@@ -213,7 +213,7 @@ sf_client_want (struct sf_client *c, uint32_t max_held)
   int r;
 
   if (max_held > c->max_held)
-    grant_what_is_there (c, max_held);
+    grant_spare_slots (c, max_held);
   r = max_held <= c->max_held ? 0 : sf_client_grant (c, max_held, &needed);
   if (r == 0 || !sf_client_postpone_grant (c, r, max_held, needed))
     sf_client_answer_want (c, r, max_held, needed);
@@ -265,14 +265,14 @@ sf_client_postpone_grant (struct sf_client *c, int error, uint32_t max_held,
 {
   struct sf_producer *p = c->producer;
   struct sf_reject reject = { 0 };
-  bool again = c->asked != 0;
+  bool again = c->requested_held != 0;
 
   if (!fits_later (c, error, max_held))
     return false;
   pthread_mutex_lock (&p->lock);
-  c->asked = max_held;
+  c->requested_held = max_held;
   if (!again)
-    c->asked_until = sf_now () + SF_OWED_TIMEOUT;
+    c->request_until = sf_now () + SF_GRANT_TIMEOUT;
   pthread_mutex_unlock (&p->lock);
   sf_client_explain_grant (c, error, max_held, needed, &reject);
   if (!again && p->callbacks.postponed != NULL)
@@ -287,12 +287,12 @@ sf_client_retry_grant (struct sf_client *c, uint32_t * max_held,
   struct sf_producer *p = c->producer;
   int r;
 
-  *max_held = c->asked;
+  *max_held = c->requested_held;
   r = *max_held <= c->max_held ? 0 : sf_client_grant (c, *max_held, needed);
-  if (r < 0 && sf_now () < c->asked_until && fits_later (c, r, *max_held))
+  if (r < 0 && sf_now () < c->request_until && fits_later (c, r, *max_held))
     return -EAGAIN;
   pthread_mutex_lock (&p->lock);
-  c->asked = 0;
+  c->requested_held = 0;
   pthread_mutex_unlock (&p->lock);
   return r;
 }
@@ -300,13 +300,13 @@ sf_client_retry_grant (struct sf_client *c, uint32_t * max_held,
 /* How many frames each client may hold at most, where max-memory does not hold what
  * all of them want: those who want most get less. */
 static uint32_t
-share_locked (struct sf_producer *p)
+fair_share_locked (struct sf_producer *p)
 {
   uint64_t there = sf_slots_most (p->slots, p->slot_size)
       / p->slots_per_record;
   uint32_t most = SF_MAX_LEASES;
 
-  while (most > 1 && sf_producer_wanted_locked (p, most) + SF_SPARE_SLOTS > there)
+  while (most > 1 && sf_producer_target_held_locked (p, most) + SF_SPARE_SLOTS > there)
     most--;
   return most;
 }
@@ -315,45 +315,45 @@ share_locked (struct sf_producer *p)
 static void
 set_grant_locked (struct sf_client *c, uint32_t most)
 {
-  uint32_t max_held = c->wanted < most ? c->wanted : most;
-  int64_t until = sf_now () + SF_OWED_TIMEOUT;
+  uint32_t max_held = c->target_held < most ? c->target_held : most;
+  int64_t until = sf_now () + SF_GRANT_TIMEOUT;
 
-  if (max_held < c->max_held && c->may_hold < c->max_held) {
-    c->may_hold = c->max_held;
-    c->may_hold_until = until;
+  if (max_held < c->max_held && c->grace_held < c->max_held) {
+    c->grace_held = c->max_held;
+    c->grace_until = until;
   }
-  c->untold = c->untold || max_held != c->max_held;
+  c->grant_changed = c->grant_changed || max_held != c->max_held;
   c->max_held = max_held;
-  if (max_held == c->wanted)
-    c->owed_until = 0;
-  else if (c->owed_until == 0)
-    c->owed_until = until;
+  if (max_held == c->target_held)
+    c->restore_until = 0;
+  else if (c->restore_until == 0)
+    c->restore_until = until;
 }
 
 /* Makes the slots that were promised, or as many as max-memory holds, and shares them
  * out. What was in the way of all, as sf_slots_ensure(). With the room lock. */
 static int
-make_promised (struct sf_producer *p, uint64_t * needed)
+make_granted_slots (struct sf_producer *p, uint64_t * needed)
 {
   uint32_t most = SF_MAX_LEASES;
   uint64_t promised, unused;
   int r;
 
   pthread_mutex_lock (&p->lock);
-  promised = sf_producer_wanted_locked (p, most);
+  promised = sf_producer_target_held_locked (p, most);
   pthread_mutex_unlock (&p->lock);
   r = sf_producer_make_room_locked (p, promised, needed);
   if (sf_capacity_is_short (r)) {
     pthread_mutex_lock (&p->lock);
     sf_producer_take_back_locked (p);
     sf_producer_unlock (p);
-    sf_slots_tidy (p->slots);
+    sf_slots_reclaim (p->slots);
     r = sf_producer_make_room_locked (p, promised, needed);
   }
   if (sf_capacity_is_short (r)) {
     pthread_mutex_lock (&p->lock);
-    most = share_locked (p);
-    promised = sf_producer_wanted_locked (p, most);
+    most = fair_share_locked (p);
+    promised = sf_producer_target_held_locked (p, most);
     pthread_mutex_unlock (&p->lock);
     sf_producer_make_room_locked (p, promised, &unused);
   }
@@ -367,54 +367,54 @@ make_promised (struct sf_producer *p, uint64_t * needed)
 /* Tells a client what it has, and after a while that it stays so. True if it may yet
  * get more. */
 static bool
-tell_grant (struct sf_client *c, int error, uint64_t needed)
+report_grant (struct sf_client *c, int error, uint64_t needed)
 {
   struct sf_producer *p = c->producer;
-  uint32_t wanted = 0;
-  bool untold, owed;
+  uint32_t refused = 0;
+  bool changed, restorable;
 
   pthread_mutex_lock (&p->lock);
-  untold = c->untold;
-  c->untold = false;
-  owed = c->owed_until != 0;
-  if (owed && sf_now () >= c->owed_until) {
-    wanted = c->wanted;
-    c->wanted = c->max_held;
-    c->owed_until = 0;
-    owed = false;
+  changed = c->grant_changed;
+  c->grant_changed = false;
+  restorable = c->restore_until != 0;
+  if (restorable && sf_now () >= c->restore_until) {
+    refused = c->target_held;
+    c->target_held = c->max_held;
+    c->restore_until = 0;
+    restorable = false;
   }
   pthread_mutex_unlock (&p->lock);
   if (c->state != SF_CLIENT_ACTIVE || c->hung_up)
     return false;
-  if (untold)
+  if (changed)
     sf_client_send_grant (c);
-  if (wanted > 0)
-    sf_client_refuse_grant (c, error, wanted, needed);
-  return owed;
+  if (refused > 0)
+    sf_client_refuse_grant (c, error, refused, needed);
+  return restorable;
 }
 
 void
-sf_producer_settle (struct sf_producer *p)
+sf_producer_fulfil_grants (struct sf_producer *p)
 {
   uint64_t needed = 0;
-  bool owing;
+  bool pending;
   int error;
 
-  sf_slots_tidy (p->slots);
+  sf_slots_reclaim (p->slots);
   pthread_mutex_lock (&p->lock);
-  owing = p->owing;
-  p->owing = false;
+  pending = p->grants_pending;
+  p->grants_pending = false;
   pthread_mutex_unlock (&p->lock);
-  if (!owing)
+  if (!pending)
     return;
   pthread_mutex_lock (&p->room_lock);
-  error = make_promised (p, &needed);
+  error = make_granted_slots (p, &needed);
   pthread_mutex_unlock (&p->room_lock);
-  owing = false;
+  pending = false;
   for (struct sf_client * c = p->clients; c != NULL; c = c->next)
-    owing = tell_grant (c, error, needed) || owing;
+    pending = report_grant (c, error, needed) || pending;
   pthread_mutex_lock (&p->lock);
-  p->owing = p->owing || owing;
+  p->grants_pending = p->grants_pending || pending;
   sf_producer_forget_segments_locked (p);
   sf_producer_unlock (p);
   sf_producer_note_progress (p);

@@ -7,7 +7,7 @@
 
 /* The control thread's: makes what was promised in a new format, unmaps what is not
  * needed any more. */
-void sf_producer_settle (struct sf_producer *p);
+void sf_producer_fulfil_grants (struct sf_producer *p);
 
 /* Makes room for `max_held` frames in this client's hands. 0 or -errno. */
 int sf_client_grant (struct sf_client *c, uint32_t max_held,
@@ -30,7 +30,7 @@ void sf_client_answer_want (struct sf_client *c, int r, uint32_t max_held,
     uint64_t needed);
 
 /* It cannot be granted that now, but slots are about to come back with which it can: then
- * it is to be tried again, for SF_OWED_TIMEOUT. False: it is to be refused. */
+ * it is to be tried again, for SF_GRANT_TIMEOUT. False: it is to be refused. */
 bool sf_client_postpone_grant (struct sf_client *c, int error,
     uint32_t max_held, uint64_t needed);
 

@@ -52,7 +52,7 @@ sf_leases_init (struct sf_leases *leases, struct sf_returns_page *page)
 }
 
 SF_HOT int
-sf_leases_give (struct sf_leases *leases, void *frame,
+sf_leases_add (struct sf_leases *leases, void *frame,
     struct sf_record_header *record)
 {
   uint32_t i;

@@ -46,7 +46,7 @@ void sf_leases_init (struct sf_leases *leases, struct sf_returns_page *page);
 
 /* Leases `frame`: fills lease and stamp of `record`, which is to be announced
  * next. 0, or -EAGAIN if the client has all the leases there are. */
-int sf_leases_give (struct sf_leases *leases, void *frame,
+int sf_leases_add (struct sf_leases *leases, void *frame,
     struct sf_record_header *record);
 
 /* The announcement failed: takes back the lease just given. */

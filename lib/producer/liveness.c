@@ -17,7 +17,7 @@
 /* Frames that somebody misses who never waits in sf_producer_wait(): another
  * producer (relay), or upstream's pool. */
 static bool
-keeps_borrowed_locked (const struct sf_client *c)
+holds_others_memory_locked (const struct sf_client *c)
 {
   const struct sf_lease_list *lists[] = { &c->leases->unclaimed,
     &c->leases->held
@@ -45,12 +45,12 @@ is_served_lossless_locked (const struct sf_client *c)
 /* Where nothing is published because a client keeps what upstream needs, nobody says
  * that he waits. */
 static bool
-is_missed_locked (const struct sf_producer *p, int64_t now)
+is_starved_by_client_locked (const struct sf_producer *p, int64_t now)
 {
   if (now - p->last_publish < SF_WAIT_SLICE)
     return false;
   for (const struct sf_client * c = p->clients; c != NULL; c = c->next)
-    if (is_served_lossless_locked (c) && keeps_borrowed_locked (c))
+    if (is_served_lossless_locked (c) && holds_others_memory_locked (c))
       return true;
   return false;
 }
@@ -71,16 +71,16 @@ later_by (int64_t time, int64_t ns, int64_t now)
  * which nobody waited, nor that in which this process did not run. Of what lies
  * between two looks, no more than two slices. */
 static void
-forgive_absence_locked (struct sf_producer *p, int64_t now)
+discount_absence_locked (struct sf_producer *p, int64_t now)
 {
-  int64_t absent = now - p->last_judged - 2 * SF_WAIT_SLICE;
+  int64_t absent = now - p->last_liveness_check - 2 * SF_WAIT_SLICE;
 
-  p->last_judged = now;
+  p->last_liveness_check = now;
   if (absent <= 0)
     return;
   for (struct sf_client * c = p->clients; c != NULL; c = c->next) {
     c->last_progress = later_by (c->last_progress, absent, now);
-    c->last_sign = later_by (c->last_sign, absent, now);
+    c->last_alive = later_by (c->last_alive, absent, now);
   }
 }
 
@@ -97,7 +97,7 @@ is_dead_locked (const struct sf_client *c, int64_t silent)
 {
   int64_t timeout = c->producer->client_timeout;
 
-  return timeout > 0 && c->pinged != 0 && silent > timeout;
+  return timeout > 0 && c->ping_sent_at != 0 && silent > timeout;
 }
 
 static bool
@@ -108,48 +108,48 @@ has_stalled_locked (const struct sf_client *c, int64_t stalled)
   return timeout > 0 && has_unread_locked (c) && stalled > timeout;
 }
 
-/* Dooms it, or notes that it is to be asked. */
+/* Schedules its disconnect, or notes that it is to be asked. */
 static bool
-judge_locked (struct sf_client *c, int64_t now)
+check_locked (struct sf_client *c, int64_t now)
 {
   const struct sf_producer *p = c->producer;
   int64_t stalled = now - c->last_progress;
-  int64_t silent = now - c->last_sign < stalled ? now - c->last_sign : stalled;
-  int64_t patience = p->client_timeout > 0
+  int64_t silent = now - c->last_alive < stalled ? now - c->last_alive : stalled;
+  int64_t ping_after = p->client_timeout > 0
       && p->client_timeout / 4 < PING_AFTER ? p->client_timeout / 4 : PING_AFTER;
   bool ask;
 
   if (is_dead_locked (c, silent))
-    c->verdict = "no sign of life for client-timeout while frames waited; where "
+    c->evict_text = "no sign of life for client-timeout while frames waited; where "
         "the consumer's process may be stopped for longer, raise client-timeout "
         "of shmframesink";
   else if (has_stalled_locked (c, stalled))
-    c->verdict = "no frame was taken for stall-timeout; take frames sooner, or "
+    c->evict_text = "no frame was taken for stall-timeout; take frames sooner, or "
         "raise stall-timeout of shmframesink";
-  if (c->verdict != NULL) {
-    sf_client_doom_locked (c, SF_REASON_SLOW);
+  if (c->evict_text != NULL) {
+    sf_client_schedule_disconnect_locked (c, SF_REASON_SLOW);
     return false;
   }
-  ask = c->pinged == 0 && silent > patience;
+  ask = c->ping_sent_at == 0 && silent > ping_after;
   if (ask)
-    c->pinged = now;
+    c->ping_sent_at = now;
   return ask;
 }
 
 /* Is the user to hear that it is waited for? */
 static bool
-is_news_locked (struct sf_client *c, int64_t now)
+must_report_wait_locked (struct sf_client *c, int64_t now)
 {
-  int64_t before = c->stalled_at;
+  int64_t before = c->wait_reported_at;
 
   if (!has_unread_locked (c) || now - c->last_progress < TELL_AFTER)
     return false;
-  c->stalled_at = now;
+  c->wait_reported_at = now;
   return before == 0 || now - before > TELL_AGAIN_AFTER;
 }
 
 static void
-judge_client (struct sf_client *c, int64_t now)
+check_client (struct sf_client *c, int64_t now)
 {
   static const struct sf_message ping = {.type = SF_MESSAGE_PING };
   struct sf_producer *p = c->producer;
@@ -161,8 +161,8 @@ judge_client (struct sf_client *c, int64_t now)
     /* Nothing is asked of one that has nothing. */
     if (sf_leases_outstanding (c->leases) == 0 && !has_unread_locked (c))
       c->last_progress = now;
-    ask = judge_locked (c, now);
-    tell = c->doomed == 0 && is_news_locked (c, now);
+    ask = check_locked (c, now);
+    tell = c->pending_disconnect == 0 && must_report_wait_locked (c, now);
     sf_client_info_locked (c, &info);
   }
   sf_producer_unlock (p);
@@ -174,22 +174,22 @@ judge_client (struct sf_client *c, int64_t now)
 }
 
 void
-sf_producer_judge (struct sf_producer *p)
+sf_producer_check_liveness (struct sf_producer *p)
 {
   int64_t now = sf_now ();
   bool waiting;
 
   pthread_mutex_lock (&p->lock);
-  waiting = sf_producer_is_waiting_locked (p) || is_missed_locked (p, now);
+  waiting = sf_producer_is_waiting_locked (p) || is_starved_by_client_locked (p, now);
   if (waiting)
-    forgive_absence_locked (p, now);
+    discount_absence_locked (p, now);
   pthread_mutex_unlock (&p->lock);
   for (struct sf_client * c = p->clients; waiting && c != NULL; c = c->next)
-    judge_client (c, now);
+    check_client (c, now);
 }
 
 bool
-sf_client_borrows_locked (const struct sf_client *c)
+sf_client_holds_foreign_locked (const struct sf_client *c)
 {
   for (uint32_t i = 0; i < SF_MAX_LEASES; i++) {
     const struct sf_lease_entry *e = &c->leases->entry[i];
@@ -202,10 +202,10 @@ sf_client_borrows_locked (const struct sf_client *c)
 }
 
 void
-sf_client_note_sign (struct sf_client *c)
+sf_client_note_alive (struct sf_client *c)
 {
   pthread_mutex_lock (&c->producer->lock);
-  c->last_sign = sf_now ();
+  c->last_alive = sf_now ();
   pthread_mutex_unlock (&c->producer->lock);
 }
 
@@ -215,8 +215,8 @@ sf_client_pong (struct sf_client *c, bool paused)
   bool asked;
 
   pthread_mutex_lock (&c->producer->lock);
-  asked = c->pinged != 0;
-  c->pinged = 0;
+  asked = c->ping_sent_at != 0;
+  c->ping_sent_at = 0;
   c->paused = paused;
   pthread_mutex_unlock (&c->producer->lock);
   return asked;

@@ -109,8 +109,8 @@ is_over_quota (struct sf_client *c)
   pthread_mutex_lock (&c->producer->lock);
   n_returned = c->n_returned;
   pthread_mutex_unlock (&c->producer->lock);
-  if (n_returned != c->n_paid || now - c->quota_from >= time) {
-    c->n_paid = n_returned;
+  if (n_returned != c->n_returned_before || now - c->quota_from >= time) {
+    c->n_returned_before = n_returned;
     c->quota_from = now;
     c->n_messages = 0;
     return false;
@@ -144,7 +144,7 @@ read_some (struct sf_client *c)
       sf_client_end (c, SF_REASON_HANGUP, "");
       return SF_READ_END;
     }
-    sf_client_note_sign (c);
+    sf_client_note_alive (c);
     if (!handle_message (c, &msg))
       return SF_READ_END;
     if (is_over_quota (c))
@@ -160,13 +160,13 @@ sf_client_readable (struct sf_client *c)
 }
 
 void
-sf_client_greet_or_go (struct sf_client *c)
+sf_client_greet_or_close (struct sf_client *c)
 {
   if (read_some (c) != SF_READ_ALL)
     return;
   if (c->state == SF_CLIENT_GREETING)
     sf_client_end (c, SF_REASON_VIOLATION, "it never said HELLO");
-  else if (c->state == SF_CLIENT_OBSERVING && c->patience_until <= sf_now ())
+  else if (c->state == SF_CLIENT_OBSERVING && c->deadline <= sf_now ())
     sf_client_end (c, SF_REASON_HANGUP, "");
 }
 

@@ -13,10 +13,10 @@
 
 #define MAX_OBSERVERS 4u
 /* One that asks nothing for so long goes: others may want its place. */
-#ifndef SF_OBSERVER_PATIENCE_MS
-#define SF_OBSERVER_PATIENCE_MS 10000
+#ifndef SF_OBSERVER_TIMEOUT_MS
+#define SF_OBSERVER_TIMEOUT_MS 10000
 #endif
-#define OBSERVER_PATIENCE (SF_OBSERVER_PATIENCE_MS * INT64_C (1000000))
+#define OBSERVER_TIMEOUT (SF_OBSERVER_TIMEOUT_MS * INT64_C (1000000))
 
 static uint32_t
 count_observers (const struct sf_producer *p)
@@ -184,7 +184,7 @@ sf_client_observe (struct sf_client *c, const struct sf_observe *observe)
 
   sf_client_ref (c);
   if (c->state == SF_CLIENT_OBSERVING || admit (c, observe)) {
-    c->patience_until = sf_now () + OBSERVER_PATIENCE;
+    c->deadline = sf_now () + OBSERVER_TIMEOUT;
     answer (c, observe->before);
   }
   alive = c->state != SF_CLIENT_GONE;

@@ -13,7 +13,7 @@
  *
  * Threads: the control thread alone makes, removes, closes and frees clients. Who
  * sends SEGMENT messages, outside the lock, holds a reference on the client, so that
- * its fd stays what it is. Anybody can mark a client as doomed; the control thread
+ * its fd stays what it is. Anybody can set pending_disconnect; the control thread
  * acts. */
 #ifndef SF_PRODUCER_PRIVATE_H
 #define SF_PRODUCER_PRIVATE_H
@@ -34,7 +34,7 @@ struct sf_known_segment
   struct sf_segment *segment;
   uint32_t id;
   uint32_t n_frames;            /* that lie in it, and are out */
-  uint32_t n_slots_told;        /* to clients that were sent it before */
+  uint32_t n_slots_sent;        /* to clients that were sent it before */
 };
 
 struct sf_frame
@@ -45,7 +45,7 @@ struct sf_frame
   int64_t published;            /* when */
   sf_release release;
   void *user;
-  struct sf_slot letter;        /* what does not fit into a record; owner NULL */
+  struct sf_slot spill;        /* what does not fit into a record; owner NULL */
   bool foreign;                 /* another producer's memory: do not hoard */
   uint32_t n_parts;
   uint32_t payload_size;
@@ -88,7 +88,7 @@ struct sf_client
   uint64_t id;
   struct sf_credentials peer;
   /* The control thread's. */
-  int64_t patience_until;       /* for HELLO, or the next OBSERVE; after BYE, for
+  int64_t deadline;       /* for HELLO, or the next OBSERVE; after BYE, for
                                    its end */
   bool reported;                /* connected() was called */
   bool has_place;               /* it counts for max-clients */
@@ -96,34 +96,34 @@ struct sf_client
   bool process_gone;
   int64_t quota_from;           /* since when messages are counted */
   uint32_t n_messages;
-  uint64_t n_paid;              /* n_returned when they last were */
+  uint64_t n_returned_before;              /* n_returned when they last were */
   int64_t muted_until;          /* 0: it is listened to */
   /* Under the producer's lock. */
   uint32_t state;               /* enum sf_client_state */
-  uint32_t doomed;              /* enum sf_reason: to be ended by the thread */
+  uint32_t pending_disconnect;              /* enum sf_reason: to be ended by the thread */
   char name[SF_NAME_MAX];
-  uint32_t wish;                /* enum sf_delivery */
+  uint32_t delivery;                /* enum sf_delivery */
   uint32_t max_held;            /* what it is granted */
-  uint32_t wanted;              /* what it was before max-memory held less, and is to
+  uint32_t target_held;              /* what it was before max-memory held less, and is to
                                    be again, or hears in the end that it cannot */
-  int64_t owed_until;           /* that is then; 0: nothing is owed */
-  uint32_t may_hold;            /* and until when it may hold as much as then */
-  int64_t may_hold_until;
-  bool untold;                  /* of a new max_held */
-  uint32_t asked;               /* frames that it asked for, and is to be answered; 0 */
-  int64_t asked_until;
+  int64_t restore_until;           /* that is then; 0: nothing is owed */
+  uint32_t grace_held;            /* and until when it may hold as much as then */
+  int64_t grace_until;
+  bool grant_changed;                  /* of a new max_held */
+  uint32_t requested_held;               /* frames that it asked for, and is to be answered; 0 */
+  int64_t request_until;
   int64_t max_lag;              /* ns; 0: none. Constant from HELLO on */
   bool overflowed;
   uint64_t sticky_from;         /* it lacks sticky events from this key on;
                                    SF_NO_KEY: none */
   int64_t last_progress;
   uint64_t n_returned;          /* frames, taken back so far */
-  int64_t last_sign;            /* of life, other than progress */
-  int64_t stalled_at;           /* when it was last waited for for long */
-  int64_t pinged;               /* when, if it has not answered, or 0 */
+  int64_t last_alive;            /* of life, other than progress */
+  int64_t wait_reported_at;           /* when it was last waited for for long */
+  int64_t ping_sent_at;               /* when, if it has not answered, or 0 */
   bool paused;                  /* so it said */
-  uint32_t unread;              /* frames it never claimed, at its end */
-  const char *verdict;          /* why it is evicted */
+  uint32_t unclaimed;              /* frames it never claimed, at its end */
+  const char *evict_text;          /* why it is evicted */
   uint64_t frames;
   uint64_t dropped[SF_N_DROPS];
   uint64_t last_seq;            /* of the frame announced last */
@@ -150,7 +150,7 @@ struct sf_producer
   int64_t client_timeout, stall_timeout;
   uint64_t id;
   struct sf_slots *slots;
-  struct sf_slots *letters;     /* payloads too large for a record */
+  struct sf_slots *spill_slots;     /* payloads too large for a record */
   pthread_t thread;
   int epoll_fd;
   int wake_fd;                  /* eventfd, ours alone */
@@ -177,17 +177,17 @@ struct sf_producer
   uint32_t upstream_slots;      /* more than base slots, for upstream to keep */
   bool slot_missed;             /* it wants still more */
   uint32_t slots_per_record;
-  bool owing;                   /* slots are to be made for what was promised */
+  bool grants_pending;                   /* slots are to be made for what was promised */
   bool live, lossless, delivery_known;
   uint64_t latency_min, latency_max;
   bool delivery_changed;
   bool flushing;
   uint32_t flush_seqnum;
-  bool flush_untold;            /* the thread is to tell the clients */
+  bool flush_unsent;            /* the thread is to tell the clients */
   struct sf_known_segment *gone;        /* segments the clients may forget */
   uint32_t n_gone;
   bool need_kick;               /* wake the thread when the lock is dropped */
-  bool stopping, interrupted, given_up;
+  bool stopping, interrupted, client_wait_cancelled;
   uint32_t n_waiting;
   sf_atomic_u32 waiting_hint;   /* n_waiting > 0, for looks without the lock */
   /* Grows with each slot or frame that has come back, wherever. Without lock. */
@@ -197,14 +197,14 @@ struct sf_producer
   bool pooled;                  /* upstream may wait for what clients return */
   int64_t last_publish;
   int64_t last_wait;            /* when somebody last waited for clients */
-  int64_t last_judged;          /* when clients were looked at for that */
-  bool told_starved;            /* the thread\'s: that no client can be accepted */
+  int64_t last_liveness_check;          /* when clients were looked at for that */
+  bool starved_reported;        /* the thread's: that no client can be accepted */
   bool ticking;                 /* the thread looks at returns now and then */
   int64_t too_large_since;      /* the thread's: the ring; 0: it is not */
   /* The publisher's, see producer/wake.c. */
   struct sf_client **to_wake;   /* room for max_clients */
   uint32_t n_to_wake;
-  bool brisk;                   /* this frame was not waited for */
+  bool unpaced;                   /* this frame was not waited for */
   uint32_t yield_back_off, n_yields_to_skip;
   struct sf_producer_stats stats;
 };
@@ -222,10 +222,10 @@ struct sf_producer
 #define SF_MAX_BASE_SLOTS 16u
 /* How long slots on their way back are waited for before a client hears that there
  * are not enough. Less than it waits for an answer. */
-#ifndef SF_OWED_TIMEOUT_MS
-#define SF_OWED_TIMEOUT_MS 3000
+#ifndef SF_GRANT_TIMEOUT_MS
+#define SF_GRANT_TIMEOUT_MS 3000
 #endif
-#define SF_OWED_TIMEOUT (SF_OWED_TIMEOUT_MS * INT64_C (1000000))
+#define SF_GRANT_TIMEOUT (SF_GRANT_TIMEOUT_MS * INT64_C (1000000))
 /* Of these, what is needed to keep a stream going at all. */
 #define SF_SPARE_SLOTS 2u
 /* What a consumer asks for when it connects. There is room for one from the start,
@@ -238,7 +238,7 @@ struct sf_producer
  * batch is as old as the window is long before the next one comes. */
 #define SF_KEPT_QUEUED 2u
 /* Payloads that do not fit into a record, in all. */
-#define SF_MAX_LETTER_BYTES (UINT64_C (64) << 20)
+#define SF_MAX_SPILL_BYTES (UINT64_C (64) << 20)
 /* Frames of another producer that a live client may leave unclaimed. */
 #define SF_MAX_FOREIGN_QUEUED 2u
 /* And how long it may take for one, where they come in a burst. Tests are on busy

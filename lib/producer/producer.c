@@ -51,7 +51,7 @@ free_producer (struct sf_producer *p)
   sf_fd_close (p->epoll_fd);
   sf_fd_close (p->wake_fd);
   sf_slots_unref (p->slots);
-  sf_slots_unref (p->letters);
+  sf_slots_unref (p->spill_slots);
   pthread_mutex_destroy (&p->room_lock);
   pthread_mutex_destroy (&p->lock);
   pthread_cond_destroy (&p->cond);
@@ -118,9 +118,9 @@ sf_producer_open (struct sf_producer **producer,
   p->client_timeout = config->client_timeout;
   p->stall_timeout = config->stall_timeout;
   p->slots = sf_slots_new (config->max_memory);
-  p->letters = sf_slots_new (SF_MAX_LETTER_BYTES);
+  p->spill_slots = sf_slots_new (SF_MAX_SPILL_BYTES);
   p->to_wake = calloc (config->max_clients, sizeof (struct sf_client *));
-  if (p->slots == NULL || p->letters == NULL || p->to_wake == NULL
+  if (p->slots == NULL || p->spill_slots == NULL || p->to_wake == NULL
       || getrandom (&p->id, sizeof (p->id), 0) != sizeof (p->id)) {
     free_producer (p);
     return -ENOMEM;

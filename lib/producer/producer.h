@@ -33,7 +33,7 @@ struct sf_client_info
   uint64_t frames;              /* announced to it */
   uint64_t dropped;             /* meant for it, and lost to it, */
   uint64_t drops[SF_N_DROPS];   /* for these reasons */
-  uint32_t unread;              /* at its end: announced, but never claimed */
+  uint32_t unclaimed;              /* at its end: announced, but never claimed */
   bool paused;                  /* as it said when it was asked last */
   bool silent;                  /* it was asked, and has not answered yet */
 };
@@ -116,9 +116,9 @@ void sf_producer_set_delivery (struct sf_producer *producer, bool live,
     bool lossless, uint64_t latency_min, uint64_t latency_max);
 
 /* Takes a slot. If none is free, collects what clients returned, then revokes
- * what live clients have not claimed. `keep` as in sf_slots_take(). Returns 0,
+ * what live clients have not claimed. `keep` as in sf_slots_acquire(). Returns 0,
  * -EAGAIN or -EMSGSIZE. Never waits. */
-int sf_producer_take_slot (struct sf_producer *producer, uint64_t size,
+int sf_producer_acquire_slot (struct sf_producer *producer, uint64_t size,
     uint32_t keep, struct sf_slot *slot);
 
 /* Says that upstream had to do without a slot. If it keeps that many itself, as a
@@ -126,7 +126,7 @@ int sf_producer_take_slot (struct sf_producer *producer, uint64_t size,
  * as many as it may: waiting for another one may be in vain. */
 bool sf_producer_miss_slot (struct sf_producer *producer);
 
-/* Would sf_producer_take_slot() give one now? 0, -EAGAIN, -EMSGSIZE. */
+/* Would sf_producer_acquire_slot() give one now? 0, -EAGAIN, -EMSGSIZE. */
 int sf_producer_poll_slot (struct sf_producer *producer, uint64_t size,
     uint32_t keep);
 
@@ -146,18 +146,18 @@ int sf_producer_wait (struct sf_producer *producer, uint64_t token);
 void sf_producer_wait_for_live (struct sf_producer *producer);
 
 /* Waits until `n` clients are connected. Returns 0, -EINTR, or -ECANCELED after
- * sf_producer_give_up(). */
+ * sf_producer_cancel_wait_clients(). */
 int sf_producer_wait_clients (struct sf_producer *producer, uint32_t n);
 
 /* While `on`, nobody waits for clients to come. */
-void sf_producer_give_up (struct sf_producer *producer, bool on);
+void sf_producer_cancel_wait_clients (struct sf_producer *producer, bool on);
 
 /* While `on`, waiting functions return -EINTR at once. */
 void sf_producer_interrupt (struct sf_producer *producer, bool on);
 
 /* One part of a frame: memory of this producer's own segments, or of a segment
  * that came from another producer (relay). */
-struct sf_part
+struct sf_memory_ref
 {
   struct sf_segment *segment;
   uint32_t slot;
@@ -167,9 +167,9 @@ struct sf_part
 /* Any thread's, also after sf_producer_close(): see there. */
 typedef void (*sf_release) (void *user);
 
-struct sf_publication
+struct sf_publish_args
 {
-  const struct sf_part *parts;
+  const struct sf_memory_ref *parts;
   uint32_t n_parts;
   const void *body;             /* what the client is told besides */
   uint32_t body_size;
@@ -186,10 +186,10 @@ struct sf_publication
  *  -ENOBUFS   the body and the parts do not fit into a record of the ring, and too
  *             many such frames are out
  *  -EMSGSIZE  they are larger than a frame's payload can be
- *  -ELOOP     a part's segment came by too many relays: sf_segment_is_far()
+ *  -ELOOP     a part's segment came by too many relays: sf_segment_relay_depth_exceeded()
  *  -ENOMEM */
 int sf_producer_publish (struct sf_producer *producer,
-    const struct sf_publication *publication);
+    const struct sf_publish_args *publication);
 
 enum sf_event_flags
 {

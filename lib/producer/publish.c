@@ -8,7 +8,7 @@
 #include "producer/client-queue.h"
 #include "producer/client.h"
 #include "producer/frame.h"
-#include "producer/letter.h"
+#include "producer/spill.h"
 #include "producer/producer-private.h"
 #include "producer/sticky.h"
 #include "producer/wake.h"
@@ -16,19 +16,19 @@
 /* Fills the ids and the payload, at `out`. 0, -ENOMEM or -ELOOP. */
 SF_HOT static int
 fill_locked (struct sf_producer *p, struct sf_frame *frame,
-    const struct sf_publication *pub, uint8_t *out)
+    const struct sf_publish_args *pub, uint8_t *out)
 {
   uint32_t head[2] = { pub->n_parts, 0 };
 
   memcpy (out, head, sizeof (head));
   out += sizeof (head);
   for (uint32_t i = 0; i < pub->n_parts; i++) {
-    const struct sf_part *part = &pub->parts[i];
+    const struct sf_memory_ref *part = &pub->parts[i];
     struct sf_known_segment *k;
     sf_atomic_u64 *generation;
-    struct sf_mem_ref ref;
+    struct sf_memory_ref_wire ref;
 
-    if (sf_segment_is_far (part->segment))
+    if (sf_segment_relay_depth_exceeded (part->segment))
       return -ELOOP;
     k = sf_frame_note_segment_locked (p, frame, part->segment);
     if (k == NULL)
@@ -40,7 +40,7 @@ fill_locked (struct sf_producer *p, struct sf_frame *frame,
       frame->foreign = true;
     if (part->segment->writable)
       sf_segment_finish_slot (part->segment, part->slot);
-    ref = (struct sf_mem_ref) {
+    ref = (struct sf_memory_ref_wire) {
     .segment = k->id,.slot = part->slot,.generation =
           sf_load_hint (generation),.offset = part->offset,.size = part->size};
     memcpy (out, &ref, sizeof (ref));
@@ -51,16 +51,16 @@ fill_locked (struct sf_producer *p, struct sf_frame *frame,
   return 0;
 }
 
-/* The payload is in the letter. 0 or -ENOMEM. */
+/* The payload is in the spill. 0 or -ENOMEM. */
 static int
-refer_locked (struct sf_producer *p, struct sf_frame *frame, uint64_t size)
+put_spill_reference_locked (struct sf_producer *p, struct sf_frame *frame, uint64_t size)
 {
-  struct sf_slot *letter = &frame->letter;
-  struct sf_known_segment *k = sf_frame_note_segment_locked (p, frame, letter->segment);
+  struct sf_slot *spill = &frame->spill;
+  struct sf_known_segment *k = sf_frame_note_segment_locked (p, frame, spill->segment);
 
   if (k == NULL)
     return -ENOMEM;
-  frame->payload_size = sf_letter_refer (letter, k->id, size, frame->payload);
+  frame->payload_size = sf_spill_put_reference (spill, k->id, size, frame->payload);
   return 0;
 }
 
@@ -75,11 +75,11 @@ frame_discard_locked (struct sf_producer *p, struct sf_frame *frame)
 
 /* A frame with one reference, and not yet anybody's. */
 SF_HOT static int
-frame_new_locked (struct sf_producer *p, const struct sf_publication *pub,
-    uint64_t size, const struct sf_slot *letter, struct sf_frame **out)
+frame_new_locked (struct sf_producer *p, const struct sf_publish_args *pub,
+    uint64_t size, const struct sf_slot *spill, struct sf_frame **out)
 {
   uint32_t n_ids = pub->n_parts + 1;
-  uint64_t in_record = letter->owner != NULL ? SF_LETTER_REFERENCE : size;
+  uint64_t in_record = spill->owner != NULL ? SF_SPILL_REFERENCE_SIZE : size;
   struct sf_frame *frame = malloc (sizeof (*frame) + n_ids * sizeof (uint32_t)
       + in_record);
   int r;
@@ -87,13 +87,13 @@ frame_new_locked (struct sf_producer *p, const struct sf_publication *pub,
   if (frame == NULL)
     return -ENOMEM;
   *frame = (struct sf_frame) {
-  .refs = 1,.release = pub->release,.user = pub->user,.letter =
-        *letter,.payload_size = (uint32_t) size,.payload =
+  .refs = 1,.release = pub->release,.user = pub->user,.spill =
+        *spill,.payload_size = (uint32_t) size,.payload =
         (uint8_t *) & frame->segment_ids[n_ids]};
-  r = fill_locked (p, frame, pub, letter->owner == NULL ? frame->payload
-      : sf_segment_slot (letter->segment, letter->index));
-  if (r == 0 && letter->owner != NULL)
-    r = refer_locked (p, frame, size);
+  r = fill_locked (p, frame, pub, spill->owner == NULL ? frame->payload
+      : sf_segment_slot (spill->segment, spill->index));
+  if (r == 0 && spill->owner != NULL)
+    r = put_spill_reference_locked (p, frame, size);
   if (r < 0)
     frame_discard_locked (p, frame);
   else
@@ -118,9 +118,9 @@ prepare_clients_locked (struct sf_producer *p, const struct sf_frame *frame,
   while (c != NULL) {
     bool served = sf_client_is_served_locked (c);
     uint32_t id = served && frame != NULL && !unsent
-        ? sf_client_lacks_locked (c, frame) : 0;
+        ? sf_client_missing_segment_locked (c, frame) : 0;
 
-    if (id != 0 && !sf_client_leaves_fds_locked (c)) {
+    if (id != 0 && !sf_client_is_fd_limited_locked (c)) {
       int sent = sf_client_send_segment (c, id);
 
       unsent = sent < 0;
@@ -149,7 +149,7 @@ announce_locked (struct sf_producer *p, struct sf_frame *frame)
 
   frame->seq = p->seq++;
   frame->published = sf_now ();
-  p->brisk = frame->published - p->last_publish < SF_BRISK;
+  p->unpaced = frame->published - p->last_publish < SF_SPIN_THRESHOLD;
   p->last_publish = frame->published;
   for (struct sf_client * c = p->clients; c != NULL; c = c->next) {
     if (!sf_client_is_served_locked (c))
@@ -165,7 +165,7 @@ announce_locked (struct sf_producer *p, struct sf_frame *frame)
 
 /* What clients need not wait for: giving slots back takes longer than announcing. */
 static void
-tidy_up (struct sf_producer *p, struct sf_frame *before, bool pooled)
+reclaim (struct sf_producer *p, struct sf_frame *before, bool pooled)
 {
   pthread_mutex_lock (&p->lock);
   sf_producer_collect_locked (p);
@@ -185,14 +185,14 @@ tidy_up (struct sf_producer *p, struct sf_frame *before, bool pooled)
 
 /* As sf_producer_publish(), of a payload of so many bytes. */
 SF_HOT static int
-publish (struct sf_producer *p, const struct sf_publication *pub,
-    uint64_t size, const struct sf_slot *letter)
+publish (struct sf_producer *p, const struct sf_publish_args *pub,
+    uint64_t size, const struct sf_slot *spill)
 {
   struct sf_frame *frame, *before;
   int r;
 
   pthread_mutex_lock (&p->lock);
-  r = frame_new_locked (p, pub, size, letter, &frame);
+  r = frame_new_locked (p, pub, size, spill, &frame);
   if (r < 0) {
     sf_producer_unlock (p);
     return r;
@@ -210,26 +210,26 @@ publish (struct sf_producer *p, const struct sf_publication *pub,
   pthread_mutex_unlock (&p->lock);
   SF_HOOK ("announced");
   sf_producer_wake_sleepers (p);
-  tidy_up (p, before, pub->pooled);
+  reclaim (p, before, pub->pooled);
   return 0;
 }
 
 SF_HOT int
-sf_producer_publish (struct sf_producer *p, const struct sf_publication *pub)
+sf_producer_publish (struct sf_producer *p, const struct sf_publish_args *pub)
 {
-  uint64_t size = 8 + (uint64_t) pub->n_parts * sizeof (struct sf_mem_ref)
+  uint64_t size = 8 + (uint64_t) pub->n_parts * sizeof (struct sf_memory_ref_wire)
       + pub->body_size;
-  struct sf_slot letter = {.owner = NULL };
+  struct sf_slot spill = {.owner = NULL };
   int r = 0;
 
-  if (pub->n_parts > SF_MAX_REFS || size > SF_MAX_FRAME_PAYLOAD)
+  if (pub->n_parts > SF_MAX_MEMORY_REFS || size > SF_MAX_FRAME_PAYLOAD)
     return -EMSGSIZE;
   if (size > SF_MAX_PAYLOAD)
-    r = sf_letter_take (p, size, &letter);
+    r = sf_spill_acquire (p, size, &spill);
   if (r == 0)
-    r = publish (p, pub, size, &letter);
-  if (r < 0 && letter.owner != NULL)
-    sf_slots_give (&letter);
+    r = publish (p, pub, size, &spill);
+  if (r < 0 && spill.owner != NULL)
+    sf_slots_release (&spill);
   return r;
 }
 

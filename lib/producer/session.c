@@ -66,20 +66,20 @@ sf_client_report_end (struct sf_client *c, uint32_t reason, const char *text)
 
 /* It is not served any more: what it has not claimed, it will not. */
 static void
-take_queue_back_locked (struct sf_client *c)
+revoke_queue_locked (struct sf_client *c)
 {
   struct sf_producer *p = c->producer;
-  uint32_t unread = 0;
+  uint32_t unclaimed = 0;
 
-  if (c->doomed == SF_REASON_VIOLATION) {
-    unread = c->leases->unclaimed.count;
+  if (c->pending_disconnect == SF_REASON_VIOLATION) {
+    unclaimed = c->leases->unclaimed.count;
   } else {
     sf_leases_collect (c->leases, sf_frame_done_locked, p);
     while (sf_leases_revoke_oldest (c->leases, sf_frame_done_locked, p) > 0)
-      unread++;
+      unclaimed++;
   }
-  c->unread += unread;
-  sf_client_drop_locked (c, SF_DROP_LEFT, unread);
+  c->unclaimed += unclaimed;
+  sf_client_drop_locked (c, SF_DROP_LEFT, unclaimed);
 }
 
 /* It gets nothing more, but may go on reading what it holds. True: it holds
@@ -95,7 +95,7 @@ stop_serving (struct sf_client *c, uint32_t state)
     p->n_active--;
   c->state = state;
   if (c->leases != NULL)
-    take_queue_back_locked (c);
+    revoke_queue_locked (c);
   empty = c->leases == NULL || sf_leases_outstanding (c->leases) == 0;
   sf_producer_unlock (p);
   sf_producer_note_progress (p);
@@ -106,7 +106,7 @@ void
 sf_client_leave (struct sf_client *c)
 {
   if (c->state != SF_CLIENT_LEAVING)
-    c->patience_until = sf_now () + SF_GREETING_TIMEOUT;
+    c->deadline = sf_now () + SF_GREETING_TIMEOUT;
   stop_serving (c, SF_CLIENT_LEAVING);
 }
 
@@ -140,7 +140,7 @@ sf_client_end (struct sf_client *c, uint32_t reason, const char *text)
     shutdown (c->fd, SHUT_WR);
   }
   pthread_mutex_lock (&p->lock);
-  c->doomed = SF_REASON_NONE;
+  c->pending_disconnect = SF_REASON_NONE;
   pthread_mutex_unlock (&p->lock);
   /* Who broke the rules, or never had a frame, is not waited for. What others had
    * stays until the guard says that nobody can read it. */
@@ -208,14 +208,14 @@ join (struct sf_client *c)
 
   sf_client_ref (c);
   pthread_mutex_lock (&p->lock);
-  while (p->latest != NULL && c->doomed == 0) {
-    uint32_t id = sf_client_lacks_locked (c, p->latest);
+  while (p->latest != NULL && c->pending_disconnect == 0) {
+    uint32_t id = sf_client_missing_segment_locked (c, p->latest);
 
     if (id == 0 || sf_client_send_segment (c, id) < 0)
       break;
   }
   c->state = SF_CLIENT_ACTIVE;
-  c->last_progress = c->last_sign = sf_now ();
+  c->last_progress = c->last_alive = sf_now ();
   p->n_active++;
   p->stats.clients_seen++;
   sf_client_catch_up_locked (c);
@@ -223,7 +223,7 @@ join (struct sf_client *c)
   pthread_cond_broadcast (&p->cond);
   sf_producer_unlock (p);
   sf_fence_store_load ();
-  if (sf_client_take_sleep (c))
+  if (sf_client_take_sleeping_flag (c))
     sf_client_wake (c);
   c->reported = true;
   if (p->callbacks.connected != NULL)
@@ -287,7 +287,7 @@ sf_client_hello (struct sf_client *c, const struct sf_hello *hello)
     return;
   pthread_mutex_lock (&p->lock);
   memcpy (c->name, hello->name, sizeof (c->name));
-  c->wish = hello->delivery;
+  c->delivery = hello->delivery;
   c->max_lag = (int64_t) hello->max_lag;
   pthread_mutex_unlock (&p->lock);
   SF_HOOK ("hello");
@@ -356,7 +356,7 @@ sf_client_answer_hello (struct sf_client *c, int r, uint32_t max_held,
 }
 
 void
-sf_client_say_goodbye (struct sf_client *c)
+sf_client_send_bye (struct sf_client *c)
 {
   struct sf_producer *p = c->producer;
   struct sf_message msg = {.type = SF_MESSAGE_BYE,.reject = {.reason =
@@ -369,7 +369,7 @@ sf_client_say_goodbye (struct sf_client *c)
   /* The lease words stay as they are: it may still claim what is there. */
   pthread_mutex_lock (&p->lock);
   sf_client_collect_locked (c);
-  lingers = c->leases != NULL && sf_client_borrows_locked (c);
+  lingers = c->leases != NULL && sf_client_holds_foreign_locked (c);
   if (c->state == SF_CLIENT_ACTIVE) {
     p->n_active--;
     c->state = SF_CLIENT_LINGERING;
@@ -397,7 +397,7 @@ sf_client_send_latency (struct sf_client *c)
 
   pthread_mutex_lock (&p->lock);
   known = p->delivery_known;
-  refused = known && !p->lossless && c->wish == SF_DELIVERY_LOSSLESS;
+  refused = known && !p->lossless && c->delivery == SF_DELIVERY_LOSSLESS;
   msg.latency = (struct sf_latency) {
   .live = p->live,.lossless = sf_client_is_lossless_locked (c),.min =
         p->latency_min,.max = p->latency_max};

@@ -22,7 +22,7 @@ void sf_client_guard_hangup (struct sf_client *c);
 
 /* The producer closes. The client is gone then, unless it may read frames of
  * another producer. */
-void sf_client_say_goodbye (struct sf_client *c);
+void sf_client_send_bye (struct sf_client *c);
 
 void sf_client_end (struct sf_client *c, uint32_t reason, const char *text);
 

@@ -268,7 +268,7 @@ sf_slots_ensure (struct sf_slots *slots, uint32_t n, uint64_t size,
   if (r < 0 && r != -ESHUTDOWN)
     r = ensure (slots, n, size, 0, needed);
   if (r == -E2BIG || r == -EDQUOT) {
-    sf_slots_tidy (slots);
+    sf_slots_reclaim (slots);
     r = ensure (slots, n, size, 0, needed);
   }
   return r;

@@ -80,7 +80,7 @@ sf_slots_set_idle_aside_locked (struct sf_slots *slots)
 }
 
 void
-sf_slots_tidy (struct sf_slots *slots)
+sf_slots_reclaim (struct sf_slots *slots)
 {
   struct sf_own_segment *idle, *next;
   uint64_t bytes = 0;
@@ -110,7 +110,7 @@ sf_slots_unref (struct sf_slots *slots)
   for (struct sf_own_segment * own = slots->first; own; own = own->next)
     own->retired = true;
   sf_slots_set_idle_aside_locked (slots);
-  sf_slots_tidy (slots);
+  sf_slots_reclaim (slots);
   pthread_mutex_destroy (&slots->lock);
   pthread_mutex_destroy (&slots->freed_lock);
   free (slots);
@@ -136,7 +136,7 @@ sf_slots_shut (struct sf_slots *slots)
     sf_slots_retire_locked (slots, own);
   sf_slots_set_idle_aside_locked (slots);
   pthread_mutex_unlock (&slots->lock);
-  sf_slots_tidy (slots);
+  sf_slots_reclaim (slots);
 }
 
 /* The next free slot in cyclic order. The caller knows that there is one. */
@@ -191,7 +191,7 @@ take_from_locked (struct sf_slots *slots, struct sf_own_segment *own,
 }
 
 int
-sf_slots_take (struct sf_slots *slots, uint64_t size, uint32_t keep,
+sf_slots_acquire (struct sf_slots *slots, uint64_t size, uint32_t keep,
     struct sf_slot *slot)
 {
   struct sf_own_segment *own;
@@ -217,7 +217,7 @@ sf_slots_take (struct sf_slots *slots, uint64_t size, uint32_t keep,
 }
 
 void
-sf_slots_give (struct sf_slot *slot)
+sf_slots_release (struct sf_slot *slot)
 {
   struct sf_own_segment *own = slot->owner;
   struct sf_slots *slots = own->slots;
@@ -238,7 +238,7 @@ sf_slots_give (struct sf_slot *slot)
   shut = slots->shut;
   pthread_mutex_unlock (&slots->lock);
   if (shut)
-    sf_slots_tidy (slots);
+    sf_slots_reclaim (slots);
 
   pthread_mutex_lock (&slots->freed_lock);
   if (slots->freed != NULL)

@@ -26,7 +26,7 @@ struct sf_slot
 
 /* Called after a slot became free. `freed_lock` is held, so that nobody is called
  * after sf_slots_set_freed() returned; no other lock is. `idle`: a segment can go,
- * call sf_slots_tidy(). */
+ * call sf_slots_reclaim(). */
 typedef void (*sf_slot_freed) (void *user, bool idle);
 
 /* NULL when out of memory. `max_memory` in bytes. */
@@ -64,7 +64,7 @@ uint32_t sf_slots_most (struct sf_slots *slots, uint64_t size);
 /* Unmaps retired segments whose slots are all back. That takes time, so the
  * control thread does it, not whoever gives a slot back. Their bytes count until
  * then. */
-void sf_slots_tidy (struct sf_slots *slots);
+void sf_slots_reclaim (struct sf_slots *slots);
 
 /* Does the segment belong to these slots? If not, it is another producer's, of this
  * process or of another one. */
@@ -80,11 +80,11 @@ void sf_slots_shut (struct sf_slots *slots);
 /* Takes a free slot of at least `size` bytes, unless that would leave fewer than
  * `keep` free. `slot` NULL: only looks. Returns 0; -EAGAIN: none is free;
  * -EMSGSIZE: none is that large. */
-int sf_slots_take (struct sf_slots *slots, uint64_t size, uint32_t keep,
+int sf_slots_acquire (struct sf_slots *slots, uint64_t size, uint32_t keep,
     struct sf_slot *slot);
 
 /* Gives a slot back that nobody reads or writes any more. */
-void sf_slots_give (struct sf_slot *slot);
+void sf_slots_release (struct sf_slot *slot);
 
 /* The segments that slots have been taken from, and are, referenced, the newest first: how
  * many, `max` at most. */

@@ -7,12 +7,12 @@
 
 /* A yield that takes longer, in ns, ran something else than the client, which is
  * done in tens of microseconds. */
-#define YIELD_MOST 1000000
+#define MAX_YIELD_NS 1000000
 /* After n such yields in a row the next 2^n are left out, n being at most this. */
 #define MAX_BACK_OFF 8
 
 SF_HOT bool
-sf_client_take_sleep (struct sf_client *c)
+sf_client_take_sleeping_flag (struct sf_client *c)
 {
   sf_atomic_u32 *sleeping = &c->ring.page->sleeping;
 
@@ -39,7 +39,7 @@ sf_client_note_sleep_locked (struct sf_client *c)
 
   /* The head is visible before the flag is read: see shared/atomics.h. */
   sf_fence_store_load ();
-  if (p->n_to_wake < p->max_clients && sf_client_take_sleep (c))
+  if (p->n_to_wake < p->max_clients && sf_client_take_sleeping_flag (c))
     p->to_wake[p->n_to_wake++] = sf_client_ref (c);
 }
 
@@ -55,7 +55,7 @@ yield_to_client (struct sf_producer *p)
   }
   before = sf_now ();
   sched_yield ();
-  if (sf_now () - before < YIELD_MOST) {
+  if (sf_now () - before < MAX_YIELD_NS) {
     p->yield_back_off = 0;
     return;
   }
@@ -76,6 +76,6 @@ sf_producer_wake_sleepers (struct sf_producer *p)
   p->n_to_wake = 0;
   /* It has what it waited for, and waits for our processor now. Where frames come
    * as fast as they can be made, it gets it when we are out of slots. */
-  if (on_this_cpu && !p->brisk)
+  if (on_this_cpu && !p->unpaced)
     yield_to_client (p);
 }

@@ -5,7 +5,7 @@
 #include "producer/producer-private.h"
 
 /* True if the client sleeps and the caller is the one to wake it. */
-bool sf_client_take_sleep (struct sf_client *c);
+bool sf_client_take_sleeping_flag (struct sf_client *c);
 
 void sf_client_wake (struct sf_client *c);
 

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "shared/fork.h"
-#include "shared/stranger.h"
+#include "shared/unexpected-fd.h"
 #include "shared/test-hooks.h"
 
 /* More clients than this between two looks of the producer wait for a retry. */
@@ -402,11 +402,11 @@ close_fds (const struct received_fds *got)
 }
 
 static bool
-has_strangers (const struct received_fds *got)
+has_unexpected (const struct received_fds *got)
 {
   unsigned i = 0;
 
-  while (i < got->n && !sf_fd_is_stranger (got->fds[i]))
+  while (i < got->n && !sf_fd_is_unexpected (got->fds[i]))
     i++;
   return i < got->n;
 }
@@ -453,7 +453,7 @@ sf_receive (int fd, struct sf_message *msg, int fds[SF_MESSAGE_MAX_FDS])
   take_fds (&mh, &got);
   if (n == 0 && got.n == 0 && is_hung_up (fd))
     return 0;
-  if (has_strangers (&got)) {
+  if (has_unexpected (&got)) {
     close_fds (&got);
     return -EBADF;
   }

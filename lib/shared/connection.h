@@ -78,7 +78,7 @@ int sf_send (int fd, const struct sf_message *msg, const int *fds,
  * caller's to close (unused entries are -1); 0 at end of file; -EAGAIN if there
  * is none; -EPROTO for bytes that are no message, a truncated one, or fds that
  * do not belong (every fd that came is closed then); -EBADF for fds that no message
- * has (sf_fd_is_stranger()); -EMFILE when we have no room for the fds that came.
+ * has (sf_fd_is_unexpected()); -EMFILE when we have no room for the fds that came.
  *
  * `fds` NULL: a message with fds is -EPROTO. The kernel drops them before they
  * are this process's, so a client that sends the producer fds of a file system

@@ -43,12 +43,12 @@ sf_futex_wake (sf_atomic_u32 * word)
 }
 
 /* What comes within this many ns is waited for awake. */
-#define SF_BRISK 50000
+#define SF_SPIN_THRESHOLD 50000
 
 /* A moment of that. `yielding`: what is waited for may be waiting for our
  * processor. */
 static inline void
-sf_wait_awake (bool yielding)
+sf_spin_step (bool yielding)
 {
   if (yielding)
     sched_yield ();

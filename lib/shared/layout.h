@@ -20,7 +20,7 @@
 #define SF_RETURNS_MAGIC  UINT64_C (0x31544552464d4853)   /* "SHMFRET1" */
 
 #define SF_CACHE_LINE 64u
-/* Enough for ten records of SF_MAX_REFS: what a few clients hold. */
+/* Enough for ten records of SF_MAX_MEMORY_REFS: what a few clients hold. */
 #define SF_MAX_SLOTS 262144u
 #define SF_MAX_SLOT_SIZE (UINT64_C (1) << 34)
 
@@ -116,13 +116,13 @@ enum sf_record_flags
 };
 
 /* What a FRAME's payload may be. What does not fit into a record lies in a slot of
- * a segment that has nothing else in it, a letter, and the record says where: `1,
- * SF_PAYLOAD_ELSEWHERE`, and one reference. */
+ * a segment that has nothing else in it, a spill, and the record says where: `1,
+ * SF_PAYLOAD_SPILLED`, and one reference. */
 #define SF_MAX_FRAME_PAYLOAD (UINT32_C (4) << 20)
-#define SF_PAYLOAD_ELSEWHERE 1u
+#define SF_PAYLOAD_SPILLED 1u
 
 /* At the start of a FRAME's payload: `uint32_t n_refs, 0`, then the parts. */
-struct sf_mem_ref
+struct sf_memory_ref_wire
 {
   uint32_t segment;             /* id as in the SEGMENT message */
   uint32_t slot;
@@ -130,10 +130,10 @@ struct sf_mem_ref
   uint64_t offset;              /* from the start of the slot */
   uint64_t size;
 };
-_Static_assert (sizeof (struct sf_mem_ref) == 32, "layout");
+_Static_assert (sizeof (struct sf_memory_ref_wire) == 32, "layout");
 
 /* 100 cameras of 60 fps for 2.7 s. */
-#define SF_MAX_REFS 16384u
+#define SF_MAX_MEMORY_REFS 16384u
 
 /* State of a lease, the low two bits of its word; above them its stamp. */
 #define SF_LEASE_ANNOUNCED 1u

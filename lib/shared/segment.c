@@ -355,7 +355,7 @@ follow_locked (struct sf_segment *s)
 }
 
 int
-sf_segment_follow (struct sf_segment *s, uint32_t slot)
+sf_segment_map_growth (struct sf_segment *s, uint32_t slot)
 {
   int err;
 
@@ -388,7 +388,7 @@ open_checked (struct sf_segment **segment, int fd, uint32_t capacity,
     s->shm.map = NULL;
     err = sf_shm_mmap_error ();
   } else {
-    err = sf_segment_follow (s, info->n_slots - 1);
+    err = sf_segment_map_growth (s, info->n_slots - 1);
   }
   if (err < 0) {
     s->shm.fd = -1;             /* the caller's */
@@ -470,7 +470,7 @@ sf_segment_describe (const struct sf_segment *segment, uint32_t id,
 }
 
 SF_HOT int
-sf_segment_check (struct sf_segment *segment, const struct sf_mem_ref *ref)
+sf_segment_check (struct sf_segment *segment, const struct sf_memory_ref_wire *ref)
 {
   int err;
 
@@ -479,6 +479,6 @@ sf_segment_check (struct sf_segment *segment, const struct sf_mem_ref *ref)
     return -EPROTO;
   if (ref->slot < sf_observe_u32 (&segment->n_slots))
     return 0;
-  err = segment->writable ? -EPROTO : sf_segment_follow (segment, ref->slot);
+  err = segment->writable ? -EPROTO : sf_segment_map_growth (segment, ref->slot);
   return err < 0 ? err : 1;
 }

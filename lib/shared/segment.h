@@ -103,7 +103,7 @@ int sf_segment_grow (struct sf_segment *segment, uint32_t n_slots);
 
 /* A client's, any thread's: makes readable what the maker has added. 0; -EPROTO: not as
  * it must, or not `slot`; -ENOMEM. */
-int sf_segment_follow (struct sf_segment *segment, uint32_t slot);
+int sf_segment_map_growth (struct sf_segment *segment, uint32_t slot);
 
 /* Where a frame lies: a run of slots in cyclic order. `twice`: they are mapped once
  * more behind the last one. Not where the maker's can still grow; of a client's, soon
@@ -129,7 +129,7 @@ int sf_segment_open (struct sf_segment **segment, int fd,
 /* Did it come by so many relays that its guards, with one more, are more than a
  * message holds? Then its frames have to be copied to be passed on. */
 static inline bool
-sf_segment_is_far (const struct sf_segment *segment)
+sf_segment_relay_depth_exceeded (const struct sf_segment *segment)
 {
   return segment->guards[SF_MAX_GUARDS - 1] >= 0;
 }
@@ -175,12 +175,12 @@ sf_segment_finish_slot (const struct sf_segment *segment, uint32_t slot)
 }
 
 /* Checks that `ref` lies inside one slot of the segment, and of a client's, that it
- * can be read: 0; 1: it had to be made readable, as sf_segment_follow() does ahead of
+ * can be read: 0; 1: it had to be made readable, as sf_segment_map_growth() does ahead of
  * frames; -EPROTO or -ENOMEM. */
 int sf_segment_check (struct sf_segment *segment,
-    const struct sf_mem_ref *ref);
+    const struct sf_memory_ref_wire *ref);
 
-/* A client's: is there anything for sf_segment_follow()? */
+/* A client's: is there anything for sf_segment_map_growth()? */
 static inline bool
 sf_segment_has_grown (const struct sf_segment *segment)
 {

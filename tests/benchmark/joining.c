@@ -65,14 +65,14 @@ consume (struct board *board, int number)
   int64_t start = sf_now ();
   struct sf_consumer *c = consumer_open ();
   volatile uint8_t seen = 0;
-  struct sf_incoming in;
+  struct sf_received in;
   uint64_t sent;
 
   while (c != NULL && sf_observe_u32 (&board->stop) == 0
       && sf_consumer_next (c, &in, SF_NS_PER_SECOND) >= 0) {
-    if (in.kind == SF_INCOMING_DISCONNECTED)
+    if (in.kind == SF_RECEIVED_DISCONNECTED)
       break;
-    if (in.kind != SF_INCOMING_FRAME)
+    if (in.kind != SF_RECEIVED_FRAME)
       continue;
     memcpy (&sent, in.body, sizeof (sent));
     if (board->joined[number] == 0)
@@ -90,7 +90,7 @@ consume (struct board *board, int number)
 static void
 give (void *slot)
 {
-  sf_slots_give (slot);
+  sf_slots_release (slot);
   free (slot);
 }
 
@@ -101,16 +101,16 @@ publish (struct sf_producer *p, uint64_t size)
   struct sf_slot *slot = malloc (sizeof (*slot));
   int64_t start = sf_now ();
   uint64_t sent = (uint64_t) start;
-  struct sf_part part;
-  struct sf_publication pub = {.parts = &part,.n_parts = 1,.body =
+  struct sf_memory_ref part;
+  struct sf_publish_args pub = {.parts = &part,.n_parts = 1,.body =
         &sent,.body_size = sizeof (sent),.release = give,.user = slot
   };
 
-  if (slot == NULL || sf_producer_take_slot (p, size, 0, slot) < 0) {
+  if (slot == NULL || sf_producer_acquire_slot (p, size, 0, slot) < 0) {
     free (slot);
     return 0;
   }
-  part = (struct sf_part) {.segment = slot->segment,.slot = slot->index,.size =
+  part = (struct sf_memory_ref) {.segment = slot->segment,.slot = slot->index,.size =
         size
   };
   memset (sf_segment_slot (slot->segment, slot->index), 7, 4096);
@@ -283,11 +283,11 @@ churn (uint32_t n, uint64_t size)
   if (pid == 0) {
     for (uint32_t i = 0; i < n; i++) {
       struct sf_consumer *c = consumer_open ();
-      struct sf_incoming in = { 0 };
+      struct sf_received in = { 0 };
 
-      while (c != NULL && in.kind != SF_INCOMING_FRAME
+      while (c != NULL && in.kind != SF_RECEIVED_FRAME
           && sf_consumer_next (c, &in, SF_NS_PER_SECOND) >= 0);
-      if (in.kind == SF_INCOMING_FRAME)
+      if (in.kind == SF_RECEIVED_FRAME)
         sf_lease_unref (in.lease);
       sf_consumer_close (c);
       sf_publish_u32 (&board->stop, i + 1);

@@ -72,24 +72,24 @@ note_reconnect (const struct watch *w)
 static void
 consume (struct consumer *s)
 {
-  struct sf_incoming in;
+  struct sf_received in;
   int r;
 
   watch_look (&s->watch);
   feel_appetite (s);
   r = sf_consumer_next (s->c, &in, LOOK);
-  if (r == 0 || in.kind == SF_INCOMING_HOLDING) {
+  if (r == 0 || in.kind == SF_RECEIVED_HOLDING) {
     while (s->n_held > 0)
       give_back_first (s);
     return;
   }
   must_be (r, 1);
   switch (in.kind) {
-    case SF_INCOMING_CONNECTED:
+    case SF_RECEIVED_CONNECTED:
       note_reconnect (&s->watch);
       watch_connected (&s->watch, &in);
       break;
-    case SF_INCOMING_FRAME:
+    case SF_RECEIVED_FRAME:
       watch_frame (&s->watch, &in, &s->held[s->n_held++]);
       me->holds = s->n_held;
       enjoy (s);
@@ -98,10 +98,10 @@ consume (struct consumer *s)
       if (me->order % 64 == 0)
         sf_consumer_want (s->c, MAX_HELD);
       break;
-    case SF_INCOMING_DISCONNECTED:
+    case SF_RECEIVED_DISCONNECTED:
       watch_disconnected (&s->watch, &in);
       break;
-    case SF_INCOMING_FAILED:
+    case SF_RECEIVED_FAILED:
       fault ("failed: %s %s", strerror (-in.error), in.reject.text);
     default:
       break;
@@ -160,15 +160,15 @@ release_relayed (void *held)
 }
 
 static void
-pass_on (struct relay *r, const struct sf_incoming *in)
+pass_on (struct relay *r, const struct sf_received *in)
 {
   struct held *h = malloc (sizeof *h);
   struct stamp stamp;
-  struct sf_part part = {.segment = in->parts[0].segment,.slot =
+  struct sf_memory_ref part = {.segment = in->parts[0].segment,.slot =
         in->parts[0].slot,.offset = in->parts[0].offset,.size =
         in->parts[0].size
   };
-  struct sf_publication pub = {.parts = &part,.n_parts = 1,.body =
+  struct sf_publish_args pub = {.parts = &part,.n_parts = 1,.body =
         &stamp,.body_size = sizeof stamp,.release = release_relayed,.user = h
   };
 
@@ -201,7 +201,7 @@ pass_on (struct relay *r, const struct sf_incoming *in)
 static void
 relay (struct relay *r)
 {
-  struct sf_incoming in;
+  struct sf_received in;
   int result;
 
   watch_look (&r->watch);
@@ -209,14 +209,14 @@ relay (struct relay *r)
   if (result == 0)
     return;
   must_be (result, 1);
-  if (in.kind == SF_INCOMING_CONNECTED) {
+  if (in.kind == SF_RECEIVED_CONNECTED) {
     r->gap++;
     watch_connected (&r->watch, &in);
-  } else if (in.kind == SF_INCOMING_FRAME) {
+  } else if (in.kind == SF_RECEIVED_FRAME) {
     pass_on (r, &in);
-  } else if (in.kind == SF_INCOMING_DISCONNECTED) {
+  } else if (in.kind == SF_RECEIVED_DISCONNECTED) {
     watch_disconnected (&r->watch, &in);
-  } else if (in.kind == SF_INCOMING_FAILED) {
+  } else if (in.kind == SF_RECEIVED_FAILED) {
     fault ("failed: %s %s", strerror (-in.error), in.reject.text);
   }
 }

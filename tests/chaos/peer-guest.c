@@ -194,14 +194,14 @@ void
 run_victim (void)
 {
   struct census before;
-  struct sf_incoming in;
+  struct sf_received in;
   struct sf_consumer *c;
 
   take_census (&before);
   c = peer_open_consumer (me->source, 2);
   for (; !leave; beat ()) {
     if (sf_consumer_next (c, &in, 50 * MS) == 1
-        && in.kind == SF_INCOMING_CONNECTED)
+        && in.kind == SF_RECEIVED_CONNECTED)
       me->ready = me->life;
   }
   sf_consumer_close (c);

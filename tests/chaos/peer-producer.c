@@ -59,7 +59,7 @@ shared_unref (void *shared)
 
   if (atomic_fetch_sub (&s->refs, 1) > 1)
     return;
-  sf_slots_give (&s->slot);
+  sf_slots_release (&s->slot);
   free (s);
 }
 
@@ -71,7 +71,7 @@ take_slot (struct origin *o)
 
   for (;;) {
     uint64_t token = sf_producer_token (o->p);
-    int r = sf_producer_take_slot (o->p, o->n_words * 8u, 0, &shared->slot);
+    int r = sf_producer_acquire_slot (o->p, o->n_words * 8u, 0, &shared->slot);
 
     if (r == 0) {
       shared->refs = 1;
@@ -103,10 +103,10 @@ try_publish (struct sf_producer *p, struct shared *shared, bool lossless,
   struct stamp stamp = {.index = index,.life = me->life,.lossless =
         lossless,.n_words = n_words
   };
-  struct sf_part part = {.segment = shared->slot.segment,.slot =
+  struct sf_memory_ref part = {.segment = shared->slot.segment,.slot =
         shared->slot.index,.size = n_words * 8u
   };
-  struct sf_publication pub = {.parts = &part,.n_parts = 1,.body =
+  struct sf_publish_args pub = {.parts = &part,.n_parts = 1,.body =
         &stamp,.body_size = sizeof stamp,.release = shared_unref,.user =
         shared
   };

@@ -56,7 +56,7 @@ watch_look (struct watch *w)
 }
 
 void
-watch_connected (struct watch *w, const struct sf_incoming *in)
+watch_connected (struct watch *w, const struct sf_received *in)
 {
   if (in->producer_id != w->producer_id)
     w->have_last = false;
@@ -93,7 +93,7 @@ check_place (const struct watch *w, const struct stamp *s, bool discont)
 }
 
 void
-watch_frame (struct watch *w, const struct sf_incoming *in, struct held *held)
+watch_frame (struct watch *w, const struct sf_received *in, struct held *held)
 {
   struct stamp *s = &held->stamp;
 
@@ -130,7 +130,7 @@ check_drained (const struct watch *w)
 }
 
 void
-watch_disconnected (struct watch *w, const struct sf_incoming *in)
+watch_disconnected (struct watch *w, const struct sf_received *in)
 {
   uint32_t reason = in->reject.reason;
 

@@ -80,11 +80,11 @@ struct watch
 void watch_begin (struct watch *w);
 /* Before each look. */
 void watch_look (struct watch *w);
-void watch_connected (struct watch *w, const struct sf_incoming *in);
+void watch_connected (struct watch *w, const struct sf_received *in);
 /* Checks the frame and its place in the row. */
-void watch_frame (struct watch *w, const struct sf_incoming *in,
+void watch_frame (struct watch *w, const struct sf_received *in,
     struct held *held);
-void watch_disconnected (struct watch *w, const struct sf_incoming *in);
+void watch_disconnected (struct watch *w, const struct sf_received *in);
 /* The frame is still what it was. */
 void held_check (struct held *held);
 

@@ -312,7 +312,7 @@ GST_START_TEST (test_too_many_frames)
 {
   open_pair ();
   push_start (in, GST_SECOND_BATCH_CAPS_NAME);
-  fail_unless_equals_int (gst_harness_push (in, new_batch (1, SF_MAX_REFS + 1,
+  fail_unless_equals_int (gst_harness_push (in, new_batch (1, SF_MAX_MEMORY_REFS + 1,
               none)), GST_FLOW_ERROR);
   expect_refused (G_STRINGIFY (16385));
   fail_unless_equals_uint64 (rig_stat (in->element, "frames-copied"), 0);

@@ -121,7 +121,7 @@ done (void *user)
 static void
 send_frame (guint64 capture, guint64 publish, guint64 pts, guint64 dts)
 {
-  struct sf_publication publication = {.release = done };
+  struct sf_publish_args publication = {.release = done };
 
   gst_byte_writer_init (&body);
   gst_byte_writer_put_uint32_le (&body, 1);

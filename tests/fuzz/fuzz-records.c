@@ -20,7 +20,7 @@ struct input
 };
 
 static struct sf_consumer *c;
-static struct sf_link *link_;
+static struct sf_connection_state *conn_;
 static struct sf_announce_header *header;
 static uint8_t *ring;
 static struct sf_returns_page *page;
@@ -49,7 +49,7 @@ static void
 set_up (void)
 {
   c = calloc (1, sizeof *c);
-  link_ = calloc (1, sizeof *link_);
+  conn_ = calloc (1, sizeof *conn_);
   header = calloc (1, SF_ANNOUNCE_DATA_OFFSET);
   ring = malloc (RING_SIZE);
   page = calloc (1, sizeof *page);
@@ -57,16 +57,16 @@ set_up (void)
   segment.n_slots = N_SLOTS;
   segment.pitch = PITCH;
   view.slots = malloc (N_SLOTS * PITCH);
-  require (c && link_ && header && ring && page && view.slots);
+  require (c && conn_ && header && ring && page && view.slots);
   memset (view.slots, 1, N_SLOTS * PITCH);
   segment.views = &view;
   pthread_mutex_init (&c->lock, NULL);
-  pthread_mutex_init (&link_->lock, NULL);
+  pthread_mutex_init (&conn_->lock, NULL);
   pthread_cond_init (&c->cond, NULL);
-  c->wake_fd = link_->fd = -1;
-  link_->segments = calloc (1, sizeof *link_->segments);
-  link_->segments[0] = (struct sf_link_segment) { 7, &segment };
-  link_->n_segments = 1;
+  c->wake_fd = conn_->fd = -1;
+  conn_->segments = calloc (1, sizeof *conn_->segments);
+  conn_->segments[0] = (struct sf_connection_segment) { 7, &segment };
+  conn_->n_segments = 1;
 }
 
 static void
@@ -76,22 +76,22 @@ start_over (void)
   memset (ring, 0, RING_SIZE);
   head = 0;
   sf_publish_u64 (&header->head, 0);
-  segment.refs = link_->refs = 1000;
-  link_->ring = (struct sf_ring_reader) {
+  segment.refs = conn_->refs = 1000;
+  conn_->ring = (struct sf_ring_reader) {
     header, page, ring, RING_SIZE, 0
   };
-  link_->told_connected = true;
-  link_->told_holding = link_->claimed = false;
-  link_->held = 0;
-  link_->max_held = MAX_LEASES_OUT;
-  link_->over = 0;
-  link_->flushed = 0;
-  link_->void_until = 0;
+  conn_->connected_reported = true;
+  conn_->holding_reported = conn_->claimed = false;
+  conn_->held = 0;
+  conn_->max_held = MAX_LEASES_OUT;
+  conn_->over = 0;
+  conn_->flushed = 0;
+  conn_->void_until = 0;
   sf_publish_u64 (&header->flush, 0);
   sf_publish_u64 (&header->flush_end, 0);
-  link_->producer_id++;
-  c->link = link_;
-  c->phase = SF_PHASE_LINKED;
+  conn_->producer_id++;
+  c->conn = conn_;
+  c->phase = SF_PHASE_CONNECTED;
   c->notices = c->interrupted = 0;
 }
 
@@ -136,7 +136,7 @@ put_frame (struct input *in)
   uint64_t n = (kind & 127) % 5, at = head % RING_SIZE;
   struct sf_record_header record = {.type = SF_RECORD_FRAME,.lease =
         (uint32_t) take (in, 1),.lease_stamp = take (in, 1),.payload_size =
-        (uint32_t) (8 + n * sizeof (struct sf_mem_ref) + 5 * !elsewhere),.seq = take (in, 2)
+        (uint32_t) (8 + n * sizeof (struct sf_memory_ref_wire) + 5 * !elsewhere),.seq = take (in, 2)
   };
   uint32_t parts[2] = { (uint32_t) n, elsewhere };
 
@@ -147,7 +147,7 @@ put_frame (struct input *in)
   memcpy (ring + at + sizeof record, parts, sizeof parts);
   for (uint64_t i = 0; i < n; i++) {
     uint8_t how = (uint8_t) take (in, 1);
-    struct sf_mem_ref ref = {.segment = 7,.slot = how & 3,.size = PITCH };
+    struct sf_memory_ref_wire ref = {.segment = 7,.slot = how & 3,.size = PITCH };
 
     if (how & 4)
       ref.segment = (uint32_t) take (in, 4);
@@ -199,7 +199,7 @@ sum (const uint8_t * bytes, uint64_t n)
 static void
 next (void)
 {
-  struct sf_incoming in;
+  struct sf_received in;
   int r = sf_consumer_next (c, &in, 0);
 
   require (r == 0 || r == 1 || (r == -EINTR && c->interrupted));
@@ -207,13 +207,13 @@ next (void)
     return;
   sink += sum (in.body, in.body_size);
   for (uint32_t i = 0; i < in.n_parts; i++) {
-    const struct sf_incoming_part *part = &in.parts[i];
+    const struct sf_memory_ref_mapped *part = &in.parts[i];
 
     require (part->segment == &segment && part->slot < N_SLOTS);
     require (part->size <= PITCH && part->offset <= PITCH - part->size);
     sink += sum (part->data, part->size);
   }
-  require ((in.kind == SF_INCOMING_FRAME) == (in.lease != NULL));
+  require ((in.kind == SF_RECEIVED_FRAME) == (in.lease != NULL));
   if (in.lease != NULL) {
     unsigned i = 0;
 
@@ -222,8 +222,8 @@ next (void)
     require (i < MAX_LEASES_OUT);
     out[i] = in.lease;
   }
-  require (in.kind != SF_INCOMING_DISCONNECTED
-      || (link_->over && link_->farewell.reason == SF_REASON_VIOLATION));
+  require (in.kind != SF_RECEIVED_DISCONNECTED
+      || (conn_->over && conn_->bye.reason == SF_REASON_VIOLATION));
 }
 
 static void
@@ -259,7 +259,7 @@ step (struct input *in)
       break;
     case 7:
       /* Elsewhere, with an empty ring. */
-      head = link_->ring.pos = take (in, 8) & ~UINT64_C (63);
+      head = conn_->ring.pos = take (in, 8) & ~UINT64_C (63);
       sf_publish_u64 (&header->head, head);
       break;
     case 9:
@@ -279,13 +279,13 @@ LLVMFuzzerTestOneInput (const uint8_t * data, size_t size)
   if (c == NULL)
     set_up ();
   start_over ();
-  while (in.left > 0 && c->phase == SF_PHASE_LINKED)
+  while (in.left > 0 && c->phase == SF_PHASE_CONNECTED)
     step (&in);
   for (unsigned i = 0; i < MAX_LEASES_OUT; i++)
     give_back (i);
-  require (link_->held == 0);
+  require (conn_->held == 0);
   /* Ours, the consumer's if it still has it, and nobody else's. */
   require (segment.refs == 1000);
-  require (link_->refs == (c->phase == SF_PHASE_LINKED ? 1000 : 999));
+  require (conn_->refs == (c->phase == SF_PHASE_CONNECTED ? 1000 : 999));
   return 0;
 }

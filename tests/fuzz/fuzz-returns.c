@@ -67,7 +67,7 @@ give (struct input *in)
   if (n_given == MAX_FRAMES)
     return;
   frames[n_given] = 1;
-  if (sf_leases_give (leases, &frames[n_given], &record) == 0)
+  if (sf_leases_add (leases, &frames[n_given], &record) == 0)
     n_given++;
 }
 

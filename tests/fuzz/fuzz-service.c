@@ -17,7 +17,7 @@
 #include "shared/connection.h"
 #include "shared/futex.h"
 #include "shared/ring.h"
-#include "shared/stranger.h"
+#include "shared/unexpected-fd.h"
 
 #define N_SLOTS 4u
 #define SLOT_BYTES 4096u
@@ -244,12 +244,12 @@ announce_frame (struct input *in)
   struct
   {
     uint32_t n, zero;
-    struct sf_mem_ref ref;
+    struct sf_memory_ref_wire ref;
   } payload = { 1, how >> 7, {how & 15, how >> 4 & 3, 2, 0, SLOT_BYTES} };
 
   if (how & 64)
     payload.ref.offset = take (in, 8);
-  if (sf_leases_give (leases, &record, &record) == 0)
+  if (sf_leases_add (leases, &record, &record) == 0)
     sf_ring_write (&ring, &record, &payload, sizeof (payload));
   wake ();
 }
@@ -300,16 +300,16 @@ sum (const uint8_t *bytes, uint64_t n)
 static void
 look (struct input *in)
 {
-  struct sf_incoming incoming;
+  struct sf_received incoming;
   unsigned at = (unsigned) take (in, 1) % MAX_KEPT;
   int r = sf_consumer_next (consumer, &incoming, LOOK);
 
   require (r == 0 || r == 1 || r == -EINTR);
   if (r != 1)
     return;
-  require ((incoming.kind == SF_INCOMING_FRAME) == (incoming.lease != NULL));
-  if (incoming.kind == SF_INCOMING_EVENT
-      || incoming.kind == SF_INCOMING_FRAME)
+  require ((incoming.kind == SF_RECEIVED_FRAME) == (incoming.lease != NULL));
+  if (incoming.kind == SF_RECEIVED_EVENT
+      || incoming.kind == SF_RECEIVED_FRAME)
     sink += sum (incoming.body, incoming.body_size);
   for (uint32_t i = 0; i < incoming.n_parts; i++)
     sink += sum (incoming.parts[i].data, incoming.parts[i].size);

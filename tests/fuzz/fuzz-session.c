@@ -171,14 +171,14 @@ write_page (struct seat *s, struct input *in)
 static void
 give_slot (void *slot)
 {
-  sf_slots_give (slot);
+  sf_slots_release (slot);
   free (slot);
 }
 
 /* Takes a slot, or announces what is in it. Lossless, who is waited for goes after a
  * while. */
 static int
-try (struct sf_slot *slot, const struct sf_publication *pub)
+try (struct sf_slot *slot, const struct sf_publish_args *pub)
 {
   int r = -EAGAIN;
 
@@ -186,7 +186,7 @@ try (struct sf_slot *slot, const struct sf_publication *pub)
     uint64_t token = sf_producer_token (producer);
 
     r = pub != NULL ? sf_producer_publish (producer, pub)
-        : sf_producer_take_slot (producer, frame_bytes, 0, slot);
+        : sf_producer_acquire_slot (producer, frame_bytes, 0, slot);
     if (r == -EAGAIN && lossless)
       sf_producer_wait (producer, token);
   }
@@ -199,8 +199,8 @@ publish (uint32_t body_size)
 {
   static const uint8_t body[SF_MAX_PAYLOAD * 2];
   struct sf_slot *slot = malloc (sizeof (*slot));
-  struct sf_part part = {.size = frame_bytes };
-  struct sf_publication pub = {.parts = &part,.n_parts = 1,.body =
+  struct sf_memory_ref part = {.size = frame_bytes };
+  struct sf_publish_args pub = {.parts = &part,.n_parts = 1,.body =
         body,.body_size = body_size,.release = give_slot,.user = slot
   };
   int r = try (slot, NULL);
@@ -211,7 +211,7 @@ publish (uint32_t body_size)
     r = try (slot, &pub);
     require (r == 0 || r == -EAGAIN || r == -ENOBUFS);
     if (r < 0)
-      sf_slots_give (slot);
+      sf_slots_release (slot);
   }
   if (r < 0)
     free (slot);

@@ -21,8 +21,8 @@
 #define SCARCE ((2u << 20) - 200u)
 #define SCARCE_METAS 63u
 
-static struct sf_link on;       /* what the lease is of; it never comes back */
-static struct sf_lease lease = {.link = &on };
+static struct sf_connection_state on;       /* what the lease is of; it never comes back */
+static struct sf_lease lease = {.conn = &on };
 static struct sf_segment segment;
 static struct sf_view slots_view = {.n_slots = N_PARTS };
 static GstShmFrameNames names;
@@ -289,11 +289,11 @@ read_event (const guint8 * body, gsize size, gboolean upstream)
 
 static void
 read_body (const guint8 * body, gsize size, gboolean is_batch,
-    const struct sf_incoming_part *parts, guint n_parts)
+    const struct sf_memory_ref_mapped *parts, guint n_parts)
 {
   static GstShmFrameBufferCache cache;
   static volatile guint64 sink;
-  const struct sf_incoming_part *at = parts;
+  const struct sf_memory_ref_mapped *at = parts;
   GstByteReader r;
   GstBuffer *buffer;
   guint64 sum = 0;
@@ -325,7 +325,7 @@ read_body (const guint8 * body, gsize size, gboolean is_batch,
 int
 LLVMFuzzerTestOneInput (const uint8_t * data, size_t size)
 {
-  struct sf_incoming_part parts[N_PARTS];
+  struct sf_memory_ref_mapped parts[N_PARTS];
   GstShmFrameStamp stamp;
   GstByteReader r;
 
@@ -345,7 +345,7 @@ LLVMFuzzerTestOneInput (const uint8_t * data, size_t size)
   for (guint i = 0; i < N_PARTS; i++) {
     gsize n = 1 + (i + 1) * 97 * (gsize) data[1];
 
-    parts[i] = (struct sf_incoming_part) {
+    parts[i] = (struct sf_memory_ref_mapped) {
       &segment, i, 0, n, room[i] + PART_ROOM - n
     };
   }

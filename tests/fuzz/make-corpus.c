@@ -151,7 +151,7 @@ write_events (void)
 static GstBuffer *
 new_frame (struct sf_segment *segment, struct sf_lease *lease)
 {
-  const struct sf_incoming_part part = {.segment = segment,.size = 97 };
+  const struct sf_memory_ref_mapped part = {.segment = segment,.size = 97 };
   GstMemory *memory = gst_shm_frame_memory_new_part (part.size);
   GstBuffer *buffer = gst_buffer_new ();
 
@@ -166,11 +166,11 @@ write_metas (void)
 {
   static const gchar *const tags[] = { NULL };
   static const guint8 head[2] = { 1, 1 }, uuid[16] = { 1, 2, 3 };
-  struct sf_link link = {.generation = sf_generation };
-  struct sf_lease lease = {.refs = 2,.link = &link };
+  struct sf_connection_state conn = {.generation = sf_generation };
+  struct sf_lease lease = {.refs = 2,.conn = &conn };
   struct sf_segment segment = {.refs = 2 };
   GstBuffer *buffer;
-  GArray *parts = g_array_new (FALSE, FALSE, sizeof (struct sf_part));
+  GArray *parts = g_array_new (FALSE, FALSE, sizeof (struct sf_memory_ref));
   GstStructure *values = new_values ();
   guint8 bytes[ROOM];
   GstByteWriter w;

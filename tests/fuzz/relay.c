@@ -46,9 +46,9 @@ relay_event (GstEvent * event, gboolean upstream)
 
 static GstBuffer *
 read_again (const GstByteWriter * w, gboolean is_batch, struct sf_lease *lease,
-    const struct sf_incoming_part *parts, guint n_parts)
+    const struct sf_memory_ref_mapped *parts, guint n_parts)
 {
-  const struct sf_incoming_part *at = parts;
+  const struct sf_memory_ref_mapped *at = parts;
   GstShmFrameBufferCache cache = { 0 };
   GstBuffer *again;
   GstByteReader r;
@@ -67,14 +67,14 @@ static void
 check_again (const GstByteWriter * w, gboolean is_batch,
     struct sf_lease *lease, const GArray * parts, const guint8 * const *room)
 {
-  struct sf_incoming_part *in = g_new0 (struct sf_incoming_part,
+  struct sf_memory_ref_mapped *in = g_new0 (struct sf_memory_ref_mapped,
       parts->len + 1);
   GstBuffer *again;
 
   for (guint i = 0; i < parts->len; i++) {
-    const struct sf_part *p = &g_array_index (parts, struct sf_part, i);
+    const struct sf_memory_ref *p = &g_array_index (parts, struct sf_memory_ref, i);
 
-    in[i] = (struct sf_incoming_part) {
+    in[i] = (struct sf_memory_ref_mapped) {
       p->segment, p->slot, p->offset, p->size, room[p->slot] + p->offset
     };
   }
@@ -88,7 +88,7 @@ void
 relay_buffer (GstBuffer * buffer, gboolean is_batch, struct sf_lease *lease,
     const guint8 * const *room)
 {
-  GArray *parts = g_array_new (FALSE, FALSE, sizeof (struct sf_part));
+  GArray *parts = g_array_new (FALSE, FALSE, sizeof (struct sf_memory_ref));
   GstShmFrameUnserializable losses;
   GstByteWriter w;
   gboolean put;

@@ -162,7 +162,7 @@ inline check_reserved (n)
   assert (!(n > 2) || reserved[2])
 }
 
-/* sf_segment_follow(): all of it once more for those who want runs, else what is new. */
+/* sf_segment_map_growth(): all of it once more for those who want runs, else what is new. */
 inline follow ()
 {
 #ifndef FOLLOW_WITHOUT_LOCK

@@ -11,7 +11,7 @@
 #include "messages.h"
 #include "raw.h"
 #include "shared/ring.h"
-#include "shared/stranger.h"
+#include "shared/unexpected-fd.h"
 #include "transport.h"
 
 #define RAW_SLOTS 4u
@@ -149,7 +149,7 @@ rp_segment (struct raw_producer *p)
 struct raw_payload
 {
   uint32_t n_refs, zero;
-  struct sf_mem_ref ref;
+  struct sf_memory_ref_wire ref;
   uint64_t number;
 };
 
@@ -187,7 +187,7 @@ rp_good_frame (struct raw_producer *p, uint64_t number)
   struct sf_record_header record = {.type = SF_RECORD_FRAME,.seq = number };
   struct raw_payload payload = rp_payload (p, number % RAW_SLOTS, number);
 
-  check_int (sf_leases_give (&p->leases, p, &record), 0);
+  check_int (sf_leases_add (&p->leases, p, &record), 0);
   rp_announce (p, &record, &payload, sizeof payload);
 }
 
@@ -195,7 +195,7 @@ rp_good_frame (struct raw_producer *p, uint64_t number)
 static inline void
 rp_good_start (struct raw_producer *p)
 {
-  struct sf_incoming in;
+  struct sf_received in;
   struct sf_message msg;
 
   rp_hang_up (p);
@@ -205,22 +205,22 @@ rp_good_start (struct raw_producer *p)
   msg = rp_segment (p);
   rp_send (p, &msg, p->segment->shm.fd);
   rp_good_frame (p, 1);
-  next_of (p->c, &in, SF_INCOMING_FRAME);
+  next_of (p->c, &in, SF_RECEIVED_FRAME);
   check_int (check_frame (&in), 1);
   sf_lease_unref (in.lease);
 }
 
 /* How it ends: the reason, or -errno if it cannot go on. */
 static inline int
-rp_await_end (struct raw_producer *p, struct sf_incoming *in)
+rp_await_end (struct raw_producer *p, struct sf_received *in)
 {
   do {
     check_int (sf_consumer_next (p->c, in, LONG), 1);
-    if (in->kind == SF_INCOMING_FRAME)
+    if (in->kind == SF_RECEIVED_FRAME)
       sf_lease_unref (in->lease);
-  } while (in->kind != SF_INCOMING_DISCONNECTED
-      && in->kind != SF_INCOMING_FAILED);
-  return in->kind == SF_INCOMING_FAILED ? in->error : (int) in->reject.reason;
+  } while (in->kind != SF_RECEIVED_DISCONNECTED
+      && in->kind != SF_RECEIVED_FAILED);
+  return in->kind == SF_RECEIVED_FAILED ? in->error : (int) in->reject.reason;
 }
 
 /* Tells the `n` lies, each on a connection of its own that is fine before; then one
@@ -229,7 +229,7 @@ static inline void
 rp_run_lies (void (*tell) (struct raw_producer * p), size_t n)
 {
   struct raw_producer p;
-  struct sf_incoming in;
+  struct sf_received in;
 
   rp_open (&p);
   for (p.lie = 0; p.lie < n; p.lie++) {
@@ -241,7 +241,7 @@ rp_run_lies (void (*tell) (struct raw_producer * p), size_t n)
     if (why != SF_REASON_VIOLATION)
       unit_say ("lie %zu", p.lie);
     check_int (why, SF_REASON_VIOLATION);
-    check_int (in.kind, SF_INCOMING_DISCONNECTED);
+    check_int (in.kind, SF_RECEIVED_DISCONNECTED);
   }
   rp_good_start (&p);
   rp_close (&p);

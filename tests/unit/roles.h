@@ -99,13 +99,13 @@ give_lease (void *lease)
 }
 
 static inline void
-relay_frame (struct sf_producer *p, const struct sf_incoming *in)
+relay_frame (struct sf_producer *p, const struct sf_received *in)
 {
-  struct sf_part part = {.segment = in->parts[0].segment,.slot =
+  struct sf_memory_ref part = {.segment = in->parts[0].segment,.slot =
         in->parts[0].slot,.offset = in->parts[0].offset,.size =
         in->parts[0].size
   };
-  struct sf_publication pub = {.parts = &part,.n_parts = 1,.body =
+  struct sf_publish_args pub = {.parts = &part,.n_parts = 1,.body =
         in->body,.body_size = in->body_size,.release = give_lease,.user =
         in->lease,.pooled = true
   };
@@ -128,11 +128,11 @@ hoard_give (struct hoard *h)
 }
 
 static inline void
-hoard_take (struct hoard *h, const struct sf_incoming *in)
+hoard_take (struct hoard *h, const struct sf_received *in)
 {
-  if (in->kind == SF_INCOMING_FRAME)
+  if (in->kind == SF_RECEIVED_FRAME)
     h->lease[h->n++] = in->lease;
-  if (h->n == RELAY_HELD || in->kind == SF_INCOMING_HOLDING)
+  if (h->n == RELAY_HELD || in->kind == SF_RECEIVED_HOLDING)
     hoard_give (h);
 }
 
@@ -145,7 +145,7 @@ run_relay (struct place *in_place, struct place *out_place, int from, int to)
       RELAY_HELD);
   struct sf_producer *p = open_producer (out_place->path, 0, false);
   struct hoard hoard = { 0 };
-  struct sf_incoming in;
+  struct sf_received in;
   char what = 0;
 
   while (what != 'q') {
@@ -153,7 +153,7 @@ run_relay (struct place *in_place, struct place *out_place, int from, int to)
         && sf_consumer_next (c, &in, SF_NS_PER_SECOND / 100) == 1) {
       if (p == NULL)
         hoard_take (&hoard, &in);
-      else if (in.kind == SF_INCOMING_FRAME)
+      else if (in.kind == SF_RECEIVED_FRAME)
         relay_frame (p, &in);
     }
     if (what != 'g' && !readable (from))
@@ -186,10 +186,10 @@ run_holder (struct place *in_place, struct place *out_place, int from, int to)
   struct sf_lease *lease[HELD];
   const uint8_t *data[HELD];
   uint64_t number[HELD];
-  struct sf_incoming in;
+  struct sf_received in;
 
   for (uint32_t i = 0; i < HELD; i++) {
-    next_of (c, &in, SF_INCOMING_FRAME);
+    next_of (c, &in, SF_RECEIVED_FRAME);
     number[i] = check_frame (&in);
     data[i] = in.parts[0].data;
     lease[i] = in.lease;

@@ -68,18 +68,18 @@ static inline void
 scene_be_honest (const char *path, int out)
 {
   struct sf_consumer *c = open_consumer (path, SF_DELIVERY_LOSSLESS, 4);
-  struct sf_incoming in;
+  struct sf_received in;
   uint64_t n = 0;
 
   do {
     check_int (sf_consumer_next (c, &in, LONG), 1);
-    check_cmp (in.kind, !=, SF_INCOMING_FAILED);
-    if (in.kind == SF_INCOMING_FRAME) {
+    check_cmp (in.kind, !=, SF_RECEIVED_FAILED);
+    if (in.kind == SF_RECEIVED_FRAME) {
       check_int (check_frame (&in), n);
       n++;
       sf_lease_unref (in.lease);
     }
-  } while (in.kind != SF_INCOMING_DISCONNECTED);
+  } while (in.kind != SF_RECEIVED_DISCONNECTED);
   check_int (in.reject.reason, SF_REASON_STOPPED);
   check_int (write (out, &n, sizeof n), sizeof n);
   sf_consumer_close (c);

@@ -12,7 +12,7 @@
 /* What it told last */
 struct last
 {
-  uint32_t reason, unread, n_clients;
+  uint32_t reason, unclaimed, n_clients;
   bool paused, silent;
   char text[SF_TEXT_MAX];
 };
@@ -60,7 +60,7 @@ on_disconnected (void *user, const struct sf_client_info *client,
   pthread_mutex_lock (&told->lock);
   told->last.n_clients = stats.n_clients;
   told->last.reason = reason;
-  told->last.unread = client->unread;
+  told->last.unclaimed = client->unclaimed;
   snprintf (told->last.text, sizeof told->last.text, "%s", text);
   pthread_mutex_unlock (&told->lock);
   sf_publish_u32 (&told->disconnected, sf_observe_u32 (&told->disconnected) + 1);

@@ -12,16 +12,16 @@ static void
 run_consumer (const char *path, int to)
 {
   struct sf_consumer *c = open_consumer (path, SF_DELIVERY_AUTO, 4);
-  struct sf_incoming in;
+  struct sf_received in;
   char what;
 
   for (;;) {
     check_int (sf_consumer_next (c, &in, LONG), 1);
-    check_cmp (in.kind, !=, SF_INCOMING_FAILED);
-    if (in.kind != SF_INCOMING_FRAME && in.kind != SF_INCOMING_DISCONNECTED)
+    check_cmp (in.kind, !=, SF_RECEIVED_FAILED);
+    if (in.kind != SF_RECEIVED_FRAME && in.kind != SF_RECEIVED_DISCONNECTED)
       continue;
-    what = in.kind == SF_INCOMING_FRAME ? (char) check_frame (&in) : 99;
-    if (in.kind == SF_INCOMING_FRAME)
+    what = in.kind == SF_RECEIVED_FRAME ? (char) check_frame (&in) : 99;
+    if (in.kind == SF_RECEIVED_FRAME)
       sf_lease_unref (in.lease);
     check_int (write (to, &what, 1), 1);
   }

@@ -26,7 +26,7 @@ give_lease (void *lease)
 static void
 hop_start (struct hop *hop)
 {
-  struct sf_incoming in;
+  struct sf_received in;
 
   place_make (&hop->in);
   place_make (&hop->out);
@@ -34,7 +34,7 @@ hop_start (struct hop *hop)
   hop->relay = open_producer (hop->out.path, 0, false);
   hop->source = open_consumer (hop->in.path, SF_DELIVERY_LIVE, 2 * BURST);
   hop->client = open_consumer (hop->out.path, SF_DELIVERY_LIVE, BURST);
-  next_of (hop->client, &in, SF_INCOMING_CONNECTED);
+  next_of (hop->client, &in, SF_RECEIVED_CONNECTED);
   check_int (sf_producer_wait_clients (hop->origin, 1), 0);
   check_int (sf_producer_wait_clients (hop->relay, 1), 0);
 }
@@ -63,16 +63,16 @@ revoked (struct hop *hop)
 static int64_t
 pass_on (struct hop *hop, uint64_t number)
 {
-  struct sf_incoming in;
-  struct sf_part part;
-  struct sf_publication pub = {.parts = &part,.n_parts = 1,.body =
+  struct sf_received in;
+  struct sf_memory_ref part;
+  struct sf_publish_args pub = {.parts = &part,.n_parts = 1,.body =
         &number,.body_size = sizeof number,.release = give_lease
   };
   int64_t before;
 
   check (send_frame (hop->origin, number, false));
-  next_of (hop->source, &in, SF_INCOMING_FRAME);
-  part = (struct sf_part) {
+  next_of (hop->source, &in, SF_RECEIVED_FRAME);
+  part = (struct sf_memory_ref) {
   .segment = in.parts[0].segment,.slot = in.parts[0].slot,.size =
         in.parts[0].size};
   pub.user = in.lease;

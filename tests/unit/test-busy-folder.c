@@ -40,18 +40,18 @@ test_busy_folder (void)
   int64_t began = sf_now (), windows;
   struct sf_consumer *c;
   struct sf_producer *p;
-  struct sf_incoming in;
+  struct sf_received in;
   struct place place;
 
   place_make (&place);
   c = open_consumer (place.path, SF_DELIVERY_AUTO, 1);
-  next_of (c, &in, SF_INCOMING_WAITING);
+  next_of (c, &in, SF_RECEIVED_WAITING);
   make_files (place.folder);
   windows = (sf_now () - began) / WINDOW + 2;
   check_cmp (n_tries, <=, MOST_TRIES * windows);
   /* Who comes after all is found. */
   p = open_producer (place.path, 4, false);
-  next_of (c, &in, SF_INCOMING_CONNECTED);
+  next_of (c, &in, SF_RECEIVED_CONNECTED);
   sf_consumer_close (c);
   sf_producer_close (p);
   place_remove (&place);

@@ -27,7 +27,7 @@ static void
 test_no_more_than_needed (void)
 {
   struct sf_consumer *c[48];
-  struct sf_incoming in;
+  struct sf_received in;
   struct sf_producer *p;
   struct place place;
 
@@ -37,7 +37,7 @@ test_no_more_than_needed (void)
     uint32_t needed = 4 * (i + 1) + 16;
 
     c[i] = open_consumer (place.path, SF_DELIVERY_LIVE, 4);
-    next_of (c[i], &in, SF_INCOMING_CONNECTED);
+    next_of (c[i], &in, SF_RECEIVED_CONNECTED);
     check (stats_of (p).slots.n_slots >= needed);
     if (stats_of (p).slots.n_slots * 10 > needed * 11)
       printf ("# %u slots for %u\n", stats_of (p).slots.n_slots, needed);
@@ -55,11 +55,11 @@ static void
 visit (struct sf_producer *p, const char *path, uint64_t n)
 {
   struct sf_consumer *c = open_consumer (path, SF_DELIVERY_LIVE, 4);
-  struct sf_incoming in;
+  struct sf_received in;
 
-  next_of (c, &in, SF_INCOMING_CONNECTED);
+  next_of (c, &in, SF_RECEIVED_CONNECTED);
   check (send_frame (p, n, false));
-  next_of (c, &in, SF_INCOMING_FRAME);
+  next_of (c, &in, SF_RECEIVED_FRAME);
   sf_lease_unref (in.lease);
   sf_consumer_close (c);
 }
@@ -93,7 +93,7 @@ static void
 test_visits (void)
 {
   struct sf_consumer *there;
-  struct sf_incoming in;
+  struct sf_received in;
   struct sf_producer *p;
   struct place place;
   uint64_t bytes = 0;
@@ -102,7 +102,7 @@ test_visits (void)
   place_make (&place);
   p = open_for_many (place.path);
   there = open_consumer (place.path, SF_DELIVERY_LIVE, 4);
-  next_of (there, &in, SF_INCOMING_CONNECTED);
+  next_of (there, &in, SF_RECEIVED_CONNECTED);
   for (uint64_t n = 0; n < 100; n++) {
     visit (p, place.path, n);
     take_frame (there, n);

@@ -20,7 +20,7 @@ struct held
 static void
 take (struct sf_slots *slots, struct held *held)
 {
-  check_int (sf_slots_take (slots, SIZE, 0, &held->slot[held->n]), 0);
+  check_int (sf_slots_acquire (slots, SIZE, 0, &held->slot[held->n]), 0);
   held->n++;
 }
 
@@ -28,7 +28,7 @@ static void
 give_first (struct held *held, uint32_t n)
 {
   for (uint32_t i = 0; i < n; i++)
-    sf_slots_give (&held->slot[i]);
+    sf_slots_release (&held->slot[i]);
   held->n -= n;
   memmove (held->slot, held->slot + n, held->n * sizeof (held->slot[0]));
 }

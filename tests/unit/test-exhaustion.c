@@ -178,7 +178,7 @@ consume_with (const char *path, int what, rlim_t limit)
         SF_DELIVERY_LIVE,.max_held = 2,.connect_timeout = SF_FOREVER
   };
   rlim_t before = limit_to (what, limit);
-  struct sf_incoming in = { 0 };
+  struct sf_received in = { 0 };
   struct sf_consumer *c;
   int r = sf_consumer_open (&c, &config);
   bool got = false;
@@ -186,15 +186,15 @@ consume_with (const char *path, int what, rlim_t limit)
   if (r == 0) {
     do
       check_int (sf_consumer_next (c, &in, LONG), 1);
-    while (in.kind != SF_INCOMING_FRAME && in.kind != SF_INCOMING_FAILED
-        && in.kind != SF_INCOMING_DISCONNECTED);
+    while (in.kind != SF_RECEIVED_FRAME && in.kind != SF_RECEIVED_FAILED
+        && in.kind != SF_RECEIVED_DISCONNECTED);
     limit_to (what, before);
-    got = in.kind == SF_INCOMING_FRAME;
+    got = in.kind == SF_RECEIVED_FRAME;
     if (got)
       sf_lease_unref (in.lease);
-    if (in.kind == SF_INCOMING_FAILED)
+    if (in.kind == SF_RECEIVED_FAILED)
       r = in.error;
-    else if (in.kind == SF_INCOMING_DISCONNECTED) {
+    else if (in.kind == SF_RECEIVED_DISCONNECTED) {
       check_int (in.reject.reason, SF_REASON_RESOURCES);
       check (what != RLIMIT_NOFILE
           || strstr (in.reject.text, "ulimit -n") != NULL);

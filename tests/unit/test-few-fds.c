@@ -24,7 +24,7 @@ await_fds (int n)
 static void
 test_one_fd_per_segment (void)
 {
-  struct sf_incoming in;
+  struct sf_received in;
   struct sf_lease *held[4];
   struct sf_producer *p;
   struct sf_consumer *c;
@@ -35,11 +35,11 @@ test_one_fd_per_segment (void)
   place_make (&place);
   p = open_producer (place.path, 0, false);
   c = open_consumer (place.path, SF_DELIVERY_LIVE, 8);
-  next_of (c, &in, SF_INCOMING_CONNECTED);
+  next_of (c, &in, SF_RECEIVED_CONNECTED);
   for (uint64_t i = 0; i < 4; i++) {
     check_int (sf_producer_set_format (p, (i + 1) * FRAME_BYTES, 1, &needed), 0);
     check (send_frame (p, i, false));
-    next_of (c, &in, SF_INCOMING_FRAME);
+    next_of (c, &in, SF_RECEIVED_FRAME);
     check_int (check_frame (&in), i);
     held[i] = in.lease;
     /* The thread looks at files while it makes the rest of the ring. */
@@ -99,7 +99,7 @@ static pid_t
 fork_honest (const char *path, int answer)
 {
   struct sf_consumer *c[HONEST];
-  struct sf_incoming in;
+  struct sf_received in;
   pid_t pid = fork ();
 
   if (pid != 0)
@@ -110,8 +110,8 @@ fork_honest (const char *path, int answer)
     for (int i = 0; i < HONEST; i++) {
       do {
         check_int (sf_consumer_next (c[i], &in, LONG), 1);
-        check (in.kind != SF_INCOMING_DISCONNECTED);
-      } while (in.kind != SF_INCOMING_FRAME);
+        check (in.kind != SF_RECEIVED_DISCONNECTED);
+      } while (in.kind != SF_RECEIVED_FRAME);
       check_int (check_frame (&in), n);
       sf_lease_unref (in.lease);
     }
@@ -204,7 +204,7 @@ test_none_can_be_sent (void)
   struct sf_producer *p;
   struct sf_consumer *c;
   struct raw_client r;
-  struct sf_incoming in;
+  struct sf_received in;
   struct place place;
   uint64_t needed, n = 0;
   int full;
@@ -214,11 +214,11 @@ test_none_can_be_sent (void)
   place_make (&place);
   p = open_producer (place.path, 0, false);
   c = open_consumer (place.path, SF_DELIVERY_LIVE, 4);
-  next_of (c, &in, SF_INCOMING_CONNECTED);
+  next_of (c, &in, SF_RECEIVED_CONNECTED);
   r = raw_join_at (place.path, SF_DELIVERY_LIVE, 4);
   check_int (sf_producer_wait_clients (p, 2), 0);
   check (send_frame (p, n++, false));
-  next_of (c, &in, SF_INCOMING_FRAME);
+  next_of (c, &in, SF_RECEIVED_FRAME);
   sf_lease_unref (in.lease);
   limit_fds (100);
   full = fill_up (110);
@@ -230,8 +230,8 @@ test_none_can_be_sent (void)
   check (send_frame (p, n, false));
   do {
     check_int (sf_consumer_next (c, &in, LONG), 1);
-    check (in.kind != SF_INCOMING_DISCONNECTED);
-  } while (in.kind != SF_INCOMING_FRAME);
+    check (in.kind != SF_RECEIVED_DISCONNECTED);
+  } while (in.kind != SF_RECEIVED_FRAME);
   check_int (check_frame (&in), n);
   sf_lease_unref (in.lease);
   close_all (c, p, &place);

@@ -28,13 +28,13 @@ test_flood_of_producer (void)
 {
   struct sf_message msg = message_of (SF_MESSAGE_LATENCY);
   struct raw_producer p;
-  struct sf_incoming in;
+  struct sf_received in;
 
   rp_open (&p);
   rp_good_start (&p);
   flooding = p.fd;
   rp_send (&p, &msg, -1);
-  next_of (p.c, &in, SF_INCOMING_LATENCY);
+  next_of (p.c, &in, SF_RECEIVED_LATENCY);
   rp_good_frame (&p, 2);
   take_frame (p.c, 2);
   alarm (20);
@@ -55,7 +55,7 @@ test_flood_is_paced (void)
 {
   struct sf_message msg = message_of (SF_MESSAGE_LATENCY);
   struct raw_producer p;
-  struct sf_incoming in;
+  struct sf_received in;
   int64_t began;
 
   rp_open (&p);
@@ -72,7 +72,7 @@ test_flood_is_paced (void)
   };
   while (sf_send (p.fd, &msg, NULL, 0) == -EAGAIN)
     usleep (1000);
-  next_of (p.c, &in, SF_INCOMING_DISCONNECTED);
+  next_of (p.c, &in, SF_RECEIVED_DISCONNECTED);
   check_int (in.reject.reason, SF_REASON_STOPPED);
   rp_close (&p);
 }
@@ -111,14 +111,14 @@ test_flood_of_kicks (void)
   struct place place;
   struct sf_producer *p;
   struct sf_consumer *c;
-  struct sf_incoming in;
+  struct sf_received in;
   struct raw_client r = join_at (&place, &p);
   uint32_t n = kick_for_a_second (&r);
 
   printf ("# %u messages in a second\n", n);
   check_cmp (n, <, 10000);
   c = open_consumer (place.path, SF_DELIVERY_LIVE, 1);
-  next_of (c, &in, SF_INCOMING_CONNECTED);
+  next_of (c, &in, SF_RECEIVED_CONNECTED);
   sf_consumer_close (c);
   raw_close (&r);
   sf_producer_close (p);

@@ -49,7 +49,7 @@ send_event (uint32_t number)
 }
 
 static uint32_t
-number_of (const struct sf_incoming *in)
+number_of (const struct sf_received *in)
 {
   uint32_t number;
 
@@ -59,11 +59,11 @@ number_of (const struct sf_incoming *in)
 }
 
 static uint64_t
-take_any (struct sf_incoming *in)
+take_any (struct sf_received *in)
 {
   uint64_t number;
 
-  next_of (c, in, SF_INCOMING_FRAME);
+  next_of (c, in, SF_RECEIVED_FRAME);
   number = check_frame (in);
   sf_lease_unref (in->lease);
   return number;
@@ -76,7 +76,7 @@ test_taken_back (void)
 {
   struct sf_client_info info;
   struct sf_consumer_stats stats;
-  struct sf_incoming in;
+  struct sf_received in;
 
   open_pair (0, true, NULL);
   for (uint64_t i = 0; i < 4; i++)
@@ -88,15 +88,15 @@ test_taken_back (void)
   check_int (info.queued, 0);
   check (send_frame (p, 8, true));
   while (sf_consumer_next (c, &in, SF_NS_PER_SECOND / 20) == 1)
-    check_int (in.kind, SF_INCOMING_LATENCY);
+    check_int (in.kind, SF_RECEIVED_LATENCY);
   sf_producer_flush_stop (p, 7, true);
   check_int (sf_producer_get_clients (p, &info, 1), 1);
   check_int (info.queued, 0);
   send_event (2);
   check (send_frame (p, 9, true));
-  next_of (c, &in, SF_INCOMING_EVENT);
+  next_of (c, &in, SF_RECEIVED_EVENT);
   check (in.flushed && number_of (&in) == 1);
-  next_of (c, &in, SF_INCOMING_EVENT);
+  next_of (c, &in, SF_RECEIVED_EVENT);
   check (!in.flushed && number_of (&in) == 2);
   check_int (take_any (&in), 9);
   check (in.flushed && !in.discont);
@@ -110,7 +110,7 @@ static void
 test_full_ring (void)
 {
   static const uint8_t body[4096];
-  struct sf_incoming in;
+  struct sf_received in;
   uint32_t n = 0;
 
   open_pair (0, true, NULL);
@@ -120,11 +120,11 @@ test_full_ring (void)
   sf_producer_flush_start (p, 1);
   sf_producer_flush_stop (p, 1, true);
   do
-    next_of (c, &in, SF_INCOMING_EVENT);
+    next_of (c, &in, SF_RECEIVED_EVENT);
   while (in.flushed && --n > 0);
   check (in.flushed && n == 0);
   send_event (5);
-  next_of (c, &in, SF_INCOMING_EVENT);
+  next_of (c, &in, SF_RECEIVED_EVENT);
   check (!in.flushed && number_of (&in) == 5);
   close_pair ();
 }
@@ -162,7 +162,7 @@ static void
 flush_while_reading (void (*flush) (void *))
 {
   struct sf_consumer_stats stats;
-  struct sf_incoming in;
+  struct sf_received in;
   uint32_t round = 0;
   pthread_t thread;
   bool more = true;
@@ -171,12 +171,12 @@ flush_while_reading (void (*flush) (void *))
   check_int (pthread_create (&thread, NULL, flush_again_and_again, NULL), 0);
   while (more) {
     check_int (sf_consumer_next (c, &in, LONG), 1);
-    check_cmp (in.kind, !=, SF_INCOMING_DISCONNECTED);
-    if (in.kind == SF_INCOMING_EVENT && !in.flushed) {
+    check_cmp (in.kind, !=, SF_RECEIVED_DISCONNECTED);
+    if (in.kind == SF_RECEIVED_EVENT && !in.flushed) {
       check (number_of (&in) > round || number_of (&in) == 0);
       round = number_of (&in);
       more = round != 0;
-    } else if (in.kind == SF_INCOMING_FRAME) {
+    } else if (in.kind == SF_RECEIVED_FRAME) {
       check_int (check_frame (&in) / PER_ROUND, round);
       sf_lease_unref (in.lease);
     }
@@ -204,7 +204,7 @@ test_while_reading_called_back (void)
 static void
 test_no_stop (void)
 {
-  struct sf_incoming in;
+  struct sf_received in;
 
   open_pair (0, true, end_flush);
   sf_producer_flush_start (p, 1);
@@ -217,8 +217,8 @@ test_no_stop (void)
   sf_producer_close (p);
   do {
     check_int (sf_consumer_next (c, &in, LONG), 1);
-    check_cmp (in.kind, !=, SF_INCOMING_FRAME);
-  } while (in.kind != SF_INCOMING_DISCONNECTED);
+    check_cmp (in.kind, !=, SF_RECEIVED_FRAME);
+  } while (in.kind != SF_RECEIVED_DISCONNECTED);
   p = open_producer (place.path, 0, true);
   check (send_frame (p, 4, true));
   check_int (take_any (&in), 4);

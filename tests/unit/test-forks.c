@@ -56,16 +56,16 @@ test_child_keeps_nothing (void)
   struct place place;
   struct sf_producer *p;
   struct sf_consumer *c;
-  struct sf_incoming in;
+  struct sf_received in;
   pid_t child;
 
   place_make (&place);
   p = open_producer (place.path, 0, true);
   c = open_consumer (place.path, SF_DELIVERY_AUTO, 4);
-  next_of (c, &in, SF_INCOMING_CONNECTED);
+  next_of (c, &in, SF_RECEIVED_CONNECTED);
   check_int (sf_producer_wait_clients (p, 1), 0);
   send_frame (p, 7, true);
-  next_of (c, &in, SF_INCOMING_FRAME);
+  next_of (c, &in, SF_RECEIVED_FRAME);
   check_cmp (count_kept (), >, kept + 8);
   child = fork ();
   if (child == 0) {
@@ -122,7 +122,7 @@ child_does (void (*what) (struct sf_consumer *c, struct sf_lease *lease))
   struct place place;
   struct family producer;
   struct sf_consumer *c;
-  struct sf_incoming in;
+  struct sf_received in;
   struct sf_lease *lease;
   const uint64_t *words;
   uint64_t number;
@@ -132,7 +132,7 @@ child_does (void (*what) (struct sf_consumer *c, struct sf_lease *lease))
   family_start (&producer, run_producer, place.path, make_fork);
   check_cmp (read (producer.from, &producer.child, sizeof (pid_t)), >, 0);
   c = open_consumer (place.path, SF_DELIVERY_LIVE, 4);
-  next_of (c, &in, SF_INCOMING_FRAME);
+  next_of (c, &in, SF_RECEIVED_FRAME);
   number = check_frame (&in);
   lease = in.lease;
   words = (const uint64_t *) in.parts[0].data;
@@ -145,8 +145,8 @@ child_does (void (*what) (struct sf_consumer *c, struct sf_lease *lease))
   unit_wait_ok (child);
   for (int i = 0; i < 1000; i++) {
     check_int (sf_consumer_next (c, &in, LONG), 1);
-    check_int (in.kind == SF_INCOMING_DISCONNECTED, 0);
-    if (in.kind == SF_INCOMING_FRAME)
+    check_int (in.kind == SF_RECEIVED_DISCONNECTED, 0);
+    if (in.kind == SF_RECEIVED_FRAME)
       sf_lease_unref (in.lease);
   }
   for (uint32_t i = 0; i < FRAME_WORDS; i++)
@@ -182,11 +182,11 @@ static void
 hold_frames (const char *path, maker make, int to)
 {
   struct sf_consumer *c = open_consumer (path, SF_DELIVERY_LIVE, 4);
-  struct sf_incoming in;
+  struct sf_received in;
   pid_t child;
 
   for (int i = 0; i < 4; i++)
-    next_of (c, &in, SF_INCOMING_FRAME);
+    next_of (c, &in, SF_RECEIVED_FRAME);
   leave_child (make, &child);
   check_cmp (write (to, &child, sizeof child), >, 0);
   pause ();
@@ -248,10 +248,10 @@ close_consumers (maker make)
   p = open_producer (place.path, 0, false);
   for (unsigned i = 0; i < CLIENTS + 2; i++) {
     struct sf_consumer *c = open_consumer (place.path, SF_DELIVERY_LIVE, 2);
-    struct sf_incoming in;
+    struct sf_received in;
 
     send_frame (p, i, false);
-    next_of (c, &in, SF_INCOMING_FRAME);
+    next_of (c, &in, SF_RECEIVED_FRAME);
     leave_child (make, &child[i]);
     sf_lease_unref (in.lease);
     sf_consumer_close (c);
@@ -321,28 +321,28 @@ restart_producer (const char *path, maker make)
   struct family f;
   struct sf_producer *p;
   struct sf_consumer *c;
-  struct sf_incoming in;
+  struct sf_received in;
   uint64_t n = 0;
 
   family_start (&f, produce_with_child, path, make);
   c = open_consumer (path, SF_DELIVERY_LIVE, 4);
-  next_of (c, &in, SF_INCOMING_CONNECTED);
+  next_of (c, &in, SF_RECEIVED_CONNECTED);
   family_await (&f);
   family_kill (&f);
   for (;;) {
     check_int (sf_consumer_next (c, &in, LONG), 1);
-    if (in.kind == SF_INCOMING_DISCONNECTED)
+    if (in.kind == SF_RECEIVED_DISCONNECTED)
       break;
-    if (in.kind == SF_INCOMING_FRAME) {
+    if (in.kind == SF_RECEIVED_FRAME) {
       check_int (check_frame (&in), n++);
       sf_lease_unref (in.lease);
     }
   }
   check_int (n, 3);
   check_int (in.reject.reason, SF_REASON_HANGUP);
-  next_of (c, &in, SF_INCOMING_WAITING);
+  next_of (c, &in, SF_RECEIVED_WAITING);
   p = open_producer (path, 0, false);
-  next_of (c, &in, SF_INCOMING_CONNECTED);
+  next_of (c, &in, SF_RECEIVED_CONNECTED);
   sf_consumer_close (c);
   sf_producer_close (p);
   family_end (&f);
@@ -408,7 +408,7 @@ test_child_of_producer_exits (void)
   struct place place;
   struct sf_producer *p;
   struct sf_consumer *c;
-  struct sf_incoming in;
+  struct sf_received in;
   struct sf_slot *slot;
   uint32_t n = 0;
   pid_t child;
@@ -416,7 +416,7 @@ test_child_of_producer_exits (void)
   place_make (&place);
   p = open_producer (place.path, 0, true);
   c = open_consumer (place.path, SF_DELIVERY_AUTO, 4);
-  next_of (c, &in, SF_INCOMING_CONNECTED);
+  next_of (c, &in, SF_RECEIVED_CONNECTED);
   check_int (sf_producer_wait_clients (p, 1), 0);
   slot = fill_slot (p, 7, false);
   child = fork ();
@@ -427,7 +427,7 @@ test_child_of_producer_exits (void)
   }
   unit_wait_ok (child);
   publish_slot (p, slot, 7, false);
-  next_of (c, &in, SF_INCOMING_FRAME);
+  next_of (c, &in, SF_RECEIVED_FRAME);
   check_int (check_frame (&in), 7);
   while (send_frame (p, 8, false) && n++ < 64);
   check_int (check_frame (&in), 7);

@@ -38,7 +38,7 @@ test_silent (void)
   struct place place;
   struct sf_producer *p;
   struct sf_consumer *c[3];
-  struct sf_incoming in;
+  struct sf_received in;
 
   place_make (&place);
   p = open_small (place.path, 3);
@@ -46,7 +46,7 @@ test_silent (void)
     silent[i] = raw_connect (place.path);
   for (int i = 0; i < 3; i++) {
     c[i] = open_patient (place.path, 0);
-    next_of (c[i], &in, SF_INCOMING_CONNECTED);
+    next_of (c[i], &in, SF_RECEIVED_CONNECTED);
   }
   for (int i = 0; i < 200; i++)
     raw_close (&silent[i]);
@@ -63,7 +63,7 @@ test_silent_of_few_fds (void)
 {
   struct place place;
   struct sf_producer *p;
-  struct sf_incoming in;
+  struct sf_received in;
   pid_t child;
   int ready[2];
 
@@ -86,7 +86,7 @@ test_silent_of_few_fds (void)
   for (int i = 0; i < 20; i++) {
     struct sf_consumer *c = open_patient (place.path, SF_FOREVER);
 
-    next_of (c, &in, SF_INCOMING_CONNECTED);
+    next_of (c, &in, SF_RECEIVED_CONNECTED);
     sf_consumer_close (c);
   }
   kill (child, SIGKILL);
@@ -104,20 +104,20 @@ test_waits_for_place (void)
   struct place place;
   struct sf_producer *p;
   struct sf_consumer *first, *second;
-  struct sf_incoming in;
+  struct sf_received in;
 
   place_make (&place);
   p = open_small (place.path, 1);
   first = open_patient (place.path, SF_FOREVER);
-  next_of (first, &in, SF_INCOMING_CONNECTED);
+  next_of (first, &in, SF_RECEIVED_CONNECTED);
   second = open_patient (place.path, SF_FOREVER);
   check_int (sf_consumer_next (second, &in, LONG), 1);
-  check_int (in.kind, SF_INCOMING_WAITING);
+  check_int (in.kind, SF_RECEIVED_WAITING);
   check_int (in.reject.reason, SF_REASON_FULL);
   check_int (sf_consumer_next (second, &in, SF_NS_PER_SECOND), 0);
   sf_consumer_close (first);
   check_int (sf_consumer_next (second, &in, LONG), 1);
-  check_int (in.kind, SF_INCOMING_CONNECTED);
+  check_int (in.kind, SF_RECEIVED_CONNECTED);
   sf_consumer_close (second);
   sf_producer_close (p);
   place_remove (&place);
@@ -130,21 +130,21 @@ test_gives_up (void)
   struct place place;
   struct sf_producer *p;
   struct sf_consumer *first, *second;
-  struct sf_incoming in;
+  struct sf_received in;
   int64_t began;
 
   place_make (&place);
   p = open_small (place.path, 1);
   first = open_patient (place.path, SF_FOREVER);
-  next_of (first, &in, SF_INCOMING_CONNECTED);
+  next_of (first, &in, SF_RECEIVED_CONNECTED);
   second = open_patient (place.path, 0);
   check_int (sf_consumer_next (second, &in, LONG), 1);
-  check_int (in.kind, SF_INCOMING_FAILED);
+  check_int (in.kind, SF_RECEIVED_FAILED);
   check_int (in.reject.reason, SF_REASON_FULL);
   sf_consumer_close (second);
   began = sf_now ();
   second = open_patient (place.path, SF_NS_PER_SECOND);
-  next_of (second, &in, SF_INCOMING_FAILED);
+  next_of (second, &in, SF_RECEIVED_FAILED);
   check_int (in.reject.reason, SF_REASON_FULL);
   check_cmp (sf_now () - began, >=, SF_NS_PER_SECOND);
   sf_consumer_close (second);

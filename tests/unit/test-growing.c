@@ -52,10 +52,10 @@ pages_of (const struct sf_segment *s)
   return (uint64_t) st.st_blocks * 512 / page;
 }
 
-static struct sf_mem_ref
+static struct sf_memory_ref_wire
 slot_ref (uint32_t slot)
 {
-  return (struct sf_mem_ref) { .slot = slot, .size = page };
+  return (struct sf_memory_ref_wire) { .slot = slot, .size = page };
 }
 
 /* Only what is there takes memory; growing moves nothing. */
@@ -89,7 +89,7 @@ test_client_follows (void)
   struct sf_segment *made = make (3, 50), *opened = open_of (made);
   int maps = unit_count_maps (), fds = unit_count_fds ();
   uint8_t *before = sf_segment_slot (opened, 2);
-  struct sf_mem_ref ref = slot_ref (3);
+  struct sf_memory_ref_wire ref = slot_ref (3);
 
   memset (sf_segment_slot (made, 2), 'x', page);
   check_int (sf_segment_check (opened, &ref), -EPROTO);
@@ -132,7 +132,7 @@ static void
 test_runs (void)
 {
   struct sf_segment *made = make (3, 50), *opened = open_of (made);
-  struct sf_mem_ref ref = slot_ref (3);
+  struct sf_memory_ref_wire ref = slot_ref (3);
   struct sf_run run;
   uint8_t *at[2];
 
@@ -140,7 +140,7 @@ test_runs (void)
     sf_segment_slot (made, i)[0] = 'a' + (uint8_t) i;
   at[0] = sf_segment_slot (opened, 2);
   check_int (sf_segment_grow (made, 4), 0);
-  check_int (sf_segment_follow (opened, 3), 0);
+  check_int (sf_segment_map_growth (opened, 3), 0);
   sf_segment_slot (made, 3)[0] = 'd';
   run = sf_segment_run (opened, sf_segment_slot (opened, 3));
   check_int (run.n_slots, 1);
@@ -149,7 +149,7 @@ test_runs (void)
   check (sf_segment_slot (opened, 2) == at[0]);
   check_int (sf_segment_check (opened, &ref), 0);
   check (sf_segment_has_grown (opened));
-  check_int (sf_segment_follow (opened, 3), 0);
+  check_int (sf_segment_map_growth (opened, 3), 0);
   check (!sf_segment_has_grown (opened));
   at[1] = sf_segment_slot (opened, 2);
   check (at[1] != at[0]);
@@ -182,17 +182,17 @@ test_holes_are_refused (void)
   uint64_t pages = pages_of (made);
 
   sf_segment_header (made)->n_slots = 5;
-  check_int (sf_segment_follow (opened, 4), -EPROTO);
+  check_int (sf_segment_map_growth (opened, 4), -EPROTO);
   check_int (try_to_open (made, 5, &other), -EPROTO);
   sf_segment_header (made)->n_slots = 51;
-  check_int (sf_segment_follow (opened, 4), -EPROTO);
+  check_int (sf_segment_map_growth (opened, 4), -EPROTO);
   sf_segment_header (made)->n_slots = 0;
-  check_int (sf_segment_follow (opened, 4), -EPROTO);
+  check_int (sf_segment_map_growth (opened, 4), -EPROTO);
   /* Pages further on do not make up for the missing ones. */
   check_int (sf_shm_reserve (&made->shm, made->data_offset + 20 * page,
           made->data_offset + 40 * page), 0);
   sf_segment_header (made)->n_slots = 5;
-  check_int (sf_segment_follow (opened, 4), -EPROTO);
+  check_int (sf_segment_map_growth (opened, 4), -EPROTO);
   check_int (opened->n_slots, 4);
   check_int (pages_of (made), pages + 20);
   sf_segment_unref (opened);
@@ -256,16 +256,16 @@ test_not_for_ever (void)
 
   while (sf_segment_grow (made, n + 1) == 0) {
     n++;
-    check_int (sf_segment_follow (opened, n - 1), 0);
+    check_int (sf_segment_map_growth (opened, n - 1), 0);
   }
   check_int (n, 1 + SF_MAX_GROWTHS);
   check_int (sf_segment_grow (made, n + 1), -ENOSPC);
   /* One that does all the same */
   made->n_growths = 0;
   check_int (sf_segment_grow (made, ++n), 0);
-  check_int (sf_segment_follow (opened, n - 1), 0);
+  check_int (sf_segment_map_growth (opened, n - 1), 0);
   check_int (sf_segment_grow (made, ++n), 0);
-  check_int (sf_segment_follow (opened, n - 1), -EPROTO);
+  check_int (sf_segment_map_growth (opened, n - 1), -EPROTO);
   sf_segment_unref (opened);
   sf_segment_unref (made);
 }
@@ -287,7 +287,7 @@ follow (void *user)
   uint32_t slot = 0;
 
   while (slot < 399) {
-    struct sf_mem_ref ref = slot_ref (slot);
+    struct sf_memory_ref_wire ref = slot_ref (slot);
     int r = sf_segment_check (s, &ref);
 
     if (r >= 0) {

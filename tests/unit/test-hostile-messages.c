@@ -205,7 +205,7 @@ test_lingering_fds (void)
     struct sf_message grant = message_of (SF_MESSAGE_GRANT), segment;
     uint8_t bytes[SF_MESSAGE_MAX];
     struct raw_producer p;
-    struct sf_incoming in;
+    struct sf_received in;
     int other, fd = lingering_socket (&other);
 
     rp_open (&p);
@@ -234,7 +234,7 @@ test_bye_then_more (void)
   struct sf_message bye = message_of (SF_MESSAGE_BYE);
   struct sf_message junk = message_of (SF_MESSAGE_HELLO);
   struct raw_producer p;
-  struct sf_incoming in;
+  struct sf_received in;
 
   rp_open (&p);
   for (int i = 0; i < 3; i++) {
@@ -247,7 +247,7 @@ test_bye_then_more (void)
       take_frame (p.c, n);
     }
     check_int (rp_await_end (&p, &in), bye.reject.reason);
-    check_int (in.kind, SF_INCOMING_DISCONNECTED);
+    check_int (in.kind, SF_RECEIVED_DISCONNECTED);
   }
   rp_close (&p);
 }
@@ -260,13 +260,13 @@ test_harmless (void)
   struct sf_message gone = message_of (SF_MESSAGE_SEGMENT_GONE);
   struct sf_message grant = message_of (SF_MESSAGE_GRANT);
   struct raw_producer p;
-  struct sf_incoming in;
+  struct sf_received in;
   struct sf_message msg = {.type = SF_MESSAGE_SEGMENT };
 
   rp_open (&p);
   rp_good_start (&p);
   rp_good_frame (&p, 2);
-  next_of (p.c, &in, SF_INCOMING_FRAME);
+  next_of (p.c, &in, SF_RECEIVED_FRAME);
   rp_send (&p, &gone, -1);
   gone.segment_gone = RAW_SEGMENT;
   rp_send (&p, &gone, -1);
@@ -289,7 +289,7 @@ static void
 test_hangs_up (void)
 {
   struct raw_producer p;
-  struct sf_incoming in;
+  struct sf_received in;
 
   rp_open (&p);
   for (int i = 0; i < 20; i++) {

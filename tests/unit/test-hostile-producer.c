@@ -17,16 +17,16 @@ static void
 run_lie (lie tell)
 {
   struct raw_producer p;
-  struct sf_incoming in;
+  struct sf_received in;
 
   rp_open (&p);
   rp_accept (&p);
   tell (&p);
   check_int (rp_await_end (&p, &in), -EPROTO);
-  check_int (in.kind, SF_INCOMING_FAILED);
+  check_int (in.kind, SF_RECEIVED_FAILED);
   /* And so it stays. */
   check_int (sf_consumer_next (p.c, &in, 0), 1);
-  check_int (in.kind, SF_INCOMING_FAILED);
+  check_int (in.kind, SF_RECEIVED_FAILED);
   rp_close (&p);
 }
 
@@ -296,7 +296,7 @@ test_silence (void)
 {
   struct pollfd end = {.events = POLLIN };
   struct raw_producer p;
-  struct sf_incoming in;
+  struct sf_received in;
   char byte;
 
   rp_open (&p);
@@ -304,7 +304,7 @@ test_silence (void)
   end.fd = p.fd;
   check_int (poll (&end, 1, 20000), 1);
   check_int (recv (p.fd, &byte, 1, 0), 0);
-  next_of (p.c, &in, SF_INCOMING_WAITING);
+  next_of (p.c, &in, SF_RECEIVED_WAITING);
   rp_good_start (&p);
   rp_close (&p);
 }
@@ -314,7 +314,7 @@ test_rejected (void)
 {
   struct sf_message msg = message_of (SF_MESSAGE_REJECT);
   struct raw_producer p;
-  struct sf_incoming in;
+  struct sf_received in;
 
   rp_open (&p);
   rp_accept (&p);

@@ -63,7 +63,7 @@ static void
 test_head_runs_back (void)
 {
   struct raw_producer p;
-  struct sf_incoming in;
+  struct sf_received in;
 
   rp_open (&p);
   rp_good_start (&p);
@@ -80,15 +80,15 @@ bad_parts (struct raw_producer *p)
 {
   struct sf_record_header record = {.type = SF_RECORD_FRAME,.seq = 9 };
   struct raw_payload all = rp_payload (p, 1, 9);
-  const struct sf_mem_ref good = all.ref;
+  const struct sf_memory_ref_wire good = all.ref;
   const uint64_t pitch = p->segment->pitch;
   const struct
   {
     uint32_t size, n_refs, zero;
-    struct sf_mem_ref ref;
+    struct sf_memory_ref_wire ref;
   } lies[] = {
     {0, 1, 0, good}, {7, 1, 0, good}, {39, 1, 0, good},
-    {sizeof all, SF_MAX_REFS + 1, 0, good}, {sizeof all, UINT32_MAX, 0, good},
+    {sizeof all, SF_MAX_MEMORY_REFS + 1, 0, good}, {sizeof all, UINT32_MAX, 0, good},
     {sizeof all, 2, 0, good}, {sizeof all, 1, 2, good},
     /* elsewhere: what is there says nothing; too small, too large, out of the
      * slot, in a segment that is not there, and more than that */
@@ -113,7 +113,7 @@ bad_parts (struct raw_producer *p)
   all.n_refs = lies[p->lie].n_refs;
   all.zero = lies[p->lie].zero;
   all.ref = lies[p->lie].ref;
-  check_int (sf_leases_give (&p->leases, p, &record), 0);
+  check_int (sf_leases_add (&p->leases, p, &record), 0);
   rp_announce (p, &record, &all, lies[p->lie].size);
 }
 
@@ -128,19 +128,19 @@ test_parts (void)
 static void
 test_many_unknown_segments (void)
 {
-  enum { N = (SF_MAX_PAYLOAD - 8) / sizeof (struct sf_mem_ref) };
-  static uint8_t payload[8 + N * sizeof (struct sf_mem_ref)];
+  enum { N = (SF_MAX_PAYLOAD - 8) / sizeof (struct sf_memory_ref_wire) };
+  static uint8_t payload[8 + N * sizeof (struct sf_memory_ref_wire)];
   struct sf_record_header record = {.type = SF_RECORD_FRAME,.seq = 9 };
   uint32_t n = N;
   struct raw_producer p;
-  struct sf_incoming in;
+  struct sf_received in;
   int64_t start;
 
   memset (payload + 8, 0x55, sizeof payload - 8);
   memcpy (payload, &n, sizeof n);
   rp_open (&p);
   rp_good_start (&p);
-  check_int (sf_leases_give (&p.leases, &p, &record), 0);
+  check_int (sf_leases_add (&p.leases, &p, &record), 0);
   rp_announce (&p, &record, payload, sizeof payload);
   start = sf_now ();
   check_int (rp_await_end (&p, &in), SF_REASON_VIOLATION);
@@ -163,13 +163,13 @@ static void
 test_interrupted_wait (void)
 {
   struct raw_producer p;
-  struct sf_incoming in;
+  struct sf_received in;
   struct sf_message msg;
   pthread_t thread;
 
   rp_open (&p);
   rp_welcome (&p);
-  next_of (p.c, &in, SF_INCOMING_CONNECTED);
+  next_of (p.c, &in, SF_RECEIVED_CONNECTED);
   msg = rp_segment (&p);
   rp_good_frame (&p, 1);
   for (int i = 0; i < 3; i++) {
@@ -179,7 +179,7 @@ test_interrupted_wait (void)
     sf_consumer_interrupt (p.c, false);
   }
   rp_send (&p, &msg, p.segment->shm.fd);
-  next_of (p.c, &in, SF_INCOMING_FRAME);
+  next_of (p.c, &in, SF_RECEIVED_FRAME);
   check_int (check_frame (&in), 1);
   check (!in.discont);
   sf_lease_unref (in.lease);
@@ -216,7 +216,7 @@ test_revoked_for_ever (void)
   struct raw_producer p;
   struct feeder f = {.p = &p,.type = SF_RECORD_FRAME };
   pthread_t thread;
-  struct sf_incoming in;
+  struct sf_received in;
   int64_t start;
 
   rp_open (&p);
@@ -259,7 +259,7 @@ test_padding_for_ever (void)
   struct raw_producer p;
   struct feeder f = {.p = &p };
   pthread_t thread;
-  struct sf_incoming in;
+  struct sf_received in;
 
   rp_open (&p);
   rp_good_start (&p);

@@ -68,9 +68,9 @@ check_slots (bool huge)
   check_int (state.bytes, sf_segment_bytes_of (N_SLOTS, SIZE, huge ? page : 0));
   check_int (state.huge_bytes, huge ? state.bytes : 0);
   check_int (state.slot_size, huge ? page : SIZE);
-  check_int (sf_slots_take (slots, SIZE, 0, &slot), 0);
+  check_int (sf_slots_acquire (slots, SIZE, 0, &slot), 0);
   check_client (&slot);
-  sf_slots_give (&slot);
+  sf_slots_release (&slot);
   sf_slots_unref (slots);
 }
 

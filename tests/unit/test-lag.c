@@ -22,7 +22,7 @@ side_open (struct side *s, bool lossless, int64_t max_lag)
   struct sf_consumer_config config = {.name = "test",.max_held =
         16,.connect_timeout = SF_FOREVER,.max_lag = max_lag
   };
-  struct sf_incoming in;
+  struct sf_received in;
 
   memset (s, 0, sizeof *s);
   place_make (&s->place);
@@ -32,7 +32,7 @@ side_open (struct side *s, bool lossless, int64_t max_lag)
   check_int (sf_producer_wait_clients (s->p, 1), 0);
   config.path = s->place.path;
   check_int (sf_consumer_open (&s->c, &config), 0);
-  next_of (s->c, &in, SF_INCOMING_CONNECTED);
+  next_of (s->c, &in, SF_RECEIVED_CONNECTED);
   check_int (sf_producer_wait_clients (s->p, 2), 0);
 }
 
@@ -63,15 +63,15 @@ static void
 expect_from (struct side *s, uint64_t first)
 {
   struct sf_consumer_stats stats;
-  struct sf_incoming in;
+  struct sf_received in;
 
   for (uint64_t i = first; i < s->n; i++) {
-    next_of (s->c, &in, SF_INCOMING_FRAME);
+    next_of (s->c, &in, SF_RECEIVED_FRAME);
     check_int (check_frame (&in), i);
     sf_lease_unref (in.lease);
   }
   while (sf_consumer_next (s->c, &in, 0) > 0)
-    check_int (in.kind, SF_INCOMING_LATENCY);
+    check_int (in.kind, SF_RECEIVED_LATENCY);
   sf_consumer_get_stats (s->c, &stats);
   check_int (stats.frames + stats.lost, s->n);
 }
@@ -133,7 +133,7 @@ test_young_ones_stay (void)
 static void
 test_claimed_ones_stay (void)
 {
-  struct sf_incoming in;
+  struct sf_received in;
   struct sf_lease *lease;
   struct side s;
 
@@ -142,7 +142,7 @@ test_claimed_ones_stay (void)
   publish (&s, 1);
   grow_old ();
   publish (&s, 1);
-  next_of (s.c, &in, SF_INCOMING_FRAME);
+  next_of (s.c, &in, SF_RECEIVED_FRAME);
   check_int (check_frame (&in), 1);
   lease = in.lease;
   publish (&s, 1);

@@ -49,7 +49,7 @@ static void
 give (uint32_t n)
 {
   for (uint32_t i = 0; i < n; i++)
-    check_int (sf_leases_give (leases, &n_done[i], &records[i]), 0);
+    check_int (sf_leases_add (leases, &n_done[i], &records[i]), 0);
 }
 
 static uint64_t
@@ -86,7 +86,7 @@ test_all_of_them (void)
   set_up ();
   for (int round = 0; round < 3; round++) {
     give (SF_MAX_LEASES);
-    check_int (sf_leases_give (leases, page, &more), -EAGAIN);
+    check_int (sf_leases_add (leases, page, &more), -EAGAIN);
     check_int (sf_leases_outstanding (leases), SF_MAX_LEASES);
     for (uint32_t i = 0; i < SF_MAX_LEASES; i++)
       claim (i);

@@ -17,7 +17,7 @@ struct row
 static void
 row_start (struct row *row)
 {
-  struct sf_incoming f;
+  struct sf_received f;
 
   memset (row, 0, sizeof *row);
   place_make (&row->a);
@@ -26,8 +26,8 @@ row_start (struct row *row)
   row->relay = open_producer (row->b.path, 0, false);
   row->in = open_consumer (row->a.path, SF_DELIVERY_LIVE, 4);
   row->client = open_consumer (row->b.path, SF_DELIVERY_LIVE, 4);
-  next_of (row->in, &f, SF_INCOMING_CONNECTED);
-  next_of (row->client, &f, SF_INCOMING_CONNECTED);
+  next_of (row->in, &f, SF_RECEIVED_CONNECTED);
+  next_of (row->client, &f, SF_RECEIVED_CONNECTED);
   check_int (sf_producer_wait_clients (row->relay, 1), 0);
 }
 
@@ -35,12 +35,12 @@ row_start (struct row *row)
 static void
 row_pass (struct row *row)
 {
-  struct sf_incoming f;
+  struct sf_received f;
 
   check (send_frame (row->origin, row->n++, true));
-  next_of (row->in, &f, SF_INCOMING_FRAME);
+  next_of (row->in, &f, SF_RECEIVED_FRAME);
   relay_frame (row->relay, &f);
-  next_of (row->client, &f, SF_INCOMING_FRAME);
+  next_of (row->client, &f, SF_RECEIVED_FRAME);
   check_int (check_frame (&f), row->n - 1);
   sf_lease_unref (f.lease);
 }
@@ -74,14 +74,14 @@ static void
 test_growth (void)
 {
   struct sf_consumer *more[GROWTHS];
-  struct sf_incoming f;
+  struct sf_received f;
   struct row row;
 
   row_start (&row);
   row_pass (&row);
   for (int g = 0; g < GROWTHS; g++) {
     more[g] = open_consumer (row.a.path, SF_DELIVERY_LIVE, 16);
-    next_of (more[g], &f, SF_INCOMING_CONNECTED);
+    next_of (more[g], &f, SF_RECEIVED_CONNECTED);
     for (int i = 0; i < 40; i++)
       row_pass (&row);
   }

@@ -62,12 +62,12 @@ take_and_give (void *user)
 
   for (int i = 0; i < 20; i++) {
     struct sf_slot slot;
-    int r = sf_producer_take_slot (p, FRAME_BYTES, 0, &slot);
+    int r = sf_producer_acquire_slot (p, FRAME_BYTES, 0, &slot);
 
     check (r == 0 || r == -EAGAIN);
     sched_yield ();
     if (r == 0)
-      sf_slots_give (&slot);
+      sf_slots_release (&slot);
   }
   return NULL;
 }

@@ -10,10 +10,10 @@
 static void
 take_frames (struct sf_consumer *c, uint64_t first, uint64_t n)
 {
-  struct sf_incoming in;
+  struct sf_received in;
 
   for (uint64_t i = first; i < first + n; i++) {
-    next_of (c, &in, SF_INCOMING_FRAME);
+    next_of (c, &in, SF_RECEIVED_FRAME);
     check_int (check_frame (&in), i);
     check (!in.discont);
     sf_lease_unref (in.lease);
@@ -78,7 +78,7 @@ test_stall_timeout (void)
   n = fill_ring (p, 0);
   await_count (p, &told.disconnected, 1);
   check_int (last_of (&told).reason, SF_REASON_SLOW);
-  check_int (last_of (&told).unread, n);
+  check_int (last_of (&told).unclaimed, n);
   check_int (last_of (&told).n_clients, 0);
   check_has (last_of (&told).text, "stall-timeout");
   close_all (c, p, &place);
@@ -100,21 +100,21 @@ run_stopped (struct place *in_place, struct place *out_place, int from, int to)
 {
   struct sf_consumer *c = open_consumer (in_place->path, SF_DELIVERY_AUTO, 4);
   struct sf_consumer_stats stats;
-  struct sf_incoming in;
+  struct sf_received in;
   struct end end;
 
   (void) out_place;
-  next_of (c, &in, SF_INCOMING_LATENCY);
+  next_of (c, &in, SF_RECEIVED_LATENCY);
   check_int (write (to, "c", 1), 1);
   if (heard (from) == '1')
     take_frames (c, 0, 1);
   check_int (write (to, "r", 1), 1);
   heard (from);
-  next_of (c, &in, SF_INCOMING_DISCONNECTED);
+  next_of (c, &in, SF_RECEIVED_DISCONNECTED);
   end.reason = in.reject.reason;
   end.lost = in.lost;
-  next_of (c, &in, SF_INCOMING_CONNECTED);
-  next_of (c, &in, SF_INCOMING_FRAME);
+  next_of (c, &in, SF_RECEIVED_CONNECTED);
+  next_of (c, &in, SF_RECEIVED_FRAME);
   end.number = check_frame (&in);
   end.discont = in.discont;
   sf_lease_unref (in.lease);
@@ -151,7 +151,7 @@ check_stopped (uint64_t taken)
   await_count (p, &told.disconnected, 1);
   check_int (last_of (&told).reason, SF_REASON_SLOW);
   check_has (last_of (&told).text, "client-timeout");
-  check_int (last_of (&told).unread, n);
+  check_int (last_of (&told).unclaimed, n);
   kill (role.pid, SIGCONT);
   role_tell (&role, 'g');
   check_int (read (role.from, &end, sizeof end), sizeof end);
@@ -184,11 +184,11 @@ run_keeper (struct place *in_place, struct place *out_place, int from, int to)
   struct sf_consumer *c = open_consumer (in_place->path, SF_DELIVERY_AUTO,
       HELD);
   struct sf_lease *lease[HELD];
-  struct sf_incoming in;
+  struct sf_received in;
 
   (void) out_place;
   for (uint32_t i = 0; i < HELD; i++) {
-    next_of (c, &in, SF_INCOMING_FRAME);
+    next_of (c, &in, SF_RECEIVED_FRAME);
     lease[i] = in.lease;
   }
   check_int (write (to, "r", 1), 1);
@@ -201,9 +201,9 @@ run_keeper (struct place *in_place, struct place *out_place, int from, int to)
 static void
 pass_on (struct sf_consumer *c, struct sf_producer *p)
 {
-  struct sf_incoming in;
+  struct sf_received in;
 
-  next_of (c, &in, SF_INCOMING_FRAME);
+  next_of (c, &in, SF_RECEIVED_FRAME);
   relay_frame (p, &in);
 }
 
@@ -237,7 +237,7 @@ test_stopped_keeper (void)
   kill (role.pid, SIGSTOP);
   await_count (NULL, &relayed.disconnected, 1);
   check_int (last_of (&relayed).reason, SF_REASON_SLOW);
-  check_int (last_of (&relayed).unread, 0);
+  check_int (last_of (&relayed).unclaimed, 0);
   check_int (sf_observe_u32 (&told.disconnected), 0);
   kill (role.pid, SIGCONT);
   role_finish (&role);

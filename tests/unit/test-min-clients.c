@@ -13,7 +13,7 @@ static void *
 give_up_soon (void *producer)
 {
   usleep (50000);
-  sf_producer_give_up (producer, true);
+  sf_producer_cancel_wait_clients (producer, true);
   return NULL;
 }
 
@@ -25,8 +25,8 @@ test_nobody_there (void)
   struct sf_producer *p;
   struct sf_consumer *c;
   struct sf_slot *slot;
-  struct sf_part part;
-  struct sf_publication pub = {.parts = &part,.n_parts = 1,.release =
+  struct sf_memory_ref part;
+  struct sf_publish_args pub = {.parts = &part,.n_parts = 1,.release =
         give_slot
   };
   pthread_t thread;
@@ -34,7 +34,7 @@ test_nobody_there (void)
   place_make (&place);
   p = open_telling (place.path, &told, 0, 0, 1);
   slot = fill_slot (p, 0, false);
-  part = (struct sf_part) {.segment = slot->segment,.slot = slot->index,.size =
+  part = (struct sf_memory_ref) {.segment = slot->segment,.slot = slot->index,.size =
         FRAME_BYTES
   };
   pub.user = slot;
@@ -45,7 +45,7 @@ test_nobody_there (void)
   check_int (pthread_create (&thread, NULL, give_up_soon, p), 0);
   check_int (sf_producer_wait_clients (p, 1), -ECANCELED);
   pthread_join (thread, NULL);
-  sf_producer_give_up (p, false);
+  sf_producer_cancel_wait_clients (p, false);
   sf_producer_interrupt (p, true);
   check_int (sf_producer_wait_clients (p, 1), -EINTR);
   sf_producer_interrupt (p, false);
@@ -71,7 +71,7 @@ static void
 run_teller (struct place *in_place, struct place *out_place, int from, int to)
 {
   struct sf_consumer *c;
-  struct sf_incoming in;
+  struct sf_received in;
 
   (void) out_place;
   heard (from);
@@ -80,7 +80,7 @@ run_teller (struct place *in_place, struct place *out_place, int from, int to)
     uint64_t number;
 
     if (sf_consumer_next (c, &in, 10 * MS) != 1
-        || in.kind != SF_INCOMING_FRAME)
+        || in.kind != SF_RECEIVED_FRAME)
       continue;
     number = check_frame (&in);
     check_int (write (to, &number, sizeof number), sizeof number);
@@ -105,10 +105,10 @@ static void
 publish_waiting (struct sf_producer *p, uint64_t number)
 {
   struct sf_slot *slot = fill_slot (p, number, true);
-  struct sf_part part = {.segment = slot->segment,.slot = slot->index,.size =
+  struct sf_memory_ref part = {.segment = slot->segment,.slot = slot->index,.size =
         FRAME_BYTES
   };
-  struct sf_publication pub = {.parts = &part,.n_parts = 1,.body =
+  struct sf_publish_args pub = {.parts = &part,.n_parts = 1,.body =
         &number,.body_size = sizeof number,.release = give_slot,.user = slot
   };
   int r;
@@ -158,7 +158,7 @@ test_only_one_killed (void)
     check_int (last_of (&told).reason, SF_REASON_HANGUP);
     check_int (last_of (&told).n_clients, 0);
     /* and the one it was at */
-    told_lost += last_of (&told).unread + 1;
+    told_lost += last_of (&told).unclaimed + 1;
     role_tell (&role[life], 'g');
   }
   for (int64_t until = sf_now () + LONG; !seen[FRAMES - 1];) {

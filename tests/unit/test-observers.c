@@ -12,7 +12,7 @@ test_figures (void)
   struct sf_producer *p;
   struct sf_producer_stats stats;
   struct sf_consumer *c;
-  struct sf_incoming in[3];
+  struct sf_received in[3];
   struct sf_observer o;
 
   place_make (&place);
@@ -26,7 +26,7 @@ test_figures (void)
   for (int i = 0; i < 5; i++)
     check (send_frame (p, (uint64_t) i, false));
   for (int i = 0; i < 2; i++) {
-    next_of (c, &in[i], SF_INCOMING_FRAME);
+    next_of (c, &in[i], SF_RECEIVED_FRAME);
     sf_consumer_note_handover (c, i == 0 ? 1000 : INT64_MAX);
   }
   look_well (&o);
@@ -141,7 +141,7 @@ test_takes_no_place (void)
   struct sf_producer_stats stats;
   struct sf_consumer *c;
   struct sf_observer o[4], more;
-  struct sf_incoming in;
+  struct sf_received in;
   struct sf_reject reject;
 
   place_make (&place);
@@ -151,7 +151,7 @@ test_takes_no_place (void)
     look_well (&o[i]);
   }
   c = open_consumer (place.path, SF_DELIVERY_AUTO, 1);
-  next_of (c, &in, SF_INCOMING_CONNECTED);
+  next_of (c, &in, SF_RECEIVED_CONNECTED);
   o[3] = open_observer (place.path);
   look_well (&o[3]);
   check_int (o[3].stats.n_clients, 1);

@@ -43,7 +43,7 @@ publish (struct sf_producer *p, uint64_t size, uint64_t number)
 {
   struct sf_slot *slot = malloc (sizeof *slot);
 
-  check_int (sf_producer_take_slot (p, size, 0, slot), 0);
+  check_int (sf_producer_acquire_slot (p, size, 0, slot), 0);
   publish_slot (p, slot, number, false);
 }
 

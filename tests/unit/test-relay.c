@@ -119,7 +119,7 @@ test_holder_stopped (void)
 {
   struct sf_producer_stats before, after;
   struct sf_consumer *beside;
-  struct sf_incoming in;
+  struct sf_received in;
   struct chain chain;
 
   chain_start (&chain);
@@ -133,7 +133,7 @@ test_holder_stopped (void)
   for (uint32_t got = 0; got < CHURN;) {
     send_frame (chain.origin, chain.number++, false);
     if (sf_consumer_next (beside, &in, SF_NS_PER_SECOND / 100) == 1
-        && in.kind == SF_INCOMING_FRAME) {
+        && in.kind == SF_RECEIVED_FRAME) {
       check_frame (&in);
       sf_lease_unref (in.lease);
       got++;
@@ -262,7 +262,7 @@ test_all_taken_at_the_end (void)
   struct place in_place, out_place;
   struct sf_producer *origin, *relay;
   struct sf_consumer *receiver, *client;
-  struct sf_incoming in;
+  struct sf_received in;
   struct sf_lease *lease[6];
   int fds = unit_count_fds ();
 
@@ -276,12 +276,12 @@ test_all_taken_at_the_end (void)
   check_int (sf_producer_wait_clients (relay, 1), 0);
   for (uint64_t i = 0; i < 6; i++) {
     check (send_frame (origin, i, true));
-    next_of (receiver, &in, SF_INCOMING_FRAME);
+    next_of (receiver, &in, SF_RECEIVED_FRAME);
     relay_frame (relay, &in);
   }
   sf_producer_close (relay);
   for (unsigned i = 0; i < 6; i++) {
-    next_of (client, &in, SF_INCOMING_FRAME);
+    next_of (client, &in, SF_RECEIVED_FRAME);
     lease[i] = in.lease;
   }
   for (unsigned i = 0; i < 6; i++) {
@@ -308,7 +308,7 @@ test_slot_of_another_producer (void)
   struct place place[2];
   struct sf_producer *other, *p;
   struct sf_consumer *c;
-  struct sf_incoming in;
+  struct sf_received in;
   int fds = unit_count_fds ();
 
   place_make (&place[0]);
@@ -316,10 +316,10 @@ test_slot_of_another_producer (void)
   other = open_producer (place[0].path, 0, true);
   p = open_producer (place[1].path, 0, true);
   c = open_consumer (place[1].path, SF_DELIVERY_AUTO, 4);
-  next_of (c, &in, SF_INCOMING_CONNECTED);
+  next_of (c, &in, SF_RECEIVED_CONNECTED);
   check_int (sf_producer_wait_clients (p, 1), 0);
   publish_slot (p, fill_slot (other, 7, true), 7, true);
-  next_of (c, &in, SF_INCOMING_FRAME);
+  next_of (c, &in, SF_RECEIVED_FRAME);
   sf_producer_close (p);
   for (uint64_t i = 0; i < 64; i++)
     send_frame (other, 1000 + i, false);
@@ -335,10 +335,10 @@ test_slot_of_another_producer (void)
 }
 
 static void
-next_from (struct sf_consumer *c, struct sf_incoming *in, uint64_t origin)
+next_from (struct sf_consumer *c, struct sf_received *in, uint64_t origin)
 {
   for (;;) {
-    next_of (c, in, SF_INCOMING_FRAME);
+    next_of (c, in, SF_RECEIVED_FRAME);
     if (check_frame (in) >> 32 == origin)
       return;
     sf_lease_unref (in->lease);
@@ -352,7 +352,7 @@ test_origin_killed (void)
   struct role origin, relay;
   struct place in_place, out_place;
   struct sf_consumer *c;
-  struct sf_incoming in;
+  struct sf_received in;
   struct sf_lease *lease;
   const uint8_t *data;
   uint64_t number;

@@ -172,7 +172,7 @@ static void
 test_check_ref (void)
 {
   struct sf_segment *s;
-  struct sf_mem_ref r = { .slot = 1, .offset = 100, .size = 200 };
+  struct sf_memory_ref_wire r = { .slot = 1, .offset = 100, .size = 200 };
 
   check_int (sf_segment_create (&s, 2, page), 0);
   check_int (sf_segment_check (s, &r), 0);
@@ -180,17 +180,17 @@ test_check_ref (void)
   check_int (sf_segment_check (s, &r), -EPROTO);
   r.slot = UINT32_MAX;
   check_int (sf_segment_check (s, &r), -EPROTO);
-  r = (struct sf_mem_ref) { .size = page };
+  r = (struct sf_memory_ref_wire) { .size = page };
   check_int (sf_segment_check (s, &r), 0);
   r.size = page + 1;
   check_int (sf_segment_check (s, &r), -EPROTO);
-  r = (struct sf_mem_ref) { .offset = 1, .size = page };
+  r = (struct sf_memory_ref_wire) { .offset = 1, .size = page };
   check_int (sf_segment_check (s, &r), -EPROTO);
-  r = (struct sf_mem_ref) { .offset = page + 1 };
+  r = (struct sf_memory_ref_wire) { .offset = page + 1 };
   check_int (sf_segment_check (s, &r), -EPROTO);
-  r = (struct sf_mem_ref) { .offset = 8, .size = UINT64_MAX - 7 };
+  r = (struct sf_memory_ref_wire) { .offset = 8, .size = UINT64_MAX - 7 };
   check_int (sf_segment_check (s, &r), -EPROTO);
-  r = (struct sf_mem_ref) { .offset = UINT64_MAX - 7, .size = 16 };
+  r = (struct sf_memory_ref_wire) { .offset = UINT64_MAX - 7, .size = 16 };
   check_int (sf_segment_check (s, &r), -EPROTO);
   sf_segment_unref (s);
 }

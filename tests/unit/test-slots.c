@@ -37,24 +37,24 @@ test_cyclic (void)
   struct sf_slot slot[6];
   uint64_t needed;
 
-  check_int (sf_slots_take (slots, SIZE, 0, &slot[0]), -EMSGSIZE);
+  check_int (sf_slots_acquire (slots, SIZE, 0, &slot[0]), -EMSGSIZE);
   check_int (sf_slots_ensure (slots, 6, SIZE, &needed), 0);
   for (uint32_t round = 0; round < 13; round++) {
-    check_int (sf_slots_take (slots, SIZE, 0, &slot[0]), 0);
+    check_int (sf_slots_acquire (slots, SIZE, 0, &slot[0]), 0);
     check_int (slot[0].index, round % 6);
-    sf_slots_give (&slot[0]);
+    sf_slots_release (&slot[0]);
   }
   for (uint32_t i = 0; i < 6; i++)
-    check_int (sf_slots_take (slots, SIZE, 0, &slot[i]), 0);
+    check_int (sf_slots_acquire (slots, SIZE, 0, &slot[i]), 0);
   check_state (slots, 6, 0, 1);
-  check_int (sf_slots_take (slots, SIZE, 0, NULL), -EAGAIN);
-  check_int (sf_slots_take (slots, SIZE + 1, 0, NULL), -EMSGSIZE);
-  sf_slots_give (&slot[3]);
-  check_int (sf_slots_take (slots, SIZE, 1, NULL), -EAGAIN);
-  check_int (sf_slots_take (slots, SIZE, 0, NULL), 0);
+  check_int (sf_slots_acquire (slots, SIZE, 0, NULL), -EAGAIN);
+  check_int (sf_slots_acquire (slots, SIZE + 1, 0, NULL), -EMSGSIZE);
+  sf_slots_release (&slot[3]);
+  check_int (sf_slots_acquire (slots, SIZE, 1, NULL), -EAGAIN);
+  check_int (sf_slots_acquire (slots, SIZE, 0, NULL), 0);
   for (uint32_t i = 0; i < 6; i++)
     if (i != 3)
-      sf_slots_give (&slot[i]);
+      sf_slots_release (&slot[i]);
   check_state (slots, 6, 6, 1);
   sf_slots_unref (slots);
 }
@@ -71,7 +71,7 @@ test_generations (void)
   for (int i = 0; i < 10; i++) {
     sf_atomic_u64 *generation;
 
-    check_int (sf_slots_take (slots, SIZE, 0, &slot), 0);
+    check_int (sf_slots_acquire (slots, SIZE, 0, &slot), 0);
     generation = &sf_segment_header (slot.segment)->generation[0];
     check_cmp (sf_load_own (generation), >, last);
     last = sf_load_own (generation);
@@ -80,7 +80,7 @@ test_generations (void)
       sf_segment_finish_slot (slot.segment, 0);
     sf_segment_finish_slot (slot.segment, 0);
     check_int (sf_load_own (generation), last + 1);
-    sf_slots_give (&slot);
+    sf_slots_release (&slot);
     check_int (sf_load_own (generation), last + 1);
   }
   sf_slots_unref (slots);
@@ -97,26 +97,26 @@ test_growth (void)
 
   check_int (sf_slots_ensure (slots, 3, SIZE, &needed), 0);
   for (int i = 0; i < 3; i++)
-    check_int (sf_slots_take (slots, SIZE, 0, &old[i]), 0);
+    check_int (sf_slots_acquire (slots, SIZE, 0, &old[i]), 0);
   at = sf_segment_slot (old[0].segment, 0);
   *at = 17;
   check_int (sf_slots_ensure (slots, 5, SIZE, &needed), 0);
   check_state (slots, 5, 2, 1);
   check_int (state_of (slots).bytes, sf_segment_bytes (5, SIZE));
   check_int (sf_observe_u32 (&old[0].segment->retired), 0);
-  check_int (sf_slots_take (slots, SIZE, 0, &young), 0);
+  check_int (sf_slots_acquire (slots, SIZE, 0, &young), 0);
   check (young.segment == old[0].segment);
   check_int (young.index, 3);
   check (sf_segment_slot (young.segment, 0) == at);
   check_int (*at, 17);
   for (int i = 0; i < 3; i++)
-    sf_slots_give (&old[i]);
+    sf_slots_release (&old[i]);
   check_state (slots, 5, 4, 1);
   check_int (state_of (slots).growths, 1);
   /* Fewer, or smaller: nothing to do. */
   check_int (sf_slots_ensure (slots, 2, SIZE / 2, &needed), 0);
   check_state (slots, 5, 4, 1);
-  sf_slots_give (&young);
+  sf_slots_release (&young);
   sf_slots_unref (slots);
 }
 
@@ -130,22 +130,22 @@ test_larger_slots (void)
 
   check_int (sf_slots_ensure (slots, 3, SIZE, &needed), 0);
   for (int i = 0; i < 3; i++)
-    check_int (sf_slots_take (slots, SIZE, 0, &old[i]), 0);
+    check_int (sf_slots_acquire (slots, SIZE, 0, &old[i]), 0);
   check_int (sf_slots_ensure (slots, 5, SIZE + 1, &needed), 0);
   check_state (slots, 5, 5, 2);
   check_int (state_of (slots).bytes, sf_segment_bytes (3, SIZE)
       + sf_segment_bytes (5, SIZE + 1));
   check_int (sf_observe_u32 (&old[0].segment->retired), 1);
-  check_int (sf_slots_take (slots, SIZE, 0, &young), 0);
+  check_int (sf_slots_acquire (slots, SIZE, 0, &young), 0);
   check (young.segment != old[0].segment);
   for (int i = 0; i < 3; i++) {
     check_int (state_of (slots).n_segments, 2);
-    sf_slots_give (&old[i]);
+    sf_slots_release (&old[i]);
   }
   check_state (slots, 5, 4, 1);
-  sf_slots_tidy (slots);
+  sf_slots_reclaim (slots);
   check_int (state_of (slots).bytes, sf_segment_bytes (5, SIZE + 1));
-  sf_slots_give (&young);
+  sf_slots_release (&young);
   sf_slots_unref (slots);
 }
 
@@ -158,9 +158,9 @@ test_idle_is_no_obstacle (void)
   uint64_t needed;
 
   check_int (sf_slots_ensure (slots, 6, SIZE, &needed), 0);
-  check_int (sf_slots_take (slots, SIZE, 0, &slot), 0);
+  check_int (sf_slots_acquire (slots, SIZE, 0, &slot), 0);
   check_int (sf_slots_ensure (slots, 6, 2 * SIZE, &needed), -E2BIG);
-  sf_slots_give (&slot);
+  sf_slots_release (&slot);
   check_int (sf_slots_ensure (slots, 6, 2 * SIZE, &needed), 0);
   check_state (slots, 6, 6, 1);
   sf_slots_unref (slots);
@@ -230,17 +230,17 @@ test_needed_while_used (void)
     struct sf_slot slot;
 
     check_int (sf_slots_ensure (slots, 4, SIZE, &more), 0);
-    check_int (sf_slots_take (slots, SIZE, 0, &slot), 0);
+    check_int (sf_slots_acquire (slots, SIZE, 0, &slot), 0);
     check_int (sf_slots_ensure (slots, n, SIZE, &needed), -E2BIG);
-    sf_slots_give (&slot);
+    sf_slots_release (&slot);
     sf_slots_unref (slots);
     slots = sf_slots_new (needed);
     check_int (sf_slots_ensure (slots, 4, SIZE, &more), 0);
-    check_int (sf_slots_take (slots, SIZE, 0, &slot), 0);
+    check_int (sf_slots_acquire (slots, SIZE, 0, &slot), 0);
     check_int (sf_slots_ensure (slots, n, SIZE, &more), 0);
     check_cmp (state_of (slots).n_slots, >=, n);
     check_cmp (state_of (slots).bytes, <=, needed);
-    sf_slots_give (&slot);
+    sf_slots_release (&slot);
     sf_slots_unref (slots);
   }
 }
@@ -272,14 +272,14 @@ test_outlives_its_owner (void)
 
   check_int (sf_slots_ensure (slots, 3, SIZE, &needed), 0);
   for (int i = 0; i < 3; i++)
-    check_int (sf_slots_take (slots, SIZE, 0, &slot[i]), 0);
+    check_int (sf_slots_acquire (slots, SIZE, 0, &slot[i]), 0);
   sf_slots_shut (slots);
   check_int (sf_slots_ensure (slots, 3, SIZE, &needed), -ESHUTDOWN);
-  check_int (sf_slots_take (slots, SIZE, 0, NULL), -EMSGSIZE);
+  check_int (sf_slots_acquire (slots, SIZE, 0, NULL), -EMSGSIZE);
   sf_slots_unref (slots);
   for (int i = 0; i < 3; i++) {
     memset (sf_segment_slot (slot[i].segment, slot[i].index), 1, SIZE);
-    sf_slots_give (&slot[i]);
+    sf_slots_release (&slot[i]);
   }
 }
 
@@ -295,12 +295,12 @@ take_and_give (void *user)
     struct sf_slot slot[4];
     int n = 0;
 
-    while (n < 4 && sf_slots_take (slots, SIZE, 0, &slot[n]) == 0)
+    while (n < 4 && sf_slots_acquire (slots, SIZE, 0, &slot[n]) == 0)
       n++;
     for (int k = 0; k < n; k++)
       *sf_segment_slot (slot[k].segment, slot[k].index) = (uint8_t) i;
     while (n > 0) {
-      sf_slots_give (&slot[--n]);
+      sf_slots_release (&slot[--n]);
       got++;
     }
   }

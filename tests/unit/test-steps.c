@@ -50,17 +50,17 @@ test_connects_when_listening (void)
   struct place place;
   struct sf_producer *p;
   struct sf_consumer *c;
-  struct sf_incoming in;
+  struct sf_received in;
 
   place_make (&place);
   c = open_consumer (place.path, SF_DELIVERY_AUTO, 4);
-  next_of (c, &in, SF_INCOMING_WAITING);
+  next_of (c, &in, SF_RECEIVED_WAITING);
   usleep (20000);               /* it watches the folder by now */
   at_step = "bound";
   hold_up = 30 * MS;
   p = open_producer (place.path, 0, true);
   check_int (n_held_up, 1);
-  next_of (c, &in, SF_INCOMING_CONNECTED);
+  next_of (c, &in, SF_RECEIVED_CONNECTED);
   close_all (c, p, &place);
 }
 
@@ -120,17 +120,17 @@ test_idle_is_not_slow (void)
   struct place place;
   struct sf_producer *p;
   struct sf_consumer *c;
-  struct sf_incoming in;
+  struct sf_received in;
   struct sf_lease *kept;
   uint64_t n;
 
   place_make (&place);
   p = open_impatient (place.path, 200 * MS);
   c = open_consumer (place.path, SF_DELIVERY_AUTO, 4);
-  next_of (c, &in, SF_INCOMING_CONNECTED);
+  next_of (c, &in, SF_RECEIVED_CONNECTED);
   check_int (sf_producer_wait_clients (p, 1), 0);
   check (send_frame (p, 0, true));
-  next_of (c, &in, SF_INCOMING_FRAME);
+  next_of (c, &in, SF_RECEIVED_FRAME);
   kept = in.lease;
   usleep (300000);
   n = fill_ring (p, 1);
@@ -151,13 +151,13 @@ test_absence_does_not_count (void)
   struct place place;
   struct sf_producer *p;
   struct sf_consumer *c;
-  struct sf_incoming in;
+  struct sf_received in;
   int64_t began;
 
   place_make (&place);
   p = open_impatient (place.path, 200 * MS);
   c = open_consumer (place.path, SF_DELIVERY_AUTO, 4);
-  next_of (c, &in, SF_INCOMING_CONNECTED);
+  next_of (c, &in, SF_RECEIVED_CONNECTED);
   check_int (sf_producer_wait_clients (p, 1), 0);
   fill_ring (p, 0);
   at_step = "full";
@@ -181,22 +181,22 @@ test_full_when_it_comes (void)
   struct place place;
   struct sf_producer *p;
   struct sf_consumer *c;
-  struct sf_incoming in;
+  struct sf_received in;
   struct sf_lease *kept;
   int64_t began;
 
   place_make (&place);
   p = open_producer (place.path, 0, true);
   c = open_consumer (place.path, SF_DELIVERY_AUTO, 1);
-  next_of (c, &in, SF_INCOMING_CONNECTED);
+  next_of (c, &in, SF_RECEIVED_CONNECTED);
   check_int (sf_producer_wait_clients (p, 1), 0);
   check (send_frame (p, 0, true));
-  next_of (c, &in, SF_INCOMING_FRAME);
+  next_of (c, &in, SF_RECEIVED_FRAME);
   kept = in.lease;
   feeder = p;
   at_step = "idle";
   began = sf_now ();
-  next_of (c, &in, SF_INCOMING_HOLDING);
+  next_of (c, &in, SF_RECEIVED_HOLDING);
   check_cmp (sf_now () - began, <, LONG / 2);
   check_int (n_held_up, 1);
   sf_lease_unref (kept);
@@ -211,12 +211,12 @@ release_lease (void *lease)
 }
 
 static void
-pass_on (struct sf_producer *p, const struct sf_incoming *in)
+pass_on (struct sf_producer *p, const struct sf_received *in)
 {
-  struct sf_part part = {.segment = in->parts[0].segment,.slot =
+  struct sf_memory_ref part = {.segment = in->parts[0].segment,.slot =
         in->parts[0].slot,.size = in->parts[0].size
   };
-  struct sf_publication pub = {.parts = &part,.n_parts = 1,.body =
+  struct sf_publish_args pub = {.parts = &part,.n_parts = 1,.body =
         in->body,.body_size = in->body_size,.release = release_lease,.user =
         in->lease
   };
@@ -228,7 +228,7 @@ pass_on (struct sf_producer *p, const struct sf_incoming *in)
 static bool
 relay_frame (struct sf_consumer *c, struct sf_producer *p, int64_t timeout)
 {
-  struct sf_incoming in;
+  struct sf_received in;
   int64_t until = sf_now () + timeout;
 
   do {
@@ -236,7 +236,7 @@ relay_frame (struct sf_consumer *c, struct sf_producer *p, int64_t timeout)
       return false;
     if (sf_consumer_next (c, &in, until - sf_now ()) != 1)
       return false;
-  } while (in.kind != SF_INCOMING_FRAME);
+  } while (in.kind != SF_RECEIVED_FRAME);
   pass_on (p, &in);
   return true;
 }
@@ -250,7 +250,7 @@ test_relay_gives_up_slow_client (void)
   struct place origin, hop;
   struct sf_producer *p, *q;
   struct sf_consumer *c, *slow;
-  struct sf_incoming in;
+  struct sf_received in;
 
   place_make (&origin);
   place_make (&hop);
@@ -258,7 +258,7 @@ test_relay_gives_up_slow_client (void)
   q = open_impatient (hop.path, 200 * MS);
   c = open_consumer (origin.path, SF_DELIVERY_AUTO, 4);
   slow = open_consumer (hop.path, SF_DELIVERY_AUTO, 4);
-  next_of (slow, &in, SF_INCOMING_CONNECTED);
+  next_of (slow, &in, SF_RECEIVED_CONNECTED);
   check_int (sf_producer_wait_clients (p, 1), 0);
   check_int (sf_producer_wait_clients (q, 1), 0);
   for (uint64_t i = 0; i < 8; i++)
@@ -283,7 +283,7 @@ test_silent_producer (void)
   struct place place;
   struct sf_producer *p;
   struct sf_consumer *c;
-  struct sf_incoming in;
+  struct sf_received in;
 
   place_make (&place);
   at_step = "accepted";
@@ -292,8 +292,8 @@ test_silent_producer (void)
   c = open_consumer (place.path, SF_DELIVERY_AUTO, 4);
   do {
     check_int (sf_consumer_next (c, &in, LONG), 1);
-    check_cmp (in.kind, !=, SF_INCOMING_FAILED);
-  } while (in.kind != SF_INCOMING_CONNECTED);
+    check_cmp (in.kind, !=, SF_RECEIVED_FAILED);
+  } while (in.kind != SF_RECEIVED_CONNECTED);
   close_all (c, p, &place);
 }
 
@@ -314,7 +314,7 @@ test_hello_to_closing_producer (void)
   struct place place;
   struct sf_producer *p;
   struct sf_consumer *c;
-  struct sf_incoming in;
+  struct sf_received in;
   pthread_t thread;
 
   place_make (&place);
@@ -327,8 +327,8 @@ test_hello_to_closing_producer (void)
   p = open_producer (place.path, 0, true);
   do {
     check_int (sf_consumer_next (c, &in, LONG), 1);
-    check_cmp (in.kind, !=, SF_INCOMING_FAILED);
-  } while (in.kind != SF_INCOMING_CONNECTED);
+    check_cmp (in.kind, !=, SF_RECEIVED_FAILED);
+  } while (in.kind != SF_RECEIVED_CONNECTED);
   close_all (c, p, &place);
 }
 
@@ -345,17 +345,17 @@ test_refused_before_hello (void)
   struct sf_producer *p;
   struct sf_consumer_config once = {.name = "test",.max_held = 4 };
   struct sf_consumer *first, *second;
-  struct sf_incoming in;
+  struct sf_received in;
 
   place_make (&place);
   config.path = once.path = place.path;
   check_int (sf_producer_open (&p, &config), 0);
   first = open_consumer (place.path, SF_DELIVERY_AUTO, 4);
-  next_of (first, &in, SF_INCOMING_CONNECTED);
+  next_of (first, &in, SF_RECEIVED_CONNECTED);
   at_step = "connected";
   hold_up = 100 * MS;
   check_int (sf_consumer_open (&second, &once), 0);
-  next_of (second, &in, SF_INCOMING_FAILED);
+  next_of (second, &in, SF_RECEIVED_FAILED);
   check_int (in.reject.reason, SF_REASON_FULL);
   check_int (n_held_up, 1);
   sf_producer_get_stats (p, &stats);
@@ -381,13 +381,13 @@ test_evicted_takes_no_more (void)
   struct place place;
   struct sf_producer *p;
   struct sf_consumer *c;
-  struct sf_incoming in;
+  struct sf_received in;
   pthread_t sender;
 
   place_make (&place);
   p = open_impatient (place.path, 50 * MS);
   c = open_consumer (place.path, SF_DELIVERY_AUTO, 1);
-  next_of (c, &in, SF_INCOMING_CONNECTED);
+  next_of (c, &in, SF_RECEIVED_CONNECTED);
   check_int (sf_producer_wait_clients (p, 1), 0);
   check_cmp (fill_ring (p, 0), >, 1);
   at_step = "told";
@@ -397,8 +397,8 @@ test_evicted_takes_no_more (void)
     usleep (1000);
   do {
     check_int (sf_consumer_next (c, &in, LONG), 1);
-    check_cmp (in.kind, !=, SF_INCOMING_FRAME);
-  } while (in.kind != SF_INCOMING_DISCONNECTED);
+    check_cmp (in.kind, !=, SF_RECEIVED_FRAME);
+  } while (in.kind != SF_RECEIVED_DISCONNECTED);
   check_int (in.reject.reason, SF_REASON_SLOW);
   pthread_join (sender, NULL);
   close_all (c, p, &place);

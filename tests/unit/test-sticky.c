@@ -30,7 +30,7 @@ open_with_events (const char *path, bool lossless)
 }
 
 static uint64_t
-check_event (const struct sf_incoming *in, uint8_t *version)
+check_event (const struct sf_received *in, uint8_t *version)
 {
   uint64_t key;
 
@@ -68,7 +68,7 @@ join_while_frames_come (bool lossless)
   struct place place;
   struct publisher publisher = {.p = NULL };
   struct sf_consumer *c;
-  struct sf_incoming in;
+  struct sf_received in;
   pthread_t thread;
   uint64_t last = 0, first_frame = 0;
   uint32_t frames = 0, events = 0;
@@ -80,14 +80,14 @@ join_while_frames_come (bool lossless)
   c = open_consumer (place.path, SF_DELIVERY_AUTO, 4);
   while (frames < 100) {
     check_int (sf_consumer_next (c, &in, LONG), 1);
-    if (in.kind == SF_INCOMING_EVENT) {
+    if (in.kind == SF_RECEIVED_EVENT) {
       uint64_t key = check_event (&in, &version);
 
       check_int (frames, 0);
       check_int (key, last + 10);
       last = key;
       events++;
-    } else if (in.kind == SF_INCOMING_FRAME) {
+    } else if (in.kind == SF_RECEIVED_FRAME) {
       if (frames == 0)
         first_frame = in.seq;
       if (lossless)
@@ -128,7 +128,7 @@ test_join_idle (void)
   struct place place;
   struct sf_producer *p;
   struct sf_consumer *c;
-  struct sf_incoming in;
+  struct sf_received in;
   uint32_t events = 0;
 
   place_make (&place);
@@ -137,8 +137,8 @@ test_join_idle (void)
   c = open_consumer (place.path, SF_DELIVERY_AUTO, 4);
   do {
     check_int (sf_consumer_next (c, &in, LONG), 1);
-    events += in.kind == SF_INCOMING_EVENT;
-  } while (in.kind != SF_INCOMING_FRAME);
+    events += in.kind == SF_RECEIVED_EVENT;
+  } while (in.kind != SF_RECEIVED_FRAME);
   check_int (events, N);
   check_int (check_frame (&in), 0);
   sf_lease_unref (in.lease);
@@ -152,7 +152,7 @@ test_changed_meanwhile (void)
   struct place place;
   struct sf_producer *p;
   struct sf_consumer *c;
-  struct sf_incoming in;
+  struct sf_received in;
   uint8_t newest[N + 1] = { 0 };
 
   place_make (&place);
@@ -166,7 +166,7 @@ test_changed_meanwhile (void)
     uint8_t version;
     uint64_t key;
 
-    next_of (c, &in, SF_INCOMING_EVENT);
+    next_of (c, &in, SF_RECEIVED_EVENT);
     key = check_event (&in, &version);
     newest[key / 10] = version;
   }
@@ -183,7 +183,7 @@ test_just_full (void)
     struct publisher publisher = {.p = NULL };
     struct place place;
     struct sf_consumer *c;
-    struct sf_incoming in;
+    struct sf_received in;
     pthread_t thread;
     uint32_t frames = 0, events = 0;
 
@@ -196,8 +196,8 @@ test_just_full (void)
     c = open_consumer (place.path, SF_DELIVERY_AUTO, 4);
     while (frames < 20) {
       check_int (sf_consumer_next (c, &in, LONG), 1);
-      events += in.kind == SF_INCOMING_EVENT;
-      if (in.kind == SF_INCOMING_FRAME) {
+      events += in.kind == SF_RECEIVED_EVENT;
+      if (in.kind == SF_RECEIVED_FRAME) {
         frames++;
         sf_lease_unref (in.lease);
       }

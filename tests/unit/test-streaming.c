@@ -43,14 +43,14 @@ await_count (const sf_atomic_u32 *counter, uint32_t n)
 static void
 take (struct sf_consumer *const *c, int n, uint64_t number)
 {
-  struct sf_incoming in;
+  struct sf_received in;
 
   for (int i = 0; i < n; i++) {
-    next_of (c[i], &in, SF_INCOMING_FRAME);
+    next_of (c[i], &in, SF_RECEIVED_FRAME);
     /* The latest, to one that has joined. */
     if (in.sticky && check_frame (&in) < number) {
       sf_lease_unref (in.lease);
-      next_of (c[i], &in, SF_INCOMING_FRAME);
+      next_of (c[i], &in, SF_RECEIVED_FRAME);
     }
     check_int (check_frame (&in), number);
     sf_lease_unref (in.lease);
@@ -71,9 +71,9 @@ static struct sf_consumer *
 join (const char *path, uint32_t max_held)
 {
   struct sf_consumer *c = open_consumer (path, SF_DELIVERY_LIVE, max_held);
-  struct sf_incoming in;
+  struct sf_received in;
 
-  next_of (c, &in, SF_INCOMING_CONNECTED);
+  next_of (c, &in, SF_RECEIVED_CONNECTED);
   return c;
 }
 
@@ -208,7 +208,7 @@ test_formats (void)
 static void
 test_end_of_a_connection (void)
 {
-  struct sf_incoming in, end;
+  struct sf_received in, end;
   struct sf_producer *p;
   struct sf_consumer *c;
   struct place place;
@@ -218,10 +218,10 @@ test_end_of_a_connection (void)
   p = open_producer (place.path, 0, false);
   c = join (place.path, 4);
   check (send_frame (p, 0, false));
-  next_of (c, &in, SF_INCOMING_FRAME);
+  next_of (c, &in, SF_RECEIVED_FRAME);
   sf_producer_close (p);
   streaming = true;
-  next_of (c, &end, SF_INCOMING_DISCONNECTED);
+  next_of (c, &end, SF_RECEIVED_DISCONNECTED);
   streaming = false;
   before = unmaps;
   usleep (50000);

@@ -11,12 +11,12 @@ static void
 consume_all (const char *path, uint32_t n, uint32_t max_held)
 {
   struct sf_consumer *c = open_consumer (path, SF_DELIVERY_AUTO, max_held);
-  struct sf_incoming in;
+  struct sf_received in;
 
   for (uint64_t i = 0; i < n; i++) {
     take_frame (c, i);
   }
-  next_of (c, &in, SF_INCOMING_DISCONNECTED);
+  next_of (c, &in, SF_RECEIVED_DISCONNECTED);
   check_int (in.reject.reason, SF_REASON_STOPPED);
   sf_consumer_close (c);
 }
@@ -89,27 +89,27 @@ test_live_slow_client (void)
   struct place place;
   struct sf_producer *p;
   struct sf_consumer *slow, *fast;
-  struct sf_incoming in;
+  struct sf_received in;
   uint64_t last = 0;
   uint32_t n = 0;
 
   place_make (&place);
   p = open_producer (place.path, 0, false);
   slow = open_consumer (place.path, SF_DELIVERY_AUTO, 2);
-  next_of (slow, &in, SF_INCOMING_CONNECTED);
+  next_of (slow, &in, SF_RECEIVED_CONNECTED);
   fast = open_consumer (place.path, SF_DELIVERY_AUTO, 2);
-  next_of (fast, &in, SF_INCOMING_CONNECTED);
+  next_of (fast, &in, SF_RECEIVED_CONNECTED);
   check_int (sf_producer_wait_clients (p, 2), 0);
   for (uint64_t i = 0; i < MANY; i++) {
     check (send_frame (p, i, false));
-    next_of (fast, &in, SF_INCOMING_FRAME);
+    next_of (fast, &in, SF_RECEIVED_FRAME);
     check_int (check_frame (&in), i);
     check (!in.discont);
     sf_lease_unref (in.lease);
   }
   /* What is left for the slow one is the newest, in order, told as a gap. */
   while (last != MANY - 1) {
-    next_of (slow, &in, SF_INCOMING_FRAME);
+    next_of (slow, &in, SF_RECEIVED_FRAME);
     check (n == 0 || check_frame (&in) == last + 1);
     last = check_frame (&in);
     n++;
@@ -128,18 +128,18 @@ test_held_past_close (void)
   struct place place;
   struct sf_producer *p;
   struct sf_consumer *c;
-  struct sf_incoming in;
-  struct sf_incoming_part part;
+  struct sf_received in;
+  struct sf_memory_ref_mapped part;
   struct sf_lease *lease;
   struct sf_producer_stats stats;
 
   place_make (&place);
   p = open_producer (place.path, 0, false);
   c = open_consumer (place.path, SF_DELIVERY_AUTO, 2);
-  next_of (c, &in, SF_INCOMING_CONNECTED);
+  next_of (c, &in, SF_RECEIVED_CONNECTED);
   check_int (sf_producer_wait_clients (p, 1), 0);
   check (send_frame (p, 7, false));
-  next_of (c, &in, SF_INCOMING_FRAME);
+  next_of (c, &in, SF_RECEIVED_FRAME);
   check_int (check_frame (&in), 7);
   lease = in.lease;
   part = in.parts[0];
@@ -173,10 +173,10 @@ test_killed_consumer (void)
   child = fork ();
   if (child == 0) {
     struct sf_consumer *c = open_consumer (place.path, SF_DELIVERY_AUTO, 4);
-    struct sf_incoming in;
+    struct sf_received in;
 
     for (int i = 0; i < 4; i++)
-      next_of (c, &in, SF_INCOMING_FRAME);
+      next_of (c, &in, SF_RECEIVED_FRAME);
     check_int (write (ready[1], "r", 1), 1);
     pause ();
   }
@@ -210,18 +210,18 @@ test_growth (void)
         2,.grow = true,.connect_timeout = SF_FOREVER
   };
   struct sf_consumer *c;
-  struct sf_incoming in;
+  struct sf_received in;
   struct sf_lease *leases[100];
 
   place_make (&place);
   config.path = place.path;
   p = open_producer (place.path, 0, true);
   check_int (sf_consumer_open (&c, &config), 0);
-  next_of (c, &in, SF_INCOMING_CONNECTED);
+  next_of (c, &in, SF_RECEIVED_CONNECTED);
   check_int (sf_producer_wait_clients (p, 1), 0);
   for (int i = 0; i < 100; i++) {
     check (send_frame (p, (uint64_t) i, true));
-    next_of (c, &in, SF_INCOMING_FRAME);
+    next_of (c, &in, SF_RECEIVED_FRAME);
     check_int (check_frame (&in), i);
     leases[i] = in.lease;
   }
@@ -243,10 +243,10 @@ test_growth_meets_format (void)
     struct sf_consumer *c = open_consumer (place.path, SF_DELIVERY_AUTO, 4);
     struct sf_producer_stats stats;
     struct sf_consumer_stats granted;
-    struct sf_incoming in;
+    struct sf_received in;
     uint64_t needed;
 
-    next_of (c, &in, SF_INCOMING_CONNECTED);
+    next_of (c, &in, SF_RECEIVED_CONNECTED);
     sf_consumer_want (c, 200);
     usleep ((useconds_t) (round % 20) * 50);
     check_int (sf_producer_set_format (p, 2 * FRAME_BYTES, 1, &needed), 0);
@@ -270,13 +270,13 @@ test_first_fits (void)
   struct sf_producer *p;
   struct sf_consumer *c;
   struct sf_producer_stats before, after;
-  struct sf_incoming in;
+  struct sf_received in;
 
   place_make (&place);
   p = open_producer (place.path, 0, true);
   sf_producer_get_stats (p, &before);
   c = open_consumer (place.path, SF_DELIVERY_AUTO, 4);
-  next_of (c, &in, SF_INCOMING_CONNECTED);
+  next_of (c, &in, SF_RECEIVED_CONNECTED);
   sf_producer_get_stats (p, &after);
   check_int (after.slots.n_slots, before.slots.n_slots);
   check_int (after.slots.growths, before.slots.growths);
@@ -289,12 +289,12 @@ test_growth_refused (void)
   struct place place;
   struct sf_producer *p;
   struct sf_consumer *c;
-  struct sf_incoming in;
+  struct sf_received in;
 
   place_make (&place);
   p = open_producer (place.path, 6, true);
   c = open_consumer (place.path, SF_DELIVERY_AUTO, 100);
-  next_of (c, &in, SF_INCOMING_FAILED);
+  next_of (c, &in, SF_RECEIVED_FAILED);
   check_int (in.reject.reason, SF_REASON_MEMORY);
   check_has (in.reject.text, "slots=6");
   close_all (c, p, &place);
@@ -305,22 +305,22 @@ restart_at (const char *path)
 {
   struct sf_producer *p;
   struct sf_consumer *c;
-  struct sf_incoming in;
+  struct sf_received in;
 
   c = open_consumer (path, SF_DELIVERY_AUTO, 4);
-  next_of (c, &in, SF_INCOMING_WAITING);
+  next_of (c, &in, SF_RECEIVED_WAITING);
   for (uint64_t round = 0; round < 5; round++) {
     p = open_producer (path, 0, true);
-    next_of (c, &in, SF_INCOMING_CONNECTED);
+    next_of (c, &in, SF_RECEIVED_CONNECTED);
     check_int (sf_producer_wait_clients (p, 1), 0);
     check_int (sf_producer_event (p, 1, "caps", 5, SF_EVENT_STICKY), 0);
     check (send_frame (p, round, true));
     /* It is gone before we look: what it announced is there all the same. */
     sf_producer_close (p);
-    next_of (c, &in, SF_INCOMING_EVENT);
+    next_of (c, &in, SF_RECEIVED_EVENT);
     check_str ((const char *) in.body, "caps");
     take_frame (c, round);
-    next_of (c, &in, SF_INCOMING_DISCONNECTED);
+    next_of (c, &in, SF_RECEIVED_DISCONNECTED);
   }
   sf_consumer_close (c);
 }
@@ -354,25 +354,25 @@ test_no_limit_after_the_end (void)
   struct place place;
   struct sf_producer *p;
   struct sf_consumer *c;
-  struct sf_incoming in;
+  struct sf_received in;
   struct sf_lease *leases[8];
 
   place_make (&place);
   p = open_producer (place.path, 0, true);
   c = open_consumer (place.path, SF_DELIVERY_AUTO, 2);
-  next_of (c, &in, SF_INCOMING_CONNECTED);
+  next_of (c, &in, SF_RECEIVED_CONNECTED);
   check_int (sf_producer_wait_clients (p, 1), 0);
   for (uint64_t i = 0; i < 8; i++)
     check (send_frame (p, i, true));
   sf_producer_close (p);
   for (uint64_t i = 0; i < 8; i++) {
-    next_of (c, &in, SF_INCOMING_FRAME);
+    next_of (c, &in, SF_RECEIVED_FRAME);
     check_int (check_frame (&in), i);
     leases[i] = in.lease;
   }
   for (int i = 0; i < 8; i++)
     sf_lease_unref (leases[i]);
-  next_of (c, &in, SF_INCOMING_DISCONNECTED);
+  next_of (c, &in, SF_RECEIVED_DISCONNECTED);
   sf_consumer_close (c);
   place_remove (&place);
 }
@@ -396,7 +396,7 @@ test_full_while_looking_out (void)
   };
   struct sf_producer *p;
   struct sf_consumer *c;
-  struct sf_incoming in;
+  struct sf_received in;
   struct sf_lease *lease;
   pthread_t thread;
   int64_t start;
@@ -404,13 +404,13 @@ test_full_while_looking_out (void)
   place_make (&place);
   p = open_producer (place.path, 0, false);
   check_int (sf_consumer_open (&c, &config), 0);
-  next_of (c, &in, SF_INCOMING_CONNECTED);
+  next_of (c, &in, SF_RECEIVED_CONNECTED);
   check (send_frame (p, 0, false));
-  next_of (c, &in, SF_INCOMING_FRAME);
+  next_of (c, &in, SF_RECEIVED_FRAME);
   lease = in.lease;
   check_int (pthread_create (&thread, NULL, send_soon, p), 0);
   start = sf_now ();
-  next_of (c, &in, SF_INCOMING_HOLDING);
+  next_of (c, &in, SF_RECEIVED_HOLDING);
   /* not only when its time was up */
   check_cmp (sf_now () - start, <, LONG / 2);
   check_int (pthread_join (thread, NULL), 0);
@@ -425,7 +425,7 @@ test_late_joiner (void)
   struct place place;
   struct sf_producer *p;
   struct sf_consumer *c;
-  struct sf_incoming in;
+  struct sf_received in;
 
   place_make (&place);
   p = open_producer (place.path, 0, false);
@@ -435,9 +435,9 @@ test_late_joiner (void)
   check (send_frame (p, 1, false));
   check (send_frame (p, 2, false));
   c = open_consumer (place.path, SF_DELIVERY_AUTO, 4);
-  next_of (c, &in, SF_INCOMING_EVENT);
+  next_of (c, &in, SF_RECEIVED_EVENT);
   check (in.sticky && strcmp ((const char *) in.body, "A") == 0);
-  next_of (c, &in, SF_INCOMING_EVENT);
+  next_of (c, &in, SF_RECEIVED_EVENT);
   check (in.sticky && strcmp ((const char *) in.body, "B") == 0);
   take_frame (c, 2);
   close_all (c, p, &place);

@@ -43,10 +43,10 @@ static void
 expect_refused (const char *path)
 {
   struct sf_consumer *c = open_consumer (path, SF_DELIVERY_AUTO, 1);
-  struct sf_incoming in;
+  struct sf_received in;
 
   check_int (sf_consumer_next (c, &in, LONG), 1);
-  check_int (in.kind, SF_INCOMING_FAILED);
+  check_int (in.kind, SF_RECEIVED_FAILED);
   check_int (in.error, -EPERM);
   check_int (in.reject.reason, SF_REASON_NOT_ALLOWED);
   check_has (in.reject.text, "user 65534");
@@ -57,10 +57,10 @@ static void
 expect_served (const char *path)
 {
   struct sf_consumer *c = open_consumer (path, SF_DELIVERY_AUTO, 1);
-  struct sf_incoming in;
+  struct sf_received in;
 
   check_int (sf_consumer_next (c, &in, LONG), 1);
-  check_int (in.kind, SF_INCOMING_CONNECTED);
+  check_int (in.kind, SF_RECEIVED_CONNECTED);
   sf_consumer_close (c);
 }
 

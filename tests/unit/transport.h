@@ -80,7 +80,7 @@ wait_for_slot (struct sf_producer *p, uint64_t token)
 static inline void
 give_slot (void *slot)
 {
-  sf_slots_give (slot);
+  sf_slots_release (slot);
   free (slot);
 }
 
@@ -93,7 +93,7 @@ fill_slot (struct sf_producer *p, uint64_t number, bool wait)
 
   for (;;) {
     uint64_t token = sf_producer_token (p);
-    int r = sf_producer_take_slot (p, FRAME_BYTES, 0, slot);
+    int r = sf_producer_acquire_slot (p, FRAME_BYTES, 0, slot);
 
     if (r == 0)
       break;
@@ -114,10 +114,10 @@ static inline void
 publish_slot (struct sf_producer *p, struct sf_slot *slot, uint64_t number,
     bool wait)
 {
-  struct sf_part part = {.segment = slot->segment,.slot = slot->index,.size =
+  struct sf_memory_ref part = {.segment = slot->segment,.slot = slot->index,.size =
         FRAME_BYTES
   };
-  struct sf_publication pub = {.parts = &part,.n_parts = 1,.body =
+  struct sf_publish_args pub = {.parts = &part,.n_parts = 1,.body =
         &number,.body_size = sizeof number,.release = give_slot,.user = slot
   };
 
@@ -158,19 +158,19 @@ open_consumer (const char *path, uint32_t delivery, uint32_t max_held)
 
 /* The next thing of this kind; what comes before it is passed over. */
 static inline void
-next_of (struct sf_consumer *c, struct sf_incoming *in,
-    enum sf_incoming_kind kind)
+next_of (struct sf_consumer *c, struct sf_received *in,
+    enum sf_received_kind kind)
 {
   do {
     check_int (sf_consumer_next (c, in, LONG), 1);
-    if (in->kind == SF_INCOMING_FRAME && kind != SF_INCOMING_FRAME)
+    if (in->kind == SF_RECEIVED_FRAME && kind != SF_RECEIVED_FRAME)
       sf_lease_unref (in->lease);
   } while (in->kind != kind);
 }
 
 /* The number of a frame, having checked every word of it. */
 static inline uint64_t
-check_frame (const struct sf_incoming *in)
+check_frame (const struct sf_received *in)
 {
   const uint64_t *words = (const uint64_t *) in->parts[0].data;
   uint64_t number;
@@ -187,9 +187,9 @@ check_frame (const struct sf_incoming *in)
 static inline void
 take_frame (struct sf_consumer *c, uint64_t number)
 {
-  struct sf_incoming in;
+  struct sf_received in;
 
-  next_of (c, &in, SF_INCOMING_FRAME);
+  next_of (c, &in, SF_RECEIVED_FRAME);
   check_int (check_frame (&in), number);
   sf_lease_unref (in.lease);
 }

@@ -81,7 +81,7 @@ gst_shm_frame_memory_new_part (gsize size)
 
 SF_HOT void
 gst_shm_frame_memory_set_part (GstMemory * memory,
-    const struct sf_incoming_part *part, struct sf_lease *lease)
+    const struct sf_memory_ref_mapped *part, struct sf_lease *lease)
 {
   GstShmFrameMemory *self = (GstShmFrameMemory *) memory;
 
@@ -100,11 +100,11 @@ is_shm_frame_memory (GstMemory * memory)
 }
 
 SF_HOT gboolean
-gst_shm_frame_memory_get_part (GstMemory * memory, struct sf_part *part)
+gst_shm_frame_memory_get_part (GstMemory * memory, struct sf_memory_ref *part)
 {
   GstShmFrameMemory *self = (GstShmFrameMemory *) memory;
 
-  if (!is_shm_frame_memory (memory) || sf_segment_is_far (self->segment))
+  if (!is_shm_frame_memory (memory) || sf_segment_relay_depth_exceeded (self->segment))
     return FALSE;
   part->segment = self->segment;
   part->slot = self->slot_index;
@@ -119,11 +119,11 @@ take_slot_unlocked (GstShmFrameAllocator * self, gsize total, guint keep,
     struct sf_slot *slot)
 {
   guint64 needed;
-  gint r = sf_producer_take_slot (self->producer, total, keep, slot);
+  gint r = sf_producer_acquire_slot (self->producer, total, keep, slot);
 
   if (r == -EMSGSIZE
       && sf_producer_want_slot_size (self->producer, total, &needed) == 0)
-    r = sf_producer_take_slot (self->producer, total, keep, slot);
+    r = sf_producer_acquire_slot (self->producer, total, keep, slot);
   if (r == -EAGAIN)
     sf_producer_miss_slot (self->producer);
   return r == 0;
@@ -257,7 +257,7 @@ alloc_free (GstAllocator * allocator, GstMemory * memory)
   GstShmFrameMemory *self = (GstShmFrameMemory *) memory;
 
   if (memory->parent == NULL && self->slot.owner != NULL)
-    sf_slots_give (&self->slot);
+    sf_slots_release (&self->slot);
   if (self->lease != NULL)
     sf_lease_unref (self->lease);
   g_free (self);

@@ -56,11 +56,11 @@ GstMemory *gst_shm_frame_memory_new_part (gsize size);
 /* On which part it lies, before anybody else sees it; takes a reference on the
  * lease. */
 void gst_shm_frame_memory_set_part (GstMemory * memory,
-    const struct sf_incoming_part *part, struct sf_lease *lease);
+    const struct sf_memory_ref_mapped *part, struct sf_lease *lease);
 
 /* Where it lies, if it is memory of this kind that can be passed on. */
 gboolean gst_shm_frame_memory_get_part (GstMemory * memory,
-    struct sf_part *part);
+    struct sf_memory_ref *part);
 
 G_END_DECLS
 

@@ -115,7 +115,7 @@ refuse_frames (GstShmFrameSink * self, guint64 n, const GstCaps * caps)
 {
   gchar *text = g_strdup_printf ("Batches of %" G_GUINT64_FORMAT " frames "
       "cannot cross to other processes, %u are the most there can be in one; "
-      "batch fewer streams or shorter windows.", n, SF_MAX_REFS);
+      "batch fewer streams or shorter windows.", n, SF_MAX_MEMORY_REFS);
 
   refuse (self, text, caps);
   g_free (text);
@@ -140,7 +140,7 @@ gst_shm_frame_sink_can_tell_caps (GstShmFrameSink * self, GstEvent * event)
     return FALSE;
   }
   frames = frames_of (gst_caps_get_structure (caps, 0));
-  if (frames > SF_MAX_REFS)
+  if (frames > SF_MAX_MEMORY_REFS)
     return refuse_frames (self, frames, caps);
   self->unserializable.field = NULL;
   gst_byte_writer_init_with_data (&w, self->body, SF_MAX_PAYLOAD, FALSE);
@@ -170,7 +170,7 @@ gst_shm_frame_sink_check_batch (GstShmFrameSink * self, GstBuffer * batch)
   guint n = gst_second_batch_get_n_streams (batch);
   guint n_parts = gst_shm_frame_batch_count_parts (batch);
 
-  if (n_parts > SF_MAX_REFS)
+  if (n_parts > SF_MAX_MEMORY_REFS)
     return refuse_frames (self, n_parts, NULL);
   for (guint k = 0; k < n; k++) {
     GstCaps *caps = gst_second_batch_get_caps (batch, k);

@@ -27,7 +27,7 @@ take_slot (GstShmFrameSink * self, gsize size, guint in_record,
 
   while (ret == GST_FLOW_OK) {
     guint64 token = sf_producer_token (self->producer);
-    gint r = sf_producer_take_slot (self->producer, size, 0, slot);
+    gint r = sf_producer_acquire_slot (self->producer, size, 0, slot);
 
     if (r == 0)
       return GST_FLOW_OK;
@@ -120,7 +120,7 @@ copy_to_slot (GstShmFrameSink * self, GstBuffer * buffer, guint in_record,
   if (ret != GST_FLOW_OK)
     return ret;
   if (!read_memory (buffer, sf_segment_slot (slot.segment, slot.index))) {
-    sf_slots_give (&slot);
+    sf_slots_release (&slot);
     GST_ELEMENT_ERROR (self, RESOURCE, READ,
         ("The memory of a frame (%s) cannot be read by this process; insert a "
             "converter to system memory before it.",
@@ -161,7 +161,7 @@ static gboolean
 add_needs (GstBuffer * frame, gpointer user)
 {
   Needs *needs = user;
-  struct sf_part part;
+  struct sf_memory_ref part;
 
   if (!gst_shm_frame_wire_is_shared (frame)) {
     needs->n_ours++;

@@ -415,7 +415,7 @@ gst_shm_frame_sink_init (GstShmFrameSink * self)
 {
   gst_shm_frame_sink_init_properties (self);
   g_rw_lock_init (&self->producer_lock);
-  self->parts = g_array_new (FALSE, FALSE, sizeof (struct sf_part));
+  self->parts = g_array_new (FALSE, FALSE, sizeof (struct sf_memory_ref));
   self->body = g_malloc (SF_MAX_FRAME_PAYLOAD);
   gst_shm_frame_unserializable_init (&self->unserializable, GST_OBJECT (self));
   gst_shm_frame_upstream_init (&self->upstream);

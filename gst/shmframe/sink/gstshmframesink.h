@@ -79,7 +79,7 @@ struct _GstShmFrameSink
   gint64 end_since;             /* and since when; 0: not yet */
   GstShmFrameQuota told_waits;
   GstShmFrameClock clock;
-  GArray *parts;                /* of struct sf_part, kept for its memory */
+  GArray *parts;                /* of struct sf_memory_ref, kept for its memory */
   guint8 *body;                 /* SF_MAX_FRAME_PAYLOAD bytes, likewise */
   GstShmFrameRecordTemplate record_template;
   GstShmFrameUnserializable unserializable;

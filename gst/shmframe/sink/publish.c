@@ -51,14 +51,14 @@ release_buffer (void *user)
  * stream of the batch cannot cross. */
 static gboolean
 serialize (GstShmFrameSink * self, GstBuffer * buffer,
-    const GstShmFrameStamp * stamp, struct sf_publication *pub)
+    const GstShmFrameStamp * stamp, struct sf_publish_args *pub)
 {
   guint n_parts = self->is_batch ? gst_shm_frame_batch_count_parts (buffer)
       : gst_buffer_n_memory (buffer);
   GstByteWriter w;
   gboolean ok;
 
-  if (n_parts > SF_MAX_REFS)
+  if (n_parts > SF_MAX_MEMORY_REFS)
     return FALSE;
   self->unserializable.field = NULL;
   gst_byte_writer_init_with_data (&w, self->body,
@@ -72,7 +72,7 @@ serialize (GstShmFrameSink * self, GstBuffer * buffer,
       &self->unserializable);
   if (!ok)
     return FALSE;
-  pub->parts = (struct sf_part *) self->parts->data;
+  pub->parts = (struct sf_memory_ref *) self->parts->data;
   pub->n_parts = self->parts->len;
   pub->body = self->body;
   pub->body_size = gst_byte_writer_get_pos (&w);
@@ -83,7 +83,7 @@ serialize (GstShmFrameSink * self, GstBuffer * buffer,
 }
 
 static void
-count_published (GstShmFrameSink * self, const struct sf_publication *pub)
+count_published (GstShmFrameSink * self, const struct sf_publish_args *pub)
 {
   guint64 bytes = 0, frames;
 
@@ -104,7 +104,7 @@ count_published (GstShmFrameSink * self, const struct sf_publication *pub)
  * than a record can be. */
 SF_HOT static gboolean
 make_publication (GstShmFrameSink * self, GstBuffer * buffer,
-    const struct sf_part *only, gboolean pooled, struct sf_publication *pub)
+    const struct sf_memory_ref *only, gboolean pooled, struct sf_publish_args *pub)
 {
   GstShmFrameStamp stamp = {.kind = self->is_batch
         ? GST_SHM_FRAME_KIND_BATCH : GST_SHM_FRAME_KIND_BUFFER,.capture_time =
@@ -112,7 +112,7 @@ make_publication (GstShmFrameSink * self, GstBuffer * buffer,
         GST_BUFFER_PTS (buffer)),.publish_time = sf_now ()
   };
 
-  *pub = (struct sf_publication) {
+  *pub = (struct sf_publish_args) {
     .parts = only,.n_parts = 1,.body = self->record_template.body,.body_size =
         self->record_template.body_size,.release = release_buffer,.user =
         buffer,.pooled = pooled
@@ -146,9 +146,9 @@ cannot_announce (GstShmFrameSink * self, gint error)
  * one. Takes the buffer. */
 static GstFlowReturn
 publish (GstShmFrameSink * self, GstBuffer * buffer,
-    const struct sf_part *only, gboolean pooled)
+    const struct sf_memory_ref *only, gboolean pooled)
 {
-  struct sf_publication pub;
+  struct sf_publish_args pub;
   GstFlowReturn ret = GST_FLOW_OK;
   gboolean wait = FALSE;
   gint r = -EMSGSIZE;
@@ -182,7 +182,7 @@ publish (GstShmFrameSink * self, GstBuffer * buffer,
  * waiting; another one, or another producer's leases or slots, may run dry. */
 SF_HOT static gboolean
 is_awaited (GstShmFrameSink * self, GstBuffer * buffer,
-    const struct sf_part *first)
+    const struct sf_memory_ref *first)
 {
   return (buffer->pool != NULL && !GST_IS_SHM_FRAME_POOL (buffer->pool))
       || !sf_slots_own (sf_producer_slots (self->producer), first->segment);
@@ -191,7 +191,7 @@ is_awaited (GstShmFrameSink * self, GstBuffer * buffer,
 /* Whether all of the buffer, which is not empty, lies in slots; then `first` is
  * its first memory, and `n` how many it has. */
 SF_HOT static gboolean
-is_in_slots (GstBuffer * buffer, struct sf_part *first, guint * n)
+is_in_slots (GstBuffer * buffer, struct sf_memory_ref *first, guint * n)
 {
   *n = gst_buffer_n_memory (buffer);
   if (*n == 0
@@ -205,7 +205,7 @@ is_in_slots (GstBuffer * buffer, struct sf_part *first, guint * n)
 static GstFlowReturn
 render_frame (GstShmFrameSink * self, GstBuffer * buffer)
 {
-  struct sf_part first;
+  struct sf_memory_ref first;
   GstBuffer *copy;
   GstFlowReturn ret;
   guint n;
@@ -247,8 +247,8 @@ render_batch (GstShmFrameSink * self, GstBuffer * batch)
 SF_HOT gboolean
 gst_shm_frame_sink_publish_now (GstShmFrameSink * self, GstBuffer * buffer)
 {
-  struct sf_publication pub;
-  struct sf_part first;
+  struct sf_publish_args pub;
+  struct sf_memory_ref first;
   gboolean published;
   guint n;
 

@@ -118,7 +118,7 @@ on_disconnected (void *user, const struct sf_client_info *client,
   gst_shm_frame_upstream_forget (&self->upstream, client->id);
   gst_structure_set (s, "reason", G_TYPE_STRING, sf_reason_name (reason),
       "text", G_TYPE_STRING, clean, "frames-lost", G_TYPE_UINT,
-      client->unread, NULL);
+      client->unclaimed, NULL);
   g_free (clean);
   GST_INFO_OBJECT (self, "client %" GST_PTR_FORMAT " disconnected", s);
   post_client (self, "shmframe-client-disconnected", s);

@@ -144,7 +144,7 @@ gst_shm_frame_sink_set_ending (GstShmFrameSink * self, gboolean ending)
   g_rw_lock_reader_lock (&self->producer_lock);
   g_atomic_int_set (&self->ending, ending);
   if (self->producer != NULL)
-    sf_producer_give_up (self->producer, ending);
+    sf_producer_cancel_wait_clients (self->producer, ending);
   g_rw_lock_reader_unlock (&self->producer_lock);
 }
 

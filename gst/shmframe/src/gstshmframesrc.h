@@ -129,16 +129,16 @@ GstMessage *gst_shm_frame_src_explain (GstShmFrameSrc * self,
 
 /* src/messages.c: what is told of the producer; the streaming thread's */
 void gst_shm_frame_src_tell_connected (GstShmFrameSrc * self,
-    const struct sf_incoming *in);
+    const struct sf_received *in);
 /* What was left out since the last time, for want of names. */
 void gst_shm_frame_src_tell_names (GstShmFrameSrc * self);
 /* What to do now: reconnect (GST_FLOW_CUSTOM_SUCCESS), EOS, or an error that was
  * posted. */
 GstFlowReturn gst_shm_frame_src_tell_disconnected (GstShmFrameSrc * self,
-    const struct sf_incoming *in);
-/* Posts the error of SF_INCOMING_FAILED. */
+    const struct sf_received *in);
+/* Posts the error of SF_RECEIVED_FAILED. */
 void gst_shm_frame_src_tell_failed (GstShmFrameSrc * self,
-    const struct sf_incoming *in);
+    const struct sf_received *in);
 void gst_shm_frame_src_tell_waiting (GstShmFrameSrc * self,
     const struct sf_reject *why);
 void gst_shm_frame_src_tell_holding (GstShmFrameSrc * self);
@@ -157,7 +157,7 @@ gboolean gst_shm_frame_src_has_segment (GstShmFrameSrc * self);
 /* Gives the frame times of our own. FALSE: it is no part of the stream. */
 gboolean gst_shm_frame_src_translate (GstShmFrameSrc * self,
     GstBuffer * buffer, const GstShmFrameStamp * stamp,
-    const struct sf_incoming *in);
+    const struct sf_received *in);
 /* NULL: nothing of it is of our time. */
 GstEvent *gst_shm_frame_src_translate_gap (GstShmFrameSrc * self,
     GstEvent * event, guint64 capture_time);
@@ -176,7 +176,7 @@ gboolean gst_shm_frame_src_send_event (GstElement * element,
 
 /* src/stats.c */
 void gst_shm_frame_src_count_frame (GstShmFrameSrc * self,
-    const GstShmFrameStamp * stamp, const struct sf_incoming *in,
+    const GstShmFrameStamp * stamp, const struct sf_received *in,
     GstBuffer * buffer);
 GstStructure *gst_shm_frame_src_get_stats (GstShmFrameSrc * self);
 

@@ -55,7 +55,7 @@ warn_of_clocks (GstShmFrameSrc * self, gint64 offset)
 
 void
 gst_shm_frame_src_tell_connected (GstShmFrameSrc * self,
-    const struct sf_incoming *in)
+    const struct sf_received *in)
 {
   GstStructure *s;
   guint64 n;
@@ -110,7 +110,7 @@ warn_of_end (GstShmFrameSrc * self, guint32 reason, const gchar * text,
 
 /* What the producer says, and what it cost. Free it. */
 static gchar *
-explain_end (const struct sf_incoming *in)
+explain_end (const struct sf_received *in)
 {
   gchar *text = gst_shm_frame_text_clean (in->reject.text), *all;
 
@@ -124,7 +124,7 @@ explain_end (const struct sf_incoming *in)
 
 GstFlowReturn
 gst_shm_frame_src_tell_disconnected (GstShmFrameSrc * self,
-    const struct sf_incoming *in)
+    const struct sf_received *in)
 {
   const struct sf_reject *why = &in->reject;
   const gchar *reason = sf_reason_name (why->reason);
@@ -160,7 +160,7 @@ gst_shm_frame_src_tell_disconnected (GstShmFrameSrc * self,
 
 void
 gst_shm_frame_src_tell_failed (GstShmFrameSrc * self,
-    const struct sf_incoming *in)
+    const struct sf_received *in)
 {
   const gchar *path = self->path;
   gchar *text = NULL;

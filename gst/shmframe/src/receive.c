@@ -12,11 +12,11 @@
 #define FLOW_NEXT GST_FLOW_CUSTOM_SUCCESS
 
 SF_HOT static GstFlowReturn
-receive_frame (GstShmFrameSrc * self, const struct sf_incoming *in,
+receive_frame (GstShmFrameSrc * self, const struct sf_received *in,
     GstBuffer ** buffer)
 {
-  const struct sf_incoming_part *parts = in->parts;
-  const struct sf_incoming_part *end = parts + in->n_parts;
+  const struct sf_memory_ref_mapped *parts = in->parts;
+  const struct sf_memory_ref_mapped *end = parts + in->n_parts;
   GstShmFrameStamp stamp;
   GstByteReader r;
 
@@ -208,7 +208,7 @@ is_in_place (GstShmFrameSrc * self, GstEvent * event)
 }
 
 static GstFlowReturn
-receive_event (GstShmFrameSrc * self, const struct sf_incoming *in)
+receive_event (GstShmFrameSrc * self, const struct sf_received *in)
 {
   guint64 before = self->names.events;
   GstEvent *event = gst_shm_frame_wire_get_event (in->body, in->body_size);
@@ -260,31 +260,31 @@ receive_event (GstShmFrameSrc * self, const struct sf_incoming *in)
 }
 
 SF_HOT static GstFlowReturn
-handle (GstShmFrameSrc * self, const struct sf_incoming *in,
+handle (GstShmFrameSrc * self, const struct sf_received *in,
     GstBuffer ** buffer)
 {
   switch (in->kind) {
-    case SF_INCOMING_FRAME:
+    case SF_RECEIVED_FRAME:
       return receive_frame (self, in, buffer);
-    case SF_INCOMING_EVENT:
+    case SF_RECEIVED_EVENT:
       return receive_event (self, in);
-    case SF_INCOMING_CONNECTED:
+    case SF_RECEIVED_CONNECTED:
       self->theirs.format = GST_FORMAT_UNDEFINED;
       gst_shm_frame_src_tell_connected (self, in);
       return FLOW_NEXT;
-    case SF_INCOMING_LATENCY:
+    case SF_RECEIVED_LATENCY:
       gst_shm_frame_src_set_latency (self, &in->latency);
       return FLOW_NEXT;
-    case SF_INCOMING_WAITING:
+    case SF_RECEIVED_WAITING:
       gst_shm_frame_src_tell_waiting (self, &in->reject);
       return FLOW_NEXT;
-    case SF_INCOMING_HOLDING:
+    case SF_RECEIVED_HOLDING:
       gst_shm_frame_src_tell_holding (self);
       return FLOW_NEXT;
-    case SF_INCOMING_DISCONNECTED:
+    case SF_RECEIVED_DISCONNECTED:
       self->discont = TRUE;
       return gst_shm_frame_src_tell_disconnected (self, in);
-    case SF_INCOMING_FAILED:
+    case SF_RECEIVED_FAILED:
       gst_shm_frame_src_tell_failed (self, in);
       return GST_FLOW_ERROR;
   }
@@ -296,7 +296,7 @@ SF_HOT static GstFlowReturn
 receive (GstShmFrameSrc * self, GstBuffer ** buffer)
 {
   GstFlowReturn ret = FLOW_NEXT;
-  struct sf_incoming in;
+  struct sf_received in;
   gint r;
 
   gst_shm_frame_buffer_cache_fill (&self->buffer_cache);

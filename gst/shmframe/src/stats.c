@@ -65,7 +65,7 @@ post_lost (GstShmFrameSrc * self, GstBuffer * buffer, guint64 frames)
 
 SF_HOT void
 gst_shm_frame_src_count_frame (GstShmFrameSrc * self,
-    const GstShmFrameStamp * stamp, const struct sf_incoming *in,
+    const GstShmFrameStamp * stamp, const struct sf_received *in,
     GstBuffer * buffer)
 {
   gint64 ns = sf_now () - (gint64) stamp->publish_time;

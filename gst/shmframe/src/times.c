@@ -115,7 +115,7 @@ clip (const GstSegment * theirs, GstClockTime start, GstClockTime * duration,
 /* Is it from before `floor`, as a whole? A frame shows one moment; a batch is of
  * all its window. */
 SF_HOT static gboolean
-is_from_before (const GstShmFrameStamp * stamp, const struct sf_incoming *in,
+is_from_before (const GstShmFrameStamp * stamp, const struct sf_received *in,
     gint64 time, GstClockTime duration, gint64 floor)
 {
   /* None that was waited for may be lost. */
@@ -179,7 +179,7 @@ get_base (GstShmFrameSrc * self, gint64 * base)
 
 SF_HOT gboolean
 gst_shm_frame_src_translate (GstShmFrameSrc * self, GstBuffer * buffer,
-    const GstShmFrameStamp * stamp, const struct sf_incoming *in)
+    const GstShmFrameStamp * stamp, const struct sf_received *in)
 {
   guint64 capture = stamp->capture_time != GST_CLOCK_TIME_NONE
       ? stamp->capture_time : stamp->publish_time;

@@ -211,7 +211,7 @@ typedef struct
 {
   GstByteReader *r;
   struct sf_lease *lease;
-  const struct sf_incoming_part **parts, *end;
+  const struct sf_memory_ref_mapped **parts, *end;
 } Reader;
 
 static gboolean
@@ -220,7 +220,7 @@ get_frames (Reader * self, GValue * value)
   GstBufferList *list;
   guint32 n;
 
-  if (!gst_byte_reader_get_uint32_le (self->r, &n) || n > SF_MAX_REFS)
+  if (!gst_byte_reader_get_uint32_le (self->r, &n) || n > SF_MAX_MEMORY_REFS)
     return FALSE;
   list = gst_buffer_list_new_sized (n > 0 ? n : 1);
   while (n-- > 0) {
@@ -341,7 +341,7 @@ show_streams (GstBuffer * batch, GstStructure * structure)
 
 GstBuffer *
 gst_shm_frame_wire_get_batch (GstByteReader * r, struct sf_lease *lease,
-    const struct sf_incoming_part **parts, const struct sf_incoming_part *end)
+    const struct sf_memory_ref_mapped **parts, const struct sf_memory_ref_mapped *end)
 {
   Reader self = {.r = r,.lease = lease,.parts = parts,.end = end };
   GstBuffer *batch = gst_shm_frame_wire_get_buffer (r, lease, parts, end,

@@ -72,7 +72,7 @@ gst_shm_frame_wire_put_buffer (GstByteWriter * w, GArray * parts,
   guint8 head[HEAD_SIZE];
 
   for (guint i = 0; i < n; i++) {
-    struct sf_part part;
+    struct sf_memory_ref part;
 
     if (!gst_shm_frame_memory_get_part (gst_buffer_peek_memory (buffer, i),
             &part))
@@ -168,7 +168,7 @@ gst_shm_frame_buffer_cache_clear (GstShmFrameBufferCache * self)
 /* NULL: there is none, or the frame is not like the last one. */
 SF_HOT static GstBuffer *
 take_cached (GstShmFrameBufferCache * self, const GstByteReader * r,
-    const struct sf_incoming_part *part, struct sf_lease *lease)
+    const struct sf_memory_ref_mapped *part, struct sf_lease *lease)
 {
   const guint8 *metas = r->data + gst_byte_reader_get_pos (r);
   guint size = gst_byte_reader_get_remaining (r);
@@ -213,7 +213,7 @@ get_head (GstByteReader * r, Head * head)
 /* With memories and metas. */
 static GstBuffer *
 make_buffer (GstByteReader * r, struct sf_lease *lease,
-    const struct sf_incoming_part *parts, guint n)
+    const struct sf_memory_ref_mapped *parts, guint n)
 {
   GstBuffer *buffer = gst_buffer_new ();
 
@@ -230,7 +230,7 @@ make_buffer (GstByteReader * r, struct sf_lease *lease,
 
 SF_HOT GstBuffer *
 gst_shm_frame_wire_get_buffer (GstByteReader * r, struct sf_lease *lease,
-    const struct sf_incoming_part **parts, const struct sf_incoming_part *end,
+    const struct sf_memory_ref_mapped **parts, const struct sf_memory_ref_mapped *end,
     GstShmFrameBufferCache * cache)
 {
   GstBuffer *buffer = NULL;
@@ -263,7 +263,7 @@ gboolean
 gst_shm_frame_wire_is_shared (GstBuffer * buffer)
 {
   guint n = gst_buffer_n_memory (buffer);
-  struct sf_part part;
+  struct sf_memory_ref part;
 
   for (guint i = 0; i < n; i++)
     if (!gst_shm_frame_memory_get_part (gst_buffer_peek_memory (buffer, i),

@@ -35,10 +35,10 @@ gboolean gst_shm_frame_wire_get_stamp (GstByteReader * r,
 
 /* Bytes that are left for the body of a record with so many parts. */
 #define GST_SHM_FRAME_BODY_ROOM(n_parts) \
-    (SF_MAX_FRAME_PAYLOAD - 8 - (n_parts) * (guint) sizeof (struct sf_mem_ref))
+    (SF_MAX_FRAME_PAYLOAD - 8 - (n_parts) * (guint) sizeof (struct sf_memory_ref_wire))
 
 /* Appends the buffer's fields and metas to `w`, and its memories, which are all
- * on slots, to `parts` (of struct sf_part). Metas that do not fit, or take more than
+ * on slots, to `parts` (of struct sf_memory_ref). Metas that do not fit, or take more than
  * `room` bytes, are left out. FALSE if the rest does not fit. */
 gboolean gst_shm_frame_wire_put_buffer (GstByteWriter * w, GArray * parts,
     GstBuffer * buffer, guint room, GstShmFrameUnserializable * unserializable);
@@ -84,8 +84,8 @@ void gst_shm_frame_buffer_cache_clear (GstShmFrameBufferCache * self);
 /* The other way round; takes the parts from `*parts` on and moves it. NULL if
  * the bytes make no sense. */
 GstBuffer *gst_shm_frame_wire_get_buffer (GstByteReader * r,
-    struct sf_lease *lease, const struct sf_incoming_part **parts,
-    const struct sf_incoming_part *end, GstShmFrameBufferCache * cache);
+    struct sf_lease *lease, const struct sf_memory_ref_mapped **parts,
+    const struct sf_memory_ref_mapped *end, GstShmFrameBufferCache * cache);
 
 /* All memories of the buffer lie on slots, so that it can go without a copy. */
 gboolean gst_shm_frame_wire_is_shared (GstBuffer * buffer);
@@ -95,8 +95,8 @@ gboolean gst_shm_frame_wire_is_shared (GstBuffer * buffer);
 gboolean gst_shm_frame_wire_put_batch (GstByteWriter * w, GArray * parts,
     GstBuffer * batch, GstShmFrameUnserializable * unserializable);
 GstBuffer *gst_shm_frame_wire_get_batch (GstByteReader * r,
-    struct sf_lease *lease, const struct sf_incoming_part **parts,
-    const struct sf_incoming_part *end);
+    struct sf_lease *lease, const struct sf_memory_ref_mapped **parts,
+    const struct sf_memory_ref_mapped *end);
 /* Calls `func` for every frame in the batch; stops and returns FALSE when it
  * does. */
 typedef gboolean (*GstShmFrameBatchFunc) (GstBuffer * frame, gpointer user);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#ifndef SF_GIVE_BACK_H
-#define SF_GIVE_BACK_H
+#ifndef SF_SHRINK_H
+#define SF_SHRINK_H
 
 #include "producer/producer-private.h"
 
 /* The control thread's: goes on with a smaller ring, if clients have needed much less for
  * long. The ms until it is to be called again, or -1. */
-int sf_producer_give_back (struct sf_producer *p);
+int sf_producer_shrink (struct sf_producer *p);
 
 #endif

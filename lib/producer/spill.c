@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Payloads that do not fit into a record of the ring: batches of many frames, frames
- * with many metas. Such a payload lies in a slot of its own, the letter, once for all
+ * with many metas. Such a payload lies in a slot of its own, the spill, once for all
  * clients. */
 #include <errno.h>
 #include <string.h>
 
 #include "producer/backpressure.h"
 #include "producer/frame.h"
-#include "producer/letter.h"
+#include "producer/spill.h"
 #include "producer/producer-private.h"
 
 /* Few sizes, so that those that are there mostly do. */
@@ -15,63 +15,63 @@
 #define AT_FIRST 2u
 
 static int
-take_or_grow (struct sf_slots *letters, uint64_t size, struct sf_slot *letter)
+take_or_grow (struct sf_slots *spill_slots, uint64_t size, struct sf_slot *spill)
 {
   uint64_t room = SMALLEST, needed;
   struct sf_slots_state state;
   uint32_t n = AT_FIRST;
-  int r = sf_slots_take (letters, size, 0, letter);
+  int r = sf_slots_acquire (spill_slots, size, 0, spill);
 
   if (r != -EAGAIN && r != -EMSGSIZE)
     return r;
   while (room < size)
     room *= 2;
-  sf_slots_get_state (letters, &state);
+  sf_slots_get_state (spill_slots, &state);
   if (r == -EAGAIN) {
     n = 2 * state.n_slots;
     room = state.slot_size > room ? state.slot_size : room;
   }
   /* Those that were too small, and are not read any more, count until they go. */
-  sf_slots_tidy (letters);
-  r = sf_slots_ensure (letters, n, room, &needed);
+  sf_slots_reclaim (spill_slots);
+  r = sf_slots_ensure (spill_slots, n, room, &needed);
   if (r == 0)
-    r = sf_slots_take (letters, size, 0, letter);
+    r = sf_slots_acquire (spill_slots, size, 0, spill);
   return r == -E2BIG || r == -EAGAIN ? -ENOBUFS : r;
 }
 
 int
-sf_letter_take (struct sf_producer *p, uint64_t size, struct sf_slot *letter)
+sf_spill_acquire (struct sf_producer *p, uint64_t size, struct sf_slot *spill)
 {
-  int r = take_or_grow (p->letters, size, letter);
+  int r = take_or_grow (p->spill_slots, size, spill);
   bool more = true;
 
   if (r == -ENOBUFS) {
     pthread_mutex_lock (&p->lock);
     sf_producer_collect_locked (p);
     sf_producer_unlock (p);
-    r = take_or_grow (p->letters, size, letter);
+    r = take_or_grow (p->spill_slots, size, spill);
   }
   while (r == -ENOBUFS && more) {
     pthread_mutex_lock (&p->lock);
     more = sf_producer_revoke_one_locked (p);
     sf_producer_unlock (p);
-    r = take_or_grow (p->letters, size, letter);
+    r = take_or_grow (p->spill_slots, size, spill);
   }
   return r;
 }
 
 uint32_t
-sf_letter_refer (const struct sf_slot *letter, uint32_t id, uint64_t size,
+sf_spill_put_reference (const struct sf_slot *spill, uint32_t id, uint64_t size,
     uint8_t *payload)
 {
-  const uint32_t head[2] = { 1, SF_PAYLOAD_ELSEWHERE };
-  struct sf_segment *segment = letter->segment;
-  struct sf_mem_ref ref = {.segment = id,.slot = letter->index,.size = size };
+  const uint32_t head[2] = { 1, SF_PAYLOAD_SPILLED };
+  struct sf_segment *segment = spill->segment;
+  struct sf_memory_ref_wire ref = {.segment = id,.slot = spill->index,.size = size };
 
-  sf_segment_finish_slot (segment, letter->index);
+  sf_segment_finish_slot (segment, spill->index);
   ref.generation =
-      sf_load_hint (&sf_segment_header (segment)->generation[letter->index]);
+      sf_load_hint (&sf_segment_header (segment)->generation[spill->index]);
   memcpy (payload, head, sizeof (head));
   memcpy (payload + sizeof (head), &ref, sizeof (ref));
-  return SF_LETTER_REFERENCE;
+  return SF_SPILL_REFERENCE_SIZE;
 }

@@ -2,13 +2,13 @@
 /* What clients that have left no longer need. A sealed segment keeps its pages, so that it
  * takes another one to have fewer, and while its last frames are held, both. */
 #include "producer/capacity.h"
-#include "producer/give-back.h"
+#include "producer/shrink.h"
 #include "producer/producer-private.h"
 
 /* The ring is this many times as large as it need be. */
 #define TOO_LARGE 4u
-#ifndef SF_GIVE_BACK_MS
-#define SF_GIVE_BACK_MS 60000
+#ifndef SF_SHRINK_AFTER_MS
+#define SF_SHRINK_AFTER_MS 60000
 #endif
 
 static uint64_t
@@ -33,7 +33,7 @@ is_too_large (struct sf_producer *p)
 }
 
 int
-sf_producer_give_back (struct sf_producer *p)
+sf_producer_shrink (struct sf_producer *p)
 {
   int64_t now = sf_now (), left;
 
@@ -43,7 +43,7 @@ sf_producer_give_back (struct sf_producer *p)
   }
   if (p->too_large_since == 0)
     p->too_large_since = now;
-  left = p->too_large_since + SF_GIVE_BACK_MS * INT64_C (1000000) - now;
+  left = p->too_large_since + SF_SHRINK_AFTER_MS * INT64_C (1000000) - now;
   if (left > 0)
     return (int) (left / 1000000) + 1;
   /* Where there is no memory for both, not again at once. */
@@ -53,6 +53,6 @@ sf_producer_give_back (struct sf_producer *p)
   if (is_too_large (p))
     sf_slots_replace (p->slots, (uint32_t) needed_slots (p), p->slot_size);
   pthread_mutex_unlock (&p->room_lock);
-  sf_slots_tidy (p->slots);
-  return SF_GIVE_BACK_MS;
+  sf_slots_reclaim (p->slots);
+  return SF_SHRINK_AFTER_MS;
 }

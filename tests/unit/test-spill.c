@@ -19,15 +19,15 @@ static int
 publish_large (struct sf_producer *p, uint64_t number, uint32_t size,
     uint32_t n)
 {
-  static struct sf_part parts[SF_MAX_REFS + 1];
+  static struct sf_memory_ref parts[SF_MAX_MEMORY_REFS + 1];
   struct sf_slot *slot = fill_slot (p, number, true);
-  struct sf_publication pub = {.parts = parts,.n_parts = n,.body =
+  struct sf_publish_args pub = {.parts = parts,.n_parts = n,.body =
         body,.body_size = size,.release = give_slot,.user = slot
   };
   int r;
 
   for (uint32_t i = 0; i < n; i++)
-    parts[i] = (struct sf_part) {.segment = slot->segment,.slot =
+    parts[i] = (struct sf_memory_ref) {.segment = slot->segment,.slot =
           slot->index,.offset = i % FRAME_BYTES,.size = 1 };
   fill_body (number, size);
   r = sf_producer_publish (p, &pub);
@@ -37,7 +37,7 @@ publish_large (struct sf_producer *p, uint64_t number, uint32_t size,
 }
 
 static void
-check_large (const struct sf_incoming *in, uint64_t number, uint32_t size,
+check_large (const struct sf_received *in, uint64_t number, uint32_t size,
     uint32_t n)
 {
   check_int (in->n_parts, n);
@@ -52,9 +52,9 @@ static void
 receive_large (struct sf_consumer *c, uint64_t number, uint32_t size,
     uint32_t n)
 {
-  struct sf_incoming in;
+  struct sf_received in;
 
-  next_of (c, &in, SF_INCOMING_FRAME);
+  next_of (c, &in, SF_RECEIVED_FRAME);
   check_large (&in, number, size, n);
   sf_lease_unref (in.lease);
 }
@@ -66,8 +66,8 @@ test_sizes (void)
 {
   static const uint32_t sizes[][2] = {
     {SF_MAX_PAYLOAD - 40, 1}, {SF_MAX_PAYLOAD - 39, 1}, {8, 1}, {BODY, 1},
-    {1000000, 1}, {8, SF_MAX_REFS}, {BODY - 32 * (SF_MAX_REFS - 1),
-        SF_MAX_REFS}, {64, 1},
+    {1000000, 1}, {8, SF_MAX_MEMORY_REFS}, {BODY - 32 * (SF_MAX_MEMORY_REFS - 1),
+        SF_MAX_MEMORY_REFS}, {64, 1},
   };
   const uint32_t n = sizeof sizes / sizeof sizes[0];
   struct place place;
@@ -88,7 +88,7 @@ test_sizes (void)
     sf_consumer_close (late);
   }
   check_int (publish_large (p, 99, BODY + 1, 1), -EMSGSIZE);
-  check_int (publish_large (p, 99, 8, SF_MAX_REFS + 1), -EMSGSIZE);
+  check_int (publish_large (p, 99, 8, SF_MAX_MEMORY_REFS + 1), -EMSGSIZE);
   sf_consumer_close (a);
   sf_consumer_close (b);
   sf_producer_close (p);
@@ -102,7 +102,7 @@ test_bounded (void)
   struct place place;
   struct sf_producer *p;
   struct sf_consumer *c;
-  struct sf_incoming in;
+  struct sf_received in;
   struct sf_lease *held[64];
   uint32_t n = 0;
   int r;
@@ -113,7 +113,7 @@ test_bounded (void)
   check_int (sf_producer_wait_clients (p, 1), 0);
   while ((r = publish_large (p, n, BODY, 1)) == 0) {
     check_cmp (n, <, 64);
-    next_of (c, &in, SF_INCOMING_FRAME);
+    next_of (c, &in, SF_RECEIVED_FRAME);
     held[n++] = in.lease;
   }
   check_int (r, -ENOBUFS);
@@ -130,7 +130,7 @@ test_bounded (void)
       sf_lease_unref (held[back++]);
     while (r == 0) {
       check_cmp (out, <, 64);
-      next_of (c, &in, SF_INCOMING_FRAME);
+      next_of (c, &in, SF_RECEIVED_FRAME);
       check_large (&in, 100 + round, BODY, 1);
       held[out++] = in.lease;
       r = publish_large (p, 100 + round, BODY, 1);
@@ -150,7 +150,7 @@ test_live (void)
   struct place place;
   struct sf_producer *p;
   struct sf_consumer *c;
-  struct sf_incoming in;
+  struct sf_received in;
 
   place_make (&place);
   p = open_producer (place.path, 0, false);
@@ -159,7 +159,7 @@ test_live (void)
   for (uint64_t i = 0; i < 100; i++)
     check_int (publish_large (p, i, BODY, 1), 0);
   do {
-    next_of (c, &in, SF_INCOMING_FRAME);
+    next_of (c, &in, SF_RECEIVED_FRAME);
     check_large (&in, in.seq, BODY, 1);
     sf_lease_unref (in.lease);
   } while (in.seq < 99);

@@ -3,7 +3,7 @@
 #include "producer/client-queue.h"
 #include "producer/frame.h"
 #include "producer/producer-private.h"
-#include "producer/segment-news.h"
+#include "producer/segment-updates.h"
 
 /* There is one, mostly; more on huge pages. */
 #define MAX_AHEAD 16u
@@ -23,7 +23,7 @@ add_own_locked (struct sf_producer *p, struct sf_slots *slots)
 
 /* One that frames will lie in and that the client lacks; 0: none. */
 static uint32_t
-lacks_own_locked (const struct sf_producer *p, const struct sf_client *c)
+missing_own_segment_locked (const struct sf_producer *p, const struct sf_client *c)
 {
   for (uint32_t i = 0; i < p->n_known; i++) {
     const struct sf_known_segment *k = &p->known[i];
@@ -41,13 +41,13 @@ send_ahead (struct sf_producer *p)
 {
   pthread_mutex_lock (&p->lock);
   add_own_locked (p, p->slots);
-  add_own_locked (p, p->letters);
+  add_own_locked (p, p->spill_slots);
   for (struct sf_client * c = p->clients; c != NULL; c = c->next) {
     uint32_t id;
 
-    while (c->state == SF_CLIENT_ACTIVE && c->doomed == 0
-        && (id = lacks_own_locked (p, c)) != 0
-        && !sf_client_leaves_fds_locked (c))
+    while (c->state == SF_CLIENT_ACTIVE && c->pending_disconnect == 0
+        && (id = missing_own_segment_locked (p, c)) != 0
+        && !sf_client_is_fd_limited_locked (c))
       if (sf_client_send_segment (c, id) < 0)
         break;
   }
@@ -65,8 +65,8 @@ next_grown (struct sf_producer *p)
     struct sf_known_segment *k = &p->known[i];
     uint32_t n_slots = sf_observe_u32 (&k->segment->n_slots);
 
-    if (n_slots != k->n_slots_told) {
-      k->n_slots_told = n_slots;
+    if (n_slots != k->n_slots_sent) {
+      k->n_slots_sent = n_slots;
       id = k->id;
     }
   }
@@ -75,7 +75,7 @@ next_grown (struct sf_producer *p)
 }
 
 static void
-tell_grown (struct sf_producer *p, uint32_t id)
+send_grown (struct sf_producer *p, uint32_t id)
 {
   struct sf_message msg = {.type = SF_MESSAGE_SEGMENT_GROWN,.segment_grown = id };
 
@@ -92,11 +92,11 @@ tell_grown (struct sf_producer *p, uint32_t id)
 }
 
 void
-sf_producer_tell_segments (struct sf_producer *p)
+sf_producer_send_segment_updates (struct sf_producer *p)
 {
   uint32_t id;
 
   send_ahead (p);
   while ((id = next_grown (p)) != 0)
-    tell_grown (p, id);
+    send_grown (p, id);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shared/stranger.h"
+#include "shared/unexpected-fd.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -12,7 +12,7 @@
 static sf_atomic_u32 n_discarded;
 
 bool
-sf_fd_is_stranger (int fd)
+sf_fd_is_unexpected (int fd)
 {
   /* Only pipes have a size, and only shared memory has seals, if it may have any. */
   return fcntl (fd, F_GET_SEALS) < 0 && fcntl (fd, F_GETPIPE_SZ) < 0;
@@ -53,7 +53,7 @@ start (int fd)
 void
 sf_fd_discard (int fd)
 {
-  if (!sf_fd_is_stranger (fd)) {
+  if (!sf_fd_is_unexpected (fd)) {
     close (fd);
     return;
   }

@@ -18,9 +18,9 @@ static void
 visit (const char *path)
 {
   struct sf_consumer *c = open_consumer (path, SF_DELIVERY_AUTO, MANY);
-  struct sf_incoming in;
+  struct sf_received in;
 
-  next_of (c, &in, SF_INCOMING_CONNECTED);
+  next_of (c, &in, SF_RECEIVED_CONNECTED);
   sf_consumer_close (c);
 }
 
@@ -28,15 +28,15 @@ visit (const char *path)
  * that was received before. */
 static uint64_t
 pass_until_small (struct sf_producer *p, struct sf_consumer *c, uint64_t n,
-    const struct sf_incoming *held)
+    const struct sf_received *held)
 {
   struct sf_slots_state slots;
-  struct sf_incoming in;
+  struct sf_received in;
   uint32_t segments = held != NULL ? 2 : 1;
 
   do {
     check (send_frame (p, n, true));
-    next_of (c, &in, SF_INCOMING_FRAME);
+    next_of (c, &in, SF_RECEIVED_FRAME);
     check_int (check_frame (&in), n++);
     sf_lease_unref (in.lease);
     usleep (1000);
@@ -50,7 +50,7 @@ pass_until_small (struct sf_producer *p, struct sf_consumer *c, uint64_t n,
 static void
 run (bool lossless)
 {
-  struct sf_incoming in, held;
+  struct sf_received in, held;
   struct sf_producer *p;
   struct sf_consumer *c;
   struct place place;
@@ -60,12 +60,12 @@ run (bool lossless)
   place_make (&place);
   p = open_producer (place.path, 0, lossless);
   c = open_consumer (place.path, SF_DELIVERY_AUTO, 4);
-  next_of (c, &in, SF_INCOMING_CONNECTED);
+  next_of (c, &in, SF_RECEIVED_CONNECTED);
   visit (place.path);
   check (state_of (p).n_slots > MANY);
   large = state_of (p).bytes;
   check (send_frame (p, n++, true));
-  next_of (c, &held, SF_INCOMING_FRAME);
+  next_of (c, &held, SF_RECEIVED_FRAME);
   data = held.parts[0].data;
   n = pass_until_small (p, c, n, &held);
   /* What is held of the large one stays as it is. */
