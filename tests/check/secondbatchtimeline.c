@@ -15,7 +15,7 @@ typedef struct
 {
   SecondTimeline timeline;
   SecondTrack track[2];
-  GPtrArray *tracks, *trash;
+  GPtrArray *trash;
 } Lines;
 
 static void
@@ -26,11 +26,11 @@ lines_init (Lines * lines, guint64 duration, guint64 hop)
   memset (lines, 0, sizeof (*lines));
   lines->timeline.grid.duration = duration;
   lines->timeline.grid.hop = hop;
-  lines->tracks = g_ptr_array_new ();
+  lines->timeline.tracks = g_ptr_array_new ();
   lines->trash = g_ptr_array_new ();
   for (i = 0; i < 2; i++) {
     second_track_init (&lines->track[i]);
-    g_ptr_array_add (lines->tracks, &lines->track[i]);
+    g_ptr_array_add (lines->timeline.tracks, &lines->track[i]);
   }
 }
 
@@ -40,15 +40,15 @@ lines_clear (Lines * lines)
   guint i;
 
   for (i = 0; i < 2; i++)
-    second_track_clear (&lines->track[i], lines->trash);
-  g_ptr_array_unref (lines->tracks);
+    g_array_unref (lines->track[i].frames);
+  g_ptr_array_unref (lines->timeline.tracks);
   g_ptr_array_unref (lines->trash);
 }
 
 static SecondVerdict
 take (Lines * lines, guint track, gint64 ms)
 {
-  return second_timeline_take_frame (&lines->timeline, lines->tracks,
+  return second_timeline_take_frame (&lines->timeline,
       &lines->track[track], ms * (gint64) MS, 0, NULL);
 }
 
@@ -74,22 +74,20 @@ GST_START_TEST (test_reading_ahead)
   fail_unless_equals_int (take (&lines, 0, 800), SECOND_HELD);
   fail_unless_equals_int (take (&lines, 1, 500), SECOND_HELD);
   fail_unless_equals_uint64 (lines.timeline.index, 0);
-  second_track_end (&lines.track[1]);
-  fail_unless (second_timeline_is_over (&lines.timeline, lines.tracks));
+  lines.track[1].reach = SECOND_ENDED;
+  fail_unless (second_timeline_is_over (&lines.timeline));
 
-  second_timeline_begin_close (&lines.timeline, lines.tracks, lines.trash);
-  fail_unless (second_timeline_next_part (&lines.timeline, lines.tracks,
-          &part));
+  second_timeline_begin_close (&lines.timeline, lines.trash);
+  fail_unless (second_timeline_next_part (&lines.timeline, &part));
   fail_unless_equals_int (count_chosen (&lines, 0), 0);
   fail_unless_equals_int (count_chosen (&lines, 1), 1);
-  fail_if (second_timeline_next_part (&lines.timeline, lines.tracks, &part));
-  second_timeline_end_close (&lines.timeline, lines.tracks, 1, lines.trash);
+  fail_if (second_timeline_next_part (&lines.timeline, &part));
+  second_timeline_end_close (&lines.timeline, 1, lines.trash);
   fail_unless_equals_int (lines.track[0].late, 0);
 
-  second_timeline_begin_close (&lines.timeline, lines.tracks, lines.trash);
+  second_timeline_begin_close (&lines.timeline, lines.trash);
   fail_unless_equals_int (lines.track[0].late, 1);
-  fail_unless (second_timeline_next_part (&lines.timeline, lines.tracks,
-          &part));
+  fail_unless (second_timeline_next_part (&lines.timeline, &part));
   fail_unless_equals_int (count_chosen (&lines, 0), 1);
   lines_clear (&lines);
 }
@@ -136,9 +134,8 @@ GST_START_TEST (test_cut)
     take (&lines, 0, new[i]);
     take (&lines, 1, 119);
     take (&lines, 1, 160);
-    second_timeline_begin_close (&lines.timeline, lines.tracks, lines.trash);
-    fail_unless (second_timeline_next_part (&lines.timeline, lines.tracks,
-            &part));
+    second_timeline_begin_close (&lines.timeline, lines.trash);
+    fail_unless (second_timeline_next_part (&lines.timeline, &part));
     fail_unless_equals_uint64 (part.end, ends[i] * MS);
     fail_unless_equals_int (count_chosen (&lines, 0), 2);
     fail_unless_equals_int (count_chosen (&lines, 1), 1);
@@ -159,18 +156,17 @@ GST_START_TEST (test_extremes)
   for (i = 0; i < G_N_ELEMENTS (times); i++) {
     lines_init (&lines, MS, 1);
     lines.timeline.relative = i % 2;
-    second_timeline_take_frame (&lines.timeline, lines.tracks, &lines.track[0],
+    second_timeline_take_frame (&lines.timeline, &lines.track[0],
         times[i], 0, NULL);
-    second_track_end (&lines.track[0]);
+    lines.track[0].reach = SECOND_ENDED;
     second_timeline_take_gap (&lines.timeline, &lines.track[1], G_MAXINT64);
-    second_timeline_begin_close (&lines.timeline, lines.tracks, lines.trash);
-    second_timeline_end_close (&lines.timeline, lines.tracks, MS, lines.trash);
+    second_timeline_begin_close (&lines.timeline, lines.trash);
+    second_timeline_end_close (&lines.timeline, MS, lines.trash);
     second_timeline_take_gap (&lines.timeline, &lines.track[1], G_MAXINT64);
-    second_timeline_begin_close (&lines.timeline, lines.tracks, lines.trash);
-    hole = second_timeline_hole (&lines.timeline, lines.tracks);
+    second_timeline_begin_close (&lines.timeline, lines.trash);
+    hole = second_timeline_hole (&lines.timeline);
     fail_unless (hole < G_MAXUINT64 / 2);
-    second_timeline_end_close (&lines.timeline, lines.tracks, hole,
-        lines.trash);
+    second_timeline_end_close (&lines.timeline, hole, lines.trash);
     fail_unless (second_timeline_end (&lines.timeline) < G_MAXINT64);
     lines_clear (&lines);
   }
@@ -199,8 +195,8 @@ check_parts (Lines * lines, guint frames[2])
   guint64 end = second_timeline_start (&lines->timeline);
   SecondPart part;
 
-  second_timeline_begin_close (&lines->timeline, lines->tracks, lines->trash);
-  while (second_timeline_next_part (&lines->timeline, lines->tracks, &part)) {
+  second_timeline_begin_close (&lines->timeline, lines->trash);
+  while (second_timeline_next_part (&lines->timeline, &part)) {
     fail_unless (++parts <= MAX (most, 1), "%u parts", parts);
     fail_unless_equals_uint64 (part.start, end);
     fail_unless (part.end >= part.start);

@@ -30,7 +30,6 @@ typedef struct
 } Item;
 
 static SecondTimeline timeline;
-static GPtrArray *tracks;
 static GPtrArray *queues;       /* of GQueue of Item, one a track */
 static gboolean drop_incomplete;
 
@@ -50,13 +49,13 @@ begin_case (const gint64 * number)
   timeline.relative = number[4] != 0;
   drop_incomplete = number[5] != 0;
   second_timeline_reset (&timeline);
-  tracks = g_ptr_array_new ();
+  timeline.tracks = g_ptr_array_new ();
   queues = g_ptr_array_new ();
   for (gint64 i = 0; i < number[2]; i++) {
     SecondTrack *track = g_new0 (SecondTrack, 1);
 
     second_track_init (track);
-    g_ptr_array_add (tracks, track);
+    g_ptr_array_add (timeline.tracks, track);
     g_ptr_array_add (queues, g_queue_new ());
   }
 }
@@ -67,7 +66,7 @@ take (SecondTrack * track, const Item * item)
 {
   switch (item->word) {
     case 'f':
-      return second_timeline_take_frame (&timeline, tracks, track, item->time,
+      return second_timeline_take_frame (&timeline, track, item->time,
           item->tolerance, GUINT_TO_POINTER (item->id)) != SECOND_NOT_YET;
     case 'g':
       return second_timeline_take_gap (&timeline, track, item->time);
@@ -75,7 +74,7 @@ take (SecondTrack * track, const Item * item)
       second_track_change_format (track);
       return TRUE;
     default:
-      second_track_end (track);
+      track->reach = SECOND_ENDED;
       return TRUE;
   }
 }
@@ -83,12 +82,12 @@ take (SecondTrack * track, const Item * item)
 static void
 read_all (void)
 {
-  for (guint i = 0; i < tracks->len; i++) {
+  for (guint i = 0; i < timeline.tracks->len; i++) {
     GQueue *queue = g_ptr_array_index (queues, i);
     Item *item;
 
     while ((item = g_queue_peek_head (queue)) != NULL
-        && take (second_track_at (tracks, i), item))
+        && take (second_track_at (&timeline, i), item))
       g_free (g_queue_pop_head (queue));
   }
 }
@@ -98,8 +97,8 @@ print_part (const SecondPart * part)
 {
   printf ("window %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT " %"
       G_GUINT64_FORMAT "\n", timeline.index, part->start, part->end);
-  for (guint i = 0; i < tracks->len; i++) {
-    SecondTrack *track = second_track_at (tracks, i);
+  for (guint i = 0; i < timeline.tracks->len; i++) {
+    SecondTrack *track = second_track_at (&timeline, i);
     GString *ids = g_string_new (NULL);
     gboolean any = FALSE;
 
@@ -125,26 +124,26 @@ close_window (void)
   guint64 windows = 1, hole;
   SecondPart part;
 
-  second_timeline_begin_close (&timeline, tracks, trash);
-  hole = second_timeline_hole (&timeline, tracks);
+  second_timeline_begin_close (&timeline, trash);
+  hole = second_timeline_hole (&timeline);
   if (hole > MAX_EMPTY || (hole > 0 && drop_incomplete)) {
     printf ("hole %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT "\n",
         timeline.index, timeline.index + hole);
     windows = hole;
-  } else if (drop_incomplete && second_timeline_is_incomplete (tracks)) {
+  } else if (drop_incomplete && second_timeline_is_incomplete (&timeline)) {
     printf ("dropped %" G_GUINT64_FORMAT "\n", timeline.index);
   } else {
-    while (second_timeline_next_part (&timeline, tracks, &part))
+    while (second_timeline_next_part (&timeline, &part))
       print_part (&part);
   }
-  second_timeline_end_close (&timeline, tracks, windows, trash);
+  second_timeline_end_close (&timeline, windows, trash);
   g_ptr_array_unref (trash);
 }
 
 static gboolean
 has_more (void)
 {
-  return !second_timeline_is_done (tracks);
+  return !second_timeline_is_done (&timeline);
 }
 
 /* Closes what is over. */
@@ -152,7 +151,7 @@ static void
 go_on (void)
 {
   read_all ();
-  while (has_more () && second_timeline_is_over (&timeline, tracks)) {
+  while (has_more () && second_timeline_is_over (&timeline)) {
     close_window ();
     read_all ();
   }
@@ -171,13 +170,14 @@ end_case (void)
 {
   GPtrArray *trash = new_trash ();
 
-  for (guint i = 0; i < tracks->len; i++) {
-    second_track_clear (second_track_at (tracks, i), trash);
-    g_free (second_track_at (tracks, i));
+  for (guint i = 0; i < timeline.tracks->len; i++) {
+    second_track_reset (second_track_at (&timeline, i), trash);
+    g_array_unref (second_track_at (&timeline, i)->frames);
+    g_free (second_track_at (&timeline, i));
     g_queue_free_full (g_ptr_array_index (queues, i), g_free);
   }
   g_ptr_array_unref (trash);
-  g_ptr_array_unref (tracks);
+  g_ptr_array_unref (timeline.tracks);
   g_ptr_array_unref (queues);
   printf ("end\n");
   fflush (stdout);

@@ -7,7 +7,7 @@
 
 /* The same caps once more, under analytics' name and with its feature */
 void
-gst_second_batcher_offer_analytics (GstCaps * caps)
+second_batcher_offer_analytics (GstCaps * caps)
 {
   GstStructure *s = gst_structure_copy (gst_caps_get_structure (caps, 0));
 
@@ -29,7 +29,7 @@ current_analytics_caps (GstSecondBatcher * self)
 }
 
 gboolean
-gst_second_batcher_wants_analytics (GstSecondBatcher * self)
+second_batcher_wants_analytics (GstSecondBatcher * self)
 {
   g_autoptr (GstCaps) caps = current_analytics_caps (self);
 
@@ -40,7 +40,7 @@ gst_second_batcher_wants_analytics (GstSecondBatcher * self)
  * inference element behind it says more than the streams' caps do (pixels are
  * square); with that added they would be others, and need other pads. */
 GstCaps *
-gst_second_batcher_keep_caps (GstSecondBatcher * self, GstCaps * filter)
+second_batcher_keep_caps (GstSecondBatcher * self, GstCaps * filter)
 {
   GstCaps *caps = current_analytics_caps (self);
 
@@ -55,11 +55,11 @@ gst_second_batcher_keep_caps (GstSecondBatcher * self, GstCaps * filter)
 static guint
 stream_index (GstSecondBatcher * self, GstPad * pad)
 {
-  guint index = 0, number = gst_second_batcher_pad_number (pad);
+  guint index = 0, number = second_pad_number (pad);
 
   GST_OBJECT_LOCK (self);
   for (GList * l = GST_ELEMENT_CAST (self)->sinkpads; l; l = l->next)
-    if (gst_second_batcher_pad_number (l->data) < number)
+    if (second_pad_number (l->data) < number)
       index++;
   GST_OBJECT_UNLOCK (self);
   return index;
@@ -82,7 +82,7 @@ wanted_of_stream (const GstStructure * s, guint index)
 /* Tells a pad's upstream what downstream wants of that stream: a converter
  * before the batcher then makes what an inference element behind it takes. */
 GstCaps *
-gst_second_batcher_wanted_caps (GstSecondBatcher * self, GstPad * pad)
+second_batcher_wanted_caps (GstSecondBatcher * self, GstPad * pad)
 {
   GstPad *src = GST_AGGREGATOR_SRC_PAD (self);
   g_autoptr (GstCaps) batches = gst_pad_get_pad_template_caps (src);
@@ -167,15 +167,6 @@ store_format (GPtrArray * sticky, const SecondFormat * format)
       store_event (sticky, format->events[i]);
 }
 
-static void
-set_sticky_events (GstAnalyticsBatchStream * stream, GPtrArray * sticky)
-{
-  stream->sticky_events = g_new (GstEvent *, sticky->len);
-  for (guint i = 0; i < sticky->len; i++)
-    stream->sticky_events[stream->n_sticky_events++] =
-        gst_event_ref (g_ptr_array_index (sticky, i));
-}
-
 /* --- objects --- */
 
 static void
@@ -215,7 +206,10 @@ set_objects (GstAnalyticsBatchStream * stream,
       break;
     store_event (sticky, event->event);
   }
-  set_sticky_events (stream, sticky);
+  stream->sticky_events = g_new (GstEvent *, sticky->len);
+  for (guint i = 0; i < sticky->len; i++)
+    stream->sticky_events[stream->n_sticky_events++] =
+        gst_event_ref (g_ptr_array_index (sticky, i));
 
   stream->objects = g_new (GstMiniObject *,
       n + g_queue_get_length ((GQueue *) & window->events) + 1);
@@ -238,7 +232,7 @@ set_objects (GstAnalyticsBatchStream * stream,
 }
 
 void
-gst_second_batcher_add_analytics (GstBuffer * buffer, const SecondBatch * batch)
+second_batcher_add_analytics (GstBuffer * buffer, const SecondBatch * batch)
 {
   GstAnalyticsBatchMeta *meta = gst_buffer_add_analytics_batch_meta (buffer);
 

@@ -51,8 +51,8 @@ static SecondHeld *
 list_frames_locked (GstSecondBatcher * self, SecondStreamWindow * window)
 {
   SecondTrack *track = &window->pad->track;
-  guint64 next = second_window_start (&self->timeline.grid,
-      self->timeline.index + 1);
+  guint64 next = second_timeline_start (&self->timeline)
+      + self->timeline.grid.hop;
   SecondFormat *format = window->pad->format;
   SecondFrame *frame = NULL;
   SecondHeld *last = NULL;
@@ -83,17 +83,6 @@ list_frames_locked (GstSecondBatcher * self, SecondStreamWindow * window)
   return last;
 }
 
-static guint
-expected_frames (const SecondBatch * batch, const SecondFormat * format,
-    guint64 phase)
-{
-  gint fps_n = format->fps_n, fps_d = format->fps_d;
-
-  second_window_scale_rate (&fps_n, &fps_d, format->segment.rate);
-  return second_window_expected (batch->start, batch->end,
-      phase == G_MAXUINT64 ? batch->start : phase, fps_n, fps_d);
-}
-
 static void
 add_stream_locked (GstSecondBatcher * self, SecondBatch * batch,
     GstSecondBatcherPad * pad, GPtrArray * trash)
@@ -103,7 +92,10 @@ add_stream_locked (GstSecondBatcher * self, SecondBatch * batch,
   SecondHeld *last = list_frames_locked (self, &window);
 
   move_events_locked (&window);
-  window.expected = expected_frames (batch, window.format, track->part_phase);
+  window.expected = second_window_expected (batch->start, batch->end,
+      track->part_phase == G_MAXUINT64 ? batch->start : track->part_phase,
+      second_window_scale_rate (window.format->rate,
+          window.format->segment.rate));
   if (self->frames > 0 && self->fill == SECOND_FILL_REPEAT_LAST)
     repeat_last_locked (&window, last, self->frames, trash);
   if (self->frames > 0 && self->fill == SECOND_FILL_ERROR
@@ -128,10 +120,10 @@ find_shift_locked (GstSecondBatcher * self, gboolean pushing)
         -self->timeline.zero : self->clock_offset;
     return;
   }
-  for (guint i = 0; i < self->tracks->len && pushing; i++) {
+  for (guint i = 0; i < self->timeline.tracks->len && pushing; i++) {
     const SecondFrame *frame = NULL;
 
-    while ((frame = second_track_next (second_track_at (self->tracks, i),
+    while ((frame = second_track_next (second_track_at (&self->timeline, i),
                 frame)))
       if (frame->left && (first == NULL || frame->time < first->time))
         first = frame;
@@ -171,32 +163,23 @@ make_batch_locked (GstSecondBatcher * self, GPtrArray * pads,
   return batch;
 }
 
-/* How many windows to jump: a hole where no empty batches are wanted, or so
- * long that nobody can want them. No leap of timestamps makes a storm of
- * batches. */
-static guint64
-hole_to_skip_locked (GstSecondBatcher * self)
-{
-  guint64 windows = second_timeline_hole (&self->timeline, self->tracks);
-
-  if (windows <= MAX_EMPTY_BATCHES
-      && self->incomplete != SECOND_INCOMPLETE_DROP)
-    return 0;
-  return windows;
-}
-
 gboolean
-gst_second_batcher_close_locked (GstSecondBatcher * self, GPtrArray * pads,
+second_batcher_close_locked (GstSecondBatcher * self, GPtrArray * pads,
     GPtrArray * batches, SecondPart * hole, GPtrArray * trash)
 {
   guint64 skipped;
   gboolean incomplete, drop;
   SecondPart part;
 
-  second_timeline_begin_close (&self->timeline, self->tracks, trash);
-  incomplete = second_timeline_is_incomplete (self->tracks);
+  second_timeline_begin_close (&self->timeline, trash);
+  incomplete = second_timeline_is_incomplete (&self->timeline);
   drop = incomplete && self->incomplete == SECOND_INCOMPLETE_DROP;
-  skipped = hole_to_skip_locked (self);
+  /* Jumps a hole where no empty batches are wanted, or so long that nobody can
+   * want them. No leap of timestamps makes a storm of batches. */
+  skipped = second_timeline_hole (&self->timeline);
+  if (skipped <= MAX_EMPTY_BATCHES
+      && self->incomplete != SECOND_INCOMPLETE_DROP)
+    skipped = 0;
   find_shift_locked (self, skipped == 0 && !drop);
   hole->start = running_time_locked (self,
       second_timeline_start (&self->timeline));
@@ -210,13 +193,12 @@ gst_second_batcher_close_locked (GstSecondBatcher * self, GPtrArray * pads,
         "dropped", self->timeline.index);
     self->dropped_windows++;
   } else {
-    while (second_timeline_next_part (&self->timeline, self->tracks, &part))
+    while (second_timeline_next_part (&self->timeline, &part))
       g_ptr_array_add (batches, make_batch_locked (self, pads, &part, trash));
     self->batches += batches->len;
     self->incomplete_batches += incomplete ? batches->len : 0;
   }
-  second_timeline_end_close (&self->timeline, self->tracks, MAX (skipped, 1),
-      trash);
+  second_timeline_end_close (&self->timeline, MAX (skipped, 1), trash);
   hole->end = running_time_locked (self,
       second_timeline_start (&self->timeline));
   return skipped > 0;
@@ -225,7 +207,7 @@ gst_second_batcher_close_locked (GstSecondBatcher * self, GPtrArray * pads,
 void
 second_batch_free (SecondBatch * batch)
 {
-  for (guint i = 0; batch && i < batch->streams->len; i++) {
+  for (guint i = 0; i < batch->streams->len; i++) {
     SecondStreamWindow *window = second_batch_stream (batch, i);
 
     g_queue_clear_full (&window->events, (GDestroyNotify) second_event_free);
@@ -234,7 +216,6 @@ second_batch_free (SecondBatch * batch)
     second_format_unref (window->format);
     gst_object_unref (window->pad);
   }
-  if (batch)
-    g_array_unref (batch->streams);
+  g_array_unref (batch->streams);
   g_free (batch);
 }

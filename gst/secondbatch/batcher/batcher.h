@@ -14,7 +14,6 @@
 #define GST_SECOND_BATCHER_PRIV_H
 
 #include <gst/base/gstaggregator.h>
-#include "batcher/pool-usage.h"
 #include "batcher/timeline.h"
 
 GST_DEBUG_CATEGORY_EXTERN (second_batcher_debug);
@@ -74,16 +73,31 @@ typedef struct
   const gchar *stream_id;       /* of these events */
   GstCaps *caps;
   GstSegment segment;
-  gint fps_n, fps_d;            /* buffers per second; 0/1: variable, unknown */
+  SecondRate rate;              /* of buffers */
 } SecondFormat;
 
 SecondFormat *second_format_new (const SecondFormat * base);
 SecondFormat *second_format_ref (SecondFormat * format);
 void second_format_unref (SecondFormat * format);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (SecondFormat, second_format_unref);
 void second_format_read (SecondFormat * format, GstEvent * event);
 gboolean second_format_equal (const SecondFormat * a, const SecondFormat * b);
 GstClockTime second_format_frame_duration (const SecondFormat * format);
-void second_caps_get_rate (GstCaps * caps, gint * fps_n, gint * fps_d);
+SecondRate second_caps_get_rate (GstCaps * caps);
+
+/* What is out of one bounded pool because of the batcher: pool-usage.c */
+typedef struct _SecondPoolUsage SecondPoolUsage;
+
+/* NULL for an unbounded pool. granted: frames that the batcher had asked for */
+SecondPoolUsage *second_pool_usage_new (GstBufferPool * pool, guint granted);
+void second_pool_usage_unref (SecondPoolUsage * usage);
+gboolean second_pool_usage_is_high (SecondPoolUsage * usage);
+/* One frame more or less is out; with a reference */
+SecondPoolUsage *second_pool_usage_add (SecondPoolUsage * usage);
+void second_pool_usage_remove (SecondPoolUsage * usage);
+/* One frame more is out for as long as this list lives */
+void second_pool_usage_follow_list (SecondPoolUsage * usage,
+    GstBufferList * list);
 
 /* A frame of an open window, as the data of a SecondFrame */
 typedef struct
@@ -94,7 +108,6 @@ typedef struct
   gint64 shift;                 /* alignment's time minus running time */
 } SecondHeld;
 
-void second_held_free (SecondHeld * held);
 /* Of the same buffer, which its usage does not count again */
 SecondHeld *second_held_copy (const SecondHeld * held);
 
@@ -126,8 +139,9 @@ struct _GstSecondBatcherPad
   gint n_items;
   gint looked_for;              /* of n_items; 0: one came out since; atomic */
 
+  _Atomic gint64 ts_offset;
+
   /* All below: the batcher's lock */
-  GstClockTimeDiff ts_offset;
   gconstpointer clipped;        /* buffer at the queue's head; NULL: flushed */
 
   SecondFormat *format;         /* told last */
@@ -138,8 +152,6 @@ struct _GstSecondBatcherPad
 
   gint64 reference;             /* reference time minus running time */
   gboolean has_reference;
-  gboolean lacks_reference;     /* a frame had none, and none before it */
-  gboolean warned_reference;
 
   GstBufferPool *pool;          /* whose usage it is, not a reference */
   SecondPoolUsage *usage;
@@ -147,19 +159,20 @@ struct _GstSecondBatcherPad
   guint64 total_copied, total_contiguous, total_gathered;
 
   /* The source pad's task only */
+  gboolean lacks_reference;     /* a frame had none, and none before it */
+  gboolean warned_reference;
   GstBufferPool *span_pool;     /* of rooms for a window's frames */
   gsize span_size;
   GPtrArray *sticky;            /* of GstEvent; what analytics elements got */
 };
 
-void gst_second_batcher_pad_clear_locked (GstSecondBatcherPad * pad,
-    GPtrArray * trash);
-SecondPoolUsage *gst_second_batcher_pad_add_usage_locked (GstSecondBatcherPad *
+void second_pad_clear_locked (GstSecondBatcherPad * pad, GPtrArray * trash);
+SecondPoolUsage *second_pad_add_usage_locked (GstSecondBatcherPad *
     pad, GstBuffer * buffer, guint granted);
-SecondFormat *gst_second_batcher_pad_change_format_locked (GstSecondBatcherPad *
+SecondFormat *second_pad_change_format_locked (GstSecondBatcherPad *
     pad, SecondFormat * format);
-void gst_second_batcher_pad_clear_span (GstSecondBatcherPad * pad);
-guint gst_second_batcher_pad_number (GstPad * pad);
+void second_pad_clear_span (GstSecondBatcherPad * pad);
+guint second_pad_number (GstPad * pad);
 
 #define GST_TYPE_SECOND_BATCHER (gst_second_batcher_get_type ())
 G_DECLARE_FINAL_TYPE (GstSecondBatcher, gst_second_batcher, GST,
@@ -189,8 +202,7 @@ struct _GstSecondBatcher
 
   /* State, under lock */
   gboolean running;             /* between start() and stop() */
-  SecondTimeline timeline;      /* its grid is set at start */
-  GPtrArray *tracks;            /* of `pads` */
+  SecondTimeline timeline;      /* of `pads`; its grid is set at start */
   gint64 clock_offset;          /* what the alignment adds to running time */
   gboolean has_clock_offset;
   gint64 shift;                 /* that, for the latest window */
@@ -203,7 +215,6 @@ struct _GstSecondBatcher
   guint32 pads_cookie;
   GstCaps *out_caps;            /* also read by negotiation, same thread */
   gboolean caps_changed;        /* of out_caps, since they were negotiated */
-  gboolean need_segment;
   gboolean pushed;              /* stream-start and segment are out */
   GstClockTime live_latency;    /* upstream's and ours; NONE: not live */
   gint64 awaited;               /* deadline that the base class waits for */
@@ -223,7 +234,7 @@ typedef struct
   GQueue events;                /* of SecondEvent; positions in the list */
   guint frames, expected, late, dropped;
 
-  /* Set by gst_second_batcher_span() */
+  /* Set by second_batcher_span() */
   gboolean contiguous;
   guint64 stride;               /* valid if contiguous */
   GstMemory *memory;            /* all frames; NULL unless output=memory */
@@ -250,12 +261,11 @@ second_batch_stream (const SecondBatch * batch, guint i)
 
 /* batcher/pad.c */
 /* A serialized event or query is about to be queued */
-void gst_second_batcher_pad_note_item (GstSecondBatcherPad * pad,
-    gpointer item);
-GPtrArray *gst_second_batcher_pads (GstSecondBatcher * self);
+void second_pad_note_item (GstSecondBatcherPad * pad, gpointer item);
+GPtrArray *second_batcher_pads (GstSecondBatcher * self);
 /* Holds copies of frames instead, so that their buffers go back to their pool:
  * of all of them, or of the oldest ones while the pool's usage is high */
-void gst_second_batcher_copy_frames (GstSecondBatcher * self,
+void second_batcher_copy_frames (GstSecondBatcher * self,
     GstSecondBatcherPad * pad, gboolean all);
 
 /* batcher/time.c */
@@ -266,85 +276,58 @@ typedef struct
   gint64 shift;                 /* what the alignment adds to running time */
 } SecondPlace;
 
-typedef enum
-{
-  SECOND_PLACING_PLACED,
-  SECOND_PLACING_OUTSIDE,       /* of its segment; or a gap that says nothing */
-  SECOND_PLACING_NO_TIME        /* no PTS, or its segment is not in time */
-} SecondPlacing;
-
-void gst_second_batcher_update_clock (GstSecondBatcher * self);
-/* Where a frame begins, or a gap ends */
-SecondPlacing gst_second_batcher_place_locked (GstSecondBatcher * self,
+void second_batcher_update_clock (GstSecondBatcher * self);
+/* Finds where a frame begins, or a gap ends. FALSE if it lies outside its
+ * segment, or is a gap that says nothing. */
+gboolean second_batcher_place_locked (GstSecondBatcher * self,
     GstSecondBatcherPad * pad, GstBuffer * buffer, SecondPlace * place);
-gint64 gst_second_batcher_deadline_locked (const GstSecondBatcher * self,
+gint64 second_batcher_deadline_locked (const GstSecondBatcher * self,
     GPtrArray * pads);
-gboolean gst_second_batcher_is_gap (GstBuffer * buffer);
+gboolean second_is_gap (GstBuffer * buffer);
 
 /* batcher/read.c */
-GstBuffer *gst_second_batcher_clip (GstAggregator * agg,
+GstBuffer *second_batcher_clip (GstAggregator * agg,
     GstAggregatorPad * pad, GstBuffer * buffer);
-GstSecondBatcherPad *gst_second_batcher_read (GstSecondBatcher * self,
+GstSecondBatcherPad *second_batcher_read (GstSecondBatcher * self,
     GPtrArray * pads);
 
 /* batcher/batch.c */
 /* Closes the open window and adds its batches to `batches`, unless it is
  * dropped. Or, if nobody has a frame in it and in those behind it, jumps over
  * all of them: then TRUE, and `hole` in running time. */
-gboolean gst_second_batcher_close_locked (GstSecondBatcher * self,
+gboolean second_batcher_close_locked (GstSecondBatcher * self,
     GPtrArray * pads, GPtrArray * batches, SecondPart * hole,
     GPtrArray * trash);
 void second_batch_free (SecondBatch * batch);
 
 /* batcher/span.c */
-gboolean gst_second_batcher_span (GstSecondBatcher * self, SecondBatch * batch);
+gboolean second_batcher_span (GstSecondBatcher * self, SecondBatch * batch);
 
 #ifdef HAVE_GST_ANALYTICS
 #define SECOND_ANALYTICS_CAPS_NAME "multistream/x-analytics-batch"
 
 /* batcher/analytics.c */
-void gst_second_batcher_offer_analytics (GstCaps * caps);
-gboolean gst_second_batcher_wants_analytics (GstSecondBatcher * self);
-GstCaps *gst_second_batcher_keep_caps (GstSecondBatcher * self,
-    GstCaps * filter);
-GstCaps *gst_second_batcher_wanted_caps (GstSecondBatcher * self, GstPad * pad);
-void gst_second_batcher_add_analytics (GstBuffer * buffer,
+void second_batcher_offer_analytics (GstCaps * caps);
+gboolean second_batcher_wants_analytics (GstSecondBatcher * self);
+GstCaps *second_batcher_keep_caps (GstSecondBatcher * self, GstCaps * filter);
+GstCaps *second_batcher_wanted_caps (GstSecondBatcher * self, GstPad * pad);
+void second_batcher_add_analytics (GstBuffer * buffer,
     const SecondBatch * batch);
 #endif
 
-/* batcher/output.c */
-GstClockTime gst_second_batcher_get_next_time (GstAggregator * agg);
-GstFlowReturn gst_second_batcher_aggregate (GstAggregator * agg,
-    gboolean timeout);
-GstFlowReturn gst_second_batcher_update_src_caps (GstAggregator * agg,
-    GstCaps * filter, GstCaps ** caps);
-GstSample *gst_second_batcher_peek_next_sample (GstAggregator * agg,
-    GstAggregatorPad * pad);
-
-/* batcher/event.c */
-GstFlowReturn gst_second_batcher_sink_event_pre_queue (GstAggregator * agg,
-    GstAggregatorPad * pad, GstEvent * event);
-gboolean gst_second_batcher_sink_event (GstAggregator * agg,
-    GstAggregatorPad * pad, GstEvent * event);
-gboolean gst_second_batcher_src_event (GstAggregator * agg, GstEvent * event);
+/* Each adds its functions to the class */
+void second_batcher_init_output (GstAggregatorClass * klass);
+void second_batcher_init_events (GstAggregatorClass * klass);
+void second_batcher_init_queries (GstAggregatorClass * klass);
 
 /* batcher/query.c */
-gboolean gst_second_batcher_sink_query_pre_queue (GstAggregator * agg,
-    GstAggregatorPad * pad, GstQuery * query);
-gboolean gst_second_batcher_sink_query (GstAggregator * agg,
-    GstAggregatorPad * pad, GstQuery * query);
-gboolean gst_second_batcher_propose_allocation (GstAggregator * agg,
-    GstAggregatorPad * pad, GstQuery * decide, GstQuery * query);
-gboolean gst_second_batcher_decide_allocation (GstAggregator * agg,
-    GstQuery * query);
-guint gst_second_batcher_frames_to_hold_locked (GstSecondBatcher * self,
-    gint fps_n, gint fps_d);
-void gst_second_batcher_update_live (GstSecondBatcher * self);
-void gst_second_batcher_ask_live (GstSecondBatcher * self);
-void gst_second_batcher_apply_latency (GstSecondBatcher * self);
+guint second_batcher_frames_to_hold_locked (GstSecondBatcher * self,
+    SecondRate rate);
+void second_batcher_update_live (GstSecondBatcher * self);
+void second_batcher_ask_live (GstSecondBatcher * self);
+void second_batcher_apply_latency (GstSecondBatcher * self);
 
 /* batcher/properties.c */
-void gst_second_batcher_install_properties (GObjectClass * klass);
-GstStructure *gst_second_batcher_get_stats (GstSecondBatcher * self);
+void second_batcher_install_properties (GObjectClass * klass);
 
 #endif /* GST_SECOND_BATCHER_PRIV_H */

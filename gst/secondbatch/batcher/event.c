@@ -4,19 +4,20 @@
 #include "gstsecondbatchmeta.h"
 
 /* The base class queues serialized events but for FLUSH_STOP */
-GstFlowReturn
-gst_second_batcher_sink_event_pre_queue (GstAggregator * agg,
-    GstAggregatorPad * pad, GstEvent * event)
+static GstFlowReturn
+sink_event_pre_queue (GstAggregator * agg, GstAggregatorPad * aggpad,
+    GstEvent * event)
 {
-  GstSecondBatcherPad *self = GST_SECOND_BATCHER_PAD (pad);
+  GstSecondBatcherPad *pad = GST_SECOND_BATCHER_PAD (aggpad);
   GstFlowReturn ret;
 
   if (GST_EVENT_IS_SERIALIZED (event)
       && GST_EVENT_TYPE (event) != GST_EVENT_FLUSH_STOP)
-    gst_second_batcher_pad_note_item (self, event);
-  ret = GST_SECOND_BATCHER_PARENT_CLASS->sink_event_pre_queue (agg, pad, event);
+    second_pad_note_item (pad, event);
+  ret = GST_SECOND_BATCHER_PARENT_CLASS->sink_event_pre_queue (agg, aggpad,
+      event);
   if (ret != GST_FLOW_OK)
-    g_atomic_pointer_compare_and_exchange (&self->latest, event, NULL);
+    g_atomic_pointer_compare_and_exchange (&pad->latest, event, NULL);
   return ret;
 }
 
@@ -24,29 +25,13 @@ static void
 change_format (GstSecondBatcher * self, GstSecondBatcherPad * pad,
     GstEvent * event)
 {
-  SecondFormat *format;
+  g_autoptr (SecondFormat) format = NULL;
+  SECOND_LOCK_BLOCK (&self->lock);
 
   GST_DEBUG_OBJECT (pad, "format from %" GST_PTR_FORMAT, event);
-  g_mutex_lock (&self->lock);
   format = second_format_new (pad->format);
   second_format_read (format, event);
-  format = gst_second_batcher_pad_change_format_locked (pad, format);
-  g_mutex_unlock (&self->lock);
-  second_format_unref (format);
-}
-
-static gboolean
-belongs_to_stream (GstEvent * event)
-{
-  switch (GST_EVENT_TYPE (event)) {
-    case GST_EVENT_TAG:
-    case GST_EVENT_TOC:
-    case GST_EVENT_CUSTOM_DOWNSTREAM:
-    case GST_EVENT_CUSTOM_DOWNSTREAM_STICKY:
-      return TRUE;
-    default:
-      return FALSE;
-  }
+  format = second_pad_change_format_locked (pad, format);
 }
 
 /* An event in the middle of a stream waits for the batch of its frames. Takes
@@ -75,17 +60,15 @@ take_counts (GstSecondBatcher * self, GstSecondBatcherPad * pad,
     return FALSE;
   gst_structure_get (gst_event_get_structure (event), "late", G_TYPE_UINT,
       &late, "dropped", G_TYPE_UINT, &dropped, NULL);
-  g_mutex_lock (&self->lock);
+  gst_event_unref (event);
+  SECOND_LOCK_BLOCK (&self->lock);
   pad->track.late += late;
   pad->track.dropped += dropped;
-  g_mutex_unlock (&self->lock);
-  gst_event_unref (event);
   return TRUE;
 }
 
-gboolean
-gst_second_batcher_sink_event (GstAggregator * agg, GstAggregatorPad * aggpad,
-    GstEvent * event)
+static gboolean
+sink_event (GstAggregator * agg, GstAggregatorPad * aggpad, GstEvent * event)
 {
   GstSecondBatcher *self = GST_SECOND_BATCHER (agg);
   GstSecondBatcherPad *pad = GST_SECOND_BATCHER_PAD (aggpad);
@@ -101,15 +84,16 @@ gst_second_batcher_sink_event (GstAggregator * agg, GstAggregatorPad * aggpad,
     case GST_EVENT_STREAM_START:
     case GST_EVENT_SEGMENT:
       change_format (self, pad, event);
-      gst_second_batcher_ask_live (self);
+      second_batcher_ask_live (self);
       break;
-    default:
-      if (take_counts (self, pad, event))
-        return TRUE;
-      if (belongs_to_stream (event)) {
+    case GST_EVENT_TAG:
+    case GST_EVENT_TOC:
+    case GST_EVENT_CUSTOM_DOWNSTREAM:
+    case GST_EVENT_CUSTOM_DOWNSTREAM_STICKY:
+      if (!take_counts (self, pad, event))
         keep_event (self, pad, event);
-        return TRUE;
-      }
+      return TRUE;
+    default:
       break;
   }
   return GST_SECOND_BATCHER_PARENT_CLASS->sink_event (agg, aggpad, event);
@@ -117,12 +101,20 @@ gst_second_batcher_sink_event (GstAggregator * agg, GstAggregatorPad * aggpad,
 
 /* QOS from downstream is about batches: how late the last window was. A decoder
  * would read it as its frames' lateness and drop some, so that it ends here. */
-gboolean
-gst_second_batcher_src_event (GstAggregator * agg, GstEvent * event)
+static gboolean
+src_event (GstAggregator * agg, GstEvent * event)
 {
   if (GST_EVENT_TYPE (event) == GST_EVENT_QOS) {
     gst_event_unref (event);
     return TRUE;
   }
   return GST_SECOND_BATCHER_PARENT_CLASS->src_event (agg, event);
+}
+
+void
+second_batcher_init_events (GstAggregatorClass * klass)
+{
+  klass->sink_event_pre_queue = GST_DEBUG_FUNCPTR (sink_event_pre_queue);
+  klass->sink_event = GST_DEBUG_FUNCPTR (sink_event);
+  klass->src_event = GST_DEBUG_FUNCPTR (src_event);
 }

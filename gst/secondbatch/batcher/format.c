@@ -8,7 +8,7 @@ second_format_new (const SecondFormat * base)
   SecondFormat *format = g_atomic_rc_box_new0 (SecondFormat);
 
   gst_segment_init (&format->segment, GST_FORMAT_UNDEFINED);
-  format->fps_d = 1;
+  format->rate.d = 1;
   if (base)
     *format = *base;
   for (guint i = 0; i < SECOND_FORMAT_EVENTS; i++)
@@ -59,18 +59,17 @@ second_format_equal (const SecondFormat * a, const SecondFormat * b)
 }
 
 /* With alternate interlacing each of two fields has a buffer of its own */
-void
-second_caps_get_rate (GstCaps * caps, gint * fps_n, gint * fps_d)
+SecondRate
+second_caps_get_rate (GstCaps * caps)
 {
   const GstStructure *s = gst_caps_get_structure (caps, 0);
+  SecondRate rate = { 0, 1 };
 
-  *fps_n = 0;
-  *fps_d = 1;
-  gst_structure_get_fraction (s, "framerate", fps_n, fps_d);
+  gst_structure_get_fraction (s, "framerate", &rate.n, &rate.d);
   if (g_strcmp0 (gst_structure_get_string (s, "interlace-mode"),
-          "alternate") == 0
-      && !gst_util_fraction_multiply (*fps_n, *fps_d, 2, 1, fps_n, fps_d))
-    *fps_n = 0;
+          "alternate") == 0)
+    return second_window_scale_rate (rate, 2.0);
+  return rate;
 }
 
 void
@@ -85,7 +84,7 @@ second_format_read (SecondFormat * format, GstEvent * event)
       break;
     case GST_EVENT_CAPS:
       gst_event_parse_caps (event, &format->caps);
-      second_caps_get_rate (format->caps, &format->fps_n, &format->fps_d);
+      format->rate = second_caps_get_rate (format->caps);
       kind = SECOND_FORMAT_CAPS;
       break;
     default:
@@ -99,7 +98,7 @@ second_format_read (SecondFormat * format, GstEvent * event)
 GstClockTime
 second_format_frame_duration (const SecondFormat * format)
 {
-  if (format->fps_n <= 0 || format->fps_d <= 0)
+  if (format->rate.n <= 0)
     return GST_CLOCK_TIME_NONE;
-  return gst_util_uint64_scale (GST_SECOND, format->fps_d, format->fps_n);
+  return gst_util_uint64_scale (GST_SECOND, format->rate.d, format->rate.n);
 }

@@ -89,18 +89,16 @@ static void
 gst_second_batcher_release_pad (GstElement * element, GstPad * pad)
 {
   GstSecondBatcher *self = GST_SECOND_BATCHER (element);
+  g_autoptr (GstPad) kept = gst_object_ref (pad);
   g_autoptr (GPtrArray) trash = second_trash_new ();
 
-  gst_object_ref (pad);
   gst_child_proxy_child_removed (GST_CHILD_PROXY (element), G_OBJECT (pad),
       GST_PAD_NAME (pad));
   GST_ELEMENT_CLASS (gst_second_batcher_parent_class)->release_pad (element,
       pad);
 
-  g_mutex_lock (&self->lock);
-  gst_second_batcher_pad_clear_locked (GST_SECOND_BATCHER_PAD (pad), trash);
-  g_mutex_unlock (&self->lock);
-  gst_object_unref (pad);
+  SECOND_LOCK_BLOCK (&self->lock);
+  second_pad_clear_locked (GST_SECOND_BATCHER_PAD (kept), trash);
 }
 
 /* Windows are counted from nothing: after a start, and after a flush */
@@ -118,24 +116,20 @@ gst_second_batcher_start (GstAggregator * agg)
 {
   GstSecondBatcher *self = GST_SECOND_BATCHER (agg);
   GstClockTime hop;
-  gboolean ok;
 
   g_mutex_lock (&self->lock);
   hop = self->hop ? self->hop : self->batch_duration;
-  ok = hop <= self->batch_duration;
-  if (ok) {
-    self->timeline.grid.duration = self->batch_duration;
-    self->timeline.grid.hop = hop;
-    self->timeline.relative = self->align == SECOND_ALIGN_FIRST_FRAME;
-    reset_locked (self);
-    self->running = TRUE;
-    self->batches = self->incomplete_batches = 0;
-    self->dropped_windows = self->skipped_windows = 0;
-    self->gaps = self->missing_data = 0;
-  }
+  self->timeline.grid.duration = self->batch_duration;
+  self->timeline.grid.hop = hop;
+  self->timeline.relative = self->align == SECOND_ALIGN_FIRST_FRAME;
+  reset_locked (self);
+  self->running = hop <= self->batch_duration;
+  self->batches = self->incomplete_batches = 0;
+  self->dropped_windows = self->skipped_windows = 0;
+  self->gaps = self->missing_data = 0;
   g_mutex_unlock (&self->lock);
 
-  if (!ok) {
+  if (!self->running) {
     GST_ELEMENT_ERROR (self, RESOURCE, SETTINGS,
         ("hop (%" GST_TIME_FORMAT ") is longer than batch-duration (%"
             GST_TIME_FORMAT "), which would lose the frames in between; make "
@@ -144,12 +138,11 @@ gst_second_batcher_start (GstAggregator * agg)
     return FALSE;
   }
   self->live_latency = GST_CLOCK_TIME_NONE;
-  self->need_segment = TRUE;
   self->pushed = FALSE;
   GST_INFO_OBJECT (self, "windows of %" GST_TIME_FORMAT " each %"
       GST_TIME_FORMAT, GST_TIME_ARGS (self->batch_duration),
       GST_TIME_ARGS (hop));
-  gst_second_batcher_apply_latency (self);
+  second_batcher_apply_latency (self);
   return TRUE;
 }
 
@@ -157,24 +150,22 @@ static gboolean
 gst_second_batcher_stop (GstAggregator * agg)
 {
   GstSecondBatcher *self = GST_SECOND_BATCHER (agg);
-  GPtrArray *pads = self->pads;
 
   GST_INFO_OBJECT (self, "stopped");
   g_mutex_lock (&self->lock);
   self->running = FALSE;
   reset_locked (self);
-  g_ptr_array_set_size (self->tracks, 0);
+  g_ptr_array_set_size (self->timeline.tracks, 0);
   g_mutex_unlock (&self->lock);
 
   /* the base class has flushed the pads by now */
-  for (guint i = 0; pads && i < pads->len; i++) {
-    GstSecondBatcherPad *pad = g_ptr_array_index (pads, i);
+  for (guint i = 0; self->pads && i < self->pads->len; i++) {
+    GstSecondBatcherPad *pad = g_ptr_array_index (self->pads, i);
 
-    gst_second_batcher_pad_clear_span (pad);
+    second_pad_clear_span (pad);
     g_ptr_array_set_size (pad->sticky, 0);
   }
-  self->pads = NULL;
-  g_clear_pointer (&pads, g_ptr_array_unref);
+  g_clear_pointer (&self->pads, g_ptr_array_unref);
   gst_clear_caps (&self->out_caps);
   return TRUE;
 }
@@ -187,7 +178,6 @@ gst_second_batcher_flush (GstAggregator * agg)
 
   GST_INFO_OBJECT (self, "all streams are flushed, windows are counted anew");
   reset_locked (self);
-  self->need_segment = TRUE;
   self->pushed = FALSE;
   return GST_FLOW_OK;
 }
@@ -206,49 +196,30 @@ gst_second_batcher_finalize (GObject * object)
 {
   GstSecondBatcher *self = GST_SECOND_BATCHER (object);
 
-  g_ptr_array_unref (self->tracks);
+  g_ptr_array_unref (self->timeline.tracks);
   g_mutex_clear (&self->lock);
   G_OBJECT_CLASS (gst_second_batcher_parent_class)->finalize (object);
-}
-
-static void
-set_aggregator_class (GstAggregatorClass * klass)
-{
-  klass->start = GST_DEBUG_FUNCPTR (gst_second_batcher_start);
-  klass->stop = GST_DEBUG_FUNCPTR (gst_second_batcher_stop);
-  klass->flush = GST_DEBUG_FUNCPTR (gst_second_batcher_flush);
-  klass->negotiate = GST_DEBUG_FUNCPTR (gst_second_batcher_negotiate);
-  klass->clip = GST_DEBUG_FUNCPTR (gst_second_batcher_clip);
-  klass->aggregate = GST_DEBUG_FUNCPTR (gst_second_batcher_aggregate);
-  klass->get_next_time = GST_DEBUG_FUNCPTR (gst_second_batcher_get_next_time);
-  klass->update_src_caps =
-      GST_DEBUG_FUNCPTR (gst_second_batcher_update_src_caps);
-  klass->peek_next_sample =
-      GST_DEBUG_FUNCPTR (gst_second_batcher_peek_next_sample);
-  klass->sink_event_pre_queue =
-      GST_DEBUG_FUNCPTR (gst_second_batcher_sink_event_pre_queue);
-  klass->sink_event = GST_DEBUG_FUNCPTR (gst_second_batcher_sink_event);
-  klass->src_event = GST_DEBUG_FUNCPTR (gst_second_batcher_src_event);
-  klass->sink_query_pre_queue =
-      GST_DEBUG_FUNCPTR (gst_second_batcher_sink_query_pre_queue);
-  klass->sink_query = GST_DEBUG_FUNCPTR (gst_second_batcher_sink_query);
-  klass->propose_allocation =
-      GST_DEBUG_FUNCPTR (gst_second_batcher_propose_allocation);
-  klass->decide_allocation =
-      GST_DEBUG_FUNCPTR (gst_second_batcher_decide_allocation);
 }
 
 static void
 gst_second_batcher_class_init (GstSecondBatcherClass * klass)
 {
   GstElementClass *element_class = GST_ELEMENT_CLASS (klass);
+  GstAggregatorClass *agg_class = GST_AGGREGATOR_CLASS (klass);
 
   GST_DEBUG_CATEGORY_INIT (second_batcher_debug, "secondbatcher", 0,
       "batches of one second");
 
   G_OBJECT_CLASS (klass)->finalize = gst_second_batcher_finalize;
-  gst_second_batcher_install_properties (G_OBJECT_CLASS (klass));
-  set_aggregator_class (GST_AGGREGATOR_CLASS (klass));
+  second_batcher_install_properties (G_OBJECT_CLASS (klass));
+  second_batcher_init_events (agg_class);
+  second_batcher_init_queries (agg_class);
+  second_batcher_init_output (agg_class);
+  agg_class->start = GST_DEBUG_FUNCPTR (gst_second_batcher_start);
+  agg_class->stop = GST_DEBUG_FUNCPTR (gst_second_batcher_stop);
+  agg_class->flush = GST_DEBUG_FUNCPTR (gst_second_batcher_flush);
+  agg_class->negotiate = GST_DEBUG_FUNCPTR (gst_second_batcher_negotiate);
+  agg_class->clip = GST_DEBUG_FUNCPTR (second_batcher_clip);
   element_class->request_new_pad =
       GST_DEBUG_FUNCPTR (gst_second_batcher_request_new_pad);
   element_class->release_pad =
@@ -269,5 +240,5 @@ static void
 gst_second_batcher_init (GstSecondBatcher * self)
 {
   g_mutex_init (&self->lock);
-  self->tracks = g_ptr_array_new ();
+  self->timeline.tracks = g_ptr_array_new ();
 }

@@ -60,8 +60,8 @@ make_buffer (GstSecondBatcher * self, SecondBatch * batch)
       "align", G_TYPE_STRING, second_align_nick (batch->align),
       "n-streams", G_TYPE_UINT, batch->streams->len, NULL);
 #ifdef HAVE_GST_ANALYTICS
-  if (gst_second_batcher_wants_analytics (self))
-    gst_second_batcher_add_analytics (buffer, batch);
+  if (second_batcher_wants_analytics (self))
+    second_batcher_add_analytics (buffer, batch);
 #endif
   for (guint i = 0; i < batch->streams->len; i++) {
     SecondStreamWindow *window = second_batch_stream (batch, i);
@@ -88,11 +88,8 @@ make_caps (GstSecondBatcher * self, const SecondBatch * batch)
     /* what analyticscombiner says of a stream that has not said what it is;
      * with EMPTY caps the array is not fixed, since 1.28 */
     g_value_init (&value, GST_TYPE_CAPS);
-    if (stream)
-      gst_value_set_caps (&value, stream);
-    else
-      g_value_take_boxed (&value,
-          gst_caps_new_empty_simple ("application/unknown"));
+    g_value_take_boxed (&value, stream ? gst_caps_ref (stream) :
+        gst_caps_new_empty_simple ("application/unknown"));
     gst_value_array_append_and_take_value (&streams, &value);
   }
   gst_caps_set_value (caps, "streams", &streams);
@@ -101,20 +98,19 @@ make_caps (GstSecondBatcher * self, const SecondBatch * batch)
   gst_caps_set_simple (caps, "batch-duration", G_TYPE_UINT64,
       self->timeline.grid.duration, NULL);
 #ifdef HAVE_GST_ANALYTICS
-  gst_second_batcher_offer_analytics (caps);
+  second_batcher_offer_analytics (caps);
 #endif
   return caps;
 }
 
-GstFlowReturn
-gst_second_batcher_update_src_caps (GstAggregator * agg, GstCaps * filter,
-    GstCaps ** caps)
+static GstFlowReturn
+update_src_caps (GstAggregator * agg, GstCaps * filter, GstCaps ** caps)
 {
   GstSecondBatcher *self = GST_SECOND_BATCHER (agg);
 
 #ifdef HAVE_GST_ANALYTICS
   if (!self->caps_changed
-      && (*caps = gst_second_batcher_keep_caps (self, filter)) != NULL)
+      && (*caps = second_batcher_keep_caps (self, filter)) != NULL)
     return GST_FLOW_OK;
   self->caps_changed = FALSE;
 #endif
@@ -165,20 +161,6 @@ make_counts (const SecondBatch * batch)
   return s;
 }
 
-/* Batches are on the line of running time, whatever segments went in; those are
- * in the batch. A seek has no influence on that. */
-static void
-set_segment (GstSecondBatcher * self)
-{
-  GstSegment segment;
-
-  if (!self->need_segment)
-    return;
-  gst_segment_init (&segment, GST_FORMAT_TIME);
-  gst_aggregator_update_segment (GST_AGGREGATOR (self), &segment);
-  self->need_segment = FALSE;
-}
-
 static GstFlowReturn
 complain_about_count (GstSecondBatcher * self, const SecondBatch * batch)
 {
@@ -193,21 +175,10 @@ complain_about_count (GstSecondBatcher * self, const SecondBatch * batch)
   return GST_FLOW_ERROR;
 }
 
-static void
-select_samples (GstSecondBatcher * self, const SecondBatch * batch,
-    GstStructure * counts)
-{
-  self->selected = batch;
-  gst_aggregator_selected_samples (GST_AGGREGATOR (self), batch->pts,
-      GST_CLOCK_TIME_NONE, batch->duration, counts);
-  self->selected = NULL;
-}
-
 /* Only in handlers of samples-selected, where it shows what goes into the batch
  * that is about to be pushed */
-GstSample *
-gst_second_batcher_peek_next_sample (GstAggregator * agg,
-    GstAggregatorPad * pad)
+static GstSample *
+peek_next_sample (GstAggregator * agg, GstAggregatorPad * pad)
 {
   GstSecondBatcher *self = GST_SECOND_BATCHER (agg);
 
@@ -245,7 +216,7 @@ push_events (GstSecondBatcher * self, const GQueue * events, guint stream)
 {
 #ifdef HAVE_GST_ANALYTICS
   /* there they are among the frames */
-  if (gst_second_batcher_wants_analytics (self))
+  if (second_batcher_wants_analytics (self))
     return;
 #endif
   for (const GList * l = events->head; l; l = l->next) {
@@ -263,40 +234,40 @@ push_events (GstSecondBatcher * self, const GQueue * events, guint stream)
 static GstFlowReturn
 push_batch (GstSecondBatcher * self, SecondBatch * batch)
 {
+  GstAggregator *agg = GST_AGGREGATOR (self);
   g_autoptr (GstStructure) counts = make_counts (batch);
+  GstSegment segment;
   GstFlowReturn ret;
 
   GST_DEBUG_OBJECT (self, "pushing %" GST_PTR_FORMAT, counts);
   if (batch->wrong_stream >= 0)
     return complain_about_count (self, batch);
 
-  set_segment (self);
+  /* Batches are on the line of running time, whatever segments went in; those
+   * are in the batch. A seek has no influence on that. */
+  if (!self->pushed) {
+    gst_segment_init (&segment, GST_FORMAT_TIME);
+    gst_aggregator_update_segment (agg, &segment);
+  }
   ret = negotiate (self, batch);
   if (ret != GST_FLOW_OK)
     return ret;
-  if (!gst_second_batcher_span (self, batch))
+  if (!second_batcher_span (self, batch))
     return GST_FLOW_ERROR;
-  select_samples (self, batch, counts);
+  self->selected = batch;
+  gst_aggregator_selected_samples (agg, batch->pts, GST_CLOCK_TIME_NONE,
+      batch->duration, counts);
+  self->selected = NULL;
   for (guint i = 0; i < batch->streams->len; i++)
     push_events (self, &second_batch_stream (batch, i)->events, i);
 
-  ret = gst_aggregator_finish_buffer (GST_AGGREGATOR (self),
-      make_buffer (self, batch));
   self->pushed = TRUE;
+  ret = gst_aggregator_finish_buffer (agg, make_buffer (self, batch));
   if (batch->post_message)
     gst_element_post_message (GST_ELEMENT_CAST (self),
         gst_message_new_element (GST_OBJECT_CAST (self),
             g_steal_pointer (&counts)));
   return ret;
-}
-
-static void
-push_gap (GstSecondBatcher * self, GstClockTime pts, GstClockTime duration)
-{
-  /* a gap before stream-start, caps and segment would be out of order */
-  if (self->pushed)
-    gst_pad_push_event (GST_AGGREGATOR_SRC_PAD (self),
-        gst_event_new_gap (pts, duration));
 }
 
 /* --- closing a window --- */
@@ -306,19 +277,15 @@ warn_about_references (GstSecondBatcher * self, GPtrArray * pads)
 {
   for (guint i = 0; i < pads->len; i++) {
     GstSecondBatcherPad *pad = g_ptr_array_index (pads, i);
-    gboolean warn;
 
-    g_mutex_lock (&self->lock);
-    warn = pad->lacks_reference && !pad->warned_reference;
-    pad->warned_reference |= warn;
-    g_mutex_unlock (&self->lock);
-
-    if (warn)
-      GST_ELEMENT_WARNING (self, STREAM, FORMAT,
-          ("Frames on pad %s carry no reference timestamp that is known here; "
-              "they are placed by the pipeline clock's UTC time. Give them a "
-              "timestamp/x-unix, x-ntp or x-ptp meta, or use align=utc for "
-              "all.", GST_PAD_NAME (pad)), (NULL));
+    if (!pad->lacks_reference || pad->warned_reference)
+      continue;
+    pad->warned_reference = TRUE;
+    GST_ELEMENT_WARNING (self, STREAM, FORMAT,
+        ("Frames on pad %s carry no reference timestamp that is known here; "
+            "they are placed by the pipeline clock's UTC time. Give them a "
+            "timestamp/x-unix, x-ntp or x-ptp meta, or use align=utc for "
+            "all.", GST_PAD_NAME (pad)), (NULL));
   }
 }
 
@@ -333,38 +300,30 @@ complain_about_time (GstSecondBatcher * self, GstSecondBatcherPad * pad)
 }
 
 static GstFlowReturn
-push_batches (GstSecondBatcher * self, GPtrArray * batches)
-{
-  GstFlowReturn ret = GST_FLOW_OK;
-
-  for (guint i = 0; i < batches->len && ret == GST_FLOW_OK; i++) {
-    ret = push_batch (self, g_ptr_array_index (batches, i));
-    /* what downstream lets go of is free before the next one is made */
-    second_batch_free (g_steal_pointer (&g_ptr_array_index (batches, i)));
-  }
-  return ret;
-}
-
-static GstFlowReturn
 close_window (GstSecondBatcher * self, GPtrArray * pads)
 {
-  GPtrArray *batches = g_ptr_array_new_with_free_func
+  g_autoptr (GPtrArray) batches = g_ptr_array_new_with_free_func
       ((GDestroyNotify) second_batch_free);
   GPtrArray *trash = second_trash_new ();
-  GstFlowReturn ret;
+  GstFlowReturn ret = GST_FLOW_OK;
   gboolean jumped;
   SecondPart hole;
 
   g_mutex_lock (&self->lock);
-  jumped = gst_second_batcher_close_locked (self, pads, batches, &hole, trash);
+  jumped = second_batcher_close_locked (self, pads, batches, &hole, trash);
   g_mutex_unlock (&self->lock);
   g_ptr_array_unref (trash);
 
-  if (jumped)
-    push_gap (self, hole.start, hole.end - hole.start);
-  ret = push_batches (self, batches);
-  g_ptr_array_unref (batches);
-  gst_second_batcher_update_clock (self);
+  /* a gap before stream-start, caps and segment would be out of order */
+  if (jumped && self->pushed)
+    gst_pad_push_event (GST_AGGREGATOR_SRC_PAD (self),
+        gst_event_new_gap (hole.start, hole.end - hole.start));
+  while (batches->len > 0 && ret == GST_FLOW_OK) {
+    ret = push_batch (self, g_ptr_array_index (batches, 0));
+    /* what downstream lets go of is free before the next one is made */
+    g_ptr_array_remove_index (batches, 0);
+  }
+  second_batcher_update_clock (self);
   return ret;
 }
 
@@ -387,29 +346,29 @@ finish (GstSecondBatcher * self, GPtrArray * pads)
   return GST_FLOW_EOS;
 }
 
-GstFlowReturn
-gst_second_batcher_aggregate (GstAggregator * agg, gboolean timeout)
+static GstFlowReturn
+aggregate (GstAggregator * agg, gboolean timeout)
 {
   GstSecondBatcher *self = GST_SECOND_BATCHER (agg);
-  GPtrArray *pads = gst_second_batcher_pads (self);
+  GPtrArray *pads = second_batcher_pads (self);
   GstSecondBatcherPad *wrong;
   gboolean ended, past, over;
   guint64 index;
 
-  gst_second_batcher_update_live (self);
-  wrong = gst_second_batcher_read (self, pads);
+  second_batcher_update_live (self);
+  wrong = second_batcher_read (self, pads);
   if (wrong)
     return complain_about_time (self, wrong);
   warn_about_references (self, pads);
 
   g_mutex_lock (&self->lock);
   index = self->timeline.index;
-  ended = second_timeline_is_done (self->tracks);
-  past = second_timeline_is_over (&self->timeline, self->tracks);
+  ended = second_timeline_is_done (&self->timeline);
+  past = second_timeline_is_over (&self->timeline);
   /* a flush may have moved it on while the base class waited for it */
   over = past || (timeout && self->timeline.open
       && self->incomplete != SECOND_INCOMPLETE_WAIT
-      && gst_second_batcher_deadline_locked (self, pads) <= self->awaited);
+      && second_batcher_deadline_locked (self, pads) <= self->awaited);
   g_mutex_unlock (&self->lock);
 
   if (ended)
@@ -422,8 +381,9 @@ gst_second_batcher_aggregate (GstAggregator * agg, gboolean timeout)
 }
 
 /* An event or query that stood behind frames which were just read is dealt with
- * when the base class looks again; upstream may be waiting for it. Once for each
- * one, or after one has come out: of a pad that is flushing nothing comes. */
+ * when the base class looks again; upstream may be waiting for it. Once for
+ * each one, or after one has come out: of a pad that is flushing nothing
+ * comes. */
 static gboolean
 has_uncovered (GPtrArray * pads)
 {
@@ -448,16 +408,16 @@ has_uncovered (GPtrArray * pads)
  * stream has nothing to show. Reads what the others have, so that a silent
  * stream fills no queue or pool upstream. Live, the base class waits until the
  * time returned plus our latency, which contains the window. */
-GstClockTime
-gst_second_batcher_get_next_time (GstAggregator * agg)
+static GstClockTime
+get_next_time (GstAggregator * agg)
 {
   GstSecondBatcher *self = GST_SECOND_BATCHER (agg);
-  GPtrArray *pads = gst_second_batcher_pads (self);
+  GPtrArray *pads = second_batcher_pads (self);
   GstClockTime latency = self->live_latency, now;
   gint64 next;
   gboolean again;
 
-  gst_second_batcher_read (self, pads);
+  second_batcher_read (self, pads);
   if (!GST_CLOCK_TIME_IS_VALID (latency))
     return GST_CLOCK_TIME_NONE;
   again = has_uncovered (pads);
@@ -467,16 +427,25 @@ gst_second_batcher_get_next_time (GstAggregator * agg)
   self->awaited = G_MININT64;
   /* a stream with an empty queue may be past the window by a frame that is
    * held */
-  again |= second_timeline_is_over (&self->timeline, self->tracks);
+  again |= second_timeline_is_over (&self->timeline);
   if (again && GST_CLOCK_TIME_IS_VALID (now)) {
     next = (gint64) (now - latency);
   } else {
     if (!self->timeline.open || self->incomplete == SECOND_INCOMPLETE_WAIT)
       return GST_CLOCK_TIME_NONE;
-    self->awaited = gst_second_batcher_deadline_locked (self, pads);
+    self->awaited = second_batcher_deadline_locked (self, pads);
     next = MAX (self->awaited, -(gint64) latency);
   }
   /* less than 0 in the first second, which is right once the latency is added;
    * but -1 is no time */
   return (GstClockTime) (next == -1 ? -2 : next);
+}
+
+void
+second_batcher_init_output (GstAggregatorClass * klass)
+{
+  klass->aggregate = GST_DEBUG_FUNCPTR (aggregate);
+  klass->get_next_time = GST_DEBUG_FUNCPTR (get_next_time);
+  klass->update_src_caps = GST_DEBUG_FUNCPTR (update_src_caps);
+  klass->peek_next_sample = GST_DEBUG_FUNCPTR (peek_next_sample);
 }

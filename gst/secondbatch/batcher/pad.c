@@ -10,8 +10,8 @@ enum
 G_DEFINE_TYPE (GstSecondBatcherPad, gst_second_batcher_pad,
     GST_TYPE_AGGREGATOR_PAD);
 
-void
-second_held_free (SecondHeld * held)
+static void
+held_free (SecondHeld * held)
 {
   gst_buffer_unref (held->buffer);
   second_format_unref (held->format);
@@ -34,7 +34,7 @@ second_held_copy (const SecondHeld * held)
 GPtrArray *
 second_trash_new (void)
 {
-  return g_ptr_array_new_with_free_func ((GDestroyNotify) second_held_free);
+  return g_ptr_array_new_with_free_func ((GDestroyNotify) held_free);
 }
 
 void
@@ -53,8 +53,7 @@ forget_pool_locked (GstSecondBatcherPad * pad)
 
 /* Flushing and stopping throw away; that is no loss to be counted */
 void
-gst_second_batcher_pad_clear_locked (GstSecondBatcherPad * pad,
-    GPtrArray * trash)
+second_pad_clear_locked (GstSecondBatcherPad * pad, GPtrArray * trash)
 {
   second_track_reset (&pad->track, trash);
   if (pad->last)
@@ -70,8 +69,8 @@ gst_second_batcher_pad_clear_locked (GstSecondBatcherPad * pad,
 
 /* Counts a frame that is held; NULL if its pool is not bounded */
 SecondPoolUsage *
-gst_second_batcher_pad_add_usage_locked (GstSecondBatcherPad * pad,
-    GstBuffer * buffer, guint granted)
+second_pad_add_usage_locked (GstSecondBatcherPad * pad, GstBuffer * buffer,
+    guint granted)
 {
   if (buffer->pool == NULL)
     return NULL;
@@ -87,7 +86,7 @@ gst_second_batcher_pad_add_usage_locked (GstSecondBatcherPad * pad,
  * are held keep the format they came with. A format that comes back before a
  * frame of another was no change. */
 SecondFormat *
-gst_second_batcher_pad_change_format_locked (GstSecondBatcherPad * pad,
+second_pad_change_format_locked (GstSecondBatcherPad * pad,
     SecondFormat * format)
 {
   SecondFormat *old = pad->format;
@@ -109,7 +108,7 @@ gst_second_batcher_pad_change_format_locked (GstSecondBatcherPad * pad,
 }
 
 guint
-gst_second_batcher_pad_number (GstPad * pad)
+second_pad_number (GstPad * pad)
 {
   const gchar *underscore = strrchr (GST_PAD_NAME (pad), '_');
 
@@ -122,32 +121,17 @@ gst_second_batcher_pad_flush (GstAggregatorPad * aggpad, GstAggregator * agg)
   GstSecondBatcherPad *pad = GST_SECOND_BATCHER_PAD (aggpad);
   GstSecondBatcher *self = GST_SECOND_BATCHER (agg);
   g_autoptr (GPtrArray) trash = second_trash_new ();
-  SecondFormat *format;
+  g_autoptr (SecondFormat) format = NULL;
+  SECOND_LOCK_BLOCK (&self->lock);
 
   GST_INFO_OBJECT (pad, "emptied, by a flush or the end");
-  g_mutex_lock (&self->lock);
   format = second_format_new (pad->format);
   gst_segment_init (&format->segment, GST_FORMAT_UNDEFINED);
   gst_event_replace (&format->events[SECOND_FORMAT_SEGMENT], NULL);
-  gst_second_batcher_pad_clear_locked (pad, trash);
-  format = gst_second_batcher_pad_change_format_locked (pad, format);
-  second_timeline_place_start (&self->timeline, self->tracks);
-  g_mutex_unlock (&self->lock);
-  second_format_unref (format);
+  second_pad_clear_locked (pad, trash);
+  format = second_pad_change_format_locked (pad, format);
+  second_timeline_place_start (&self->timeline);
   return GST_FLOW_OK;
-}
-
-/* Copies one to the other, where the pad has a batcher with its lock */
-static void
-copy_offset (GObject * pad, gint64 * to, const gint64 * from)
-{
-  g_autoptr (GstObject) parent = gst_object_get_parent (GST_OBJECT_CAST (pad));
-
-  if (parent)
-    g_mutex_lock (&GST_SECOND_BATCHER (parent)->lock);
-  *to = *from;
-  if (parent)
-    g_mutex_unlock (&GST_SECOND_BATCHER (parent)->lock);
 }
 
 /* ts-offset is the only one */
@@ -155,19 +139,14 @@ static void
 gst_second_batcher_pad_set_property (GObject * object, guint id,
     const GValue * value, GParamSpec * pspec)
 {
-  gint64 offset = g_value_get_int64 (value);
-
-  copy_offset (object, &GST_SECOND_BATCHER_PAD (object)->ts_offset, &offset);
+  GST_SECOND_BATCHER_PAD (object)->ts_offset = g_value_get_int64 (value);
 }
 
 static void
 gst_second_batcher_pad_get_property (GObject * object, guint id,
     GValue * value, GParamSpec * pspec)
 {
-  gint64 offset;
-
-  copy_offset (object, &offset, &GST_SECOND_BATCHER_PAD (object)->ts_offset);
-  g_value_set_int64 (value, offset);
+  g_value_set_int64 (value, GST_SECOND_BATCHER_PAD (object)->ts_offset);
 }
 
 static void
@@ -176,9 +155,9 @@ gst_second_batcher_pad_finalize (GObject * object)
   GstSecondBatcherPad *pad = GST_SECOND_BATCHER_PAD (object);
   g_autoptr (GPtrArray) trash = second_trash_new ();
 
-  gst_second_batcher_pad_clear_locked (pad, trash);
-  second_track_clear (&pad->track, trash);
-  gst_second_batcher_pad_clear_span (pad);
+  second_pad_clear_locked (pad, trash);
+  g_array_unref (pad->track.frames);
+  second_pad_clear_span (pad);
   second_format_unref (pad->format);
   g_ptr_array_unref (pad->sticky);
 
@@ -223,7 +202,7 @@ gst_second_batcher_pad_init (GstSecondBatcherPad * pad)
 }
 
 void
-gst_second_batcher_pad_note_item (GstSecondBatcherPad * pad, gpointer item)
+second_pad_note_item (GstSecondBatcherPad * pad, gpointer item)
 {
   g_atomic_int_inc (&pad->n_items);
   g_atomic_pointer_set (&pad->latest, item);
@@ -232,8 +211,8 @@ gst_second_batcher_pad_note_item (GstSecondBatcherPad * pad, gpointer item)
 static gint
 compare_pads (gconstpointer a, gconstpointer b)
 {
-  guint na = gst_second_batcher_pad_number (*(GstPad * const *) a);
-  guint nb = gst_second_batcher_pad_number (*(GstPad * const *) b);
+  guint na = second_pad_number (*(GstPad * const *) a);
+  guint nb = second_pad_number (*(GstPad * const *) b);
 
   return na < nb ? -1 : na > nb;
 }
@@ -242,12 +221,13 @@ compare_pads (gconstpointer a, gconstpointer b)
  * pad's task calls this, so that the array stays during one aggregate(). What a
  * released pad showed decides no start any more. */
 GPtrArray *
-gst_second_batcher_pads (GstSecondBatcher * self)
+second_batcher_pads (GstSecondBatcher * self)
 {
   GstElement *element = GST_ELEMENT_CAST (self);
-  GPtrArray *old = NULL;
+  /* may free a released pad, and its frames with it, behind the locks */
+  g_autoptr (GPtrArray) old = NULL;
+  SECOND_LOCK_BLOCK (GST_OBJECT_GET_LOCK (self));
 
-  GST_OBJECT_LOCK (self);
   if (self->pads == NULL || self->pads_cookie != element->pads_cookie) {
     old = self->pads;
     self->pads = g_ptr_array_new_with_free_func (gst_object_unref);
@@ -256,17 +236,13 @@ gst_second_batcher_pads (GstSecondBatcher * self)
     g_ptr_array_sort (self->pads, compare_pads);
     self->pads_cookie = element->pads_cookie;
     g_mutex_lock (&self->lock);
-    g_ptr_array_set_size (self->tracks, 0);
+    g_ptr_array_set_size (self->timeline.tracks, 0);
     for (guint i = 0; i < self->pads->len; i++)
-      g_ptr_array_add (self->tracks, &GST_SECOND_BATCHER_PAD
+      g_ptr_array_add (self->timeline.tracks, &GST_SECOND_BATCHER_PAD
           (g_ptr_array_index (self->pads, i))->track);
-    second_timeline_place_start (&self->timeline, self->tracks);
+    second_timeline_place_start (&self->timeline);
     g_mutex_unlock (&self->lock);
   }
-  GST_OBJECT_UNLOCK (self);
-
-  /* may free a released pad, and its frames with it */
-  g_clear_pointer (&old, g_ptr_array_unref);
   return self->pads;
 }
 
@@ -289,8 +265,8 @@ find_pooled (GstSecondBatcher * self, GstSecondBatcherPad * pad, gboolean all,
 }
 
 void
-gst_second_batcher_copy_frames (GstSecondBatcher * self,
-    GstSecondBatcherPad * pad, gboolean all)
+second_batcher_copy_frames (GstSecondBatcher * self, GstSecondBatcherPad * pad,
+    gboolean all)
 {
   SecondHeld *copy;
 
@@ -311,7 +287,7 @@ gst_second_batcher_copy_frames (GstSecondBatcher * self,
       }
     }
     g_mutex_unlock (&self->lock);
-    second_held_free (copy);
+    held_free (copy);
     gst_buffer_unref (buffer);
   }
 }

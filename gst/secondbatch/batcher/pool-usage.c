@@ -1,5 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "batcher/pool-usage.h"
+/*
+ * Counts what is out of one bounded pool because of the batcher: held in open
+ * windows, or in lists of batches that are still alive. An upstream pool with
+ * fewer buffers than a window has would wait for ever for one to come back, so
+ * that frames are copied, and their buffers go home, while the usage is high.
+ *
+ * Reference counted and lock-free, because lists are freed in any thread.
+ */
+#include "batcher/batcher.h"
 
 /* Where the pool has the size that was asked for, this much stays free */
 #define FREE_WHEN_GRANTED 4

@@ -6,23 +6,9 @@
 #define MAX_BATCH_DURATION (24 * 3600 * GST_SECOND)
 #define MAX_FRAMES 1000000
 
-enum
-{
-  PROP_0,
-  PROP_BATCH_DURATION,
-  PROP_ALIGN,
-  PROP_INCOMPLETE,
-  PROP_LATE,
-  PROP_BOUNDARY_TOLERANCE,
-  PROP_HOP,
-  PROP_FRAMES,
-  PROP_FILL,
-  PROP_OUTPUT,
-  PROP_POST_MESSAGES,
-  PROP_STATS,
-  PROP_LATENCY,
-  N_PROPS
-};
+/* The id of a property is the place of its value in the element */
+#define PLACE(field) ((guint) G_STRUCT_OFFSET (GstSecondBatcher, field))
+#define PROP_STATS 1            /* has none; no field is there */
 
 static const GEnumValue align_values[] = {
   {SECOND_ALIGN_RUNNING_TIME, "Running time", "running-time"},
@@ -100,8 +86,8 @@ pad_stats_locked (GstSecondBatcher * self, GstStructure * s)
   }
 }
 
-GstStructure *
-gst_second_batcher_get_stats (GstSecondBatcher * self)
+static GstStructure *
+get_stats (GstSecondBatcher * self)
 {
   GstStructure *s;
 
@@ -120,21 +106,6 @@ gst_second_batcher_get_stats (GstSecondBatcher * self)
 
   return s;
 }
-
-static const gsize places[] = {
-  [PROP_BATCH_DURATION] = G_STRUCT_OFFSET (GstSecondBatcher, batch_duration),
-  [PROP_ALIGN] = G_STRUCT_OFFSET (GstSecondBatcher, align),
-  [PROP_HOP] = G_STRUCT_OFFSET (GstSecondBatcher, hop),
-  [PROP_INCOMPLETE] = G_STRUCT_OFFSET (GstSecondBatcher, incomplete),
-  [PROP_LATE] = G_STRUCT_OFFSET (GstSecondBatcher, late),
-  [PROP_BOUNDARY_TOLERANCE] =
-      G_STRUCT_OFFSET (GstSecondBatcher, boundary_tolerance),
-  [PROP_FRAMES] = G_STRUCT_OFFSET (GstSecondBatcher, frames),
-  [PROP_FILL] = G_STRUCT_OFFSET (GstSecondBatcher, fill),
-  [PROP_OUTPUT] = G_STRUCT_OFFSET (GstSecondBatcher, output),
-  [PROP_POST_MESSAGES] = G_STRUCT_OFFSET (GstSecondBatcher, post_messages),
-  [PROP_LATENCY] = G_STRUCT_OFFSET (GstSecondBatcher, latency)
-};
 
 static void
 store_value (gpointer place, const GValue * value)
@@ -162,7 +133,7 @@ gst_second_batcher_set_property (GObject * object, guint id,
   /* those on which the numbering of windows rests do not change under it */
   refused = self->running && (pspec->flags & GST_PARAM_MUTABLE_READY);
   if (!refused)
-    store_value (G_STRUCT_MEMBER_P (self, places[id]), value);
+    store_value (G_STRUCT_MEMBER_P (self, id), value);
   self->timeline.late_next = self->late == SECOND_LATE_NEXT;
   g_mutex_unlock (&self->lock);
 
@@ -170,8 +141,8 @@ gst_second_batcher_set_property (GObject * object, guint id,
     GST_ELEMENT_WARNING (self, RESOURCE, SETTINGS,
         ("Property %s numbers the windows and cannot change while they are "
             "cut; set it in the READY or NULL state.", pspec->name), (NULL));
-  else if (id == PROP_LATENCY)
-    gst_second_batcher_apply_latency (self);
+  else if (id == PLACE (latency))
+    second_batcher_apply_latency (self);
 }
 
 static void
@@ -182,10 +153,10 @@ gst_second_batcher_get_property (GObject * object, guint id, GValue * value,
   gpointer place;
 
   if (id == PROP_STATS) {
-    g_value_take_boxed (value, gst_second_batcher_get_stats (self));
+    g_value_take_boxed (value, get_stats (self));
     return;
   }
-  place = G_STRUCT_MEMBER_P (self, places[id]);
+  place = G_STRUCT_MEMBER_P (self, id);
   SECOND_LOCK_BLOCK (&self->lock);
   if (G_VALUE_HOLDS_ENUM (value))
     g_value_set_enum (value, *(gint *) place);
@@ -216,7 +187,7 @@ register_enum (const gchar * name, const GEnumValue * values)
     G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_PLAYING)
 
 static void
-install_grid (GParamSpec ** specs)
+install_grid (GObjectClass * klass)
 {
   /**
    * GstSecondBatcher:batch-duration:
@@ -225,10 +196,11 @@ install_grid (GParamSpec ** specs)
    *
    * Since: 0.2
    */
-  specs[PROP_BATCH_DURATION] = g_param_spec_uint64 ("batch-duration",
-      "Batch duration", "Nanoseconds of material in each batch (1 ms to a day, "
-      "default 1 s); fixed from PAUSED on", GST_MSECOND, MAX_BATCH_DURATION,
-      GST_SECOND, FIXED);
+  g_object_class_install_property (klass, PLACE (batch_duration),
+      g_param_spec_uint64 ("batch-duration", "Batch duration",
+          "Nanoseconds of material in each batch (1 ms to a day, default 1 s); "
+          "fixed from PAUSED on", GST_MSECOND, MAX_BATCH_DURATION, GST_SECOND,
+          FIXED));
   /**
    * GstSecondBatcher:align:
    *
@@ -236,11 +208,12 @@ install_grid (GParamSpec ** specs)
    *
    * Since: 0.2
    */
-  specs[PROP_ALIGN] = g_param_spec_enum ("align", "Alignment",
-      "The time whose multiples of the hop the windows start at, and which "
-      "numbers them (default running-time); fixed from PAUSED on",
-      register_enum ("GstSecondBatcherAlign", align_values),
-      SECOND_ALIGN_RUNNING_TIME, FIXED);
+  g_object_class_install_property (klass, PLACE (align),
+      g_param_spec_enum ("align", "Alignment",
+          "The time whose multiples of the hop the windows start at, and which "
+          "numbers them (default running-time); fixed from PAUSED on",
+          register_enum ("GstSecondBatcherAlign", align_values),
+          SECOND_ALIGN_RUNNING_TIME, FIXED));
   /**
    * GstSecondBatcher:hop:
    *
@@ -249,10 +222,11 @@ install_grid (GParamSpec ** specs)
    *
    * Since: 0.2
    */
-  specs[PROP_HOP] = g_param_spec_uint64 ("hop", "Hop",
-      "Nanoseconds from the start of one window to that of the next; more "
-      "than batch-duration is an error (default 0 = batch-duration); fixed "
-      "from PAUSED on", 0, MAX_BATCH_DURATION, 0, FIXED);
+  g_object_class_install_property (klass, PLACE (hop),
+      g_param_spec_uint64 ("hop", "Hop",
+          "Nanoseconds from the start of one window to that of the next; more "
+          "than batch-duration is an error (default 0 = batch-duration); fixed "
+          "from PAUSED on", 0, MAX_BATCH_DURATION, 0, FIXED));
   /**
    * GstSecondBatcher:boundary-tolerance:
    *
@@ -260,14 +234,15 @@ install_grid (GParamSpec ** specs)
    *
    * Since: 0.2
    */
-  specs[PROP_BOUNDARY_TOLERANCE] = g_param_spec_int64 ("boundary-tolerance",
-      "Boundary tolerance", "Nanoseconds, less than hop; a frame this close "
-      "below the end of a window belongs to the next one (default -1: 1/8 of "
-      "the frame duration)", -1, G_MAXINT64, -1, CHANGEABLE);
+  g_object_class_install_property (klass, PLACE (boundary_tolerance),
+      g_param_spec_int64 ("boundary-tolerance", "Boundary tolerance",
+          "Nanoseconds, less than hop; a frame this close below the end of a "
+          "window belongs to the next one (default -1: 1/8 of the frame "
+          "duration)", -1, G_MAXINT64, -1, CHANGEABLE));
 }
 
 static void
-install_policies (GParamSpec ** specs)
+install_policies (GObjectClass * klass)
 {
   /**
    * GstSecondBatcher:incomplete:
@@ -276,10 +251,11 @@ install_policies (GParamSpec ** specs)
    *
    * Since: 0.2
    */
-  specs[PROP_INCOMPLETE] = g_param_spec_enum ("incomplete",
-      "Incomplete windows", "What to do with a window in which a stream has no "
-      "frame (default push)", register_enum ("GstSecondBatcherIncomplete",
-          incomplete_values), SECOND_INCOMPLETE_PUSH, CHANGEABLE);
+  g_object_class_install_property (klass, PLACE (incomplete),
+      g_param_spec_enum ("incomplete", "Incomplete windows",
+          "What to do with a window in which a stream has no frame (default "
+          "push)", register_enum ("GstSecondBatcherIncomplete",
+              incomplete_values), SECOND_INCOMPLETE_PUSH, CHANGEABLE));
   /**
    * GstSecondBatcher:late:
    *
@@ -287,10 +263,11 @@ install_policies (GParamSpec ** specs)
    *
    * Since: 0.2
    */
-  specs[PROP_LATE] = g_param_spec_enum ("late", "Late frames",
-      "What to do with a frame whose window has left (default drop)",
-      register_enum ("GstSecondBatcherLate", late_values), SECOND_LATE_DROP,
-      CHANGEABLE);
+  g_object_class_install_property (klass, PLACE (late),
+      g_param_spec_enum ("late", "Late frames",
+          "What to do with a frame whose window has left (default drop)",
+          register_enum ("GstSecondBatcherLate", late_values), SECOND_LATE_DROP,
+          CHANGEABLE));
   /**
    * GstSecondBatcher:frames:
    *
@@ -298,9 +275,10 @@ install_policies (GParamSpec ** specs)
    *
    * Since: 0.2
    */
-  specs[PROP_FRAMES] = g_param_spec_uint ("frames", "Frames",
-      "Frames per stream and batch, made so as `fill` says (at most 10^6; "
-      "default 0 = as they come)", 0, MAX_FRAMES, 0, CHANGEABLE);
+  g_object_class_install_property (klass, PLACE (frames),
+      g_param_spec_uint ("frames", "Frames",
+          "Frames per stream and batch, made so as `fill` says (at most 10^6; "
+          "default 0 = as they come)", 0, MAX_FRAMES, 0, CHANGEABLE));
   /**
    * GstSecondBatcher:fill:
    *
@@ -309,10 +287,16 @@ install_policies (GParamSpec ** specs)
    *
    * Since: 0.2
    */
-  specs[PROP_FILL] = g_param_spec_enum ("fill", "Fill",
-      "How to reach the number of `frames` (default repeat-last)",
-      register_enum ("GstSecondBatcherFill", fill_values),
-      SECOND_FILL_REPEAT_LAST, CHANGEABLE);
+  g_object_class_install_property (klass, PLACE (fill),
+      g_param_spec_enum ("fill", "Fill",
+          "How to reach the number of `frames` (default repeat-last)",
+          register_enum ("GstSecondBatcherFill", fill_values),
+          SECOND_FILL_REPEAT_LAST, CHANGEABLE));
+}
+
+static void
+install_output (GObjectClass * klass)
+{
   /**
    * GstSecondBatcher:latency:
    *
@@ -321,15 +305,11 @@ install_policies (GParamSpec ** specs)
    *
    * Since: 0.2
    */
-  specs[PROP_LATENCY] = g_param_spec_uint64 ("latency", "Latency",
-      "Nanoseconds that a live window waits for frames after its end, on top "
-      "of upstream's latency (at most a day; default -1: half of "
-      "batch-duration)", 0, G_MAXUINT64, GST_CLOCK_TIME_NONE, CHANGEABLE);
-}
-
-static void
-install_output (GParamSpec ** specs)
-{
+  g_object_class_install_property (klass, PLACE (latency),
+      g_param_spec_uint64 ("latency", "Latency",
+          "Nanoseconds that a live window waits for frames after its end, on "
+          "top of upstream's latency (at most a day; default -1: half of "
+          "batch-duration)", 0, G_MAXUINT64, GST_CLOCK_TIME_NONE, CHANGEABLE));
   /**
    * GstSecondBatcher:output:
    *
@@ -337,10 +317,11 @@ install_output (GParamSpec ** specs)
    *
    * Since: 0.2
    */
-  specs[PROP_OUTPUT] = g_param_spec_enum ("output", "Output",
-      "What a batch is made of (default meta)",
-      register_enum ("GstSecondBatcherOutput", output_values),
-      SECOND_OUTPUT_META, CHANGEABLE);
+  g_object_class_install_property (klass, PLACE (output),
+      g_param_spec_enum ("output", "Output",
+          "What a batch is made of (default meta)",
+          register_enum ("GstSecondBatcherOutput", output_values),
+          SECOND_OUTPUT_META, CHANGEABLE));
   /**
    * GstSecondBatcher:post-messages:
    *
@@ -348,9 +329,10 @@ install_output (GParamSpec ** specs)
    *
    * Since: 0.2
    */
-  specs[PROP_POST_MESSAGES] = g_param_spec_boolean ("post-messages",
-      "Post messages", "Post an element message `second-batch` with the counts "
-      "of each batch (default false)", FALSE, CHANGEABLE);
+  g_object_class_install_property (klass, PLACE (post_messages),
+      g_param_spec_boolean ("post-messages", "Post messages",
+          "Post an element message `second-batch` with the counts of each "
+          "batch (default false)", FALSE, CHANGEABLE));
   /**
    * GstSecondBatcher:stats:
    *
@@ -358,22 +340,20 @@ install_output (GParamSpec ** specs)
    *
    * Since: 0.2
    */
-  specs[PROP_STATS] = g_param_spec_boxed ("stats", "Statistics",
-      "Counts since the last start: batches, windows dropped and skipped, "
-      "and per pad frames, late, dropped, copied, held, windows that were "
-      "contiguous, and frames gathered by output=memory",
-      GST_TYPE_STRUCTURE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
+  g_object_class_install_property (klass, PROP_STATS,
+      g_param_spec_boxed ("stats", "Statistics",
+          "Counts since the last start: batches, windows dropped and skipped, "
+          "and per pad frames, late, dropped, copied, held, windows that were "
+          "contiguous, and frames gathered by output=memory",
+          GST_TYPE_STRUCTURE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
 }
 
 void
-gst_second_batcher_install_properties (GObjectClass * klass)
+second_batcher_install_properties (GObjectClass * klass)
 {
-  GParamSpec *specs[N_PROPS] = { NULL };
-
   klass->set_property = gst_second_batcher_set_property;
   klass->get_property = gst_second_batcher_get_property;
-  install_grid (specs);
-  install_policies (specs);
-  install_output (specs);
-  g_object_class_install_properties (klass, N_PROPS, specs);
+  install_grid (klass);
+  install_policies (klass);
+  install_output (klass);
 }

@@ -9,15 +9,15 @@
 #define AUTO_LATENCY_PART 2
 #define MAX_LATENCY (24 * 3600 * GST_SECOND)
 
-gboolean
-gst_second_batcher_sink_query_pre_queue (GstAggregator * agg,
-    GstAggregatorPad * aggpad, GstQuery * query)
+static gboolean
+sink_query_pre_queue (GstAggregator * agg, GstAggregatorPad * aggpad,
+    GstQuery * query)
 {
   GstSecondBatcherPad *pad = GST_SECOND_BATCHER_PAD (aggpad);
   gboolean ret;
 
   if (GST_QUERY_IS_SERIALIZED (query))
-    gst_second_batcher_pad_note_item (pad, query);
+    second_pad_note_item (pad, query);
   ret = GST_SECOND_BATCHER_PARENT_CLASS->sink_query_pre_queue (agg, aggpad,
       query);
   g_atomic_pointer_compare_and_exchange (&pad->latest, query, NULL);
@@ -28,7 +28,7 @@ gst_second_batcher_sink_query_pre_queue (GstAggregator * agg,
 static void
 answer_caps (GstSecondBatcher * self, GstPad * pad, GstQuery * query)
 {
-  GstCaps *filter, *caps = gst_second_batcher_wanted_caps (self, pad);
+  GstCaps *filter, *caps = second_batcher_wanted_caps (self, pad);
 
   gst_query_parse_caps (query, &filter);
   if (filter)
@@ -39,9 +39,8 @@ answer_caps (GstSecondBatcher * self, GstPad * pad, GstQuery * query)
 }
 #endif
 
-gboolean
-gst_second_batcher_sink_query (GstAggregator * agg, GstAggregatorPad * pad,
-    GstQuery * query)
+static gboolean
+sink_query (GstAggregator * agg, GstAggregatorPad * pad, GstQuery * query)
 {
   if (GST_QUERY_IS_SERIALIZED (query))
     g_atomic_int_set (&GST_SECOND_BATCHER_PAD (pad)->looked_for, 0);
@@ -53,7 +52,7 @@ gst_second_batcher_sink_query (GstAggregator * agg, GstAggregatorPad * pad,
 #endif
   /* upstream is about to give up its pool and waits for the buffers in it */
   if (GST_QUERY_TYPE (query) == GST_QUERY_DRAIN)
-    gst_second_batcher_copy_frames (GST_SECOND_BATCHER (agg),
+    second_batcher_copy_frames (GST_SECOND_BATCHER (agg),
         GST_SECOND_BATCHER_PAD (pad), TRUE);
 
   return GST_SECOND_BATCHER_PARENT_CLASS->sink_query (agg, pad, query);
@@ -71,33 +70,11 @@ wait_locked (GstSecondBatcher * self)
 
 /* Live, a window is kept until its deadline while the next one comes in */
 guint
-gst_second_batcher_frames_to_hold_locked (GstSecondBatcher * self, gint fps_n,
-    gint fps_d)
+second_batcher_frames_to_hold_locked (GstSecondBatcher * self, SecondRate rate)
 {
   return second_window_frames_to_hold (self->timeline.grid.duration,
       GST_CLOCK_TIME_IS_VALID (self->live_latency) ? wait_locked (self) : 0,
-      fps_n, fps_d);
-}
-
-static guint
-frames_to_hold (GstSecondBatcher * self, GstCaps * caps)
-{
-  gint fps_n, fps_d;
-
-  second_caps_get_rate (caps, &fps_n, &fps_d);
-  gst_second_batcher_update_live (self);
-  SECOND_LOCK_BLOCK (&self->lock);
-  return gst_second_batcher_frames_to_hold_locked (self, fps_n, fps_d);
-}
-
-static guint
-frame_size (GstCaps * caps)
-{
-  GstVideoInfo info;
-
-  if (gst_video_info_from_caps (&info, caps))
-    return (guint) GST_VIDEO_INFO_SIZE (&info);
-  return 0;
+      rate);
 }
 
 /* What an element downstream offers for the frames inside the batches - a
@@ -106,11 +83,10 @@ frame_size (GstCaps * caps)
 static gboolean
 pass_allocation (GstQuery * answer, GstQuery * query, guint size, guint hold)
 {
-  GstBufferPool *pool = NULL;
-  GstAllocator *allocator = NULL;
+  g_autoptr (GstBufferPool) pool = NULL;
+  g_autoptr (GstAllocator) allocator = NULL;
   GstAllocationParams params;
   guint pool_size = 0, min = 0, max = 0;
-  gboolean offered;
 
   if (gst_query_get_n_allocation_pools (answer) > 0)
     gst_query_parse_nth_allocation_pool (answer, 0, &pool, &pool_size, &min,
@@ -123,38 +99,42 @@ pass_allocation (GstQuery * answer, GstQuery * query, guint size, guint hold)
     gst_clear_object (&pool);
     max = 0;
   }
-  offered = pool != NULL || allocator != NULL;
   if (allocator)
     gst_query_add_allocation_param (query, allocator, &params);
-  if (offered)
+  if (pool || allocator)
     gst_query_add_allocation_pool (query, pool, MAX (pool_size, size),
         min + hold, max);
-  gst_clear_object (&allocator);
-  gst_clear_object (&pool);
-  return offered;
+  return pool || allocator;
 }
 
-gboolean
-gst_second_batcher_propose_allocation (GstAggregator * agg,
-    GstAggregatorPad * pad, GstQuery * decide, GstQuery * query)
+static gboolean
+propose_allocation (GstAggregator * agg, GstAggregatorPad * pad,
+    GstQuery * decide, GstQuery * query)
 {
   GstSecondBatcher *self = GST_SECOND_BATCHER (agg);
   GstQuery *answer;
   GstCaps *caps;
   gboolean need_pool, passed = FALSE;
-  guint hold;
+  GstVideoInfo info;
+  guint hold, size = 0;
 
   gst_query_parse_allocation (query, &caps, &need_pool);
   if (caps == NULL || gst_caps_is_empty (caps) || gst_caps_is_any (caps))
     return FALSE;
-  hold = frames_to_hold (self, caps);
+  if (gst_video_info_from_caps (&info, caps))
+    size = (guint) GST_VIDEO_INFO_SIZE (&info);
+  second_batcher_update_live (self);
+  g_mutex_lock (&self->lock);
+  hold = second_batcher_frames_to_hold_locked (self,
+      second_caps_get_rate (caps));
+  g_mutex_unlock (&self->lock);
 
   answer = gst_query_new_allocation (caps, need_pool);
   if (gst_pad_peer_query (GST_AGGREGATOR_SRC_PAD (agg), answer))
-    passed = pass_allocation (answer, query, frame_size (caps), hold);
+    passed = pass_allocation (answer, query, size, hold);
   gst_query_unref (answer);
   if (!passed)
-    gst_query_add_allocation_pool (query, NULL, frame_size (caps), hold, 0);
+    gst_query_add_allocation_pool (query, NULL, size, hold, 0);
   gst_query_add_allocation_meta (query, GST_VIDEO_META_API_TYPE, NULL);
 
   return TRUE;
@@ -162,8 +142,8 @@ gst_second_batcher_propose_allocation (GstAggregator * agg,
 
 /* Batches have no memory. A pool that downstream offers may be the one that
  * upstream uses by now; the base class would deactivate it. */
-gboolean
-gst_second_batcher_decide_allocation (GstAggregator * agg, GstQuery * query)
+static gboolean
+decide_allocation (GstAggregator * agg, GstQuery * query)
 {
   while (gst_query_get_n_allocation_pools (query) > 0)
     gst_query_remove_nth_allocation_pool (query, 0);
@@ -172,39 +152,27 @@ gst_second_batcher_decide_allocation (GstAggregator * agg, GstQuery * query)
 
 /* --- latency --- */
 
-/* Sets the base class's own latency, to which ours adds the window */
-static void
-set_base_latency (GstSecondBatcher * self, GstClockTime latency)
+/* A batch leaves when its window is over, one window after its first frame. The
+ * base class gets that as its `latency`, not as a subclass's: before 1.26.5 it
+ * sizes the pads' queues without the latter, so that with one silent live pad
+ * the others would lose frames. */
+void
+second_batcher_apply_latency (GstSecondBatcher * self)
 {
   GObjectClass *klass = G_OBJECT_CLASS (GST_SECOND_BATCHER_PARENT_CLASS);
   GParamSpec *pspec = g_object_class_find_property (klass, "latency");
   GValue value = G_VALUE_INIT;
 
   g_value_init (&value, G_TYPE_UINT64);
-  g_value_set_uint64 (&value, latency);
-  klass->set_property (G_OBJECT (self), pspec->param_id, &value, pspec);
-  g_value_unset (&value);
-}
-
-/* A batch leaves when its window is over, one window after its first frame. The
- * base class gets that as its `latency`, not as a subclass's: before 1.26.5 it
- * sizes the pads' queues without the latter, so that with one silent live pad
- * the others would lose frames. */
-void
-gst_second_batcher_apply_latency (GstSecondBatcher * self)
-{
-  GstClockTime latency;
-
   g_mutex_lock (&self->lock);
-  latency = self->batch_duration + wait_locked (self);
+  g_value_set_uint64 (&value, self->batch_duration + wait_locked (self));
   g_mutex_unlock (&self->lock);
-
-  set_base_latency (self, latency);
+  klass->set_property (G_OBJECT (self), pspec->param_id, &value, pspec);
 }
 
 /* Not to be asked where the base class has its source lock */
 void
-gst_second_batcher_update_live (GstSecondBatcher * self)
+second_batcher_update_live (GstSecondBatcher * self)
 {
   self->live_latency = gst_aggregator_get_latency (GST_AGGREGATOR (self));
 }
@@ -212,11 +180,20 @@ gst_second_batcher_update_live (GstSecondBatcher * self)
 /* Asks upstream once it can tell, and before its first frame: what the base
  * class knows may be from a time without pads */
 void
-gst_second_batcher_ask_live (GstSecondBatcher * self)
+second_batcher_ask_live (GstSecondBatcher * self)
 {
   GstQuery *query = gst_query_new_latency ();
 
   gst_pad_query (GST_AGGREGATOR_SRC_PAD (self), query);
   gst_query_unref (query);
-  gst_second_batcher_update_live (self);
+  second_batcher_update_live (self);
+}
+
+void
+second_batcher_init_queries (GstAggregatorClass * klass)
+{
+  klass->sink_query_pre_queue = GST_DEBUG_FUNCPTR (sink_query_pre_queue);
+  klass->sink_query = GST_DEBUG_FUNCPTR (sink_query);
+  klass->propose_allocation = GST_DEBUG_FUNCPTR (propose_allocation);
+  klass->decide_allocation = GST_DEBUG_FUNCPTR (decide_allocation);
 }

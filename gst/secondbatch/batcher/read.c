@@ -24,7 +24,7 @@ take_frame_locked (GstSecondBatcher * self, GstSecondBatcherPad * pad,
 {
   SecondHeld *held = g_new (SecondHeld, 1);
   SecondVerdict verdict = second_timeline_take_frame (&self->timeline,
-      self->tracks, &pad->track, place->time, place->tolerance, held);
+      &pad->track, place->time, place->tolerance, held);
 
   GST_CAT_LEVEL_LOG (GST_CAT_DEFAULT, verdict == SECOND_LATE ?
       GST_LEVEL_DEBUG : GST_LEVEL_LOG, pad, "frame %" GST_TIME_FORMAT
@@ -44,9 +44,8 @@ take_frame_locked (GstSecondBatcher * self, GstSecondBatcherPad * pad,
   held->buffer = gst_buffer_ref (buffer);
   held->format = second_format_ref (pad->format);
   held->shift = place->shift;
-  held->usage = gst_second_batcher_pad_add_usage_locked (pad, buffer,
-      gst_second_batcher_frames_to_hold_locked (self, pad->format->fps_n,
-          pad->format->fps_d));
+  held->usage = second_pad_add_usage_locked (pad, buffer,
+      second_batcher_frames_to_hold_locked (self, pad->format->rate));
   return READ_TAKEN;
 }
 
@@ -67,7 +66,7 @@ read_gap_locked (GstSecondBatcher * self, GstSecondBatcherPad * pad,
 /* Notes what comes out of the queue. The base class gives us a buffer that we
  * have peeked once more, even if a flush has emptied the queue in between. */
 GstBuffer *
-gst_second_batcher_clip (GstAggregator * agg, GstAggregatorPad * pad,
+second_batcher_clip (GstAggregator * agg, GstAggregatorPad * pad,
     GstBuffer * buffer)
 {
   SECOND_LOCK_BLOCK (&GST_SECOND_BATCHER (agg)->lock);
@@ -81,28 +80,29 @@ read_item (GstSecondBatcher * self, GstSecondBatcherPad * pad,
     GstBuffer * buffer, Mode mode)
 {
   SECOND_LOCK_BLOCK (&self->lock);
-  gboolean gap = gst_second_batcher_is_gap (buffer);
+  gboolean gap = second_is_gap (buffer);
   SecondPlace place = { 0 };
-  SecondPlacing placing;
+  gboolean inside;
 
   if (buffer != pad->clipped)
     return READ_TAKEN;          /* it was peeked before a flush */
   if (gap && mode == SHOW_FRAMES)
     return READ_LEFT;
-  placing = gst_second_batcher_place_locked (self, pad, buffer, &place);
-  if (placing == SECOND_PLACING_NO_TIME)
+  if (pad->format->segment.format != GST_FORMAT_TIME
+      || !GST_BUFFER_PTS_IS_VALID (buffer))
     return READ_ERROR;
+  inside = second_batcher_place_locked (self, pad, buffer, &place);
   if (gap)
     return read_gap_locked (self, pad, buffer,
-        placing == SECOND_PLACING_PLACED ? place.time : G_MININT64, mode);
-  if (placing == SECOND_PLACING_OUTSIDE) {
+        inside ? place.time : G_MININT64, mode);
+  if (!inside) {
     GST_DEBUG_OBJECT (pad, "dropping %" GST_PTR_FORMAT ", outside its segment",
         buffer);
     second_track_drop (&pad->track);
     return READ_TAKEN;
   }
-  second_timeline_show_first (&self->timeline, self->tracks, &pad->track,
-      place.time, place.tolerance);
+  second_timeline_show_first (&self->timeline, &pad->track, place.time,
+      place.tolerance);
   return mode == TAKE ? take_frame_locked (self, pad, buffer, &place) :
       READ_LEFT;
 }
@@ -119,7 +119,7 @@ read_pad (GstSecondBatcher * self, GstSecondBatcherPad * pad, Mode mode)
     gst_buffer_unref (buffer);
     if (read == READ_TAKEN)
       gst_aggregator_pad_drop_buffer (aggpad);
-    gst_second_batcher_copy_frames (self, pad, FALSE);
+    second_batcher_copy_frames (self, pad, FALSE);
     if (read != READ_TAKEN || mode == SHOW_PAST_GAP)
       break;
   }
@@ -135,7 +135,7 @@ wants_items (GstSecondBatcher * self, GstSecondBatcherPad * pad, gboolean first)
   SECOND_LOCK_BLOCK (&self->lock);
 
   if (eos)
-    second_track_end (&pad->track);
+    pad->track.reach = SECOND_ENDED;
   else if (pad->track.reach == SECOND_ENDED)
     pad->track.reach = SECOND_READING;  /* it has started again */
   return pad->track.reach == SECOND_READING && !(first && pad->track.begun);
@@ -170,16 +170,13 @@ show_first_frames (GstSecondBatcher * self, GPtrArray * pads)
 
 /* Returns the pad whose next frame cannot be placed in time, or NULL */
 GstSecondBatcherPad *
-gst_second_batcher_read (GstSecondBatcher * self, GPtrArray * pads)
+second_batcher_read (GstSecondBatcher * self, GPtrArray * pads)
 {
   GstSecondBatcherPad *wrong = NULL;
-  gboolean started;
 
-  g_mutex_lock (&self->lock);
-  started = self->timeline.started;
-  g_mutex_unlock (&self->lock);
-  if (!started) {
-    gst_second_batcher_update_clock (self);
+  /* changes in this task, or while it is stopped */
+  if (!self->timeline.started) {
+    second_batcher_update_clock (self);
     if (!show_first_frames (self, pads))
       return NULL;
   }

@@ -6,25 +6,8 @@
 /* Frames that were copied begin where vector instructions like it */
 #define FRAME_ALIGN 64
 
-/* A pooled buffer that stays mapped until the last memory in it is gone */
-typedef struct
-{
-  GstBuffer *buffer;
-  GstMapInfo map;
-} Room;
-
-static void
-room_free (gpointer data)
-{
-  Room *room = data;
-
-  gst_buffer_unmap (room->buffer, &room->map);
-  gst_buffer_unref (room->buffer);
-  g_free (room);
-}
-
 void
-gst_second_batcher_pad_clear_span (GstSecondBatcherPad * pad)
+second_pad_clear_span (GstSecondBatcherPad * pad)
 {
   if (pad->span_pool)
     gst_buffer_pool_set_active (pad->span_pool, FALSE);
@@ -36,12 +19,13 @@ gst_second_batcher_pad_clear_span (GstSecondBatcherPad * pad)
 static gboolean
 ensure_pool (GstSecondBatcherPad * pad, gsize stride, guint n)
 {
+  g_autoptr (GstAllocator) sysmem = gst_allocator_find (GST_ALLOCATOR_SYSMEM);
   GstAllocationParams params;
   GstStructure *config;
 
   if (pad->span_pool && pad->span_size >= n * stride)
     return TRUE;
-  gst_second_batcher_pad_clear_span (pad);
+  second_pad_clear_span (pad);
   n += n / 8 + 1;
   if (stride > G_MAXUINT32 / n)
     return FALSE;
@@ -53,39 +37,9 @@ ensure_pool (GstSecondBatcherPad * pad, gsize stride, guint n)
   config = gst_buffer_pool_get_config (pad->span_pool);
   gst_buffer_pool_config_set_params (config, NULL, (guint) pad->span_size, 0,
       0);
-  gst_buffer_pool_config_set_allocator (config, NULL, &params);
+  gst_buffer_pool_config_set_allocator (config, sysmem, &params);
   return gst_buffer_pool_set_config (pad->span_pool, config)
       && gst_buffer_pool_set_active (pad->span_pool, TRUE);
-}
-
-static Room *
-room_new (GstSecondBatcherPad * pad, gsize stride, guint n)
-{
-  GstBuffer *buffer;
-  Room *room;
-
-  if (!ensure_pool (pad, stride, n)
-      || gst_buffer_pool_acquire_buffer (pad->span_pool, &buffer,
-          NULL) != GST_FLOW_OK)
-    return NULL;
-  room = g_new (Room, 1);
-  room->buffer = buffer;
-  if (gst_buffer_map (buffer, &room->map, GST_MAP_READWRITE))
-    return room;
-  gst_buffer_unref (buffer);
-  g_free (room);
-  return NULL;
-}
-
-static gsize
-largest_frame (GstBufferList * list)
-{
-  guint n = gst_buffer_list_length (list);
-  gsize size = 0;
-
-  for (guint i = 0; i < n; i++)
-    size = MAX (size, gst_buffer_get_size (gst_buffer_list_get (list, i)));
-  return size;
 }
 
 /* The batch's frames become parts of the copy, so that what upstream gave us
@@ -94,34 +48,39 @@ static gboolean
 gather (SecondStreamWindow * window)
 {
   guint n = gst_buffer_list_length (window->list);
-  gsize stride = GST_ROUND_UP_N (MAX (largest_frame (window->list), 1),
-      FRAME_ALIGN);
-  GstBufferList *copies;
-  Room *room = room_new (window->pad, stride, n);
-  guint8 *data;
+  gsize stride = 1;
+  g_autoptr (GstBufferList) copies = gst_buffer_list_new_sized (n);
+  GstBuffer *room;
+  GstMapInfo map;
 
-  if (room == NULL)
+  for (guint i = 0; i < n; i++)
+    stride = MAX (stride, gst_buffer_get_size (gst_buffer_list_get
+            (window->list, i)));
+  stride = GST_ROUND_UP_N (stride, FRAME_ALIGN);
+  if (!ensure_pool (window->pad, stride, n)
+      || gst_buffer_pool_acquire_buffer (window->pad->span_pool, &room,
+          NULL) != GST_FLOW_OK)
     return FALSE;
-  data = room->map.data;
-  window->memory = gst_memory_new_wrapped (GST_MEMORY_FLAG_READONLY, data,
-      n * stride, 0, n * stride, room, room_free);
-  copies = gst_buffer_list_new_sized (n);
+  /* system memory stays where it is, mapped or not, for as long as room is
+   * there: until the last memory in it is gone */
+  gst_buffer_map (room, &map, GST_MAP_WRITE);
+  gst_buffer_unmap (room, &map);
+  window->memory = gst_memory_new_wrapped (GST_MEMORY_FLAG_READONLY, map.data,
+      n * stride, 0, n * stride, room, (GDestroyNotify) gst_buffer_unref);
   for (guint i = 0; i < n; i++) {
     GstBuffer *frame = gst_buffer_list_get (window->list, i);
     gsize size = gst_buffer_get_size (frame);
     GstBuffer *copy;
 
-    if (gst_buffer_extract (frame, 0, data + i * stride, size) != size) {
-      gst_buffer_list_unref (copies);
+    if (gst_buffer_extract (frame, 0, map.data + i * stride, size) != size)
       return FALSE;
-    }
     copy = gst_buffer_copy (frame);
     gst_buffer_replace_all_memory (copy, gst_memory_share (window->memory,
             (gssize) (i * stride), (gssize) size));
     gst_buffer_list_add (copies, copy);
   }
   gst_buffer_list_unref (window->list);
-  window->list = copies;
+  window->list = g_steal_pointer (&copies);
   window->gathered = n;
   return TRUE;
 }
@@ -149,7 +108,7 @@ span_window (SecondStreamWindow * window, SecondOutput output)
 }
 
 gboolean
-gst_second_batcher_span (GstSecondBatcher * self, SecondBatch * batch)
+second_batcher_span (GstSecondBatcher * self, SecondBatch * batch)
 {
   if (batch->output == SECOND_OUTPUT_MEMORY
       && batch->streams->len > gst_buffer_get_max_memory ()) {

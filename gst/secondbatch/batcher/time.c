@@ -63,31 +63,29 @@ measure_utc_offset (GstClock * clock)
 /* Base time and UTC offset of a pipeline may change: at each pause, and with
  * each adjustment of the system's clock. Frames keep the time they got. */
 void
-gst_second_batcher_update_clock (GstSecondBatcher * self)
+second_batcher_update_clock (GstSecondBatcher * self)
 {
-  GstClock *clock = gst_element_get_clock (GST_ELEMENT_CAST (self));
+  g_autoptr (GstClock) clock = gst_element_get_clock (GST_ELEMENT_CAST (self));
   GstClockTime base_time = gst_element_get_base_time (GST_ELEMENT_CAST (self));
   GstClockTimeDiff offset = 0;
   SecondAlign align = self->align;      /* which cannot change while we run */
 
-  if (align == SECOND_ALIGN_CLOCK || align == SECOND_ALIGN_UTC
-      || align == SECOND_ALIGN_REFERENCE_TIMESTAMP) {
-    offset = GST_CLOCK_TIME_IS_VALID (base_time) ? (gint64) base_time : 0;
-    if (align != SECOND_ALIGN_CLOCK)
-      offset += clock ? measure_utc_offset (clock) : (gint64) read_utc ();
+  if (align == SECOND_ALIGN_RUNNING_TIME || align == SECOND_ALIGN_FIRST_FRAME)
+    return;
+  if (GST_CLOCK_TIME_IS_VALID (base_time))
+    offset = (gint64) base_time;
+  if (align != SECOND_ALIGN_CLOCK)
+    offset += clock ? measure_utc_offset (clock) : (gint64) read_utc ();
 
-    g_mutex_lock (&self->lock);
-    if (align == SECOND_ALIGN_CLOCK || !self->has_clock_offset
-        || ABS (offset - self->clock_offset) > (gint64) UTC_JITTER)
-      self->clock_offset = offset;
-    self->has_clock_offset = TRUE;
-    g_mutex_unlock (&self->lock);
-  }
-  g_clear_object (&clock);
+  SECOND_LOCK_BLOCK (&self->lock);
+  if (align == SECOND_ALIGN_CLOCK || !self->has_clock_offset
+      || ABS (offset - self->clock_offset) > (gint64) UTC_JITTER)
+    self->clock_offset = offset;
+  self->has_clock_offset = TRUE;
 }
 
 gboolean
-gst_second_batcher_is_gap (GstBuffer * buffer)
+second_is_gap (GstBuffer * buffer)
 {
   return GST_BUFFER_FLAG_IS_SET (buffer, GST_BUFFER_FLAG_GAP)
       && gst_buffer_n_memory (buffer) == 0;
@@ -126,8 +124,7 @@ clip (const SecondFormat * format, GstBuffer * buffer, guint64 * from,
   GstClockTime duration = GST_BUFFER_DURATION (buffer);
 
   /* an open end would lie in any segment */
-  if (!GST_CLOCK_TIME_IS_VALID (duration)
-      && !gst_second_batcher_is_gap (buffer))
+  if (!GST_CLOCK_TIME_IS_VALID (duration) && !second_is_gap (buffer))
     duration = second_format_frame_duration (format);
   if (!GST_CLOCK_TIME_IS_VALID (duration))
     duration = 0;
@@ -162,22 +159,20 @@ update_reference_locked (GstSecondBatcher * self, GstSecondBatcherPad * pad,
   pad->lacks_reference = !pad->has_reference;
 }
 
-SecondPlacing
-gst_second_batcher_place_locked (GstSecondBatcher * self,
+gboolean
+second_batcher_place_locked (GstSecondBatcher * self,
     GstSecondBatcherPad * pad, GstBuffer * buffer, SecondPlace * place)
 {
   const GstSegment *segment = &pad->format->segment;
-  gboolean gap = gst_second_batcher_is_gap (buffer);
+  gboolean gap = second_is_gap (buffer);
   gboolean by_reference = self->align == SECOND_ALIGN_REFERENCE_TIMESTAMP;
   guint64 from, to, duration;
   gint64 time;
 
-  if (segment->format != GST_FORMAT_TIME || !GST_BUFFER_PTS_IS_VALID (buffer))
-    return SECOND_PLACING_NO_TIME;
   if (!clip (pad->format, buffer, &from, &to))
-    return SECOND_PLACING_OUTSIDE;
+    return FALSE;
   if (gap && by_reference && !pad->has_reference && !pad->lacks_reference)
-    return SECOND_PLACING_OUTSIDE;
+    return FALSE;
 
   /* a frame counts where it begins, a gap where it ends; played backwards, each
    * begins where it ends */
@@ -194,15 +189,14 @@ gst_second_batcher_place_locked (GstSecondBatcher * self,
     duration = GST_BUFFER_DURATION (buffer);
   place->tolerance = second_window_tolerance (&self->timeline.grid,
       self->boundary_tolerance, duration, segment->rate);
-  return SECOND_PLACING_PLACED;
+  return TRUE;
 }
 
 /* The running time until which the last frames of the open window may arrive,
  * less our latency, which has its duration in it. It is that of the stream
  * whose skew makes it latest, whether that one has shown a frame or not. */
 gint64
-gst_second_batcher_deadline_locked (const GstSecondBatcher * self,
-    GPtrArray * pads)
+second_batcher_deadline_locked (const GstSecondBatcher * self, GPtrArray * pads)
 {
   gint64 least = pads->len > 0 ? G_MAXINT64 : 0;
 

@@ -10,8 +10,6 @@ find_limit (const SecondTimeline * timeline, SecondTrack * track)
   SecondFrame *frame = NULL;
 
   track->limit = G_MAXUINT64;
-  if (track->furthest < second_timeline_end (timeline))
-    return;
   while ((frame = second_track_next (track, frame)))
     if (frame->pos >= second_timeline_end (timeline))
       track->limit = MIN (track->limit, frame->seq);
@@ -37,11 +35,10 @@ judge (SecondTimeline * timeline, SecondTrack * track, GPtrArray * trash)
 }
 
 void
-second_timeline_begin_close (SecondTimeline * timeline, GPtrArray * tracks,
-    GPtrArray * trash)
+second_timeline_begin_close (SecondTimeline * timeline, GPtrArray * trash)
 {
-  for (guint i = 0; i < tracks->len; i++) {
-    SecondTrack *track = second_track_at (tracks, i);
+  for (guint i = 0; i < timeline->tracks->len; i++) {
+    SecondTrack *track = second_track_at (timeline, i);
     SecondFrame *frame = NULL;
 
     find_limit (timeline, track);
@@ -59,10 +56,10 @@ second_timeline_begin_close (SecondTimeline * timeline, GPtrArray * tracks,
 }
 
 gboolean
-second_timeline_is_incomplete (GPtrArray * tracks)
+second_timeline_is_incomplete (const SecondTimeline * timeline)
 {
-  for (guint i = 0; i < tracks->len; i++) {
-    const SecondTrack *track = second_track_at (tracks, i);
+  for (guint i = 0; i < timeline->tracks->len; i++) {
+    const SecondTrack *track = second_track_at (timeline, i);
 
     if (!track->has_frames && (track->reach != SECOND_ENDED
             || track->limit != G_MAXUINT64))
@@ -72,12 +69,12 @@ second_timeline_is_incomplete (GPtrArray * tracks)
 }
 
 guint64
-second_timeline_hole (const SecondTimeline * timeline, GPtrArray * tracks)
+second_timeline_hole (const SecondTimeline * timeline)
 {
   guint64 next = G_MAXUINT64;
 
-  for (guint i = 0; i < tracks->len; i++) {
-    const SecondTrack *track = second_track_at (tracks, i);
+  for (guint i = 0; i < timeline->tracks->len; i++) {
+    const SecondTrack *track = second_track_at (timeline, i);
 
     if (track->has_frames || !second_track_is_past (timeline, track))
       return 0;
@@ -158,8 +155,7 @@ choose (SecondTrack * track, gboolean all, gint64 before)
 }
 
 gboolean
-second_timeline_next_part (SecondTimeline * timeline, GPtrArray * tracks,
-    SecondPart * part)
+second_timeline_next_part (SecondTimeline * timeline, SecondPart * part)
 {
   gint64 start = timeline->part_end;
   gint64 window_end = (gint64) second_timeline_end (timeline);
@@ -167,14 +163,14 @@ second_timeline_next_part (SecondTimeline * timeline, GPtrArray * tracks,
 
   if (timeline->last_part)
     return FALSE;
-  for (guint i = 0; i < tracks->len; i++) {
-    find_cut (second_track_at (tracks, i));
-    cut = MIN (cut, second_track_at (tracks, i)->cut);
+  for (guint i = 0; i < timeline->tracks->len; i++) {
+    find_cut (second_track_at (timeline, i));
+    cut = MIN (cut, second_track_at (timeline, i)->cut);
   }
   timeline->last_part = cut == G_MAXINT64;
   end = CLAMP (cut, start, window_end);
-  for (guint i = 0; i < tracks->len; i++) {
-    SecondTrack *track = second_track_at (tracks, i);
+  for (guint i = 0; i < timeline->tracks->len; i++) {
+    SecondTrack *track = second_track_at (timeline, i);
 
     choose (track, timeline->last_part || (track->cut != G_MAXINT64
             && CLAMP (track->cut, start, window_end) == end), end);
@@ -186,12 +182,12 @@ second_timeline_next_part (SecondTimeline * timeline, GPtrArray * tracks,
 }
 
 void
-second_timeline_end_close (SecondTimeline * timeline, GPtrArray * tracks,
-    guint64 windows, GPtrArray * trash)
+second_timeline_end_close (SecondTimeline * timeline, guint64 windows,
+    GPtrArray * trash)
 {
   timeline->index += windows;
-  for (guint i = 0; i < tracks->len; i++) {
-    SecondTrack *track = second_track_at (tracks, i);
+  for (guint i = 0; i < timeline->tracks->len; i++) {
+    SecondTrack *track = second_track_at (timeline, i);
     guint kept = 0;
 
     for (guint f = 0; f < track->frames->len; f++) {

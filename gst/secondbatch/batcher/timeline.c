@@ -28,13 +28,6 @@ second_track_reset (SecondTrack * track, GPtrArray * trash)
 }
 
 void
-second_track_clear (SecondTrack * track, GPtrArray * trash)
-{
-  second_track_reset (track, trash);
-  g_clear_pointer (&track->frames, g_array_unref);
-}
-
-void
 second_track_change_format (SecondTrack * track)
 {
   track->format = ++track->next_format;
@@ -47,12 +40,6 @@ second_track_restore_format (SecondTrack * track)
   track->format = track->last_format;
   track->has_phase = TRUE;
   track->phase = track->last_phase;
-}
-
-void
-second_track_end (SecondTrack * track)
-{
-  track->reach = SECOND_ENDED;
 }
 
 void
@@ -109,12 +96,12 @@ second_track_find_furthest (SecondTrack * track)
 
 /* Moves all that was placed by the old zero */
 static void
-move_zero (SecondTimeline * timeline, GPtrArray * tracks, gint64 zero)
+move_zero (SecondTimeline * timeline, gint64 zero)
 {
   gint64 delta = timeline->zero - zero;
 
-  for (guint i = 0; i < tracks->len; i++) {
-    SecondTrack *track = second_track_at (tracks, i);
+  for (guint i = 0; i < timeline->tracks->len; i++) {
+    SecondTrack *track = second_track_at (timeline, i);
     SecondFrame *frame = NULL;
 
     while ((frame = second_track_next (track, frame))) {
@@ -130,23 +117,23 @@ move_zero (SecondTimeline * timeline, GPtrArray * tracks, gint64 zero)
 }
 
 void
-second_timeline_place_start (SecondTimeline * timeline, GPtrArray * tracks)
+second_timeline_place_start (SecondTimeline * timeline)
 {
   gint64 zero = G_MAXINT64;
 
   if (timeline->started)
     return;
-  for (guint i = 0; i < tracks->len; i++)
-    if (second_track_at (tracks, i)->begun)
-      zero = MIN (zero, second_track_at (tracks, i)->first_time);
+  for (guint i = 0; i < timeline->tracks->len; i++)
+    if (second_track_at (timeline, i)->begun)
+      zero = MIN (zero, second_track_at (timeline, i)->first_time);
   timeline->open = zero != G_MAXINT64;
   timeline->earliest = zero;
   timeline->index = G_MAXUINT64;
   if (timeline->relative && timeline->open)
-    move_zero (timeline, tracks, zero);
+    move_zero (timeline, zero);
 
-  for (guint i = 0; i < tracks->len; i++) {
-    SecondTrack *track = second_track_at (tracks, i);
+  for (guint i = 0; i < timeline->tracks->len; i++) {
+    SecondTrack *track = second_track_at (timeline, i);
 
     gint64 time = second_time_add (track->first_time, -timeline->zero);
     guint64 pos = second_window_position (time, track->first_tolerance);
@@ -160,24 +147,24 @@ second_timeline_place_start (SecondTimeline * timeline, GPtrArray * tracks)
 }
 
 void
-second_timeline_show_first (SecondTimeline * timeline, GPtrArray * tracks,
-    SecondTrack * track, gint64 time, guint64 tolerance)
+second_timeline_show_first (SecondTimeline * timeline, SecondTrack * track,
+    gint64 time, guint64 tolerance)
 {
   if (track->begun)
     return;
   track->begun = TRUE;
   track->first_time = time;
   track->first_tolerance = tolerance;
-  second_timeline_place_start (timeline, tracks);
+  second_timeline_place_start (timeline);
 }
 
 SecondVerdict
-second_timeline_take_frame (SecondTimeline * timeline, GPtrArray * tracks,
-    SecondTrack * track, gint64 time, guint64 tolerance, gpointer data)
+second_timeline_take_frame (SecondTimeline * timeline, SecondTrack * track,
+    gint64 time, guint64 tolerance, gpointer data)
 {
   SecondFrame frame = { 0 };
 
-  second_timeline_show_first (timeline, tracks, track, time, tolerance);
+  second_timeline_show_first (timeline, track, time, tolerance);
   frame.time = second_time_add (time, -timeline->zero);
   frame.tolerance = tolerance;
   frame.pos = second_window_position (frame.time, tolerance);
@@ -228,20 +215,20 @@ second_timeline_take_gap (SecondTimeline * timeline, SecondTrack * track,
 }
 
 gboolean
-second_timeline_is_over (const SecondTimeline * timeline, GPtrArray * tracks)
+second_timeline_is_over (const SecondTimeline * timeline)
 {
-  for (guint i = 0; i < tracks->len && timeline->open; i++)
-    if (!second_track_is_past (timeline, second_track_at (tracks, i)))
+  for (guint i = 0; i < timeline->tracks->len && timeline->open; i++)
+    if (!second_track_is_past (timeline, second_track_at (timeline, i)))
       return FALSE;
   return timeline->open;
 }
 
 gboolean
-second_timeline_is_done (GPtrArray * tracks)
+second_timeline_is_done (const SecondTimeline * timeline)
 {
-  for (guint i = 0; i < tracks->len; i++)
-    if (second_track_at (tracks, i)->reach != SECOND_ENDED
-        || second_track_at (tracks, i)->frames->len > 0)
+  for (guint i = 0; i < timeline->tracks->len; i++)
+    if (second_track_at (timeline, i)->reach != SECOND_ENDED
+        || second_track_at (timeline, i)->frames->len > 0)
       return FALSE;
   return TRUE;
 }

@@ -73,6 +73,7 @@ typedef struct
 
 typedef struct
 {
+  GPtrArray *tracks;            /* of SecondTrack, the caller's */
   SecondGrid grid;
   gboolean relative;            /* time 0 is the first frame */
   gboolean late_next;           /* late frames go into the open window */
@@ -99,9 +100,9 @@ typedef enum
 } SecondVerdict;
 
 static inline SecondTrack *
-second_track_at (GPtrArray * tracks, guint i)
+second_track_at (const SecondTimeline * timeline, guint i)
 {
-  return (SecondTrack *) g_ptr_array_index (tracks, i);
+  return (SecondTrack *) g_ptr_array_index (timeline->tracks, i);
 }
 
 static inline SecondFrame *
@@ -122,13 +123,13 @@ second_track_next (const SecondTrack * track, const SecondFrame * frame)
 static inline guint64
 second_timeline_start (const SecondTimeline * timeline)
 {
-  return second_window_start (&timeline->grid, timeline->index);
+  return timeline->index * timeline->grid.hop;
 }
 
 static inline guint64
 second_timeline_end (const SecondTimeline * timeline)
 {
-  return second_window_end (&timeline->grid, timeline->index);
+  return second_timeline_start (timeline) + timeline->grid.duration;
 }
 
 /* Or by what was read before the start moved back */
@@ -145,11 +146,9 @@ void second_timeline_reset (SecondTimeline * timeline);
 void second_track_init (SecondTrack * track);
 /* What the track had is added to trash */
 void second_track_reset (SecondTrack * track, GPtrArray * trash);
-void second_track_clear (SecondTrack * track, GPtrArray * trash);
 /* To a new one, and back to that of the latest frame */
 void second_track_change_format (SecondTrack * track);
 void second_track_restore_format (SecondTrack * track);
-void second_track_end (SecondTrack * track);
 void second_track_drop (SecondTrack * track);
 /* Counts a late frame; into the open window with it, or FALSE: it has to go */
 gboolean second_track_admit_late (const SecondTimeline * timeline,
@@ -160,15 +159,13 @@ gboolean second_track_is_seen (const SecondTrack * track, guint64 seq);
 
 /* Decides where the grid starts, by the first frames that streams have shown,
  * as long as no window is over */
-void second_timeline_place_start (SecondTimeline * timeline,
-    GPtrArray * tracks);
+void second_timeline_place_start (SecondTimeline * timeline);
 /* Shows a stream's first frame. Taking it does the same; a reader that has
  * several streams shows all their first frames before it takes one. */
 void second_timeline_show_first (SecondTimeline * timeline,
-    GPtrArray * tracks, SecondTrack * track, gint64 time, guint64 tolerance);
+    SecondTrack * track, gint64 time, guint64 tolerance);
 SecondVerdict second_timeline_take_frame (SecondTimeline * timeline,
-    GPtrArray * tracks, SecondTrack * track, gint64 time, guint64 tolerance,
-    gpointer data);
+    SecondTrack * track, gint64 time, guint64 tolerance, gpointer data);
 /* Whether a stream that begins with such a GAP has no frame before the
  * others */
 gboolean second_timeline_is_shown_by_gap (const SecondTimeline * timeline,
@@ -177,24 +174,21 @@ gboolean second_timeline_is_shown_by_gap (const SecondTimeline * timeline,
 gboolean second_timeline_take_gap (SecondTimeline * timeline,
     SecondTrack * track, gint64 end);
 
-gboolean second_timeline_is_over (const SecondTimeline * timeline,
-    GPtrArray * tracks);
+gboolean second_timeline_is_over (const SecondTimeline * timeline);
 /* All streams have ended, and what they had has been in a batch */
-gboolean second_timeline_is_done (GPtrArray * tracks);
+gboolean second_timeline_is_done (const SecondTimeline * timeline);
 
 /* Late frames that have to go are added to trash */
-void second_timeline_begin_close (SecondTimeline * timeline,
-    GPtrArray * tracks, GPtrArray * trash);
+void second_timeline_begin_close (SecondTimeline * timeline, GPtrArray * trash);
 /* Of the closing window, all parts together */
-gboolean second_timeline_is_incomplete (GPtrArray * tracks);
+gboolean second_timeline_is_incomplete (const SecondTimeline * timeline);
 /* How many windows from the closing one on nobody has a frame in; 0 if it has
  * frames, or nobody knows */
-guint64 second_timeline_hole (const SecondTimeline * timeline,
-    GPtrArray * tracks);
+guint64 second_timeline_hole (const SecondTimeline * timeline);
 gboolean second_timeline_next_part (SecondTimeline * timeline,
-    GPtrArray * tracks, SecondPart * part);
+    SecondPart * part);
 /* On to the window that is `windows` later */
-void second_timeline_end_close (SecondTimeline * timeline,
-    GPtrArray * tracks, guint64 windows, GPtrArray * trash);
+void second_timeline_end_close (SecondTimeline * timeline, guint64 windows,
+    GPtrArray * trash);
 
 #endif /* SECOND_TIMELINE_H */

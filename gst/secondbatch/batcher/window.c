@@ -2,7 +2,7 @@
 #include "batcher/window.h"
 
 /* What a stream that does not say its framerate is taken for */
-#define UNKNOWN_FPS 30
+static const SecondRate unknown_rate = { 30, 1 };
 
 /* Frames that are neither in a window nor free: one in each streaming thread,
  * one that shows that its window is over, one in the application */
@@ -24,18 +24,6 @@ second_running_time (const GstSegment * segment, guint64 position)
 
   time = MIN (time, (guint64) SECOND_TIME_MAX);
   return sign < 0 ? -(gint64) time : (gint64) time;
-}
-
-guint64
-second_window_start (const SecondGrid * grid, guint64 index)
-{
-  return index * grid->hop;
-}
-
-guint64
-second_window_end (const SecondGrid * grid, guint64 index)
-{
-  return index * grid->hop + grid->duration;
 }
 
 guint64
@@ -65,56 +53,50 @@ second_window_position (gint64 time, guint64 tolerance)
   return (guint64) MAX (second_time_add (time, (gint64) tolerance), 0);
 }
 
-/* The least i with phase + i / fps >= time */
+/* The least i with phase + i / rate >= time */
 static gint64
-frame_at (guint64 time, guint64 phase, gint fps_n, gint fps_d)
+frame_at (guint64 time, guint64 phase, SecondRate rate)
 {
   if (time >= phase)
-    return (gint64) gst_util_uint64_scale_ceil (time - phase, fps_n,
-        fps_d * GST_SECOND);
-  return -(gint64) gst_util_uint64_scale (phase - time, fps_n,
-      fps_d * GST_SECOND);
+    return (gint64) gst_util_uint64_scale_ceil (time - phase, rate.n,
+        rate.d * GST_SECOND);
+  return -(gint64) gst_util_uint64_scale (phase - time, rate.n,
+      rate.d * GST_SECOND);
 }
 
 guint
 second_window_expected (guint64 start, guint64 end, guint64 phase,
-    gint fps_n, gint fps_d)
+    SecondRate rate)
 {
   gint64 frames;
 
-  if (fps_n <= 0 || fps_d <= 0 || end <= start)
+  if (rate.n <= 0 || end <= start)
     return 0;
-  frames = frame_at (end, phase, fps_n, fps_d)
-      - frame_at (start, phase, fps_n, fps_d);
+  frames = frame_at (end, phase, rate) - frame_at (start, phase, rate);
   return (guint) CLAMP (frames, 0, G_MAXINT);
 }
 
-void
-second_window_scale_rate (gint * fps_n, gint * fps_d, gdouble rate)
+SecondRate
+second_window_scale_rate (SecondRate rate, gdouble speed)
 {
   gint n, d;
 
-  if (ABS (rate) == 1.0)
-    return;
-  gst_util_double_to_fraction (ABS (rate), &n, &d);
-  if (!gst_util_fraction_multiply (*fps_n, *fps_d, n, d, fps_n, fps_d)) {
-    *fps_n = 0;
-    *fps_d = 1;
-  }
+  if (ABS (speed) == 1.0)
+    return rate;
+  gst_util_double_to_fraction (ABS (speed), &n, &d);
+  if (!gst_util_fraction_multiply (rate.n, rate.d, n, d, &rate.n, &rate.d))
+    rate.n = 0;
+  return rate;
 }
 
 guint
-second_window_frames_to_hold (guint64 duration, guint64 wait, gint fps_n,
-    gint fps_d)
+second_window_frames_to_hold (guint64 duration, guint64 wait, SecondRate rate)
 {
   guint64 frames;
 
-  if (fps_n <= 0 || fps_d <= 0) {
-    fps_n = UNKNOWN_FPS;
-    fps_d = 1;
-  }
-  frames = gst_util_uint64_scale_ceil (2 * duration + wait, fps_n,
-      fps_d * GST_SECOND);
-
+  if (rate.n <= 0)
+    rate = unknown_rate;
+  frames = gst_util_uint64_scale_ceil (2 * duration + wait, rate.n,
+      rate.d * GST_SECOND);
   return (guint) MIN (frames + FRAMES_ON_THE_WAY, G_MAXINT);
 }

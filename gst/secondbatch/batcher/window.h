@@ -23,12 +23,15 @@ typedef struct
   guint64 hop;                  /* 0 < hop <= duration */
 } SecondGrid;
 
+/* Frames per second; n is 0 where that varies or is not known */
+typedef struct
+{
+  gint n, d;
+} SecondRate;
+
 /* a + b, clamped; each may be any number */
 gint64 second_time_add (gint64 a, gint64 b);
 gint64 second_running_time (const GstSegment * segment, guint64 position);
-
-guint64 second_window_start (const SecondGrid * grid, guint64 index);
-guint64 second_window_end (const SecondGrid * grid, guint64 index);
 
 /* The earliest window that contains a position */
 guint64 second_window_first (const SecondGrid * grid, guint64 pos);
@@ -42,14 +45,14 @@ guint64 second_window_position (gint64 time, guint64 tolerance);
 
 /* How many frames a stream with a frame at phase has in [start, end) */
 guint second_window_expected (guint64 start, guint64 end, guint64 phase,
-    gint fps_n, gint fps_d);
+    SecondRate rate);
 
-/* A framerate in running time; 0/1 if there is none */
-void second_window_scale_rate (gint * fps_n, gint * fps_d, gdouble rate);
+/* A stream's rate in running time, where a segment plays it at that speed */
+SecondRate second_window_scale_rate (SecondRate rate, gdouble speed);
 
 /* How many frames a batcher may hold: two windows, what it waits for, and what
  * is on its way */
 guint second_window_frames_to_hold (guint64 duration, guint64 wait,
-    gint fps_n, gint fps_d);
+    SecondRate rate);
 
 #endif /* SECOND_WINDOW_H */

@@ -62,10 +62,9 @@ get_stream (GstSecondSplitter * self, guint k)
 static void
 add_pad (GstSecondSplitter * self, SplitStream * stream, guint k)
 {
-  gchar *name = g_strdup_printf ("src_%u", k);
+  g_autofree gchar *name = g_strdup_printf ("src_%u", k);
 
   stream->pad = gst_pad_new_from_static_template (&src_template, name);
-  g_free (name);
   gst_pad_use_fixed_caps (stream->pad);
   gst_pad_set_active (stream->pad, TRUE);
   split_stream_push_headers (stream, self->group_id);
@@ -213,14 +212,12 @@ keep_stream_event (GstSecondSplitter * self, GstEvent * event)
 }
 
 static void
-push_gap (GstSecondSplitter * self, GstEvent * event)
+flush (GstSecondSplitter * self)
 {
-  GstClockTime time, duration;
-
-  gst_event_parse_gap (event, &time, &duration);
   for (guint k = 0; k < self->streams->len; k++)
-    split_stream_push_gap (g_ptr_array_index (self->streams, k), time,
-        duration);
+    split_stream_flush (get_stream (self, k));
+  gst_flow_combiner_reset (self->flows);
+  self->window_index = self->window_end = 0;
 }
 
 static gboolean
@@ -228,6 +225,7 @@ gst_second_splitter_sink_event (GstPad * pad, GstObject * parent,
     GstEvent * event)
 {
   GstSecondSplitter *self = GST_SECOND_SPLITTER (parent);
+  GstClockTime time, duration;
 
   switch (GST_EVENT_TYPE (event)) {
     case GST_EVENT_STREAM_START:
@@ -238,22 +236,21 @@ gst_second_splitter_sink_event (GstPad * pad, GstObject * parent,
     case GST_EVENT_SEGMENT:
       break;                    /* the streams have their own */
     case GST_EVENT_GAP:
-      push_gap (self, event);
-      break;
-    case GST_EVENT_EOS:
-      /* those that no batch follows */
+      gst_event_parse_gap (event, &time, &duration);
       for (guint k = 0; k < self->streams->len; k++)
-        split_stream_finish (g_ptr_array_index (self->streams, k));
-      return gst_pad_event_default (pad, parent, event);
+        split_stream_push_gap (get_stream (self, k), time, duration);
+      break;
     case GST_EVENT_CUSTOM_DOWNSTREAM:
       if (keep_stream_event (self, event))
         return TRUE;
       return gst_pad_event_default (pad, parent, event);
-    case GST_EVENT_FLUSH_STOP:
+    case GST_EVENT_EOS:
+      /* those that no batch follows */
       for (guint k = 0; k < self->streams->len; k++)
-        split_stream_flush (g_ptr_array_index (self->streams, k));
-      gst_flow_combiner_reset (self->flows);
-      self->window_index = self->window_end = 0;
+        split_stream_finish (get_stream (self, k));
+      return gst_pad_event_default (pad, parent, event);
+    case GST_EVENT_FLUSH_STOP:
+      flush (self);
       return gst_pad_event_default (pad, parent, event);
     default:
       return gst_pad_event_default (pad, parent, event);
@@ -272,24 +269,19 @@ gst_second_splitter_sink_query (GstPad * pad, GstObject * parent,
   return gst_pad_query_default (pad, parent, query);
 }
 
-static void
-reset (GstSecondSplitter * self)
-{
-  drop_streams_from (self, 0);
-  gst_flow_combiner_reset (self->flows);
-  self->window_index = self->window_end = 0;
-  self->no_more_pads = FALSE;
-}
-
 static GstStateChangeReturn
 gst_second_splitter_change_state (GstElement * element,
     GstStateChange transition)
 {
+  GstSecondSplitter *self = GST_SECOND_SPLITTER (element);
   GstStateChangeReturn ret = GST_ELEMENT_CLASS
       (gst_second_splitter_parent_class)->change_state (element, transition);
 
-  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY)
-    reset (GST_SECOND_SPLITTER (element));
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY) {
+    drop_streams_from (self, 0);
+    flush (self);
+    self->no_more_pads = FALSE;
+  }
   return ret;
 }
 

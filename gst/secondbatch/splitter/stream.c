@@ -214,30 +214,22 @@ split_stream_peek (SplitStream * stream, gint64 * time)
   return TRUE;
 }
 
-/* Who reads a TAG or TOC event does not ask whether its fields are there */
-static GstEvent *
-new_event (GstEventType type, const GstStructure * fields)
+static gboolean
+has_object (const GstStructure * s, const gchar * field, GType type)
 {
-  GstTagList *tags = NULL;
-  GstEvent *event = NULL;
-  GstToc *toc = NULL;
-  gboolean updated = FALSE;
+  const GValue *value = gst_structure_get_value (s, field);
 
-  switch (type) {
-    case GST_EVENT_TAG:
-      gst_structure_get (fields, "taglist", GST_TYPE_TAG_LIST, &tags, NULL);
-      return tags ? gst_event_new_tag (tags) : NULL;
-    case GST_EVENT_TOC:
-      gst_structure_get_boolean (fields, "updated", &updated);
-      gst_structure_get (fields, "toc", GST_TYPE_TOC, &toc, NULL);
-      if (toc) {
-        event = gst_event_new_toc (toc, updated);
-        gst_toc_unref (toc);
-      }
-      return event;
-    default:
-      return gst_event_new_custom (type, gst_structure_copy (fields));
-  }
+  return value && G_VALUE_HOLDS (value, type) && g_value_get_boxed (value);
+}
+
+/* Who reads a TAG or TOC event does not ask whether its fields are there */
+static gboolean
+has_fields (GstEventType type, const GstStructure * s)
+{
+  if (type == GST_EVENT_TAG)
+    return has_object (s, "taglist", GST_TYPE_TAG_LIST);
+  return type != GST_EVENT_TOC || (has_object (s, "toc", GST_TYPE_TOC)
+      && gst_structure_has_field_typed (s, "updated", G_TYPE_BOOLEAN));
 }
 
 static GstEvent *
@@ -253,8 +245,9 @@ unwrap (GstEvent * wrapped)
 
   gst_structure_get (s, "structure", GST_TYPE_STRUCTURE, &inner, NULL);
   for (guint i = 0; i < G_N_ELEMENTS (types) && inner && event == NULL; i++) {
-    if (g_strcmp0 (name, gst_event_type_get_name (types[i])) == 0)
-      event = new_event (types[i], inner);
+    if (g_strcmp0 (name, gst_event_type_get_name (types[i])) == 0
+        && has_fields (types[i], inner))
+      event = gst_event_new_custom (types[i], g_steal_pointer (&inner));
   }
   g_clear_pointer (&inner, gst_structure_free);
   return event;
