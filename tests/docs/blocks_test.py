@@ -11,6 +11,7 @@ reader need not know:
 
   <!-- start -->          leave it running until the next heading
   <!-- for: 3 s -->       it does not end: interrupt it then
+  <!-- within: 300 s -->  it may take that long, in place of a minute
   <!-- expect: REGEX -->  what it has to print
   <!-- fails -->          it has to fail
   <!-- needs: X Y -->     skip it without these commands, element:NAME,
@@ -18,8 +19,13 @@ reader need not know:
                           namespaces are forbidden
   <!-- with: A -> B -->   run B where the page says A
   <!-- file: NAME -->     not a command: the content of this file
-  <!-- not run: WHY -->   only check the syntax, of shell, launch lines, Python,
-                          C, and units of systemd (file: x.service)
+  <!-- shows: NAME -->    what it shows is this file of the tree
+  <!-- machine -->        run it as root, and in a machine that is thrown away
+                          (machine.py); skip it where there can be none
+  <!-- beside: NAME -->   run this program of tests/docs beside it, with the port
+                          as argument, and wait until the port answers
+  <!-- not run: WHY -->   only check the syntax, of shell, launch lines, Python
+                          and C
 """
 import os
 import pathlib
@@ -33,10 +39,13 @@ import tempfile
 import threading
 import time
 
+from machine import Machine, Missing
+
 TIMEOUT = 60
 FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 MARK = re.compile(r"<!--\s*(.+?)\s*-->", re.DOTALL)
-MARKS = ("start", "for", "expect", "fails", "needs", "with", "file", "not run")
+MARKS = ("start", "for", "within", "expect", "fails", "needs", "with", "file", "shows",
+         "machine", "beside", "not run")
 ALWAYS = [("/tmp/", "{here}/"), (". scripts/environment", ":"),
           ("autovideosink", "fakesink"), ("/usr/bin/python3", sys.executable),
           ("8554", "{port}")]
@@ -242,17 +251,6 @@ def check_syntax(block, text, here):
         flags = quiet("pkg-config", "--cflags", "gstreamer-1.0",
                       "gstreamer-app-1.0", "gstreamer-video-1.0").stdout.split()
         result = quiet("cc", "-fsyntax-only", *flags, str(file))
-    elif block.language == "ini" and (block.get("file") or "").endswith(
-            (".service", ".socket")):
-        if not shutil.which("systemd-analyze"):
-            raise Skip("no systemd-analyze")
-        file = here / block.get("file")
-        # Only what is installed can be found.
-        file.write_text(re.sub(r"^(ExecStart=)\S+", r"\1/bin/true", text,
-                               flags=re.MULTILINE))
-        result = quiet("systemd-analyze", "verify", "--man=no", str(file))
-        if ", ignoring" in result.stdout:
-            raise Failure(result.stdout)
     else:
         return
     if result.returncode != 0:
@@ -270,7 +268,8 @@ def command_of(block, text):
 
 def run_to_its_end(running):
     block = running.block
-    seconds = float((block.get("for") or str(TIMEOUT)).split()[0])
+    seconds = float((block.get("for") or block.get("within")
+                     or str(TIMEOUT)).split()[0])
     try:
         running.process.wait(seconds)
         if block.has("for"):
@@ -288,19 +287,49 @@ def run_to_its_end(running):
         running.interrupt()
 
 
-def run_block(block, here, started):
+def start_beside(block, place, started):
+    program = pathlib.Path(__file__).parent / block.get("beside")
+    # Not the block's own expectations.
+    nothing = Block(program, 1, "python", "", [])
+    started.append(Running(nothing, ["python3", str(program), str(PORT)],
+                           place.here))
+    end = time.monotonic() + TIMEOUT
+    while time.monotonic() < end:
+        try:
+            socket.create_connection(("127.0.0.1", PORT), 1).close()
+            return
+        except OSError:
+            time.sleep(0.2)
+    raise Failure(f"{program.name} does not answer: {started[-1].output}")
+
+
+def write_file(block, text, place):
+    if block.has("machine"):
+        place.machine().write(block.get("file"), text)
+    else:
+        (place.here / block.get("file")).write_text(text)
+
+
+def run_block(block, place, started):
     """Returns what it printed."""
-    text = substitute(block, here)
+    if block.has("shows") and (
+            block.text != (place.tree / block.get("shows")).read_text()):
+        raise Failure(f"this is not what is in {block.get('shows')}")
+    text = substitute(block, place.here)
     for need in (block.get("needs") or "").split():
         if not look_for(need):
             raise Skip(f"no {need}")
     if block.has("not run"):
-        check_syntax(block, text, here)
+        check_syntax(block, text, place.here)
         return
     if block.has("file"):
-        (here / block.get("file")).write_text(text)
+        write_file(block, text, place)
         return
-    running = Running(block, command_of(block, text), here)
+    if block.has("beside"):
+        start_beside(block, place, started)
+    command = (place.machine().command(text) if block.has("machine")
+               else command_of(block, text))
+    running = Running(block, command, place.here)
     if block.has("start"):
         started.append(running)
         return
@@ -308,6 +337,33 @@ def run_block(block, here, started):
         run_to_its_end(running)
     except Failure as failure:
         raise Failure(f"{failure}\n{running.output[-4000:]}") from None
+
+
+class Place:
+    """Where the blocks of a page run."""
+
+    def __init__(self, here, tree, build):
+        self.here = here
+        self.tree = tree
+        self._build = build
+        self._machine = None
+        self._missing = None
+
+    def machine(self):
+        """The page's own, from the first block that wants it."""
+        if self._missing:
+            raise Skip(self._missing)
+        try:
+            self._machine = self._machine or Machine(self.here, self.tree,
+                                                     self._build)
+        except Missing as missing:
+            self._missing = str(missing)
+            raise Skip(self._missing) from None
+        return self._machine
+
+    def end(self):
+        if self._machine:
+            self._machine.end()
 
 
 def prepare(tree, build, here):
@@ -328,8 +384,9 @@ def prepare(tree, build, here):
     os.environ["PYTHONPATH"] = str(tree / "python")
     os.environ["PYTHONUNBUFFERED"] = "1"
     os.environ["XDG_RUNTIME_DIR"] = str(here)
-    for name in ("examples", "scripts"):
-        (here / name).symlink_to(tree / name)
+    for path in tree.iterdir():
+        if not path.name.startswith((".", "build")):
+            (here / path.name).symlink_to(path)
 
 
 class Tap:
@@ -347,7 +404,7 @@ class Tap:
               flush=True)
 
 
-def run_page(page, here, tap):
+def run_page(page, place, tap):
     started = []
     skipped = False
     for block in read_page(page):
@@ -366,7 +423,7 @@ def run_page(page, here, tap):
             # What comes behind a part that is missing cannot work either.
             if skipped:
                 raise Skip("a block before it was skipped")
-            run_block(block, here, started)
+            run_block(block, place, started)
             tap.tell(block)
         except Skip as skip:
             skipped = not block.has("not run")
@@ -386,7 +443,11 @@ def main():
     with tempfile.TemporaryDirectory(prefix="doc") as folder:
         here = pathlib.Path(folder)
         prepare(tree, build, here)
-        run_page(page, here, tap)
+        place = Place(here, tree, build)
+        try:
+            run_page(page, place, tap)
+        finally:
+            place.end()
     print(f"1..{tap.n}")
     sys.exit(1 if tap.failed else 0)
 
