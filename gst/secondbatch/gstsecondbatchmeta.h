@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Read a batch: a GstBuffer with a GstCustomMeta named "GstSecondBatchMeta". The
- * meta's flat GstStructure has everything. These functions only save typing:
- * Python and Rust read the same fields by name, as docs/secondbatcher.md lists
- * them.
+ * Read a batch: a GstBuffer with a GstCustomMeta named "GstSecondBatchMeta".
+ * The meta's flat GstStructure has everything. These functions only save
+ * typing: Python and Rust read the same fields by name, as
+ * docs/secondbatcher.md lists them.
  *
  * Getters return borrowed pointers that live as long as the batch; NULL or 0 if
  * the batch, the stream or the field does not exist.

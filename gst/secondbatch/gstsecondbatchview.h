@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Read the frames of one stream of a batch as one array, without a copy. Where
- * contiguous-K is TRUE, frame t begins t * frame-stride-K bytes behind frame 0, in
- * one mapping. Read the array from frame 0's address on: a later frame that is
- * mapped by itself may be at another address (the ring wraps).
+ * contiguous-K is TRUE, frame t begins t * frame-stride-K bytes behind frame 0,
+ * in one mapping. Read the array from frame 0's address on: a later frame that
+ * is mapped by itself may be at another address (the ring wraps).
  *
  *   GstSecondBatchView view;
  *
@@ -25,9 +25,9 @@
 G_BEGIN_DECLS
 
 /*
- * A mapping that holds several memories. `twice`: the same bytes are mapped again
- * right behind it, so that base[size + i] is base[i], and a run of frames that
- * wraps is still one range of addresses.
+ * A mapping that holds several memories. `twice`: the same bytes are mapped
+ * again right behind it, so that base[size + i] is base[i], and a run of frames
+ * that wraps is still one range of addresses.
  */
 typedef struct
 {

@@ -36,9 +36,9 @@ second_batcher_wants_analytics (GstSecondBatcher * self)
   return caps != NULL;
 }
 
-/* Keeps the caps when a splitter that has made its pads asks again. By then an
- * inference element behind it says more than the streams' caps do (pixels are
- * square); with that added they would be others, and need other pads. */
+/* Keeps the caps when a splitter asks again after it has made its pads. By then
+ * an inference element behind it adds fields (square pixels); caps with those
+ * would be others, and the splitter would need other pads. */
 GstCaps *
 second_batcher_keep_caps (GstSecondBatcher * self, GstCaps * filter)
 {
@@ -97,7 +97,7 @@ second_batcher_wanted_caps (GstSecondBatcher * self, GstPad * pad)
     wanted = gst_caps_merge (wanted, caps ? gst_caps_copy (caps) :
         gst_caps_new_any ());
   }
-  /* who takes no batches at all is named when the first one is due */
+  /* negotiating the first batch reports a peer that takes none at all */
   if (i == 0)
     gst_caps_take (&wanted, gst_caps_new_any ());
   return wanted;
@@ -151,8 +151,8 @@ is_other_stream (GPtrArray * sticky, GstEvent * start)
   return g_strcmp0 (id, old_id) != 0;
 }
 
-/* Stores what the frames cannot be read without: upstream's own events, which a
- * splitter that has them already does not send again */
+/* Stores the events that say how to read the frames. They are upstream's own: a
+ * splitter that has sent them does not send them again. */
 static void
 store_format (GPtrArray * sticky, const SecondFormat * format)
 {
@@ -160,7 +160,7 @@ store_format (GPtrArray * sticky, const SecondFormat * format)
 
   if (start && is_other_stream (sticky, start))
     forget_events (sticky, GST_EVENT_TAG);
-  /* a flush takes back the segment */
+  /* a flush removes the segment */
   forget_events (sticky, GST_EVENT_SEGMENT);
   for (guint i = 0; i < SECOND_FORMAT_EVENTS; i++)
     if (format->events[i])

@@ -5,7 +5,7 @@
 /* A hole in all streams of up to this many windows is filled with batches */
 #define MAX_EMPTY_BATCHES 100
 
-/* Repeats no frame under caps or a segment that it did not come with */
+/* Repeats the last frame, but only under the format that it came with */
 static void
 repeat_last_locked (SecondStreamWindow * window, const SecondHeld * last,
     guint n, GPtrArray * trash)
@@ -24,8 +24,8 @@ repeat_last_locked (SecondStreamWindow * window, const SecondHeld * last,
     gst_buffer_list_add (window->list, gst_buffer_ref (pad->last->buffer));
 }
 
-/* Takes the events for whose frames this batch, or one before it, has room, as
- * long as their format has begun */
+/* Takes the events that stand behind frames of this batch or earlier ones
+ * alone, up to the first one of a format that has not begun */
 static void
 move_events_locked (SecondStreamWindow * window)
 {
@@ -108,8 +108,8 @@ add_stream_locked (GstSecondBatcher * self, SecondBatch * batch,
   g_array_append_val (batch->streams, window);
 }
 
-/* Finds the window's time minus its running time. Where frames say what time it
- * is, each stream has its own; the first frame's counts. */
+/* Finds the window's time minus its running time. With reference timestamps
+ * each stream has its own; that of the earliest frame counts. */
 static void
 find_shift_locked (GstSecondBatcher * self, gboolean pushing)
 {
@@ -132,7 +132,7 @@ find_shift_locked (GstSecondBatcher * self, gboolean pushing)
     self->shift = ((SecondHeld *) first->data)->shift;
 }
 
-/* Of a time in the alignment */
+/* Converts a time in the alignment */
 static GstClockTime
 running_time_locked (const GstSecondBatcher * self, guint64 time)
 {

@@ -108,10 +108,10 @@ typedef struct
   gint64 shift;                 /* alignment's time minus running time */
 } SecondHeld;
 
-/* Of the same buffer, which its usage does not count again */
+/* Refers to the same buffer, which its usage does not count again */
 SecondHeld *second_held_copy (const SecondHeld * held);
 
-/* For what must not be freed with a lock held: that may run upstream's code */
+/* Collects what to free after unlocking: that may run upstream's code */
 GPtrArray *second_trash_new (void);
 
 /* An event in the middle of a stream */
@@ -133,15 +133,16 @@ struct _GstSecondBatcherPad
 {
   GstAggregatorPad parent;
 
-  /* The latest event or query that has not come out of the queue yet, to be
-   * compared only, and how many there were; atomic */
+  /* Atomic. The last event or query in the queue, only to compare with; how
+   * many were queued; how many when the task last looked for one, or 0 after
+   * one came out */
   gpointer latest;
   gint n_items;
-  gint looked_for;              /* of n_items; 0: one came out since; atomic */
+  gint looked_for;
 
   _Atomic gint64 ts_offset;
 
-  /* All below: the batcher's lock */
+  /* Below: under the batcher's lock */
   gconstpointer clipped;        /* buffer at the queue's head; NULL: flushed */
 
   SecondFormat *format;         /* told last */
@@ -161,9 +162,9 @@ struct _GstSecondBatcherPad
   /* The source pad's task only */
   gboolean lacks_reference;     /* a frame had none, and none before it */
   gboolean warned_reference;
-  GstBufferPool *span_pool;     /* of rooms for a window's frames */
+  GstBufferPool *span_pool;     /* of buffers for a window's frames */
   gsize span_size;
-  GPtrArray *sticky;            /* of GstEvent; what analytics elements got */
+  GPtrArray *sticky;            /* of GstEvent; sent to analytics elements */
 };
 
 void second_pad_clear_locked (GstSecondBatcherPad * pad, GPtrArray * trash);
@@ -221,7 +222,7 @@ struct _GstSecondBatcher
   const struct _SecondBatch *selected;  /* during selected_samples() */
 };
 
-/* Has the mutex up to the end of the block */
+/* Locks the mutex up to the end of the block */
 #define SECOND_LOCK_BLOCK(mutex) G_GNUC_UNUSED g_autoptr (GMutexLocker) \
     locker = g_mutex_locker_new (mutex)
 
@@ -263,8 +264,8 @@ second_batch_stream (const SecondBatch * batch, guint i)
 /* A serialized event or query is about to be queued */
 void second_pad_note_item (GstSecondBatcherPad * pad, gpointer item);
 GPtrArray *second_batcher_pads (GstSecondBatcher * self);
-/* Holds copies of frames instead, so that their buffers go back to their pool:
- * of all of them, or of the oldest ones while the pool's usage is high */
+/* Replaces held frames by copies, so that their buffers return to their pool:
+ * all frames, or the oldest ones while the pool's usage is high */
 void second_batcher_copy_frames (GstSecondBatcher * self,
     GstSecondBatcherPad * pad, gboolean all);
 
@@ -292,9 +293,9 @@ GstSecondBatcherPad *second_batcher_read (GstSecondBatcher * self,
     GPtrArray * pads);
 
 /* batcher/batch.c */
-/* Closes the open window and adds its batches to `batches`, unless it is
- * dropped. Or, if nobody has a frame in it and in those behind it, jumps over
- * all of them: then TRUE, and `hole` in running time. */
+/* Closes the open window and adds its batches to `batches`; a dropped window
+ * adds none. Returns TRUE if it skipped this window and those behind it, since
+ * no stream has a frame in them; `hole` is then their running time. */
 gboolean second_batcher_close_locked (GstSecondBatcher * self,
     GPtrArray * pads, GPtrArray * batches, SecondPart * hole,
     GPtrArray * trash);

@@ -3,7 +3,7 @@
 #include "batcher/batcher.h"
 #include "gstsecondbatchmeta.h"
 
-/* The base class queues serialized events but for FLUSH_STOP */
+/* The base class queues all serialized events except FLUSH_STOP */
 static GstFlowReturn
 sink_event_pre_queue (GstAggregator * agg, GstAggregatorPad * aggpad,
     GstEvent * event)
@@ -49,7 +49,7 @@ keep_event (GstSecondBatcher * self, GstSecondBatcherPad * pad,
   g_queue_push_tail (&pad->events, kept);
 }
 
-/* What a secondsplitter's batches had lost is still lost in ours */
+/* Counts what the batches had lost that a secondsplitter took apart */
 static gboolean
 take_counts (GstSecondBatcher * self, GstSecondBatcherPad * pad,
     GstEvent * event)
@@ -99,8 +99,8 @@ sink_event (GstAggregator * agg, GstAggregatorPad * aggpad, GstEvent * event)
   return GST_SECOND_BATCHER_PARENT_CLASS->sink_event (agg, aggpad, event);
 }
 
-/* QOS from downstream is about batches: how late the last window was. A decoder
- * would read it as its frames' lateness and drop some, so that it ends here. */
+/* Stops QOS events, which say how late the last window was: a decoder would
+ * take that for its frames' lateness and drop some. */
 static gboolean
 src_event (GstAggregator * agg, GstEvent * event)
 {

@@ -51,7 +51,7 @@ second_format_equal (const SecondFormat * a, const SecondFormat * b)
           || !gst_caps_is_equal (a->caps, b->caps)))
     return FALSE;
 
-  /* where upstream was when it sent the segment does not change its meaning */
+  /* ignores where upstream was when it sent the segment */
   sa = a->segment;
   sb = b->segment;
   sa.position = sb.position = 0;

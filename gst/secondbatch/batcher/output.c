@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* When a window is closed, and from its batch to caps, buffer and message;
- * source pad's task */
+/* Closes windows that are over, and makes caps, buffers and messages of their
+ * batches. Source pad's task. */
 #include "batcher/batcher.h"
 #include "gstsecondbatchmeta.h"
 
@@ -42,7 +42,7 @@ set_stream (GstStructure * s, guint k, const SecondStreamWindow * window)
       window->contiguous ? window->stride : (guint64) 0, NULL);
 }
 
-/* What the batch holds is moved into the buffer */
+/* Moves what the batch holds into the buffer */
 static GstBuffer *
 make_buffer (GstSecondBatcher * self, SecondBatch * batch)
 {
@@ -85,8 +85,8 @@ make_caps (GstSecondBatcher * self, const SecondBatch * batch)
   for (guint i = 0; i < batch->streams->len; i++) {
     GstCaps *stream = second_batch_stream (batch, i)->format->caps;
 
-    /* what analyticscombiner says of a stream that has not said what it is;
-     * with EMPTY caps the array is not fixed, since 1.28 */
+    /* analyticscombiner names a stream without caps like that, too; with EMPTY
+     * caps the array is not fixed since 1.28 */
     g_value_init (&value, GST_TYPE_CAPS);
     g_value_take_boxed (&value, stream ? gst_caps_ref (stream) :
         gst_caps_new_empty_simple ("application/unknown"));
@@ -175,8 +175,8 @@ complain_about_count (GstSecondBatcher * self, const SecondBatch * batch)
   return GST_FLOW_ERROR;
 }
 
-/* Only in handlers of samples-selected, where it shows what goes into the batch
- * that is about to be pushed */
+/* Shows handlers of samples-selected what goes into the batch that is about to
+ * be pushed; NULL at any other time */
 static GstSample *
 peek_next_sample (GstAggregator * agg, GstAggregatorPad * pad)
 {
@@ -196,8 +196,8 @@ peek_next_sample (GstAggregator * agg, GstAggregatorPad * pad)
   return NULL;
 }
 
-/* With the stream and the frame that it stood before, so that secondsplitter
- * puts it back */
+/* Notes the stream and the frame that it stood before, so that secondsplitter
+ * can put it back */
 static GstEvent *
 wrap_event (const SecondEvent * event, guint stream)
 {
@@ -215,7 +215,7 @@ static void
 push_events (GstSecondBatcher * self, const GQueue * events, guint stream)
 {
 #ifdef HAVE_GST_ANALYTICS
-  /* there they are among the frames */
+  /* such a batch has them among its frames */
   if (second_batcher_wants_analytics (self))
     return;
 #endif
@@ -225,7 +225,7 @@ push_events (GstSecondBatcher * self, const GQueue * events, guint stream)
 #if GST_CHECK_VERSION (1, 26, 0)
     gst_aggregator_push_src_event (GST_AGGREGATOR (self), event);
 #else
-    /* the first ones are out before the segment, after caps */
+    /* the first ones leave after caps but before the segment */
     gst_pad_push_event (GST_AGGREGATOR_SRC_PAD (self), event);
 #endif
   }
@@ -327,7 +327,7 @@ close_window (GstSecondBatcher * self, GPtrArray * pads)
   return ret;
 }
 
-/* All streams have ended; what events they have left, no batch follows */
+/* All streams have ended: pushes the events that no batch follows */
 static GstFlowReturn
 finish (GstSecondBatcher * self, GPtrArray * pads)
 {
@@ -365,7 +365,7 @@ aggregate (GstAggregator * agg, gboolean timeout)
   index = self->timeline.index;
   ended = second_timeline_is_done (&self->timeline);
   past = second_timeline_is_over (&self->timeline);
-  /* a flush may have moved it on while the base class waited for it */
+  /* a flush may have put the deadline off while the base class waited */
   over = past || (timeout && self->timeline.open
       && self->incomplete != SECOND_INCOMPLETE_WAIT
       && second_batcher_deadline_locked (self, pads) <= self->awaited);
@@ -380,10 +380,10 @@ aggregate (GstAggregator * agg, gboolean timeout)
   return close_window (self, pads);
 }
 
-/* An event or query that stood behind frames which were just read is dealt with
- * when the base class looks again; upstream may be waiting for it. Once for
- * each one, or after one has come out: of a pad that is flushing nothing
- * comes. */
+/* Returns whether the base class has to look again: reading frames may have
+ * brought an event or query to the head of a queue, and upstream may wait for
+ * it. Looks once for each, and again after one has come out, but does not loop:
+ * a flushing pad gives none. */
 static gboolean
 has_uncovered (GPtrArray * pads)
 {
@@ -404,10 +404,10 @@ has_uncovered (GPtrArray * pads)
   return found;
 }
 
-/* The base class calls this with its source lock, before it waits because some
- * stream has nothing to show. Reads what the others have, so that a silent
- * stream fills no queue or pool upstream. Live, the base class waits until the
- * time returned plus our latency, which contains the window. */
+/* The base class calls this with its source lock, before it waits for a stream
+ * that has nothing to show. Reads what the others have, so that a silent stream
+ * fills no queue or pool upstream. Live, the base class waits until the time
+ * returned plus our latency, which contains the window. */
 static GstClockTime
 get_next_time (GstAggregator * agg)
 {
@@ -436,8 +436,8 @@ get_next_time (GstAggregator * agg)
     self->awaited = second_batcher_deadline_locked (self, pads);
     next = MAX (self->awaited, -(gint64) latency);
   }
-  /* less than 0 in the first second, which is right once the latency is added;
-   * but -1 is no time */
+  /* may be less than 0, since the base class adds the latency; but -1 means no
+   * time */
   return (GstClockTime) (next == -1 ? -2 : next);
 }
 

@@ -51,7 +51,7 @@ forget_pool_locked (GstSecondBatcherPad * pad)
   pad->pool = NULL;
 }
 
-/* Flushing and stopping throw away; that is no loss to be counted */
+/* Throws all away, for a flush or stop; counts none of it as lost */
 void
 second_pad_clear_locked (GstSecondBatcherPad * pad, GPtrArray * trash)
 {
@@ -82,9 +82,9 @@ second_pad_add_usage_locked (GstSecondBatcherPad * pad, GstBuffer * buffer,
   return pad->usage ? second_pool_usage_add (pad->usage) : NULL;
 }
 
-/* Takes @format, and returns what is to be freed behind the lock. Frames that
- * are held keep the format they came with. A format that comes back before a
- * frame of another was no change. */
+/* Takes @format, and returns the one to unref after unlocking. Frames that are
+ * held keep the format they came with. A format that comes back before a frame
+ * of another is no change. */
 SecondFormat *
 second_pad_change_format_locked (GstSecondBatcherPad * pad,
     SecondFormat * format)
@@ -134,7 +134,7 @@ gst_second_batcher_pad_flush (GstAggregatorPad * aggpad, GstAggregator * agg)
   return GST_FLOW_OK;
 }
 
-/* ts-offset is the only one */
+/* ts-offset is the only property */
 static void
 gst_second_batcher_pad_set_property (GObject * object, guint id,
     const GValue * value, GParamSpec * pspec)
@@ -224,7 +224,7 @@ GPtrArray *
 second_batcher_pads (GstSecondBatcher * self)
 {
   GstElement *element = GST_ELEMENT_CAST (self);
-  /* may free a released pad, and its frames with it, behind the locks */
+  /* freed after unlocking, and with it released pads and their frames */
   g_autoptr (GPtrArray) old = NULL;
   SECOND_LOCK_BLOCK (GST_OBJECT_GET_LOCK (self));
 
@@ -275,7 +275,7 @@ second_batcher_copy_frames (GstSecondBatcher * self, GstSecondBatcherPad * pad,
 
     copy->buffer = gst_buffer_copy_deep (buffer);
     g_mutex_lock (&self->lock);
-    /* only this thread takes out frames, but for a flush */
+    /* a flush may have taken it out meanwhile; only this thread does else */
     if (i < pad->track.frames->len) {
       SecondFrame *frame = second_track_frame (&pad->track, i);
       SecondHeld *held = frame->data;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Counts what is out of one bounded pool because of the batcher: held in open
- * windows, or in lists of batches that are still alive. An upstream pool with
- * fewer buffers than a window has would wait for ever for one to come back, so
- * that frames are copied, and their buffers go home, while the usage is high.
+ * Counts the buffers of one bounded pool that the batcher keeps from it: in
+ * open windows, and in lists of batches that are still alive. Upstream would
+ * wait for ever for a buffer of a pool that has fewer of them than a window. So
+ * while the usage is high frames are copied, and their buffers return.
  *
  * Reference counted and lock-free, because lists are freed in any thread.
  */

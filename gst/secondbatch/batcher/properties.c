@@ -130,7 +130,7 @@ gst_second_batcher_set_property (GObject * object, guint id,
   gboolean refused;
 
   g_mutex_lock (&self->lock);
-  /* those on which the numbering of windows rests do not change under it */
+  /* what numbers the windows cannot change while they are cut */
   refused = self->running && (pspec->flags & GST_PARAM_MUTABLE_READY);
   if (!refused)
     store_value (G_STRUCT_MEMBER_P (self, id), value);
@@ -170,7 +170,7 @@ gst_second_batcher_get_property (GObject * object, guint id, GValue * value,
     g_value_set_boolean (value, *(gboolean *) place);
 }
 
-/* From class_init, which runs once */
+/* Call from class_init, which runs once */
 static GType
 register_enum (const gchar * name, const GEnumValue * values)
 {

@@ -77,9 +77,9 @@ second_batcher_frames_to_hold_locked (GstSecondBatcher * self, SecondRate rate)
       rate);
 }
 
-/* What an element downstream offers for the frames inside the batches - a
- * shmframesink its slots - is as good for upstream as if it were linked
- * directly, but for the number: the windows are held on top. */
+/* Passes on what an element downstream offers for frames inside batches (a
+ * shmframesink offers its slots), as if it were linked to upstream; but asks
+ * for more buffers, since windows are held. */
 static gboolean
 pass_allocation (GstQuery * answer, GstQuery * query, guint size, guint hold)
 {
@@ -140,8 +140,8 @@ propose_allocation (GstAggregator * agg, GstAggregatorPad * pad,
   return TRUE;
 }
 
-/* Batches have no memory. A pool that downstream offers may be the one that
- * upstream uses by now; the base class would deactivate it. */
+/* Takes no pool: batches have no memory. The base class would deactivate the
+ * one that downstream offers, which upstream may be using by now. */
 static gboolean
 decide_allocation (GstAggregator * agg, GstQuery * query)
 {
@@ -170,15 +170,15 @@ second_batcher_apply_latency (GstSecondBatcher * self)
   klass->set_property (G_OBJECT (self), pspec->param_id, &value, pspec);
 }
 
-/* Not to be asked where the base class has its source lock */
+/* Do not call with the base class's source lock held */
 void
 second_batcher_update_live (GstSecondBatcher * self)
 {
   self->live_latency = gst_aggregator_get_latency (GST_AGGREGATOR (self));
 }
 
-/* Asks upstream once it can tell, and before its first frame: what the base
- * class knows may be from a time without pads */
+/* Asks upstream when a stream starts, before its first frame: the base class
+ * may have asked while there were no pads */
 void
 second_batcher_ask_live (GstSecondBatcher * self)
 {

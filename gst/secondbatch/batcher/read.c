@@ -63,8 +63,8 @@ read_gap_locked (GstSecondBatcher * self, GstSecondBatcherPad * pad,
   return READ_TAKEN;
 }
 
-/* Notes what comes out of the queue. The base class gives us a buffer that we
- * have peeked once more, even if a flush has emptied the queue in between. */
+/* Notes the buffer at the queue's head: the base class may return one that we
+ * have peeked again after a flush has emptied the queue */
 GstBuffer *
 second_batcher_clip (GstAggregator * agg, GstAggregatorPad * pad,
     GstBuffer * buffer)
@@ -155,7 +155,7 @@ show_first_frames (GstSecondBatcher * self, GPtrArray * pads)
   do {
     known = TRUE;
     gaps = FALSE;
-    /* an error is reported by who reads for good */
+    /* reading with TAKE reports errors */
     for (i = 0; i < pads->len; i++)
       if (wants_items (self, g_ptr_array_index (pads, i), TRUE))
         known &= read_pad (self, g_ptr_array_index (pads, i), SHOW_FRAMES)

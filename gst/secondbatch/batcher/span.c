@@ -3,7 +3,7 @@
 #include "batcher/batcher.h"
 #include "gstsecondbatchview.h"
 
-/* Frames that were copied begin where vector instructions like it */
+/* Aligns copied frames for vector instructions */
 #define FRAME_ALIGN 64
 
 void
@@ -15,7 +15,7 @@ second_pad_clear_span (GstSecondBatcherPad * pad)
   pad->span_size = 0;
 }
 
-/* A few frames more than now: cameras do not have the same number each time */
+/* Makes room for some frames more: a camera's windows vary in number */
 static gboolean
 ensure_pool (GstSecondBatcherPad * pad, gsize stride, guint n)
 {
@@ -61,8 +61,8 @@ gather (SecondStreamWindow * window)
       || gst_buffer_pool_acquire_buffer (window->pad->span_pool, &room,
           NULL) != GST_FLOW_OK)
     return FALSE;
-  /* system memory stays where it is, mapped or not, for as long as room is
-   * there: until the last memory in it is gone */
+  /* system memory keeps its address after unmapping, as long as room lives:
+   * until the last memory in it is freed */
   gst_buffer_map (room, &map, GST_MAP_WRITE);
   gst_buffer_unmap (room, &map);
   window->memory = gst_memory_new_wrapped (GST_MEMORY_FLAG_READONLY, map.data,

@@ -4,8 +4,8 @@
 
 #include <time.h>
 
-/* Each reading of two clocks is off by the time between the readings. Less than
- * this is no reason to move the grid; more is drift or a step of the clock. */
+/* The grid stays where it is for less than this: two clocks are never read at
+ * the same moment. More is drift or a step of the clock. */
 #define UTC_JITTER GST_MSECOND
 
 #define UTC_READINGS 3
@@ -123,7 +123,7 @@ clip (const SecondFormat * format, GstBuffer * buffer, guint64 * from,
   GstClockTime start = GST_BUFFER_PTS (buffer);
   GstClockTime duration = GST_BUFFER_DURATION (buffer);
 
-  /* an open end would lie in any segment */
+  /* without a duration the end would be open, which lies in any segment */
   if (!GST_CLOCK_TIME_IS_VALID (duration) && !second_is_gap (buffer))
     duration = second_format_frame_duration (format);
   if (!GST_CLOCK_TIME_IS_VALID (duration))
@@ -133,10 +133,10 @@ clip (const SecondFormat * format, GstBuffer * buffer, guint64 * from,
       start + duration, from, to);
 }
 
-/* What the alignment adds to running time; less the first frame's, where that
- * is the alignment. A frame without reference takes the latest one of its own
- * stream. A stream that never had one is on the pipeline's clock, of which
- * warn_about_references() warns. */
+/* What the alignment adds to running time. With first-frame, nothing: the
+ * timeline subtracts its zero. A frame without reference takes the latest one
+ * of its own stream. A stream that never had one is on the pipeline's clock,
+ * and warn_about_references() says so. */
 static gint64
 shift_locked (const GstSecondBatcher * self, const GstSecondBatcherPad * pad)
 {
@@ -174,8 +174,8 @@ second_batcher_place_locked (GstSecondBatcher * self,
   if (gap && by_reference && !pad->has_reference && !pad->lacks_reference)
     return FALSE;
 
-  /* a frame counts where it begins, a gap where it ends; played backwards, each
-   * begins where it ends */
+  /* a frame counts where it begins, a gap where it ends; played backwards, the
+   * two ends change places */
   time =
       second_running_time (segment, gap == (segment->rate < 0.0) ? from : to);
   if (by_reference && !gap)

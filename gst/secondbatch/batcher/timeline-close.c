@@ -15,7 +15,7 @@ find_limit (const SecondTimeline * timeline, SecondTrack * track)
       track->limit = MIN (track->limit, frame->seq);
 }
 
-/* Frames read before it was known where the grid starts, or ahead */
+/* Judges frames that were read before the grid's start was known, or ahead */
 static void
 judge (SecondTimeline * timeline, SecondTrack * track, GPtrArray * trash)
 {
@@ -113,7 +113,7 @@ find_cut (SecondTrack * track)
   track->cut = MAX (last_old, first_new);
 }
 
-/* An empty share has the format of what comes next */
+/* A stream without frames in a part has the format of its next frame */
 static void
 find_part_format (SecondTrack * track)
 {
@@ -137,7 +137,7 @@ find_part_format (SecondTrack * track)
     track->part_phase = (guint64) MAX (best ? best->phase : track->phase, 0);
 }
 
-/* Of the old format, all or what lies before that time */
+/* Chooses frames of the old format: all, or those before that time */
 static void
 choose (SecondTrack * track, gboolean all, gint64 before)
 {

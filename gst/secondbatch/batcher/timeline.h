@@ -49,7 +49,7 @@ typedef struct
   SecondReach reach;
   guint64 ahead;                /* if PAST: where that item is */
   gboolean begun;               /* has shown its first frame: */
-  gint64 first_time;            /* not less the zero */
+  gint64 first_time;            /* zero not subtracted */
   guint64 first_tolerance;
   guint format;                 /* told last */
   gboolean has_phase;           /* a frame of it was read */
@@ -132,7 +132,7 @@ second_timeline_end (const SecondTimeline * timeline)
   return second_timeline_start (timeline) + timeline->grid.duration;
 }
 
-/* Or by what was read before the start moved back */
+/* By its next item, or by a frame read before the start moved back */
 static inline gboolean
 second_track_is_past (const SecondTimeline * timeline,
     const SecondTrack * track)
@@ -150,7 +150,7 @@ void second_track_reset (SecondTrack * track, GPtrArray * trash);
 void second_track_change_format (SecondTrack * track);
 void second_track_restore_format (SecondTrack * track);
 void second_track_drop (SecondTrack * track);
-/* Counts a late frame; into the open window with it, or FALSE: it has to go */
+/* Counts a late frame, and moves it into the open window. FALSE: drop it. */
 gboolean second_track_admit_late (const SecondTimeline * timeline,
     SecondTrack * track, SecondFrame * frame);
 void second_track_find_furthest (SecondTrack * track);
@@ -182,8 +182,8 @@ gboolean second_timeline_is_done (const SecondTimeline * timeline);
 void second_timeline_begin_close (SecondTimeline * timeline, GPtrArray * trash);
 /* Of the closing window, all parts together */
 gboolean second_timeline_is_incomplete (const SecondTimeline * timeline);
-/* How many windows from the closing one on nobody has a frame in; 0 if it has
- * frames, or nobody knows */
+/* How many windows, from the closing one on, have no frame of any stream; 0 if
+ * it has one, or the next one is not known yet */
 guint64 second_timeline_hole (const SecondTimeline * timeline);
 gboolean second_timeline_next_part (SecondTimeline * timeline,
     SecondPart * part);

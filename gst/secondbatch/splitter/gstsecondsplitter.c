@@ -14,8 +14,8 @@
 #include "gstsecondbatchmeta.h"
 #include "splitter/stream.h"
 
-/* Events that wait for a batch, of all streams together, and the streams they
- * may be of: who fills that up sends no batches. */
+/* Bounds for a peer that sends events but no batches: how many wait, of all
+ * streams together, and of which streams */
 #define MAX_EVENTS 4096
 #define MAX_EVENT_STREAMS 4096
 
@@ -72,7 +72,7 @@ add_pad (GstSecondSplitter * self, SplitStream * stream, guint k)
   gst_element_add_pad (GST_ELEMENT_CAST (self), stream->pad);
 }
 
-/* Streams that the batcher no longer has */
+/* Removes streams that the batcher no longer has */
 static void
 drop_streams_from (GstSecondSplitter * self, guint n)
 {
@@ -170,7 +170,7 @@ gst_second_splitter_chain (GstPad * pad, GstObject * parent, GstBuffer * batch)
   }
 
   begin_window (self, batch);
-  /* A stream has fields of its own, whatever the number says. */
+  /* each stream has fields of its own: no more streams than fields */
   read_batch (self, batch, MIN (gst_second_batch_get_n_streams (batch),
           (guint) gst_structure_n_fields (fields)));
   for (guint k = 0; k < self->streams->len; k++)
@@ -245,7 +245,7 @@ gst_second_splitter_sink_event (GstPad * pad, GstObject * parent,
         return TRUE;
       return gst_pad_event_default (pad, parent, event);
     case GST_EVENT_EOS:
-      /* those that no batch follows */
+      /* pushes the events that no batch follows */
       for (guint k = 0; k < self->streams->len; k++)
         split_stream_finish (get_stream (self, k));
       return gst_pad_event_default (pad, parent, event);
@@ -263,7 +263,7 @@ static gboolean
 gst_second_splitter_sink_query (GstPad * pad, GstObject * parent,
     GstQuery * query)
 {
-  /* an answer of one of the streams would be taken for one about all */
+  /* upstream would take the answer of one stream for one about all */
   if (GST_QUERY_TYPE (query) == GST_QUERY_ALLOCATION)
     return FALSE;
   return gst_pad_query_default (pad, parent, query);

@@ -3,8 +3,8 @@
 #include "gstsecondbatchmeta.h"
 #include "batcher/window.h"
 
-/* What tells a frame in two overlapping windows; another process may have made
- * two buffers of it */
+/* What identifies a frame in two overlapping windows; behind another process it
+ * is two buffers */
 typedef struct
 {
   gint64 time;
@@ -96,7 +96,7 @@ was_sent_before (SplitStream * stream, const SplitFrame * frame)
   return FALSE;
 }
 
-/* Finds the frames that overlapping batches had. FALSE if those are all. */
+/* Marks the frames that an overlapping batch had. FALSE if it had all. */
 static gboolean
 has_news (SplitStream * stream, const GstSegment * segment, GstCaps * caps)
 {
@@ -160,7 +160,7 @@ split_stream_read (SplitStream * stream, GstBuffer * batch, guint k)
   return TRUE;
 }
 
-/* For a batcher behind us, which would not know of them */
+/* Tells a batcher behind us, which would not know */
 void
 split_stream_push_counts (SplitStream * stream)
 {
@@ -191,7 +191,7 @@ split_stream_push_headers (SplitStream * stream, guint group_id)
     GstSegment segment = stream->segment;
     gint64 time;
 
-    /* aggregators measure from there what they have queued */
+    /* aggregators measure from its position what they have queued */
     if (split_stream_peek (stream, &time))
       segment.position = GST_BUFFER_PTS (gst_buffer_list_get (stream->list,
               stream->next));
@@ -222,7 +222,7 @@ has_object (const GstStructure * s, const gchar * field, GType type)
   return value && G_VALUE_HOLDS (value, type) && g_value_get_boxed (value);
 }
 
-/* Who reads a TAG or TOC event does not ask whether its fields are there */
+/* Readers of a TAG or TOC event take it for granted that its fields exist */
 static gboolean
 has_fields (GstEventType type, const GstStructure * s)
 {
@@ -293,8 +293,8 @@ split_stream_push_gap (SplitStream * stream, GstClockTime time,
     gst_pad_push_event (stream->pad, gst_event_new_gap (position, duration));
 }
 
-/* A window without frames moves downstream's time all the same, and before the
- * other streams' frames: who waits for this stream may have no room for them */
+/* Sends a GAP for a window without frames, before the other streams' frames: an
+ * aggregator that waits for this stream may have no room for theirs */
 void
 split_stream_begin (SplitStream * stream, GstBuffer * batch)
 {
