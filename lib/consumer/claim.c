@@ -9,8 +9,8 @@
 /* Finds the segment; its SEGMENT message was sent before the announcement, so
  * the control thread has it or is about to. 0, -EINTR, or -EPROTO. */
 SF_HOT static int
-await_segment (struct sf_consumer *c, struct sf_connection_state *conn, uint32_t id,
-    struct sf_segment **segment)
+await_segment (struct sf_consumer *c, struct sf_connection_state *conn,
+    uint32_t id, struct sf_segment **segment)
 {
   struct sf_timeout timeout;
   int r = 0;
@@ -22,8 +22,7 @@ await_segment (struct sf_consumer *c, struct sf_connection_state *conn, uint32_t
   timeout = sf_timeout_begin (SF_ANSWER_TIMEOUT);
   pthread_mutex_lock (&c->lock);
   while (r == 0 && (*segment = sf_connection_find_segment (conn, id)) == NULL) {
-    if (sf_observe_u32 (&conn->over) != 0
-        || sf_timeout_expired (&timeout))
+    if (sf_observe_u32 (&conn->over) != 0 || sf_timeout_expired (&timeout))
       r = -EPROTO;
     else if (sf_load_flag (&c->interrupted))
       r = -EINTR;
@@ -34,8 +33,9 @@ await_segment (struct sf_consumer *c, struct sf_connection_state *conn, uint32_t
   return r;
 }
 
-/* Is it inside, and readable? What has been added to the segment is the control thread's
- * to map; a frame that is there before it is done does not wait for it. */
+/* Is it inside, and readable? What has been added to the segment is the control
+ * thread's to map; a frame that is there before it is done does not wait for
+ * it. */
 SF_HOT static int
 check_ref (struct sf_consumer *c, struct sf_connection_state *conn,
     struct sf_segment *segment, const struct sf_memory_ref_wire *ref)
@@ -88,7 +88,7 @@ lease_new (struct sf_connection_state *conn, uint32_t index, uint32_t n_parts)
  * await_segment(). */
 SF_HOT static int
 lease_segment (struct sf_consumer *c, struct sf_connection_state *conn,
-    struct sf_lease *lease, uint32_t id, uint32_t * last_id)
+    struct sf_lease *lease, uint32_t id, uint32_t *last_id)
 {
   int r;
 
@@ -102,7 +102,8 @@ lease_segment (struct sf_consumer *c, struct sf_connection_state *conn,
   return r;
 }
 
-/* The payload, in c->payload wherever it lies. Its size, or as await_segment(). */
+/* The payload, in c->payload wherever it lies. Its size, or as
+ * await_segment(). */
 SF_HOT static int
 fetch_payload (struct sf_consumer *c, struct sf_connection_state *conn,
     const struct sf_record_header *record)
@@ -180,7 +181,8 @@ resolve (struct sf_consumer *c, struct sf_connection_state *conn,
 }
 
 static bool
-is_same_stream (const struct sf_consumer *c, const struct sf_connection_state *conn)
+is_same_stream (const struct sf_consumer *c,
+    const struct sf_connection_state *conn)
 {
   return c->have_last && c->last_producer_id == conn->producer_id;
 }
@@ -188,7 +190,8 @@ is_same_stream (const struct sf_consumer *c, const struct sf_connection_state *c
 /* Takes note of the frame. -1: we had it before the connection broke; otherwise
  * how many frames since the last one were lost to us. */
 SF_HOT static int64_t
-note_seq (struct sf_consumer *c, const struct sf_connection_state *conn, uint64_t seq)
+note_seq (struct sf_consumer *c, const struct sf_connection_state *conn,
+    uint64_t seq)
 {
   int64_t lost = (int64_t) sf_load_hint (&c->revoked);
 
@@ -216,11 +219,12 @@ is_evicted (struct sf_consumer *c, struct sf_connection_state *conn)
   return lossless || sf_observe_u32 (&conn->over) != 0;
 }
 
-/* The frame was taken back before we could claim it. The next one tells how many
- * were, but after an eviction there may be none; and what was there before we had
- * the first one was meant for us then, too. */
+/* The frame was taken back before we could claim it. The next one tells how
+ * many were, but after an eviction there may be none; and what was there before
+ * we had the first one was meant for us then, too. */
 static void
-note_revoked (struct sf_consumer *c, struct sf_connection_state *conn, uint64_t seq)
+note_revoked (struct sf_consumer *c, struct sf_connection_state *conn,
+    uint64_t seq)
 {
   if (!is_same_stream (c, conn)) {
     if (!is_evicted (c, conn))

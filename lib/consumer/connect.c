@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* From no connection to one: finding the producer, and shaking hands with it. */
+/* From no connection to one: finding the producer, and shaking hands with
+ * it. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -72,8 +73,8 @@ drain (int fd)
       break;
 }
 
-/* Tries of late. A socket that comes into being is several events; but others may
- * do what they like in that folder. */
+/* Tries of late. A socket that comes into being is several events; but others
+ * may do what they like in that folder. */
 struct tries
 {
   int64_t since;
@@ -86,7 +87,7 @@ are_too_many (struct tries *tries)
   int64_t now = sf_now ();
 
   if (now - tries->since > RETRY_MS * INT64_C (1000000))
-    *tries = (struct tries) {.since = now };
+    *tries = (struct tries) { .since = now };
   return ++tries->n > MAX_TRIES;
 }
 
@@ -110,8 +111,8 @@ sf_consumer_forget_process (struct sf_consumer *c)
   c->process_fd = -1;
 }
 
-/* From here on the producer's process is watched, too: its children may have the
- * other end of our socket, and its listener. As sf_connect(). */
+/* From here on the producer's process is watched, too: its children may have
+ * the other end of our socket, and its listener. As sf_connect(). */
 static int
 connect_process (struct sf_consumer *c)
 {
@@ -161,7 +162,8 @@ time_left (const struct sf_consumer *c)
   return c->until == INT64_MAX ? INT64_MAX : c->until - sf_now ();
 }
 
-/* Connects, and tries until it does. The fd; -1: stopping, or failed (reported). */
+/* Connects, and tries until it does. The fd; -1: stopping, or failed
+ * (reported). */
 static int
 connect_with_retries (struct sf_consumer *c)
 {
@@ -211,14 +213,17 @@ close_fds (const int fds[SF_MESSAGE_MAX_FDS])
 }
 
 static int
-send_hello (struct sf_consumer *c, int fd, uint32_t * asked)
+send_hello (struct sf_consumer *c, int fd, uint32_t *asked)
 {
-  struct sf_message msg = {.type = SF_MESSAGE_HELLO };
+  struct sf_message msg = { .type = SF_MESSAGE_HELLO };
 
   msg.hello = (struct sf_hello) {
-  .magic = SF_PROTOCOL_MAGIC,.version_min =
-        SF_PROTOCOL_VERSION,.version_max = SF_PROTOCOL_VERSION,.delivery =
-        c->delivery,.max_lag = (uint64_t) c->max_lag};
+    .magic = SF_PROTOCOL_MAGIC,
+    .version_min = SF_PROTOCOL_VERSION,
+    .version_max = SF_PROTOCOL_VERSION,
+    .delivery = c->delivery,
+    .max_lag = (uint64_t) c->max_lag,
+  };
   memcpy (msg.hello.name, c->name, sizeof (msg.hello.name));
   pthread_mutex_lock (&c->lock);
   *asked = msg.hello.max_held = c->max_held;
@@ -267,7 +272,7 @@ handle_refusal (struct sf_consumer *c, const struct sf_reject *reject)
 
 /* HELLO, WELCOME. The connection, or NULL: try again, or failed (reported). */
 static struct sf_connection_state *
-shake_hands (struct sf_consumer *c, int fd, uint32_t * asked)
+shake_hands (struct sf_consumer *c, int fd, uint32_t *asked)
 {
   struct sf_message msg;
   struct sf_connection_state *conn = NULL;
@@ -309,7 +314,7 @@ shake_hands (struct sf_consumer *c, int fd, uint32_t * asked)
 }
 
 struct sf_connection_state *
-sf_consumer_connect (struct sf_consumer *c, uint32_t * asked, bool *reached)
+sf_consumer_connect (struct sf_consumer *c, uint32_t *asked, bool *reached)
 {
   struct sf_reject reject;
   int fd, r;

@@ -42,8 +42,8 @@ sf_connection_unref (struct sf_connection_state *conn)
 }
 
 int
-sf_connection_new (struct sf_connection_state **conn, int fd, const struct sf_welcome *welcome,
-    int fds[SF_MESSAGE_MAX_FDS])
+sf_connection_new (struct sf_connection_state **conn, int fd,
+    const struct sf_welcome *welcome, int fds[SF_MESSAGE_MAX_FDS])
 {
   struct sf_connection_state *l = calloc (1, sizeof (*l));
   int r;
@@ -62,16 +62,14 @@ sf_connection_new (struct sf_connection_state **conn, int fd, const struct sf_we
   l->announce.fd = l->returns.fd = -1;
   pthread_mutex_init (&l->lock, NULL);
   l->guard = sf_guard_new (fds[2]);
-  r = sf_shm_open (&l->announce, fds[0], welcome->announce_size,
-      SF_SHM_SEALED);
+  r = sf_shm_open (&l->announce, fds[0], welcome->announce_size, SF_SHM_SEALED);
   if (r < 0)
     close (fds[1]);
   else if (welcome->returns_size != sizeof (struct sf_returns_page)) {
     close (fds[1]);
     r = -EPROTO;
   } else {
-    r = sf_shm_open (&l->returns, fds[1], welcome->returns_size,
-        SF_SHM_SHARED);
+    r = sf_shm_open (&l->returns, fds[1], welcome->returns_size, SF_SHM_SHARED);
   }
   if (r == 0 && welcome->announce_size <= SF_ANNOUNCE_DATA_OFFSET)
     r = -EPROTO;
@@ -93,9 +91,9 @@ sf_connection_new (struct sf_connection_state **conn, int fd, const struct sf_we
 /* More than a producer needs that relays those of many others. */
 #define MAX_SEGMENTS 256u
 
-/* Slots are in memory, so all of them are less than there is; but those of another
- * producer may come in two ways. The same memory under many ids would take page
- * tables without end. */
+/* Slots are in memory, so all of them are less than there is; but those of
+ * another producer may come in two ways. The same memory under many ids would
+ * take page tables without end. */
 bool
 sf_connection_is_within_bounds (struct sf_connection_state *conn)
 {
@@ -127,8 +125,8 @@ is_welcome (struct sf_connection_state *conn, uint32_t id)
 }
 
 int
-sf_connection_add_segment (struct sf_connection_state *conn, const struct sf_segment_info *info,
-    const int fds[SF_MESSAGE_MAX_FDS])
+sf_connection_add_segment (struct sf_connection_state *conn,
+    const struct sf_segment_info *info, const int fds[SF_MESSAGE_MAX_FDS])
 {
   struct sf_connection_segment *table;
   struct sf_segment *segment;
@@ -139,8 +137,8 @@ sf_connection_add_segment (struct sf_connection_state *conn, const struct sf_seg
     close_fds (fds);
     return r;
   }
-  /* The connection's guard, so that our producer knows whether we read, and the guards
-   * of those who relayed the segment to it. */
+  /* The connection's guard, so that our producer knows whether we read, and the
+   * guards of those who relayed the segment to it. */
   memcpy (guards, fds, sizeof (guards));
   guards[0] = -1;
   r = sf_segment_open (&segment, fds[0], conn->guard, guards, info);
@@ -152,7 +150,8 @@ sf_connection_add_segment (struct sf_connection_state *conn, const struct sf_seg
   if (table != NULL) {
     conn->segments = table;
     table[conn->n_segments++] = (struct sf_connection_segment) {
-    info->id, segment};
+      info->id, segment
+    };
   }
   pthread_mutex_unlock (&conn->lock);
   if (table == NULL) {
@@ -253,7 +252,8 @@ sf_connection_wake (struct sf_connection_state *conn)
 }
 
 void
-sf_connection_end (struct sf_connection_state *conn, const struct sf_reject *bye)
+sf_connection_end (struct sf_connection_state *conn,
+    const struct sf_reject *bye)
 {
   /* Both threads may come to it at once: the first one's reason counts. */
   pthread_mutex_lock (&conn->lock);
@@ -277,18 +277,19 @@ sf_lease_ref (struct sf_lease *lease)
 void
 sf_connection_kick (struct sf_connection_state *conn)
 {
-  struct sf_message msg = {.type = SF_MESSAGE_KICK };
+  struct sf_message msg = { .type = SF_MESSAGE_KICK };
 
-  /* Over the socket, not an eventfd: whether a write to that one may block is
-   * a flag that the other side can change. A full socket is read soon anyway. */
+  /* Over the socket, not an eventfd: whether a write to that one may block is a
+   * flag that the other side can change. A full socket is read soon anyway. */
   sf_send (conn->fd, &msg, NULL, 0);
 }
 
 bool
 sf_connection_answer (struct sf_connection_state *conn, sf_atomic_u32 *paused)
 {
-  struct sf_message msg = {.type = SF_MESSAGE_PONG,.paused =
-        sf_load_flag (paused)
+  struct sf_message msg = {
+    .type = SF_MESSAGE_PONG,
+    .paused = sf_load_flag (paused),
   };
 
   conn->pong_due = conn->pong_due

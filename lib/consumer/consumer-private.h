@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Shared by the consumer's source files only.
  *
- * Locks: sf_consumer.lock, then sf_connection_state.lock (a leaf, the table of segments).
- * Neither is held over I/O.
+ * Locks: sf_consumer.lock, then sf_connection_state.lock (a leaf, the table of
+ * segments). Neither is held over I/O.
  *
- * A connection is one connection. Whoever uses it holds a reference: the consumer, and
- * every lease. Its socket is closed with the last one, since the producer takes
- * a hang-up to mean that nobody reads its frames any more. */
+ * A connection is one connection. Whoever uses it holds a reference: the
+ * consumer, and every lease. Its socket is closed with the last one, since the
+ * producer takes a hang-up to mean that nobody reads its frames any more. */
 #ifndef SF_CONSUMER_PRIVATE_H
 #define SF_CONSUMER_PRIVATE_H
 
@@ -28,10 +28,11 @@ struct sf_connection_segment
 
 struct sf_connection_state
 {
-  struct sf_connection_state *next_ended;   /* the control thread's */
+  struct sf_connection_state *next_ended;       /* the control thread's */
   sf_atomic_u32 refs;
   /* Constant. */
-  uint32_t generation;          /* of the process that made it, see shared/fork.h */
+  /* of the process that made it, see shared/fork.h */
+  uint32_t generation;
   int fd;
   struct sf_guard *guard;
   uint64_t producer_id;
@@ -41,26 +42,28 @@ struct sf_connection_state
   struct sf_ring_reader ring;
   bool connected_reported, holding_reported;
   bool claimed;                 /* the next record's frame is ours already */
-  uint64_t skipped_pos;            /* the record that met a full connection */
-  uint32_t skipped_max_held;             /* and how many could be held then */
+  uint64_t skipped_pos;         /* the record that met a full connection */
+  uint32_t skipped_max_held;    /* and how many could be held then */
   uint32_t n_handovers;         /* noted for observers */
-  uint32_t n_unpaced;             /* records in a row that were soon there */
-  uint32_t spin_after;        /* so many, and the next is waited for awake */
+  uint32_t n_unpaced;           /* records in a row that were soon there */
+  uint32_t spin_after;          /* so many, and the next is waited for awake */
   bool pong_due;                /* the control thread's */
   uint32_t n_messages;          /* read since, which is its, too */
   int64_t quota_from;
   uint32_t flushed;             /* steps of flushes that we have read past */
   uint64_t void_until;          /* position: records before it are void */
   /* The control thread's. */
-  uint32_t flush_reported;          /* the step that was called back for */
+  uint32_t flush_reported;      /* the step that was called back for */
   /* Any thread's. */
   sf_atomic_u32 held;
   sf_atomic_u32 max_held;
   sf_atomic_u32 wants_room;     /* the streaming thread waits for a return */
   sf_atomic_u32 signalled;      /* the last wish for returns that was met */
   sf_atomic_u32 over;           /* the socket is at its end, `bye` is set */
-  sf_atomic_u32 flush_ended;    /* the step that sf_consumer_end_flush() named */
-  sf_atomic_u32 grown;          /* the control thread is to look for new slots */
+  /* the step that sf_consumer_end_flush() named */
+  sf_atomic_u32 flush_ended;
+  /* the control thread is to look for new slots */
+  sf_atomic_u32 grown;
   struct sf_reject bye;
   pthread_mutex_t lock;         /* the table */
   struct sf_connection_segment *segments;
@@ -70,8 +73,10 @@ struct sf_connection_state
 enum sf_consumer_phase
 {
   SF_PHASE_CONNECTING,
-  SF_PHASE_CONNECTED,              /* connection is there for the streaming thread */
-  SF_PHASE_OVER,                /* told DISCONNECTED: reconnects at the next call */
+  /* connection is there for the streaming thread */
+  SF_PHASE_CONNECTED,
+  /* told DISCONNECTED: reconnects at the next call */
+  SF_PHASE_OVER,
   SF_PHASE_FAILED,
 };
 
@@ -105,13 +110,14 @@ struct sf_consumer
   int error;                    /* of SF_PHASE_FAILED */
   struct sf_reject reject;
   sf_atomic_u32 interrupted;
-  sf_atomic_u32 notices;        /* one of the notices is set: a look at the lock */
+  /* one of the notices is set: a look at the lock */
+  sf_atomic_u32 notices;
   uint64_t last_producer_id, next_seq;
   bool have_last;
   uint64_t connections;
   sf_atomic_u64 frames, lost;
-  /* Growths that the streaming thread had to map, for a frame that was there before
-   * the control thread had done it. */
+  /* Growths that the streaming thread had to map, for a frame that was there
+   * before the control thread had done it. */
   sf_atomic_u64 mapped_late;
   /* Announced to us, and taken back: lost, unless they are announced again. */
   sf_atomic_u64 revoked;
@@ -123,10 +129,12 @@ struct sf_consumer
   uint8_t payload[SF_MAX_FRAME_PAYLOAD];
   /* The control thread's. */
   int process_fd;               /* of the producer we are connected to, or -1 */
-  int64_t until;                /* to be connected; 0: not tried yet; INT64_MAX */
-  struct sf_connection_state *ended;        /* connections whose last frames are not back */
+  /* to be connected; 0: not tried yet; INT64_MAX */
+  int64_t until;
+  /* connections whose last frames are not back */
+  struct sf_connection_state *ended;
   bool absent_reported, full_reported;  /* since we last were, or began */
-  bool got_unexpected_fds;           /* a producer sent fds that no message has */
+  bool got_unexpected_fds;      /* a producer sent fds that no message has */
 };
 
 struct sf_lease
@@ -146,11 +154,12 @@ struct sf_lease
 #endif
 #define SF_ANSWER_TIMEOUT (SF_ANSWER_TIMEOUT_MS * INT64_C (1000000))
 
-/* How long as many frames are held as may be, and none comes, before it is told. */
+/* How long as many frames are held as may be, and none comes, before it is
+ * told. */
 #define SF_HOLDING_TIMEOUT SF_NS_PER_SECOND
 
-/* Only time in which we ran counts against the producer, not that in which we were
- * stopped: of what lies between two looks, no more than two slices. */
+/* Only time in which we ran counts against the producer, not that in which we
+ * were stopped: of what lies between two looks, no more than two slices. */
 struct sf_timeout
 {
   int64_t left, last;
@@ -162,7 +171,8 @@ static inline struct sf_timeout
 sf_timeout_begin (int64_t ns)
 {
   return (struct sf_timeout) {
-  ns, sf_now ()};
+    ns, sf_now ()
+  };
 }
 
 static inline bool
@@ -177,49 +187,58 @@ sf_timeout_expired (struct sf_timeout *timeout)
   return timeout->left <= 0;
 }
 
-/* How often connections that have ended are looked at, until their last frames are back. */
+/* How often connections that have ended are looked at, until their last frames
+ * are back. */
 #define SF_ENDED_TICK (SF_NS_PER_SECOND / 5)
 
 /* Records that come soon before the next one is waited for awake. */
 #define SF_SPIN_AFTER 8u
 
 /* consumer/connection-memory.c */
-struct sf_connection_state *sf_connection_ref (struct sf_connection_state *conn);
+struct sf_connection_state *sf_connection_ref (struct sf_connection_state
+    *conn);
 void sf_connection_unref (struct sf_connection_state *conn);
-/* Maps what came with WELCOME; the fds are the connection's, or closed on error. */
+/* Maps what came with WELCOME; the fds are the connection's, or closed on
+ * error. */
 int sf_connection_new (struct sf_connection_state **conn, int fd,
     const struct sf_welcome *welcome, int fds[SF_MESSAGE_MAX_FDS]);
 /* Takes over what came with SEGMENT: the segment, and the guards it had. */
 int sf_connection_add_segment (struct sf_connection_state *conn,
     const struct sf_segment_info *info, const int fds[SF_MESSAGE_MAX_FDS]);
-/* Does it map no more than there can be? To be asked when it has become more. */
+/* Does it map no more than there can be? To be asked when it has become
+ * more. */
 bool sf_connection_is_within_bounds (struct sf_connection_state *conn);
-void sf_connection_remove_segment (struct sf_connection_state *conn, uint32_t id);
-/* The control thread's: makes what has been added to the segments readable, ahead of the
- * frames in it. 0 or -EPROTO. */
+void sf_connection_remove_segment (struct sf_connection_state *conn,
+    uint32_t id);
+/* The control thread's: makes what has been added to the segments readable,
+ * ahead of the frames in it. 0 or -EPROTO. */
 int sf_connection_map_growth (struct sf_connection_state *conn);
-/* The control thread's: unmaps the connections that have ended and nobody uses any more. True
- * if there are others. */
+/* The control thread's: unmaps the connections that have ended and nobody uses
+ * any more. True if there are others. */
 bool sf_consumer_free_ended (struct sf_consumer *c);
 /* Referenced; NULL if it is not known (yet). */
-struct sf_segment *sf_connection_find_segment (struct sf_connection_state *conn, uint32_t id);
+struct sf_segment *sf_connection_find_segment (struct sf_connection_state *conn,
+    uint32_t id);
 /* The connection brings nothing more: its segments will not be filled again. */
-void sf_connection_end (struct sf_connection_state *conn, const struct sf_reject *bye);
+void sf_connection_end (struct sf_connection_state *conn,
+    const struct sf_reject *bye);
 void sf_connection_wake (struct sf_connection_state *conn);
 /* Done with the frame of this lease. */
 void sf_connection_return (struct sf_connection_state *conn, uint32_t lease);
 /* Asks the producer to look at our returns. Any thread, never waits. */
 void sf_connection_kick (struct sf_connection_state *conn);
-/* Answers the producer's PING, if there was one. False: try again, since the socket
- * is full. The control thread's. */
-bool sf_connection_answer (struct sf_connection_state *conn, sf_atomic_u32 *paused);
+/* Answers the producer's PING, if there was one. False: try again, since the
+ * socket is full. The control thread's. */
+bool sf_connection_answer (struct sf_connection_state *conn,
+    sf_atomic_u32 *paused);
 
 /* consumer/claim.c: the streaming thread's */
 /* One FRAME record: claim it, unless the producer has taken it back. 1, 0 (go
- * on with the next record) or -errno; after -EINTR it is still the next one, and
- * claimed. */
-int sf_consumer_take_frame (struct sf_consumer *c, struct sf_connection_state *conn,
-    const struct sf_record_header *record, struct sf_received *in);
+ * on with the next record) or -errno; after -EINTR it is still the next one,
+ * and claimed. */
+int sf_consumer_take_frame (struct sf_consumer *c,
+    struct sf_connection_state *conn, const struct sf_record_header *record,
+    struct sf_received *in);
 /* Passes over a FRAME record that is void. */
 void sf_consumer_skip_frame (struct sf_connection_state *conn,
     const struct sf_record_header *record);
@@ -237,11 +256,12 @@ enum sf_flush_phase sf_connection_flush_phase (const struct sf_consumer *c,
     const struct sf_connection_state *conn);
 /* 1: read on, past what a flush that has ended left; 0: one is under way; or
  * -EPROTO. */
-int sf_consumer_pass_flush (struct sf_consumer *c, struct sf_connection_state *conn);
-/* The control thread's: calls back if there is news of a flush. `over`: or if one
- * was under way when the connection ended. */
-void sf_consumer_report_flush (struct sf_consumer *c, struct sf_connection_state *conn,
-    bool over);
+int sf_consumer_pass_flush (struct sf_consumer *c,
+    struct sf_connection_state *conn);
+/* The control thread's: calls back if there is news of a flush. `over`: or if
+ * one was under way when the connection ended. */
+void sf_consumer_report_flush (struct sf_consumer *c,
+    struct sf_connection_state *conn, bool over);
 
 /* consumer/wait.c */
 /* As pthread_cond_timedwait(), INT64_MAX: without limit. */
@@ -250,8 +270,9 @@ bool sf_consumer_is_stopping (struct sf_consumer *c);
 /* Something for the streaming thread outside the ring. */
 void sf_consumer_notify_locked (struct sf_consumer *c);
 void sf_consumer_kick (struct sf_consumer *c);
-/* The control thread sleeps until `fd` (-1: none) is readable, a kick, the end of the
- * producer that we are connected to, or `ms`. True if `fd` is readable. */
+/* The control thread sleeps until `fd` (-1: none) is readable, a kick, the end
+ * of the producer that we are connected to, or `ms`. True if `fd` is
+ * readable. */
 bool sf_consumer_poll (struct sf_consumer *c, int fd, int ms);
 /* The streaming thread's: */
 /* As many frames are held as may be, so that no other can be taken. */
@@ -261,10 +282,10 @@ void sf_consumer_wait (struct sf_consumer *c, struct sf_connection_state *conn,
     int64_t until);
 
 /* consumer/connect.c: the control thread's */
-/* Tries for as long as there is time. NULL: try again, or stop, or failed (told).
- * `reached`: somebody was there. */
-struct sf_connection_state *sf_consumer_connect (struct sf_consumer *c, uint32_t * asked,
-    bool *reached);
+/* Tries for as long as there is time. NULL: try again, or stop, or failed
+ * (told). `reached`: somebody was there. */
+struct sf_connection_state *sf_consumer_connect (struct sf_consumer *c,
+    uint32_t *asked, bool *reached);
 void sf_consumer_forget_process (struct sf_consumer *c);
 
 /* consumer/control-thread.c */

@@ -90,8 +90,9 @@ sf_consumer_open (struct sf_consumer **consumer,
 static void
 leave (struct sf_connection_state *conn)
 {
-  struct sf_message msg = {.type = SF_MESSAGE_BYE,.reject = {.reason =
-            SF_REASON_STOPPED}
+  struct sf_message msg = {
+    .type = SF_MESSAGE_BYE,
+    .reject = { .reason = SF_REASON_STOPPED},
   };
 
   sf_send (conn->fd, &msg, NULL, 0);
@@ -140,8 +141,8 @@ take_notice_locked (struct sf_consumer *c, struct sf_received *in)
   return 1;
 }
 
-/* Waits for a connection. 1: `in` is filled; 0: `connection` is (referenced), or time is up
- * and it is NULL; -EINTR. */
+/* Waits for a connection. 1: `in` is filled; 0: `connection` is (referenced),
+ * or time is up and it is NULL; -EINTR. */
 SF_HOT static int
 await_connection (struct sf_consumer *c, struct sf_received *in,
     struct sf_connection_state **conn, int64_t until)
@@ -166,7 +167,8 @@ await_connection (struct sf_consumer *c, struct sf_received *in,
       in->error = c->error;
       in->reject = c->reject;
       r = 1;
-    } else if (sf_now () < until && sf_consumer_timed_wait_locked (c, until) == 0) {
+    } else if (sf_now () < until
+        && sf_consumer_timed_wait_locked (c, until) == 0) {
       continue;
     }
     break;
@@ -190,19 +192,22 @@ drop_connection (struct sf_consumer *c, struct sf_connection_state *conn,
   sf_connection_unref (conn);
 }
 
-/* Nothing more is read of this producer: it broke the protocol, or we are out of
- * memory. The control thread has to hear of it, to connect again. */
+/* Nothing more is read of this producer: it broke the protocol, or we are out
+ * of memory. The control thread has to hear of it, to connect again. */
 static void
-fail_connection (struct sf_consumer *c, struct sf_connection_state *conn, int error)
+fail_connection (struct sf_consumer *c, struct sf_connection_state *conn,
+    int error)
 {
-  struct sf_reject why = {.reason = SF_REASON_VIOLATION,.text =
-        "the producer announced what cannot be"
+  struct sf_reject why = {
+    .reason = SF_REASON_VIOLATION,
+    .text = "the producer announced what cannot be",
   };
 
   if (error == -ENOMEM)
     why = (struct sf_reject) {
-    .reason = SF_REASON_RESOURCES,.text =
-          "there is no memory to receive a frame with"};
+    .reason = SF_REASON_RESOURCES,
+    .text = "there is no memory to receive a frame with",
+    };
   sf_connection_end (conn, &why);
   sf_consumer_kick (c);
 }
@@ -259,8 +264,9 @@ is_at_its_limit (struct sf_consumer *c, struct sf_connection_state *conn)
   return !grows;
 }
 
-/* Waits for a record. Where no frame could be taken, a producer that needs one back
- * announces none, either: that is told after a while. 1: tell HOLDING; 0. */
+/* Waits for a record. Where no frame could be taken, a producer that needs one
+ * back announces none, either: that is told after a while. 1: tell HOLDING;
+ * 0. */
 SF_HOT static int
 wait_for_record (struct sf_consumer *c, struct sf_connection_state *conn,
     struct sf_received *in, int64_t until)
@@ -292,7 +298,8 @@ take_record (struct sf_consumer *c, struct sf_connection_state *conn,
     struct sf_record_header record;
     int r = sf_ring_peek (&conn->ring, &record, c->payload);
 
-    /* Who sees a record from behind a flush sees the flush: that comes first. */
+    /* Who sees a record from behind a flush sees the flush: that comes
+     * first. */
     if (r <= 0 || sf_connection_flush_phase (c, conn) != SF_FLUSH_NONE)
       return r < 0 ? r : 0;
     if (record.type == SF_RECORD_EVENT) {
@@ -433,7 +440,7 @@ int
 sf_consumer_send_upstream (struct sf_consumer *c, const uint8_t *data,
     uint32_t size)
 {
-  struct sf_message msg = {.type = SF_MESSAGE_UPSTREAM };
+  struct sf_message msg = { .type = SF_MESSAGE_UPSTREAM };
   struct sf_connection_state *conn;
   int r;
 

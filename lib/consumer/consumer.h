@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A consumer: connects to a producer, again after each end, and gives out records
- * in order. A frame is a lease, which may outlive the connection.
+/* A consumer: connects to a producer, again after each end, and gives out
+ * records in order. A frame is a lease, which may outlive the connection.
  *
- * A control thread connects and listens to the control socket. The streaming thread
- * calls sf_consumer_next(), which sleeps on a word in shared memory (a futex) and
- * makes no other system call. */
+ * A control thread connects and listens to the control socket. The streaming
+ * thread calls sf_consumer_next(), which sleeps on a word in shared memory (a
+ * futex) and makes no other system call. */
 #ifndef SF_CONSUMER_H
 #define SF_CONSUMER_H
 
@@ -23,13 +23,15 @@ struct sf_consumer_config
   uint32_t delivery;            /* enum sf_delivery */
   uint32_t max_held;            /* frames to hold at once, 1..SF_MAX_LEASES */
   bool grow;                    /* ask for more when that turns out too few */
-  int64_t max_lag;              /* ns that frames wait for us where we are served
-                                   live; 0: as long as slots last */
+  /* ns that frames wait for us where we are served live; 0: as long as slots
+   * last */
+  int64_t max_lag;
   int64_t connect_timeout;      /* ns; 0: try once; SF_FOREVER */
   int64_t spin;                 /* ns to spin before sleeping */
-  /* Called from the control thread when the producer starts or stops a flush; ask
-   * sf_consumer_get_flush() which. Must return soon. Nothing is read until
-   * sf_consumer_end_flush(). NULL: a flush only drops what has not been read. */
+  /* Called from the control thread when the producer starts or stops a flush;
+   * ask sf_consumer_get_flush() which. Must return soon. Nothing is read until
+   * sf_consumer_end_flush(). NULL: a flush only drops what has not been
+   * read. */
   void (*flush) (void *user);
   void *user;
 };
@@ -40,10 +42,12 @@ enum sf_received_kind
   SF_RECEIVED_EVENT,            /* body, body_size */
   SF_RECEIVED_FRAME,            /* parts, body, lease, seq */
   SF_RECEIVED_LATENCY,          /* latency */
-  SF_RECEIVED_WAITING,          /* no producer is there; with reject, it has no
-                                   place for us. Told once each; trying goes on */
-  SF_RECEIVED_HOLDING,          /* max_held frames are held, so that no other can
-                                   be taken; told once until a frame comes */
+  /* no producer is there; with reject, it has no place for us. Told once
+   * each; trying goes on */
+  SF_RECEIVED_WAITING,
+  /* max_held frames are held, so that no other can be taken; told once until
+   * a frame comes */
+  SF_RECEIVED_HOLDING,
   SF_RECEIVED_DISCONNECTED,     /* reject: why. All that was announced has been
                                    delivered. The next call reconnects. */
   SF_RECEIVED_FAILED,           /* error (-errno), reject: cannot go on */
@@ -64,14 +68,16 @@ struct sf_received
   const uint8_t *body;
   uint32_t body_size;
   bool sticky;                  /* EVENT, FRAME: repeated for who joined late */
-  bool lossless;                /* FRAME: the producer would have waited for us */
-  bool flushed;                 /* EVENT: came before a flush: only what outlives
-                                   one counts; FRAME: the first after one */
+  /* FRAME: the producer would have waited for us */
+  bool lossless;
+  /* EVENT: came before a flush: only what outlives one counts; FRAME: the
+   * first after one */
+  bool flushed;
   bool discont;                 /* FRAME: frames before it were lost to us */
   uint64_t seq;
   uint64_t producer_id;
-  /* CONNECTED: ns by which the producer's CLOCK_MONOTONIC is ahead of ours (it is
-   * in another time namespace); 0 where it may be the same clock. */
+  /* CONNECTED: ns by which the producer's CLOCK_MONOTONIC is ahead of ours (it
+   * is in another time namespace); 0 where it may be the same clock. */
   int64_t clock_offset;
   const struct sf_memory_ref_mapped *parts;
   uint32_t n_parts;
@@ -82,8 +88,8 @@ struct sf_received
   int error;
 };
 
-/* Starts the control thread, which connects. Returns 0, -ENOMEM, -EMFILE, -EAGAIN
- * (no thread), -EINVAL or -ENAMETOOLONG (path). */
+/* Starts the control thread, which connects. Returns 0, -ENOMEM, -EMFILE,
+ * -EAGAIN (no thread), -EINVAL or -ENAMETOOLONG (path). */
 int sf_consumer_open (struct sf_consumer **consumer,
     const struct sf_consumer_config *config);
 
@@ -102,8 +108,8 @@ void sf_consumer_interrupt (struct sf_consumer *consumer, bool on);
  * not. */
 void sf_consumer_set_paused (struct sf_consumer *consumer, bool paused);
 
-/* Tells observers of the producer how long the last frame took from publishing to
- * here, in ns. Call it from the thread of sf_consumer_next(). */
+/* Tells observers of the producer how long the last frame took from publishing
+ * to here, in ns. Call it from the thread of sf_consumer_next(). */
 void sf_consumer_note_handover (struct sf_consumer *consumer, int64_t ns);
 
 /* Asks the producer to let us hold this many frames, now and after each
@@ -140,8 +146,10 @@ struct sf_consumer_stats
   uint32_t n_segments;          /* mapped */
   uint64_t segment_bytes;
   uint64_t frames, connections;
-  uint64_t lost;                /* by the numbers of those that came, or should */
-  uint64_t mapped_late;         /* growths that were mapped when a frame was there */
+  /* by the numbers of those that came, or should */
+  uint64_t lost;
+  /* growths that were mapped when a frame was there */
+  uint64_t mapped_late;
 };
 
 void sf_consumer_get_stats (struct sf_consumer *consumer,

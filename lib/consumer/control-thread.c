@@ -10,13 +10,13 @@
 #include "consumer/consumer-private.h"
 #include "shared/explain.h"
 
-/* Before whoever broke the rules, or accepted and hung up, is tried again, or one
- * whose socket is full. */
+/* Before whoever broke the rules, or accepted and hung up, is tried again, or
+ * one whose socket is full. */
 #define PAUSE_MS 50
 /* Handled before it is looked whether to stop. */
 #define MESSAGES_PER_TURN 64
-/* Read in QUOTA_TIME; more than all segments of many relays. The rest waits in the
- * socket. */
+/* Read in QUOTA_TIME; more than all segments of many relays. The rest waits in
+ * the socket. */
 #define MESSAGE_QUOTA 512u
 #define QUOTA_TIME (SF_NS_PER_SECOND / 10)
 
@@ -61,8 +61,7 @@ set_bye_error (struct sf_reject *bye, const char *what, int error)
   char why[SF_TEXT_MAX / 2];
 
   sf_explain (why, sizeof (why), error);
-  bye->reason = error == -EPROTO ? SF_REASON_VIOLATION
-      : SF_REASON_RESOURCES;
+  bye->reason = error == -EPROTO ? SF_REASON_VIOLATION : SF_REASON_RESOURCES;
   snprintf (bye->text, sizeof (bye->text), "%s: %s", what, why);
 }
 
@@ -123,7 +122,8 @@ handle_message (struct sf_consumer *c, struct sf_connection_state *conn,
 }
 
 /* Reads some of what is there; one who sends without end does not keep us from
- * stopping. True: that was all. The connection has to end if `bye` has a reason. */
+ * stopping. True: that was all. The connection has to end if `bye` has a
+ * reason. */
 static bool
 read_messages (struct sf_consumer *c, struct sf_connection_state *conn,
     struct sf_reject *bye)
@@ -152,9 +152,10 @@ read_messages (struct sf_consumer *c, struct sf_connection_state *conn,
 }
 
 static void
-ask_for_room (struct sf_consumer *c, struct sf_connection_state *conn, uint32_t * asked)
+ask_for_room (struct sf_consumer *c, struct sf_connection_state *conn,
+    uint32_t *asked)
 {
-  struct sf_message msg = {.type = SF_MESSAGE_WANT };
+  struct sf_message msg = { .type = SF_MESSAGE_WANT };
 
   pthread_mutex_lock (&c->lock);
   msg.max_held = c->max_held;
@@ -180,7 +181,7 @@ mute_ms (struct sf_connection_state *conn)
 static void
 serve (struct sf_consumer *c, struct sf_connection_state *conn, uint32_t asked)
 {
-  struct sf_reject bye = {.reason = SF_REASON_NONE };
+  struct sf_reject bye = { .reason = SF_REASON_NONE };
   int muted;
 
   /* Messages that the producer sent before it was gone are read before its end
@@ -192,7 +193,8 @@ serve (struct sf_consumer *c, struct sf_connection_state *conn, uint32_t asked)
       bye.reason = SF_REASON_HANGUP;
     if (sf_take_flag (&conn->grown) != 0 && bye.reason == 0
         && sf_connection_map_growth (conn) < 0)
-      set_bye_error (&bye, "a segment of the producer cannot be mapped", -EPROTO);
+      set_bye_error (&bye, "a segment of the producer cannot be mapped",
+          -EPROTO);
     if (bye.reason != SF_REASON_NONE) {
       sf_connection_end (conn, &bye);
       pthread_mutex_lock (&c->lock);
@@ -209,7 +211,8 @@ serve (struct sf_consumer *c, struct sf_connection_state *conn, uint32_t asked)
   sf_consumer_report_flush (c, conn, true);
 }
 
-/* Waits until the streaming thread has drained the connection and wants the next. */
+/* Waits until the streaming thread has drained the connection and wants the
+ * next. */
 static bool
 wait_to_connect (struct sf_consumer *c)
 {

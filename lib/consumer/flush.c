@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Flushes of the producer. The control thread hears of them while the streaming
- * thread waits, perhaps downstream, and calls back; the streaming thread reads on
- * when the flush has been ended, and passes over what is void. */
+ * thread waits, perhaps downstream, and calls back; the streaming thread reads
+ * on when the flush has been ended, and passes over what is void. */
 #include <errno.h>
 
 #include "consumer/consumer-private.h"
@@ -33,7 +33,8 @@ phase_of (const struct sf_consumer *c, const struct sf_connection_state *conn,
 }
 
 SF_HOT enum sf_flush_phase
-sf_connection_flush_phase (const struct sf_consumer *c, const struct sf_connection_state *conn)
+sf_connection_flush_phase (const struct sf_consumer *c,
+    const struct sf_connection_state *conn)
 {
   return phase_of (c, conn, last_step (conn));
 }
@@ -54,7 +55,8 @@ sf_consumer_pass_flush (struct sf_consumer *c, struct sf_connection_state *conn)
   /* The connection ended before the flush did. */
   if ((step & 1) != 0)
     end = head;
-  /* It may be behind us: padding has no meaning, and may have been passed over. */
+  /* It may be behind us: padding has no meaning, and may have been passed
+   * over. */
   if ((int64_t) (end - conn->ring.pos) > (int64_t) (head - conn->ring.pos)
       || (end & 63u) != 0)
     return -EPROTO;
@@ -66,7 +68,8 @@ sf_consumer_pass_flush (struct sf_consumer *c, struct sf_connection_state *conn)
 }
 
 void
-sf_consumer_report_flush (struct sf_consumer *c, struct sf_connection_state *conn, bool over)
+sf_consumer_report_flush (struct sf_consumer *c,
+    struct sf_connection_state *conn, bool over)
 {
   uint32_t now = last_step (conn);
 
@@ -79,7 +82,7 @@ sf_consumer_report_flush (struct sf_consumer *c, struct sf_connection_state *con
 
 /* The connection, referenced, and its number. */
 static struct sf_connection_state *
-ref_connection (struct sf_consumer *c, uint64_t * connection)
+ref_connection (struct sf_consumer *c, uint64_t *connection)
 {
   struct sf_connection_state *conn;
 

@@ -1,27 +1,30 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* How the threads wait: the streaming thread for the next record, asleep or for a moment
- * awake, the control thread for its fds; and how they wake each other. */
+/* How the threads wait: the streaming thread for the next record, asleep or for
+ * a moment awake, the control thread for its fds; and how they wake each
+ * other. */
 #include <poll.h>
 #include <sched.h>
 #include <unistd.h>
 
 #include "consumer/consumer-private.h"
 
-/* A record that comes within SF_SPIN_THRESHOLD is better waited for awake; after
- * SF_SPIN_AFTER of them in a row, or up to MAX_SPIN_AFTER where that was in vain. */
+/* A record that comes within SF_SPIN_THRESHOLD is better waited for awake;
+ * after SF_SPIN_AFTER of them in a row, or up to MAX_SPIN_AFTER where that was
+ * in vain. */
 #define MAX_SPIN_AFTER 4096
 
 SF_HOT bool
 sf_connection_is_full (const struct sf_connection_state *conn)
 {
-  if (sf_observe_u32 ((sf_atomic_u32 *) & conn->over) != 0)
+  if (sf_observe_u32 ((sf_atomic_u32 *) &conn->over) != 0)
     return false;
-  return sf_load_flag ((sf_atomic_u32 *) & conn->held)
-      >= sf_load_flag ((sf_atomic_u32 *) & conn->max_held);
+  return sf_load_flag ((sf_atomic_u32 *) &conn->held)
+      >= sf_load_flag ((sf_atomic_u32 *) &conn->max_held);
 }
 
-/* A frame for which there is no room is left where it is; one that came since we
- * last looked is not yet known to be one, nor has more room been asked for. */
+/* A frame for which there is no room is left where it is; one that came since
+ * we last looked is not yet known to be one, nor has more room been asked
+ * for. */
 SF_HOT static bool
 has_record (struct sf_connection_state *conn)
 {
@@ -46,7 +49,8 @@ has_work (struct sf_consumer *c, struct sf_connection_state *conn)
 /* Looks for work again and again, for `ns` at most. Where the producer was last
  * seen on our own processor, it needs that to make some. */
 static void
-spin_for_work (struct sf_consumer *c, struct sf_connection_state *conn, int64_t now, int64_t ns)
+spin_for_work (struct sf_consumer *c, struct sf_connection_state *conn,
+    int64_t now, int64_t ns)
 {
   int64_t until = now + ns;
 
@@ -57,9 +61,11 @@ spin_for_work (struct sf_consumer *c, struct sf_connection_state *conn, int64_t 
   }
 }
 
-/* Sleeps until there may be work. See shared/atomics.h for why no wake-up is lost. */
+/* Sleeps until there may be work. See shared/atomics.h for why no wake-up is
+ * lost. */
 SF_HOT static void
-sleep_on_connection (struct sf_consumer *c, struct sf_connection_state *conn, int64_t until)
+sleep_on_connection (struct sf_consumer *c, struct sf_connection_state *conn,
+    int64_t until)
 {
   struct sf_returns_page *page = conn->ring.page;
   uint32_t seen;
@@ -85,18 +91,20 @@ sleep_on_connection (struct sf_consumer *c, struct sf_connection_state *conn, in
 }
 
 /* Where the last records were not long in coming, the next one probably is not
- * either, and falling asleep and being woken takes longer: at full speed no time
- * is lost on that, and at the rate of a camera none on looking. Where looking was
- * in vain - the producer may be waiting for this very processor - it takes twice
- * as many records in a row until it is tried again. */
+ * either, and falling asleep and being woken takes longer: at full speed no
+ * time is lost on that, and at the rate of a camera none on looking. Where
+ * looking was in vain - the producer may be waiting for this very processor -
+ * it takes twice as many records in a row until it is tried again. */
 SF_HOT void
-sf_consumer_wait (struct sf_consumer *c, struct sf_connection_state *conn, int64_t until)
+sf_consumer_wait (struct sf_consumer *c, struct sf_connection_state *conn,
+    int64_t until)
 {
   bool spins = conn->n_unpaced >= conn->spin_after;
   int64_t began = sf_now ();
 
   sf_store_flag (&conn->ring.page->cpu, (uint32_t) sched_getcpu ());
-  spin_for_work (c, conn, began, spins && c->spin < SF_SPIN_THRESHOLD ? SF_SPIN_THRESHOLD : c->spin);
+  spin_for_work (c, conn, began, spins
+      && c->spin < SF_SPIN_THRESHOLD ? SF_SPIN_THRESHOLD : c->spin);
   if (has_work (c, conn)) {
     conn->spin_after = SF_SPIN_AFTER;
     return;
@@ -104,7 +112,8 @@ sf_consumer_wait (struct sf_consumer *c, struct sf_connection_state *conn, int64
   if (spins && conn->spin_after < MAX_SPIN_AFTER)
     conn->spin_after *= 2;
   sleep_on_connection (c, conn, until);
-  conn->n_unpaced = sf_now () - began < SF_SPIN_THRESHOLD ? conn->n_unpaced + 1 : 0;
+  conn->n_unpaced =
+      sf_now () - began < SF_SPIN_THRESHOLD ? conn->n_unpaced + 1 : 0;
 }
 
 bool
@@ -139,8 +148,8 @@ sf_consumer_kick (struct sf_consumer *c)
 bool
 sf_consumer_poll (struct sf_consumer *c, int fd, int ms)
 {
-  struct pollfd fds[3] = { {.fd = c->wake_fd,.events = POLLIN},
-  {.fd = fd,.events = POLLIN}, {.fd = c->process_fd,.events = POLLIN}
+  struct pollfd fds[3] = { { .fd = c->wake_fd, .events = POLLIN},
+  { .fd = fd, .events = POLLIN}, { .fd = c->process_fd, .events = POLLIN}
   };
   const int tick_ms = SF_ENDED_TICK / 1000000;
   uint64_t n;

@@ -41,9 +41,14 @@ sf_observer_close (struct sf_observer *o)
 static int
 ask (struct sf_observer *o, uint64_t before)
 {
-  struct sf_message msg = {.type = SF_MESSAGE_OBSERVE,.observe = {.magic =
-            SF_PROTOCOL_MAGIC,.version_min = SF_PROTOCOL_VERSION,.version_max =
-            SF_PROTOCOL_VERSION,.before = before}
+  struct sf_message msg = {
+    .type = SF_MESSAGE_OBSERVE,
+    .observe = {
+          .magic = SF_PROTOCOL_MAGIC,
+          .version_min = SF_PROTOCOL_VERSION,
+          .version_max = SF_PROTOCOL_VERSION,
+          .before = before,
+        },
   };
   int r;
 

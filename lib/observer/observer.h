@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Looks at a producer from outside, without being one of its clients: nothing is
- * received, held, or kept waiting. Never waits: poll `fd` for POLLIN between the calls. */
+/* Looks at a producer from outside, without being one of its clients: nothing
+ * is received, held, or kept waiting. Never waits: poll `fd` for POLLIN between
+ * the calls. */
 #ifndef SF_OBSERVER_H
 #define SF_OBSERVER_H
 
@@ -27,9 +28,9 @@ int sf_observer_open (struct sf_observer *observer, const char *path,
 /* Begins a look, unless one is under way. 0 or as sf_send(). */
 int sf_observer_ask (struct sf_observer *observer);
 
-/* Takes what has come. 1: the look is complete; 0: more is to come; -EAGAIN: nothing
- * has; -EACCES: refused, and `reject` says why; -EPIPE: the producer is gone; -EPROTO:
- * it said what it may not; -ENOMEM. */
+/* Takes what has come. 1: the look is complete; 0: more is to come; -EAGAIN:
+ * nothing has; -EACCES: refused, and `reject` says why; -EPIPE: the producer is
+ * gone; -EPROTO: it said what it may not; -ENOMEM. */
 int sf_observer_read (struct sf_observer *observer, struct sf_reject *reject);
 
 void sf_observer_close (struct sf_observer *observer);

@@ -22,7 +22,7 @@ make_place (struct sf_producer *p)
   struct sf_client *oldest = NULL;
   uint32_t n = 0;
 
-  for (struct sf_client * c = p->clients; c != NULL; c = c->next) {
+  for (struct sf_client *c = p->clients; c != NULL; c = c->next) {
     if (c->state == SF_CLIENT_GREETING) {
       oldest = c;
       n++;
@@ -32,17 +32,18 @@ make_place (struct sf_producer *p)
     sf_client_greet_or_close (oldest);
 }
 
-/* What to tell who cannot be served, whatever it is going to say. Where all places are
- * taken, there still are some for observers. */
+/* What to tell who cannot be served, whatever it is going to say. Where all
+ * places are taken, there still are some for observers. */
 static bool
 is_refused (struct sf_producer *p, const struct sf_credentials *peer,
     struct sf_reject *reject)
 {
   if (p->listener.abstract && peer->uid != 0 && peer->uid != geteuid ())
     *reject = (struct sf_reject) {
-    .reason = SF_REASON_NOT_ALLOWED,.text =
-          "an abstract socket serves its own user and root only; use a "
-          "socket-path in the file system and socket-mode for others"};
+    .reason = SF_REASON_NOT_ALLOWED,
+    .text = "an abstract socket serves its own user and root only; use a "
+        "socket-path in the file system and socket-mode for others",
+    };
   return reject->reason != SF_REASON_NONE;
 }
 
@@ -50,7 +51,7 @@ void
 sf_client_accept (struct sf_producer *p, int fd,
     const struct sf_credentials *peer)
 {
-  struct sf_reject reject = {.reason = SF_REASON_NONE };
+  struct sf_reject reject = { .reason = SF_REASON_NONE };
   struct sf_client *c = NULL;
   int r = 0;
 
@@ -59,12 +60,17 @@ sf_client_accept (struct sf_producer *p, int fd,
     c = calloc (1, sizeof (*c));
     if (c != NULL)
       *c = (struct sf_client) {
-      .refs = 1,.producer = p,.fd = fd,.guard_fd = -1,.process_fd =
-            -1,.peer = *peer,.deadline =
-            sf_now () + SF_GREETING_TIMEOUT,.announce = {.fd =
-              -1},.returns = {.fd = -1}};
-    r = c == NULL ? -ENOMEM
-        : sf_client_watch (c, fd, EPOLLIN | EPOLLRDHUP, 0);
+      .refs = 1,
+      .producer = p,
+      .fd = fd,
+      .guard_fd = -1,
+      .process_fd = -1,
+      .peer = *peer,
+      .deadline = sf_now () + SF_GREETING_TIMEOUT,
+      .announce = { .fd = -1},
+      .returns = { .fd = -1},
+      };
+    r = c == NULL ? -ENOMEM : sf_client_watch (c, fd, EPOLLIN | EPOLLRDHUP, 0);
   }
   if (r < 0) {
     reject.reason = SF_REASON_RESOURCES;

@@ -16,7 +16,7 @@ sf_producer_collect_locked (struct sf_producer *p)
 {
   int total = 0;
 
-  for (struct sf_client * c = p->clients; c != NULL; c = c->next)
+  for (struct sf_client *c = p->clients; c != NULL; c = c->next)
     total += sf_client_collect_locked (c);
   return total;
 }
@@ -33,7 +33,7 @@ sf_producer_set_want_locked (struct sf_producer *p)
       p->last_want = 1;
     want = p->last_want;
   }
-  for (struct sf_client * c = p->clients; c != NULL; c = c->next)
+  for (struct sf_client *c = p->clients; c != NULL; c = c->next)
     if (c->ring.header != NULL)
       sf_store_flag (&c->ring.header->want_returns, want);
 }
@@ -65,7 +65,7 @@ oldest_queue_locked (struct sf_producer *p)
   struct sf_client *oldest = NULL;
   uint64_t seq = UINT64_MAX;
 
-  for (struct sf_client * c = p->clients; c != NULL; c = c->next) {
+  for (struct sf_client *c = p->clients; c != NULL; c = c->next) {
     const struct sf_frame *frame;
 
     if (c->leases == NULL || c->leases->unclaimed.count == 0
@@ -100,8 +100,8 @@ sf_producer_revoke_one_locked (struct sf_producer *p)
   return false;
 }
 
-/* Tries until it gives something else than -EAGAIN, collecting and then revoking
- * in between. `slot` NULL: only looks. */
+/* Tries until it gives something else than -EAGAIN, collecting and then
+ * revoking in between. `slot` NULL: only looks. */
 static int
 seek_slot (struct sf_producer *p, uint64_t size, uint32_t keep,
     struct sf_slot *slot)
@@ -114,10 +114,12 @@ seek_slot (struct sf_producer *p, uint64_t size, uint32_t keep,
   pthread_mutex_lock (&p->lock);
   sf_producer_collect_locked (p);
   sf_producer_unlock (p);
-  while ((r = sf_slots_acquire (p->slots, size, keep, slot)) == -EAGAIN && more) {
+  r = sf_slots_acquire (p->slots, size, keep, slot);
+  while (r == -EAGAIN && more) {
     pthread_mutex_lock (&p->lock);
     more = sf_producer_revoke_one_locked (p);
     sf_producer_unlock (p);
+    r = sf_slots_acquire (p->slots, size, keep, slot);
   }
   return r;
 }
@@ -140,15 +142,15 @@ sf_producer_poll_slot (struct sf_producer *p, uint64_t size, uint32_t keep)
   return seek_slot (p, size, keep, NULL);
 }
 
-/* Has anybody something to give back? Frames on their way back are hope enough, and
- * what a client has whose end is pending comes back when the control thread ends it. */
+/* Has anybody something to give back? Frames on their way back are hope enough,
+ * and what a client has whose end is pending comes back when the control thread
+ * ends it. */
 static bool
 can_progress_locked (const struct sf_producer *p)
 {
-  if (sf_observe_u32 ((sf_atomic_u32 *) & p->n_releasing) > 0
-      || p->done != NULL)
+  if (sf_observe_u32 ((sf_atomic_u32 *) &p->n_releasing) > 0 || p->done != NULL)
     return true;
-  for (const struct sf_client * c = p->clients; c != NULL; c = c->next)
+  for (const struct sf_client *c = p->clients; c != NULL; c = c->next)
     if (c->leases != NULL && sf_leases_outstanding (c->leases) > 0)
       return true;
   return false;
@@ -202,7 +204,7 @@ sleep_locked (struct sf_producer *p, uint64_t token)
 static bool
 has_client_on_this_cpu_locked (const struct sf_producer *p)
 {
-  for (const struct sf_client * c = p->clients; c != NULL; c = c->next)
+  for (const struct sf_client *c = p->clients; c != NULL; c = c->next)
     if (c->state == SF_CLIENT_ACTIVE && sf_client_is_on_this_cpu (c))
       return true;
   return false;
@@ -211,8 +213,8 @@ has_client_on_this_cpu_locked (const struct sf_producer *p)
 int
 sf_producer_wait (struct sf_producer *p, uint64_t token)
 {
-  /* Looking costs about a microsecond, sleeping and being woken tens. Bounded by
-   * time: to yield may take as long as others on this processor like. */
+  /* Looking costs about a microsecond, sleeping and being woken tens. Bounded
+   * by time: to yield may take as long as others on this processor like. */
   int64_t until = sf_now () + SF_SPIN_THRESHOLD;
   bool can_progress;
   int r = 0;
@@ -271,7 +273,7 @@ sf_producer_wait_for_live (struct sf_producer *p)
     pthread_mutex_lock (&p->lock);
     sf_producer_collect_locked (p);
     wait = false;
-    for (struct sf_client * c = p->clients; c != NULL && !p->interrupted;
+    for (struct sf_client *c = p->clients; c != NULL && !p->interrupted;
         c = c->next)
       wait = wait || is_about_to_take_locked (c, sf_now ());
     sf_producer_unlock (p);
@@ -286,7 +288,7 @@ are_there_locked (const struct sf_producer *p, uint32_t n)
 {
   if (p->n_active < n)
     return false;
-  for (const struct sf_client * c = p->clients; c != NULL && n > 0; c = c->next)
+  for (const struct sf_client *c = p->clients; c != NULL && n > 0; c = c->next)
     n -= sf_client_is_served_locked (c);
   return n == 0;
 }

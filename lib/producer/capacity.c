@@ -19,28 +19,26 @@ sf_producer_base_slots (uint64_t slot_size)
 }
 
 uint64_t
-sf_producer_promised_locked (struct sf_producer *p,
-    const struct sf_client *but)
+sf_producer_promised_locked (struct sf_producer *p, const struct sf_client *but)
 {
   uint64_t sum = 0;
 
-  for (struct sf_client * c = p->clients; c != NULL; c = c->next)
+  for (struct sf_client *c = p->clients; c != NULL; c = c->next)
     if (c != but)
       sum += c->max_held;
   return sum;
 }
 
 static int
-ensure (struct sf_producer *p, uint64_t n, uint64_t slot_size,
-    uint64_t * needed)
+ensure (struct sf_producer *p, uint64_t n, uint64_t slot_size, uint64_t *needed)
 {
   if (n > SF_MAX_SLOTS)
     return -E2BIG;
   return sf_slots_ensure (p->slots, (uint32_t) n, slot_size, needed);
 }
 
-/* More than is needed, up to a tenth, so that it does not grow each time, however many
- * clients come one by one. */
+/* More than is needed, up to a tenth, so that it does not grow each time,
+ * however many clients come one by one. */
 static uint64_t
 round_up (uint64_t n)
 {
@@ -68,7 +66,7 @@ sf_producer_needed_slots_locked (struct sf_producer *p, uint64_t promised)
 
 int
 sf_producer_make_room_locked (struct sf_producer *p, uint64_t promised,
-    uint64_t * needed)
+    uint64_t *needed)
 {
   uint64_t slot_size, each, n;
   int r;
@@ -111,8 +109,9 @@ void
 sf_producer_take_back_locked (struct sf_producer *p)
 {
   sf_producer_collect_locked (p);
-  for (struct sf_client * c = p->clients; c != NULL; c = c->next) {
-    if (c->leases == NULL || c->pending_disconnect != 0 || sf_client_is_lossless_locked (c))
+  for (struct sf_client *c = p->clients; c != NULL; c = c->next) {
+    if (c->leases == NULL || c->pending_disconnect != 0
+        || sf_client_is_lossless_locked (c))
       continue;
     while (c->leases->unclaimed.count > 0
         && is_outdated_locked (p,
@@ -126,15 +125,15 @@ sf_producer_target_held_locked (struct sf_producer *p, uint32_t most)
 {
   uint64_t sum = 0;
 
-  for (struct sf_client * c = p->clients; c != NULL; c = c->next)
+  for (struct sf_client *c = p->clients; c != NULL; c = c->next)
     sum += c->target_held < most ? c->target_held : most;
   return sum;
 }
 
-/* The slots to go on with; those that clients were promised besides are made by the
- * control thread. With the room lock. */
+/* The slots to go on with; those that clients were promised besides are made by
+ * the control thread. With the room lock. */
 static int
-make_first_slots (struct sf_producer *p, uint64_t * needed)
+make_first_slots (struct sf_producer *p, uint64_t *needed)
 {
   uint64_t slot_size, each, n, least;
   int r;
@@ -169,7 +168,7 @@ promise_nothing_locked (struct sf_client *c)
 
 int
 sf_producer_set_format (struct sf_producer *p, uint64_t slot_size,
-    uint32_t per_record, uint64_t * needed)
+    uint32_t per_record, uint64_t *needed)
 {
   uint64_t promised;
   int r;
@@ -184,7 +183,7 @@ sf_producer_set_format (struct sf_producer *p, uint64_t slot_size,
   pthread_mutex_lock (&p->lock);
   p->slot_size = slot_size;
   p->slots_per_record = per_record;
-  for (struct sf_client * c = p->clients; c != NULL; c = c->next)
+  for (struct sf_client *c = p->clients; c != NULL; c = c->next)
     if (c->state >= SF_CLIENT_LEAVING)
       promise_nothing_locked (c);
   promised = sf_producer_promised_locked (p, NULL);
@@ -203,7 +202,7 @@ sf_producer_set_format (struct sf_producer *p, uint64_t slot_size,
 
 int
 sf_producer_want_slot_size (struct sf_producer *p, uint64_t slot_size,
-    uint64_t * needed)
+    uint64_t *needed)
 {
   uint32_t per_record;
   uint64_t now;

@@ -10,20 +10,22 @@ uint32_t sf_producer_base_slots (uint64_t slot_size);
 uint64_t sf_producer_promised_locked (struct sf_producer *p,
     const struct sf_client *but);
 
-/* The slots with which clients can hold so many frames, and the others have theirs. */
+/* The slots with which clients can hold so many frames, and the others have
+ * theirs. */
 uint64_t sf_producer_needed_slots_locked (struct sf_producer *p,
     uint64_t promised);
 
 /* Sees to it that clients can hold so many frames. As sf_producer_set_format().
  * With the room lock. */
 int sf_producer_make_room_locked (struct sf_producer *p, uint64_t promised,
-    uint64_t * needed);
+    uint64_t *needed);
 
-/* Are there fewer slots to be had? `error` as of sf_producer_make_room_locked(). */
+/* Are there fewer slots to be had? `error` as of
+ * sf_producer_make_room_locked(). */
 bool sf_capacity_is_short (int error);
 
-/* Takes back what live clients have not claimed of the formats before, which is only in
- * the way. */
+/* Takes back what live clients have not claimed of the formats before, which is
+ * only in the way. */
 void sf_producer_take_back_locked (struct sf_producer *p);
 
 /* How many frames clients want in all, if none holds more than `most`. */

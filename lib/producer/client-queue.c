@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What one client is told, and what becomes of a client that does not keep up. */
+/* What one client is told, and what becomes of a client that does not keep
+ * up. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +26,8 @@ note_violation_locked (struct sf_client *c)
 SF_HOT static void
 limit_lag_locked (struct sf_client *c, int64_t now)
 {
-  while (c->leases->unclaimed.count >= SF_KEPT_QUEUED && c->pending_disconnect == 0) {
+  while (c->leases->unclaimed.count >= SF_KEPT_QUEUED
+      && c->pending_disconnect == 0) {
     const struct sf_frame *oldest =
         c->leases->entry[c->leases->unclaimed.first].frame;
 
@@ -68,15 +70,16 @@ sf_client_room_locked (struct sf_client *c, uint32_t payload_size, bool frame)
     return 0;
   if (r == -ENOBUFS)
     return -EAGAIN;
-  /* It overflowed while it was served live, or by the sticky events. The control
-   * thread goes on with those, and wakes it. */
+  /* It overflowed while it was served live, or by the sticky events. The
+   * control thread goes on with those, and wakes it. */
   if (c->overflowed) {
     c->producer->need_kick |= has_read_all_locked (c);
     return -EAGAIN;
   }
   if (frame && c->leases->n_free == 0)
     sf_client_collect_locked (c);
-  return frame && c->leases->n_free == 0 && c->pending_disconnect == 0 ? -EAGAIN : 0;
+  return frame && c->leases->n_free == 0
+      && c->pending_disconnect == 0 ? -EAGAIN : 0;
 }
 
 /* Writes one record, or overflows. */
@@ -103,9 +106,10 @@ write_locked (struct sf_client *c, struct sf_record_header *record,
 static void
 resend_sticky_locked (struct sf_client *c)
 {
-  for (struct sf_sticky * s = c->producer->sticky; s != NULL; s = s->next) {
-    struct sf_record_header record = {.type = SF_RECORD_EVENT,
-      .flags = SF_RECORD_STICKY
+  for (struct sf_sticky *s = c->producer->sticky; s != NULL; s = s->next) {
+    struct sf_record_header record = {
+      .type = SF_RECORD_EVENT,
+      .flags = SF_RECORD_STICKY,
     };
 
     if (s->key < c->sticky_from)
@@ -137,8 +141,10 @@ sf_client_announce_locked (struct sf_client *c, struct sf_frame *frame,
     uint16_t flags)
 {
   bool lossless = sf_client_is_lossless_locked (c);
-  struct sf_record_header record = {.type = SF_RECORD_FRAME,.flags = flags
-        | (lossless ? SF_RECORD_LOSSLESS : 0),.seq = frame->seq
+  struct sf_record_header record = {
+    .type = SF_RECORD_FRAME,
+    .flags = flags | (lossless ? SF_RECORD_LOSSLESS : 0),
+    .seq = frame->seq,
   };
 
   if (sf_client_missing_segment_locked (c, frame) != 0) {
@@ -189,7 +195,7 @@ void
 sf_client_event_locked (struct sf_client *c, uint64_t key, const void *body,
     uint32_t size)
 {
-  struct sf_record_header record = {.type = SF_RECORD_EVENT };
+  struct sf_record_header record = { .type = SF_RECORD_EVENT };
 
   if (!c->overflowed && write_locked (c, &record, body, size) == 0)
     return;
@@ -233,13 +239,14 @@ unread_fds_locked (struct sf_client *c)
   return c->unread_fds;
 }
 
-/* All that clients have not read. `most`: who has most of it, if anybody has any. */
+/* All that clients have not read. `most`: who has most of it, if anybody has
+ * any. */
 static uint32_t
 sum_unread_fds_locked (struct sf_producer *p, struct sf_client **most)
 {
   uint32_t sum = 0, max = 0;
 
-  for (struct sf_client * c = p->clients; c != NULL; c = c->next) {
+  for (struct sf_client *c = p->clients; c != NULL; c = c->next) {
     uint32_t n = c->pending_disconnect == 0 ? unread_fds_locked (c) : 0;
 
     sum += n;
@@ -251,8 +258,8 @@ sum_unread_fds_locked (struct sf_producer *p, struct sf_client **most)
   return sum;
 }
 
-/* A lossless client is waited for, so that it is not behind by many formats. Half of
- * what the user may have on their way is left to those who read. */
+/* A lossless client is waited for, so that it is not behind by many formats.
+ * Half of what the user may have on their way is left to those who read. */
 bool
 sf_client_is_fd_limited_locked (struct sf_client *c)
 {
@@ -278,7 +285,8 @@ sf_client_note_fds_locked (struct sf_client *c, unsigned n_fds, int r)
   /* It is of no use to end who reads. */
   sum_unread_fds_locked (c->producer, &most);
   if (most != NULL) {
-    most->evict_text = "it does not read what it is sent, and this user may have no "
+    most->evict_text =
+        "it does not read what it is sent, and this user may have no "
         "more open files on their way (ulimit -n)";
     sf_client_schedule_disconnect_locked (most, SF_REASON_SLOW);
   }
@@ -307,7 +315,7 @@ static int
 send_segment (struct sf_client *c, const struct sf_segment *segment,
     uint32_t id, unsigned *n_fds)
 {
-  struct sf_message msg = {.type = SF_MESSAGE_SEGMENT };
+  struct sf_message msg = { .type = SF_MESSAGE_SEGMENT };
   int fds[1 + SF_MAX_GUARDS];
   unsigned n = 1;
 
@@ -322,7 +330,8 @@ send_segment (struct sf_client *c, const struct sf_segment *segment,
   return sf_send (c->fd, &msg, fds, n);
 }
 
-/* The bit is set when it was sent, so that who sees it may announce what needs it. */
+/* The bit is set when it was sent, so that who sees it may announce what needs
+ * it. */
 static int
 send_and_note_locked (struct sf_client *c, struct sf_segment *segment,
     uint32_t id)

@@ -60,8 +60,9 @@ int
 sf_client_watch (struct sf_client *c, int fd, uint32_t events, unsigned tag)
 {
   /* The low bits of the pointer say which of its fds it is. */
-  struct epoll_event ev = {.events = events,.data.u64 =
-        (uint64_t) (uintptr_t) c | tag
+  struct epoll_event ev = {
+    .events = events,
+    .data.u64 = (uint64_t) (uintptr_t) c | tag,
   };
 
   return epoll_ctl (c->producer->epoll_fd, EPOLL_CTL_ADD, fd, &ev) < 0
@@ -102,11 +103,11 @@ sf_client_limit_locked (struct sf_client *c)
   return c->grace_held > c->max_held ? c->grace_held : c->max_held;
 }
 
-/* What it has claimed is looked at before what it gave back: a client that gives
- * one back and claims the next meanwhile would seem to hold one too many the
- * other way round. One that does hold more than it was granted, alive or not,
- * eats what others were promised; but when we close there is no limit, so that it
- * can take all that is there. */
+/* What it has claimed is looked at before what it gave back: a client that
+ * gives one back and claims the next meanwhile would seem to hold one too many
+ * the other way round. One that does hold more than it was granted, alive or
+ * not, eats what others were promised; but when we close there is no limit, so
+ * that it can take all that is there. */
 static int
 collect_from_locked (struct sf_client *c)
 {
@@ -174,11 +175,16 @@ void
 sf_client_info_locked (struct sf_client *c, struct sf_client_info *info)
 {
   *info = (struct sf_client_info) {
-  .id = c->id,.peer = c->peer,.lossless =
-        sf_client_is_lossless_locked (c),.lingering =
-        c->state >= SF_CLIENT_LEAVING,.max_held = c->max_held,.frames =
-        c->frames,.unclaimed = c->unclaimed,.paused =
-        c->paused,.silent = sf_client_is_silent_locked (c)};
+    .id = c->id,
+    .peer = c->peer,
+    .lossless = sf_client_is_lossless_locked (c),
+    .lingering = c->state >= SF_CLIENT_LEAVING,
+    .max_held = c->max_held,
+    .frames = c->frames,
+    .unclaimed = c->unclaimed,
+    .paused = c->paused,
+    .silent = sf_client_is_silent_locked (c),
+  };
   memcpy (info->name, c->name, sizeof (info->name));
   memcpy (info->drops, c->dropped, sizeof (info->drops));
   for (unsigned i = 0; i < SF_N_DROPS; i++)

@@ -22,7 +22,8 @@
 #include "producer/wake.h"
 
 #define MAX_EVENTS 32
-/* How often returns are looked for while frames are out, if nothing else does. */
+/* How often returns are looked for while frames are out, if nothing else
+ * does. */
 #define TICK_MS 40
 /* And whether segments of another producer have retired. */
 #define RELAY_TICK_MS 200
@@ -40,7 +41,7 @@ drain_wake (struct sf_producer *p)
 }
 
 static struct sf_client *
-next_pending_disconnect (struct sf_producer *p, uint32_t * reason)
+next_pending_disconnect (struct sf_producer *p, uint32_t *reason)
 {
   struct sf_client *c;
 
@@ -76,8 +77,8 @@ end_pending_disconnects (struct sf_producer *p)
   }
 }
 
-/* After BYE nothing is to come but the end of the socket, of which somebody else
- * may have a copy. */
+/* After BYE nothing is to come but the end of the socket, of which somebody
+ * else may have a copy. */
 static bool
 has_left (const struct sf_client *c)
 {
@@ -85,9 +86,9 @@ has_left (const struct sf_client *c)
       && sf_leases_outstanding (c->leases) == 0;
 }
 
-/* Ends connections that never said HELLO, ask nothing any more, or have nothing left
- * to say; listens again to those that said too much. The ms until the next is due, or
- * -1. */
+/* Ends connections that never said HELLO, ask nothing any more, or have nothing
+ * left to say; listens again to those that said too much. The ms until the next
+ * is due, or -1. */
 static int
 expire_deadlines (struct sf_producer *p)
 {
@@ -128,12 +129,13 @@ send_gone (struct sf_producer *p)
   p->n_gone = 0;
   pthread_mutex_unlock (&p->lock);
   for (uint32_t i = 0; i < n; i++) {
-    struct sf_message msg = {.type = SF_MESSAGE_SEGMENT_GONE,.segment_gone =
-          gone[i].id
+    struct sf_message msg = {
+      .type = SF_MESSAGE_SEGMENT_GONE,
+      .segment_gone = gone[i].id,
     };
 
     /* A hint: one that does not hear it unmaps when it disconnects. */
-    for (struct sf_client * c = p->clients; c != NULL; c = c->next)
+    for (struct sf_client *c = p->clients; c != NULL; c = c->next)
       if (c->state == SF_CLIENT_ACTIVE && !c->hung_up)
         sf_send (c->fd, &msg, NULL, 0);
     sf_segment_unref (gone[i].segment);
@@ -198,7 +200,7 @@ collect (struct sf_producer *p)
 static void
 recover (struct sf_producer *p)
 {
-  for (struct sf_client * c = p->clients; c != NULL; c = c->next) {
+  for (struct sf_client *c = p->clients; c != NULL; c = c->next) {
     bool wake = false, better = false;
 
     pthread_mutex_lock (&p->lock);
@@ -206,7 +208,8 @@ recover (struct sf_producer *p)
       sf_client_recover_locked (c);
       sf_fence_store_load ();
       /* Not over it, it may have got some of what it lacks. */
-      wake = c->ring.read_pos != c->ring.head && sf_client_take_sleeping_flag (c);
+      wake = c->ring.read_pos != c->ring.head
+          && sf_client_take_sleeping_flag (c);
       better = !c->overflowed;
     }
     sf_producer_unlock (p);
@@ -227,8 +230,9 @@ retry_grants (struct sf_producer *p)
     struct sf_client *following = c->next;
     uint64_t needed = 0;
     uint32_t max_held;
-    int r = c->requested_held != 0 && !c->hung_up && c->state < SF_CLIENT_LEAVING
-        ? sf_client_retry_grant (c, &max_held, &needed) : -EAGAIN;
+    int r = c->requested_held != 0 && !c->hung_up
+        && c->state < SF_CLIENT_LEAVING ? sf_client_retry_grant (c, &max_held,
+        &needed) : -EAGAIN;
 
     if (r != -EAGAIN && c->state == SF_CLIENT_WAITING)
       sf_client_answer_hello (c, r, max_held, needed);
@@ -245,8 +249,8 @@ sooner (int ms, int other_ms)
   return ms < 0 || (other_ms >= 0 && other_ms < ms) ? other_ms : ms;
 }
 
-/* How long to sleep: as long as frames are out and nobody publishes, or somebody
- * waits for clients, they are looked at on a tick. */
+/* How long to sleep: as long as frames are out and nobody publishes, or
+ * somebody waits for clients, they are looked at on a tick. */
 static int
 timeout_ms (struct sf_producer *p, int greeting_ms)
 {
@@ -254,8 +258,9 @@ timeout_ms (struct sf_producer *p, int greeting_ms)
   int ms;
 
   pthread_mutex_lock (&p->lock);
-  out = p->grants_pending || p->removed != NULL || sf_producer_is_waiting_locked (p);
-  for (struct sf_client * c = p->clients; c != NULL && !out; c = c->next)
+  out = p->grants_pending || p->removed != NULL
+      || sf_producer_is_waiting_locked (p);
+  for (struct sf_client *c = p->clients; c != NULL && !out; c = c->next)
     out = c->requested_held != 0
         || (c->leases != NULL && sf_leases_outstanding (c->leases) > 0);
   p->ticking = out;             /* that frames are out, or grants pending */
@@ -305,7 +310,8 @@ static void
 dispatch (struct sf_producer *p, const struct epoll_event *ev)
 {
   uint64_t tag = ev->data.u64 & 3;
-  struct sf_client *c = (struct sf_client *) (uintptr_t) (ev->data.u64 & ~UINT64_C (3));
+  struct sf_client *c =
+      (struct sf_client *) (uintptr_t) (ev->data.u64 & ~UINT64_C (3));
 
   /* An earlier event of this turn may have ended it. */
   if (!is_alive (p, c))
@@ -355,7 +361,7 @@ is_stopping (struct sf_producer *p)
 static void
 listen_again (struct sf_producer *p, bool on)
 {
-  struct epoll_event ev = {.events = on ? EPOLLIN : 0,.data.u64 = 0 };
+  struct epoll_event ev = { .events = on ? EPOLLIN : 0, .data.u64 = 0 };
 
   epoll_ctl (p->epoll_fd, EPOLL_CTL_MOD, p->listener.fd, &ev);
 }
@@ -369,7 +375,8 @@ sf_producer_thread (void *producer)
 
   while (!is_stopping (p)) {
     bool listener_ready = false;
-    int ms = timeout_ms (p, sooner (expire_deadlines (p), sf_producer_shrink (p)));
+    int ms =
+        timeout_ms (p, sooner (expire_deadlines (p), sf_producer_shrink (p)));
     int n = epoll_wait (p->epoll_fd, events, MAX_EVENTS, accept_paused
         && (ms < 0 || ms > ACCEPT_PAUSE_MS) ? ACCEPT_PAUSE_MS : ms);
 

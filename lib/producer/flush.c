@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The end of a stream: what was announced is not for those who come later; or, by a
- * flush, void for all who have not read it.
+/* The end of a stream: what was announced is not for those who come later; or,
+ * by a flush, void for all who have not read it.
  *
- * Nothing of a flush goes through the ring, which may be full of what is void: words in
- * the announce header say where it ends, and a message, sent by the control thread,
- * says to look at them. */
+ * Nothing of a flush goes through the ring, which may be full of what is void:
+ * words in the announce header say where it ends, and a message, sent by the
+ * control thread, says to look at them. */
 #include "producer/backpressure.h"
 #include "producer/client.h"
 #include "producer/flush.h"
@@ -19,7 +19,8 @@ step_locked (struct sf_client *c, bool start, uint32_t seqnum, bool reset_time)
 {
   int r;
 
-  if (c->ring.header == NULL || c->state > SF_CLIENT_ACTIVE || c->pending_disconnect != 0)
+  if (c->ring.header == NULL || c->state > SF_CLIENT_ACTIVE
+      || c->pending_disconnect != 0)
     return;
   while ((r = sf_leases_revoke_oldest (c->leases, sf_frame_done_locked,
               c->producer)) > 0);
@@ -27,8 +28,8 @@ step_locked (struct sf_client *c, bool start, uint32_t seqnum, bool reset_time)
     sf_client_schedule_disconnect_locked (c, SF_REASON_VIOLATION);
   /* It did not keep anybody waiting for what is void. */
   c->last_progress = sf_now ();
-  /* Two starts in a row, or a stop without the start, from before it joined, are
-   * steps as well: even to even is a whole flush. */
+  /* Two starts in a row, or a stop without the start, from before it joined,
+   * are steps as well: even to even is a whole flush. */
   c->n_flushes += (c->n_flushes & 1) == start ? 2 : 1;
   if (!start)
     sf_publish_u64 (&c->ring.header->flush_end,
@@ -42,7 +43,7 @@ flush_locked (struct sf_producer *p, bool start, uint32_t seqnum,
     bool reset_time)
 {
   sf_producer_drop_latest_locked (p);
-  for (struct sf_client * c = p->clients; c != NULL; c = c->next)
+  for (struct sf_client *c = p->clients; c != NULL; c = c->next)
     step_locked (c, start, seqnum, reset_time);
   p->flushing = start;
   p->flush_seqnum = seqnum;
@@ -61,8 +62,7 @@ sf_producer_flush_start (struct sf_producer *p, uint32_t seqnum)
 }
 
 void
-sf_producer_flush_stop (struct sf_producer *p, uint32_t seqnum,
-    bool reset_time)
+sf_producer_flush_stop (struct sf_producer *p, uint32_t seqnum, bool reset_time)
 {
   pthread_mutex_lock (&p->lock);
   flush_locked (p, false, seqnum, reset_time);
@@ -86,7 +86,7 @@ sf_producer_end_stream (struct sf_producer *p)
 void
 sf_producer_send_flush (struct sf_producer *p)
 {
-  struct sf_message msg = {.type = SF_MESSAGE_FLUSH };
+  struct sf_message msg = { .type = SF_MESSAGE_FLUSH };
   bool changed;
 
   pthread_mutex_lock (&p->lock);
@@ -97,10 +97,11 @@ sf_producer_send_flush (struct sf_producer *p)
     return;
   /* The words before the sleeping flags. */
   sf_fence_store_load ();
-  for (struct sf_client * c = p->clients; c != NULL; c = c->next) {
+  for (struct sf_client *c = p->clients; c != NULL; c = c->next) {
     if (c->state != SF_CLIENT_ACTIVE || c->hung_up)
       continue;
-    /* A full socket is one that is yet to be read: the words are looked at then. */
+    /* A full socket is one that is yet to be read: the words are looked at
+     * then. */
     sf_send (c->fd, &msg, NULL, 0);
     if (sf_client_take_sleeping_flag (c))
       sf_client_wake (c);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Frames that are out, the segments they lie in under the ids that clients know, and the
- * one way to drop the lock: released frames run their callbacks after it. */
+/* Frames that are out, the segments they lie in under the ids that clients
+ * know, and the one way to drop the lock: released frames run their callbacks
+ * after it. */
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -45,9 +46,10 @@ sf_known_add_locked (struct sf_producer *p, struct sf_segment *segment)
   }
   k = &p->known[p->n_known++];
   *k = (struct sf_known_segment) {
-  .segment = sf_segment_ref (segment),.id =
-        ++p->last_segment_id,.n_slots_sent =
-        sf_observe_u32 (&segment->n_slots)};
+    .segment = sf_segment_ref (segment),
+    .id = ++p->last_segment_id,
+    .n_slots_sent = sf_observe_u32 (&segment->n_slots),
+  };
   return k;
 }
 
@@ -60,7 +62,8 @@ sf_frame_note_segment_locked (struct sf_producer *p, struct sf_frame *frame,
 
   if (k == NULL)
     return NULL;
-  /* Another producer's has grown: our clients are told before they need it, mostly. */
+  /* Another producer's has grown: our clients are told before they need it,
+   * mostly. */
   if (sf_observe_u32 (&segment->n_slots) != k->n_slots_sent)
     p->need_kick = true;
   while (j < frame->n_parts && frame->segment_ids[j] != k->id)

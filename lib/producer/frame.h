@@ -25,7 +25,8 @@ void sf_producer_drop_latest_locked (struct sf_producer *p);
 
 void sf_producer_kick (struct sf_producer *p);
 
-/* The entry of its segment among the frame's, made if it is new. NULL: out of memory. */
+/* The entry of its segment among the frame's, made if it is new. NULL: out of
+ * memory. */
 struct sf_known_segment *sf_frame_note_segment_locked (struct sf_producer *p,
     struct sf_frame *frame, struct sf_segment *segment);
 

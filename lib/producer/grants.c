@@ -35,7 +35,7 @@ report_growth (struct sf_producer *p, uint64_t before, struct sf_client *c,
 }
 
 int
-sf_client_grant (struct sf_client *c, uint32_t max_held, uint64_t * needed)
+sf_client_grant (struct sf_client *c, uint32_t max_held, uint64_t *needed)
 {
   struct sf_producer *p = c->producer;
   struct sf_slots_state slots;
@@ -119,7 +119,7 @@ sf_producer_grow_for_upstream (struct sf_producer *p)
 void
 sf_client_send_grant (struct sf_client *c)
 {
-  struct sf_message msg = {.type = SF_MESSAGE_GRANT,.max_held = c->max_held };
+  struct sf_message msg = { .type = SF_MESSAGE_GRANT, .max_held = c->max_held };
 
   sf_send (c->fd, &msg, NULL, 0);
 }
@@ -180,10 +180,10 @@ sf_client_explain_grant (const struct sf_client *c, int error,
     reject->reason = SF_REASON_MEMORY;
     reject->limit = room.left;
     snprintf (reject->text, sizeof (reject->text),
-        "a client that holds %u frames needs %llu bytes more, and of the %llu of "
-        "%s %llu are left; raise that limit (MemoryMax= of a service, --memory of "
-        "a container), or hold fewer frames (max-held of shmframesrc, "
-        "batch-duration)", max_held, (unsigned long long) needed,
+        "a client that holds %u frames needs %llu bytes more, and of the %llu "
+        "of %s %llu are left; raise that limit (MemoryMax= of a service, "
+        "--memory of a container), or hold fewer frames (max-held of "
+        "shmframesrc, batch-duration)", max_held, (unsigned long long) needed,
         (unsigned long long) room.limit, room.where,
         (unsigned long long) room.left);
   } else {
@@ -198,7 +198,7 @@ void
 sf_client_refuse_grant (struct sf_client *c, int error, uint32_t max_held,
     uint64_t needed)
 {
-  struct sf_message msg = {.type = SF_MESSAGE_REJECT };
+  struct sf_message msg = { .type = SF_MESSAGE_REJECT };
 
   sf_client_explain_grant (c, error, max_held, needed, &msg.reject);
   sf_send (c->fd, &msg, NULL, 0);
@@ -231,8 +231,8 @@ sf_client_answer_want (struct sf_client *c, int r, uint32_t max_held,
     sf_client_send_grant (c);
 }
 
-/* Is there room for it when all are gone who are not served any more, and the rings of
- * formats before? */
+/* Is there room for it when all are gone who are not served any more, and the
+ * rings of formats before? */
 static bool
 fits_later (struct sf_client *c, int error, uint32_t max_held)
 {
@@ -242,7 +242,7 @@ fits_later (struct sf_client *c, int error, uint32_t max_held)
 
   sf_slots_get_state (p->slots, &slots);
   pthread_mutex_lock (&p->lock);
-  for (struct sf_client * other = p->clients; other; other = other->next) {
+  for (struct sf_client *other = p->clients; other; other = other->next) {
     if (other->state >= SF_CLIENT_LEAVING)
       to_come += other->max_held;
     else if (other != c)
@@ -281,8 +281,8 @@ sf_client_postpone_grant (struct sf_client *c, int error, uint32_t max_held,
 }
 
 int
-sf_client_retry_grant (struct sf_client *c, uint32_t * max_held,
-    uint64_t * needed)
+sf_client_retry_grant (struct sf_client *c, uint32_t *max_held,
+    uint64_t *needed)
 {
   struct sf_producer *p = c->producer;
   int r;
@@ -297,8 +297,8 @@ sf_client_retry_grant (struct sf_client *c, uint32_t * max_held,
   return r;
 }
 
-/* How many frames each client may hold at most, where max-memory does not hold what
- * all of them want: those who want most get less. */
+/* How many frames each client may hold at most, where max-memory does not hold
+ * what all of them want: those who want most get less. */
 static uint32_t
 fair_share_locked (struct sf_producer *p)
 {
@@ -306,7 +306,8 @@ fair_share_locked (struct sf_producer *p)
       / p->slots_per_record;
   uint32_t most = SF_MAX_LEASES;
 
-  while (most > 1 && sf_producer_target_held_locked (p, most) + SF_SPARE_SLOTS > there)
+  while (most > 1
+      && sf_producer_target_held_locked (p, most) + SF_SPARE_SLOTS > there)
     most--;
   return most;
 }
@@ -330,10 +331,11 @@ set_grant_locked (struct sf_client *c, uint32_t most)
     c->restore_until = until;
 }
 
-/* Makes the slots that were promised, or as many as max-memory holds, and shares them
- * out. What was in the way of all, as sf_slots_ensure(). With the room lock. */
+/* Makes the slots that were promised, or as many as max-memory holds, and
+ * shares them out. What was in the way of all, as sf_slots_ensure(). With the
+ * room lock. */
 static int
-make_granted_slots (struct sf_producer *p, uint64_t * needed)
+make_granted_slots (struct sf_producer *p, uint64_t *needed)
 {
   uint32_t most = SF_MAX_LEASES;
   uint64_t promised, unused;
@@ -358,14 +360,14 @@ make_granted_slots (struct sf_producer *p, uint64_t * needed)
     sf_producer_make_room_locked (p, promised, &unused);
   }
   pthread_mutex_lock (&p->lock);
-  for (struct sf_client * c = p->clients; c != NULL; c = c->next)
+  for (struct sf_client *c = p->clients; c != NULL; c = c->next)
     set_grant_locked (c, most);
   pthread_mutex_unlock (&p->lock);
   return r;
 }
 
-/* Tells a client what it has, and after a while that it stays so. True if it may yet
- * get more. */
+/* Tells a client what it has, and after a while that it stays so. True if it
+ * may yet get more. */
 static bool
 report_grant (struct sf_client *c, int error, uint64_t needed)
 {
@@ -411,7 +413,7 @@ sf_producer_fulfil_grants (struct sf_producer *p)
   error = make_granted_slots (p, &needed);
   pthread_mutex_unlock (&p->room_lock);
   pending = false;
-  for (struct sf_client * c = p->clients; c != NULL; c = c->next)
+  for (struct sf_client *c = p->clients; c != NULL; c = c->next)
     pending = report_grant (c, error, needed) || pending;
   pthread_mutex_lock (&p->lock);
   p->grants_pending = p->grants_pending || pending;

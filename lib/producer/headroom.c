@@ -16,10 +16,12 @@ struct kind
 static const struct kind v2 = { "", "memory.max", "memory.current",
   "inactive_file"
 };
+
 /* Mixed: the first version's tree has the memory, or else this one. */
 static const struct kind v2_unified = { "/unified", "memory.max",
   "memory.current", "inactive_file"
 };
+
 static const struct kind v1 = { "/memory", "memory.limit_in_bytes",
   "memory.usage_in_bytes", "total_inactive_file"
 };
@@ -62,8 +64,7 @@ read_key (const char *folder, const char *name, const char *key)
   if (f == NULL)
     return 0;
   while (fgets (line, sizeof (line), f) != NULL)
-    if (strncmp (line, key, len) == 0
-        && (line[len] == ' ' || line[len] == ':')) {
+    if (strncmp (line, key, len) == 0 && strspn (line + len, " :") > 0) {
       n = strtoull (line + len + 1, NULL, 10);
       break;
     }
@@ -101,8 +102,8 @@ look_at_group (struct sf_headroom *headroom, const struct kind *kind,
       kind->limit);
 }
 
-/* The group and those that it is in: each limit holds. Names that are the host's, and
- * not to be seen in here, are passed over. */
+/* The group and those that it is in: each limit holds. Names that are the
+ * host's, and not to be seen in here, are passed over. */
 static void
 look_at_path (struct sf_headroom *headroom, const struct kind *kind,
     const char *cgroups, const char *path)
@@ -152,7 +153,7 @@ sf_headroom_get_at (struct sf_headroom *headroom, const char *proc,
   FILE *f = open_file (proc, "self/cgroup");
   char line[512];
 
-  *headroom = (struct sf_headroom) {.left = UINT64_MAX,.limit = UINT64_MAX };
+  *headroom = (struct sf_headroom) { .left = UINT64_MAX, .limit = UINT64_MAX };
   if (available > 0)
     note (headroom, (available + read_key (proc, "meminfo",
                 "SwapFree")) * 1024, read_key (proc, "meminfo",

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* How much memory this process may still take: of the machine's, and of what its
- * control groups allow. Beyond either the kernel does not refuse, it kills. */
+/* How much memory this process may still take: of the machine's, and of what
+ * its control groups allow. Beyond either the kernel does not refuse, it
+ * kills. */
 #ifndef SF_HEADROOM_H
 #define SF_HEADROOM_H
 

@@ -104,8 +104,7 @@ return_one (struct sf_leases *leases, uint32_t i, sf_lease_done done,
     return -EPROTO;
   /* A frame that was never claimed cannot come back: the word tells, and our
    * own swap to REVOKED never lets it get this far. */
-  if (e->state == SF_LEASE_UNCLAIMED
-      && sf_observe_u64 (&leases->page->lease[i])
+  if (e->state == SF_LEASE_UNCLAIMED && sf_observe_u64 (&leases->page->lease[i])
       != SF_LEASE_WORD (e->stamp, SF_LEASE_CLAIMED))
     return -EPROTO;
   done (release (leases, i), user);

@@ -72,8 +72,7 @@ int sf_leases_revoke_first (struct sf_leases *leases, sf_lease_done done,
 int sf_leases_count_held (struct sf_leases *leases);
 
 /* Ends all of them: the client is gone and can read no more. */
-void sf_leases_clear (struct sf_leases *leases, sf_lease_done done,
-    void *user);
+void sf_leases_clear (struct sf_leases *leases, sf_lease_done done, void *user);
 
 static inline uint32_t
 sf_leases_outstanding (const struct sf_leases *leases)

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Whether those live whom the producer waits for, and what happens if not. A client
- * may take as long over a frame as it likes, if its process answers. */
+/* Whether those live whom the producer waits for, and what happens if not. A
+ * client may take as long over a frame as it likes, if its process answers. */
 #include "producer/client.h"
 #include "producer/frame.h"
 #include "producer/liveness.h"
 #include "producer/producer-private.h"
 
-/* One that is waited for is asked after so long without a sign of life, or after a
- * quarter of client-timeout. */
+/* One that is waited for is asked after so long without a sign of life, or
+ * after a quarter of client-timeout. */
 #define PING_AFTER (SF_NS_PER_SECOND / 2)
-/* The user is told of a wait that is longer than this, and of the next one if there
- * was none for so long. */
+/* The user is told of a wait that is longer than this, and of the next one if
+ * there was none for so long. */
 #define TELL_AFTER SF_NS_PER_SECOND
 #define TELL_AGAIN_AFTER (10 * SF_NS_PER_SECOND)
 
@@ -42,14 +42,14 @@ is_served_lossless_locked (const struct sf_client *c)
       && sf_client_is_lossless_locked (c);
 }
 
-/* Where nothing is published because a client keeps what upstream needs, nobody says
- * that he waits. */
+/* Where nothing is published because a client keeps what upstream needs, nobody
+ * says that he waits. */
 static bool
 is_starved_by_client_locked (const struct sf_producer *p, int64_t now)
 {
   if (now - p->last_publish < SF_WAIT_SLICE)
     return false;
-  for (const struct sf_client * c = p->clients; c != NULL; c = c->next)
+  for (const struct sf_client *c = p->clients; c != NULL; c = c->next)
     if (is_served_lossless_locked (c) && holds_others_memory_locked (c))
       return true;
   return false;
@@ -78,14 +78,14 @@ discount_absence_locked (struct sf_producer *p, int64_t now)
   p->last_liveness_check = now;
   if (absent <= 0)
     return;
-  for (struct sf_client * c = p->clients; c != NULL; c = c->next) {
+  for (struct sf_client *c = p->clients; c != NULL; c = c->next) {
     c->last_progress = later_by (c->last_progress, absent, now);
     c->last_alive = later_by (c->last_alive, absent, now);
   }
 }
 
-/* What is there for it, and not yet claimed. What it holds it may keep for good, as
- * a sink does the last frame. */
+/* What is there for it, and not yet claimed. What it holds it may keep for
+ * good, as a sink does the last frame. */
 static bool
 has_unread_locked (const struct sf_client *c)
 {
@@ -114,18 +114,20 @@ check_locked (struct sf_client *c, int64_t now)
 {
   const struct sf_producer *p = c->producer;
   int64_t stalled = now - c->last_progress;
-  int64_t silent = now - c->last_alive < stalled ? now - c->last_alive : stalled;
+  int64_t silent =
+      now - c->last_alive < stalled ? now - c->last_alive : stalled;
   int64_t ping_after = p->client_timeout > 0
-      && p->client_timeout / 4 < PING_AFTER ? p->client_timeout / 4 : PING_AFTER;
+      && p->client_timeout / 4 <
+      PING_AFTER ? p->client_timeout / 4 : PING_AFTER;
   bool ask;
 
   if (is_dead_locked (c, silent))
-    c->evict_text = "no sign of life for client-timeout while frames waited; where "
-        "the consumer's process may be stopped for longer, raise client-timeout "
-        "of shmframesink";
+    c->evict_text = "no sign of life for client-timeout while frames waited; "
+        "where the consumer's process may be stopped for longer, raise "
+        "client-timeout of shmframesink";
   else if (has_stalled_locked (c, stalled))
-    c->evict_text = "no frame was taken for stall-timeout; take frames sooner, or "
-        "raise stall-timeout of shmframesink";
+    c->evict_text = "no frame was taken for stall-timeout; take frames sooner, "
+        "or raise stall-timeout of shmframesink";
   if (c->evict_text != NULL) {
     sf_client_schedule_disconnect_locked (c, SF_REASON_SLOW);
     return false;
@@ -151,7 +153,7 @@ must_report_wait_locked (struct sf_client *c, int64_t now)
 static void
 check_client (struct sf_client *c, int64_t now)
 {
-  static const struct sf_message ping = {.type = SF_MESSAGE_PING };
+  static const struct sf_message ping = { .type = SF_MESSAGE_PING };
   struct sf_producer *p = c->producer;
   struct sf_client_info info;
   bool ask = false, tell = false;
@@ -180,11 +182,12 @@ sf_producer_check_liveness (struct sf_producer *p)
   bool waiting;
 
   pthread_mutex_lock (&p->lock);
-  waiting = sf_producer_is_waiting_locked (p) || is_starved_by_client_locked (p, now);
+  waiting = sf_producer_is_waiting_locked (p)
+      || is_starved_by_client_locked (p, now);
   if (waiting)
     discount_absence_locked (p, now);
   pthread_mutex_unlock (&p->lock);
-  for (struct sf_client * c = p->clients; waiting && c != NULL; c = c->next)
+  for (struct sf_client *c = p->clients; waiting && c != NULL; c = c->next)
     check_client (c, now);
 }
 

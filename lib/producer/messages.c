@@ -13,18 +13,20 @@
 /* Messages of one client handled before the others get their turn. */
 #define MESSAGES_PER_TURN 16
 
-/* So many are listened to in QUOTA_TIME, and again for each frame or more that came
- * back: a KICK follows a return. The rest waits in the socket. */
+/* So many are listened to in QUOTA_TIME, and again for each frame or more that
+ * came back: a KICK follows a return. The rest waits in the socket. */
 #define MESSAGE_QUOTA 256u
 #define QUOTA_TIME (SF_NS_PER_SECOND / 10)
-/* Of what a process that is gone had said; what its children say after is nothing. */
+/* Of what a process that is gone had said; what its children say after is
+ * nothing. */
 #define LAST_TURNS 64
 
 enum sf_read
 {
   SF_READ_ALL,
   SF_READ_SOME,                 /* there may be more */
-  SF_READ_END,                  /* the connection ended, or the client is gone */
+  /* the connection ended, or the client is gone */
+  SF_READ_END,
 };
 
 /* False: the client is gone. */
@@ -77,8 +79,9 @@ handle_message (struct sf_client *c, const struct sf_message *msg)
 static void
 listen_to (struct sf_client *c, uint32_t events)
 {
-  struct epoll_event ev = {.events = events,.data.u64 =
-        (uint64_t) (uintptr_t) c
+  struct epoll_event ev = {
+    .events = events,
+    .data.u64 = (uint64_t) (uintptr_t) c,
   };
 
   epoll_ctl (c->producer->epoll_fd, EPOLL_CTL_MOD, c->fd, &ev);
@@ -170,8 +173,8 @@ sf_client_greet_or_close (struct sf_client *c)
     sf_client_end (c, SF_REASON_HANGUP, "");
 }
 
-/* Whatever copies of its fds its children have, its frames are read by nobody any
- * more, unless it has passed them on. */
+/* Whatever copies of its fds its children have, its frames are read by nobody
+ * any more, unless it has passed them on. */
 void
 sf_client_process_ended (struct sf_client *c)
 {

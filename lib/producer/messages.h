@@ -7,8 +7,8 @@
 
 void sf_client_readable (struct sf_client *c);
 
-/* Its HELLO, or what an observer asks next, is read, if it is there by now; otherwise
- * its connection ends. */
+/* Its HELLO, or what an observer asks next, is read, if it is there by now;
+ * otherwise its connection ends. */
 void sf_client_greet_or_close (struct sf_client *c);
 
 void sf_client_process_ended (struct sf_client *c);

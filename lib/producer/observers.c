@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Who only asks how the producer is. An observer takes no place of a client's, gets
- * no memory, and is answered by the control thread, which waits for none of them. */
+/* Who only asks how the producer is. An observer takes no place of a client's,
+ * gets no memory, and is answered by the control thread, which waits for none
+ * of them. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +24,7 @@ count_observers (const struct sf_producer *p)
 {
   uint32_t n = 0;
 
-  for (const struct sf_client * c = p->clients; c != NULL; c = c->next)
+  for (const struct sf_client *c = p->clients; c != NULL; c = c->next)
     n += c->state == SF_CLIENT_OBSERVING;
   return n;
 }
@@ -73,10 +74,16 @@ describe_client (struct sf_client *c, struct sf_client_stats *stats)
   sf_client_info_locked (c, &info);
   sf_producer_unlock (p);
   *stats = (struct sf_client_stats) {
-  .id = info.id,.pid = (uint32_t) info.peer.pid,.uid = info.peer.uid,.flags =
-        flags_of (&info),.held = info.held,.queued = info.queued,.max_held =
-        info.max_held,.lag = info.lag > 0 ? (uint64_t) info.lag : 0,.frames =
-        info.frames};
+    .id = info.id,
+    .pid = (uint32_t) info.peer.pid,
+    .uid = info.peer.uid,
+    .flags = flags_of (&info),
+    .held = info.held,
+    .queued = info.queued,
+    .max_held = info.max_held,
+    .lag = info.lag > 0 ? (uint64_t) info.lag : 0,
+    .frames = info.frames,
+  };
   memcpy (stats->name, info.name, sizeof (stats->name));
   memcpy (stats->dropped, info.drops, sizeof (stats->dropped));
   read_handovers (c, stats);
@@ -133,7 +140,7 @@ answer (struct sf_client *c, uint64_t before)
   msg.type = SF_MESSAGE_STATS;
   describe (p, &msg.stats);
   /* The newest are in front. */
-  for (struct sf_client * o = p->clients; o != NULL
+  for (struct sf_client *o = p->clients; o != NULL
       && msg.stats.n_listed < SF_STATS_CLIENTS; o = o->next)
     if (o->id < before && o->state >= SF_CLIENT_ACTIVE)
       describe_client (o, &msg.stats.clients[msg.stats.n_listed++]);
@@ -144,7 +151,7 @@ answer (struct sf_client *c, uint64_t before)
 static void
 refuse (struct sf_client *c, const struct sf_reject *reject)
 {
-  struct sf_message msg = {.type = SF_MESSAGE_REJECT,.reject = *reject };
+  struct sf_message msg = { .type = SF_MESSAGE_REJECT, .reject = *reject };
 
   sf_send (c->fd, &msg, NULL, 0);
   sf_client_end (c, reject->reason, "");
@@ -155,7 +162,7 @@ static bool
 admit (struct sf_client *c, const struct sf_observe *observe)
 {
   struct sf_producer *p = c->producer;
-  struct sf_reject reject = {.reason = SF_REASON_NONE };
+  struct sf_reject reject = { .reason = SF_REASON_NONE };
 
   if (observe->version_min > SF_PROTOCOL_VERSION
       || observe->version_max < SF_PROTOCOL_VERSION) {

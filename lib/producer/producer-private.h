@@ -11,10 +11,10 @@
  * over a frame's release: released frames are gathered in `done` and run after,
  * by whoever drops the lock with sf_producer_unlock() next.
  *
- * Threads: the control thread alone makes, removes, closes and frees clients. Who
- * sends SEGMENT messages, outside the lock, holds a reference on the client, so that
- * its fd stays what it is. Anybody can set pending_disconnect; the control thread
- * acts. */
+ * Threads: the control thread alone makes, removes, closes and frees clients.
+ * Who sends SEGMENT messages, outside the lock, holds a reference on the
+ * client, so that its fd stays what it is. Anybody can set pending_disconnect;
+ * the control thread acts. */
 #ifndef SF_PRODUCER_PRIVATE_H
 #define SF_PRODUCER_PRIVATE_H
 
@@ -45,7 +45,8 @@ struct sf_frame
   int64_t published;            /* when */
   sf_release release;
   void *user;
-  struct sf_slot spill;        /* what does not fit into a record; owner NULL */
+  /* what does not fit into a record; owner NULL */
+  struct sf_slot spill;
   bool foreign;                 /* another producer's memory: do not hoard */
   uint32_t n_parts;
   uint32_t payload_size;
@@ -83,34 +84,37 @@ struct sf_client
   /* Set before the client is in the list, then constant. */
   struct sf_producer *producer;
   int fd;
-  int guard_fd;                 /* readable at hang-up: nobody can read its frames */
+  /* readable at hang-up: nobody can read its frames */
+  int guard_fd;
   int process_fd;               /* readable when its process has ended; or -1 */
   uint64_t id;
   struct sf_credentials peer;
   /* The control thread's. */
-  int64_t deadline;       /* for HELLO, or the next OBSERVE; after BYE, for
-                                   its end */
+  /* for HELLO, or the next OBSERVE; after BYE, for its end */
+  int64_t deadline;
   bool reported;                /* connected() was called */
   bool has_place;               /* it counts for max-clients */
   bool hung_up;                 /* its socket is at its end */
   bool process_gone;
   int64_t quota_from;           /* since when messages are counted */
   uint32_t n_messages;
-  uint64_t n_returned_before;              /* n_returned when they last were */
+  uint64_t n_returned_before;   /* n_returned when they last were */
   int64_t muted_until;          /* 0: it is listened to */
   /* Under the producer's lock. */
   uint32_t state;               /* enum sf_client_state */
-  uint32_t pending_disconnect;              /* enum sf_reason: to be ended by the thread */
+  uint32_t pending_disconnect;  /* enum sf_reason: to be ended by the thread */
   char name[SF_NAME_MAX];
-  uint32_t delivery;                /* enum sf_delivery */
+  uint32_t delivery;            /* enum sf_delivery */
   uint32_t max_held;            /* what it is granted */
-  uint32_t target_held;              /* what it was before max-memory held less, and is to
-                                   be again, or hears in the end that it cannot */
-  int64_t restore_until;           /* that is then; 0: nothing is owed */
-  uint32_t grace_held;            /* and until when it may hold as much as then */
+  /* what it was before max-memory held less, and is to be again, or hears in
+   * the end that it cannot */
+  uint32_t target_held;
+  int64_t restore_until;        /* that is then; 0: nothing is owed */
+  uint32_t grace_held;          /* and until when it may hold as much as then */
   int64_t grace_until;
-  bool grant_changed;                  /* of a new max_held */
-  uint32_t requested_held;               /* frames that it asked for, and is to be answered; 0 */
+  bool grant_changed;           /* of a new max_held */
+  /* frames that it asked for, and is to be answered; 0 */
+  uint32_t requested_held;
   int64_t request_until;
   int64_t max_lag;              /* ns; 0: none. Constant from HELLO on */
   bool overflowed;
@@ -118,12 +122,12 @@ struct sf_client
                                    SF_NO_KEY: none */
   int64_t last_progress;
   uint64_t n_returned;          /* frames, taken back so far */
-  int64_t last_alive;            /* of life, other than progress */
-  int64_t wait_reported_at;           /* when it was last waited for for long */
-  int64_t ping_sent_at;               /* when, if it has not answered, or 0 */
+  int64_t last_alive;           /* of life, other than progress */
+  int64_t wait_reported_at;     /* when it was last waited for for long */
+  int64_t ping_sent_at;         /* when, if it has not answered, or 0 */
   bool paused;                  /* so it said */
-  uint32_t unclaimed;              /* frames it never claimed, at its end */
-  const char *evict_text;          /* why it is evicted */
+  uint32_t unclaimed;           /* frames it never claimed, at its end */
+  const char *evict_text;       /* why it is evicted */
   uint64_t frames;
   uint64_t dropped[SF_N_DROPS];
   uint64_t last_seq;            /* of the frame announced last */
@@ -139,7 +143,8 @@ struct sf_client
 
 struct sf_producer
 {
-  uint32_t generation;          /* of the process that made it, see shared/fork.h */
+  /* of the process that made it, see shared/fork.h */
+  uint32_t generation;
   struct sf_listener listener;
   struct sf_producer_callbacks callbacks;
   void *user;
@@ -150,18 +155,19 @@ struct sf_producer
   int64_t client_timeout, stall_timeout;
   uint64_t id;
   struct sf_slots *slots;
-  struct sf_slots *spill_slots;     /* payloads too large for a record */
+  struct sf_slots *spill_slots; /* payloads too large for a record */
   pthread_t thread;
   int epoll_fd;
   int wake_fd;                  /* eventfd, ours alone */
 
-  /* A format that asks for larger slots and a client that asks for more of them:
-   * whoever is second must count what the first one changed. */
+  /* A format that asks for larger slots and a client that asks for more of
+   * them: whoever is second must count what the first one changed. */
   pthread_mutex_t room_lock;
   pthread_mutex_t lock;
   pthread_cond_t cond;          /* progress, clients, interruption */
   struct sf_client *clients;
-  struct sf_client *removed;    /* the thread's: to be freed when nobody uses them */
+  /* the thread's: to be freed when nobody uses them */
+  struct sf_client *removed;
   uint32_t n_connections, n_active;
   uint64_t last_client_id;
   struct sf_known_segment *known;
@@ -177,7 +183,7 @@ struct sf_producer
   uint32_t upstream_slots;      /* more than base slots, for upstream to keep */
   bool slot_missed;             /* it wants still more */
   uint32_t slots_per_record;
-  bool grants_pending;                   /* slots are to be made for what was promised */
+  bool grants_pending;          /* slots are to be made for what was promised */
   bool live, lossless, delivery_known;
   uint64_t latency_min, latency_max;
   bool delivery_changed;
@@ -190,29 +196,32 @@ struct sf_producer
   bool stopping, interrupted, client_wait_cancelled;
   uint32_t n_waiting;
   sf_atomic_u32 waiting_hint;   /* n_waiting > 0, for looks without the lock */
-  /* Grows with each slot or frame that has come back, wherever. Without lock. */
+  /* Grows with each slot or frame that has come back, wherever. Without
+   * lock. */
   sf_atomic_u64 progress;
   sf_atomic_u32 n_releasing;    /* threads between "done" and released */
   uint32_t last_want;           /* number of the last wish for returns */
   bool pooled;                  /* upstream may wait for what clients return */
   int64_t last_publish;
   int64_t last_wait;            /* when somebody last waited for clients */
-  int64_t last_liveness_check;          /* when clients were looked at for that */
-  bool starved_reported;        /* the thread's: that no client can be accepted */
+  int64_t last_liveness_check;  /* when clients were looked at for that */
+  /* the thread's: that no client can be accepted */
+  bool starved_reported;
   bool ticking;                 /* the thread looks at returns now and then */
   int64_t too_large_since;      /* the thread's: the ring; 0: it is not */
   /* The publisher's, see producer/wake.c. */
   struct sf_client **to_wake;   /* room for max_clients */
   uint32_t n_to_wake;
-  bool unpaced;                   /* this frame was not waited for */
+  bool unpaced;                 /* this frame was not waited for */
   uint32_t yield_back_off, n_yields_to_skip;
   struct sf_producer_stats stats;
 };
 
-/* How long a new connection may take to say HELLO, and one that said BYE and holds
- * nothing to close. */
+/* How long a new connection may take to say HELLO, and one that said BYE and
+ * holds nothing to close. */
 #define SF_GREETING_TIMEOUT (2 * SF_NS_PER_SECOND)
-/* How long to sleep at most while waiting for a client, to judge its progress. */
+/* How long to sleep at most while waiting for a client, to judge its
+ * progress. */
 #define SF_WAIT_SLICE (SF_NS_PER_SECOND / 20)
 /* Slots beyond what clients may hold: with upstream, in flight, the latest, and
  * what a client that needs many may hold while the ring still grows for it. As
@@ -220,29 +229,29 @@ struct sf_producer
 #define SF_BASE_BYTES (UINT64_C (64) << 20)
 #define SF_MIN_BASE_SLOTS 6u
 #define SF_MAX_BASE_SLOTS 16u
-/* How long slots on their way back are waited for before a client hears that there
- * are not enough. Less than it waits for an answer. */
+/* How long slots on their way back are waited for before a client hears that
+ * there are not enough. Less than it waits for an answer. */
 #ifndef SF_GRANT_TIMEOUT_MS
 #define SF_GRANT_TIMEOUT_MS 3000
 #endif
 #define SF_GRANT_TIMEOUT (SF_GRANT_TIMEOUT_MS * INT64_C (1000000))
 /* Of these, what is needed to keep a stream going at all. */
 #define SF_SPARE_SLOTS 2u
-/* What a consumer asks for when it connects. There is room for one from the start,
- * so that the ring need not grow for the first one. */
+/* What a consumer asks for when it connects. There is room for one from the
+ * start, so that the ring need not grow for the first one. */
 #define SF_USUAL_HELD 4u
-/* What upstream may keep beyond the base slots: the references of a decoder, and
- * the frames that its threads work on. */
+/* What upstream may keep beyond the base slots: the references of a decoder,
+ * and the frames that its threads work on. */
 #define SF_MAX_UPSTREAM_SLOTS 64u
-/* What a live client keeps of its queue however old it is, the newest included: a
- * batch is as old as the window is long before the next one comes. */
+/* What a live client keeps of its queue however old it is, the newest included:
+ * a batch is as old as the window is long before the next one comes. */
 #define SF_KEPT_QUEUED 2u
 /* Payloads that do not fit into a record, in all. */
 #define SF_MAX_SPILL_BYTES (UINT64_C (64) << 20)
 /* Frames of another producer that a live client may leave unclaimed. */
 #define SF_MAX_FOREIGN_QUEUED 2u
-/* And how long it may take for one, where they come in a burst. Tests are on busy
- * machines. */
+/* And how long it may take for one, where they come in a burst. Tests are on
+ * busy machines. */
 #ifndef SF_GRACE_MS
 #define SF_GRACE_MS 20
 #endif

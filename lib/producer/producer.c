@@ -66,7 +66,7 @@ free_producer (struct sf_producer *p)
 static int
 watch_own_fds (struct sf_producer *p)
 {
-  struct epoll_event ev = {.events = EPOLLIN,.data.u64 = 0 };
+  struct epoll_event ev = { .events = EPOLLIN, .data.u64 = 0 };
 
   p->epoll_fd = sf_fd_own (epoll_create1 (EPOLL_CLOEXEC));
   if (p->epoll_fd < 0)
@@ -84,7 +84,7 @@ watch_own_fds (struct sf_producer *p)
 
 /* The application's signals are its own threads' business. */
 static int
-start_thread (struct sf_producer *p, void *(*run) (void *), pthread_t * thread)
+start_thread (struct sf_producer *p, void *(*run) (void *), pthread_t *thread)
 {
   sigset_t all, old;
   int r;
@@ -164,7 +164,8 @@ sf_producer_close (struct sf_producer *p)
 
   if (sf_is_inherited (p->generation))
     return;
-  /* From here on nobody writes into a slot again, so those who read may go on. */
+  /* From here on nobody writes into a slot again, so those who read may go
+   * on. */
   sf_slots_shut (p->slots);
   pthread_mutex_lock (&p->lock);
   p->stopping = true;

@@ -6,8 +6,8 @@
  * that sleeps by one futex call. Only the functions named sf_producer_wait*()
  * block.
  *
- * Locks: see producer/producer-private.h. Callbacks and releases are called without
- * locks, from the control thread or from the caller's thread. */
+ * Locks: see producer/producer-private.h. Callbacks and releases are called
+ * without locks, from the control thread or from the caller's thread. */
 #ifndef SF_PRODUCER_H
 #define SF_PRODUCER_H
 
@@ -25,7 +25,8 @@ struct sf_client_info
   struct sf_credentials peer;
   char name[SF_NAME_MAX];
   bool lossless;
-  bool lingering;               /* not served any more; its frames are not back */
+  /* not served any more; its frames are not back */
+  bool lingering;
   uint32_t held;                /* frames it holds */
   uint32_t queued;              /* frames announced that it has not claimed */
   int64_t lag;                  /* ns since the oldest of these was published */
@@ -33,7 +34,7 @@ struct sf_client_info
   uint64_t frames;              /* announced to it */
   uint64_t dropped;             /* meant for it, and lost to it, */
   uint64_t drops[SF_N_DROPS];   /* for these reasons */
-  uint32_t unclaimed;              /* at its end: announced, but never claimed */
+  uint32_t unclaimed;           /* at its end: announced, but never claimed */
   bool paused;                  /* as it said when it was asked last */
   bool silent;                  /* it was asked, and has not answered yet */
 };
@@ -42,18 +43,19 @@ struct sf_producer_callbacks
 {
   /* A client has been welcomed. */
   void (*connected) (void *user, const struct sf_client_info *client);
-  /* Called once for each client, when it left or was disconnected. `reason` is an
-   * enum sf_reason, `text` says more, or is "". */
+  /* Called once for each client, when it left or was disconnected. `reason` is
+   * an enum sf_reason, `text` says more, or is "". */
   void (*disconnected) (void *user, const struct sf_client_info *client,
       uint32_t reason, const char *text);
   /* A client was not let in, or was refused what it asked for. */
   void (*refused) (void *user, const struct sf_credentials *peer,
       const struct sf_reject *reject);
-  /* It is to be refused so, unless slots come back in time, which others still hold. */
+  /* It is to be refused so, unless slots come back in time, which others still
+   * hold. */
   void (*postponed) (void *user, const struct sf_credentials *peer,
       const struct sf_reject *reject);
-  /* Clients cannot be accepted, for lack of fds or memory (-errno). Called again
-   * only after one could be. */
+  /* Clients cannot be accepted, for lack of fds or memory (-errno). Called
+   * again only after one could be. */
   void (*starved) (void *user, int error);
   /* Publishing has waited for this client for a second. Called again only after
    * some time without such waits. */
@@ -65,8 +67,8 @@ struct sf_producer_callbacks
    * frames, or, `client` being NULL, because upstream keeps so many slots. */
   void (*grown) (void *user, const struct sf_slots_state *slots,
       const struct sf_client_info *client, uint32_t max_held);
-  /* An observer asks: fills in what the producer does not know itself (bytes, copied,
-   * no_slot, metas_dropped, upstream_dropped, name, caps). */
+  /* An observer asks: fills in what the producer does not know itself (bytes,
+   * copied, no_slot, metas_dropped, upstream_dropped, name, caps). */
   void (*observed) (void *user, struct sf_stats *stats);
 };
 
@@ -78,8 +80,8 @@ struct sf_producer_config
   uint64_t max_memory;          /* bytes */
   bool huge_pages;              /* as far as there are any */
   uint32_t slots;               /* 0: as many as the clients need */
-  /* Lossless delivery: clients that have to be there for a frame to be published,
-   * and when one that is waited for is evicted, in ns, 0: never. */
+  /* Lossless delivery: clients that have to be there for a frame to be
+   * published, and when one that is waited for is evicted, in ns, 0: never. */
   uint32_t min_clients;
   int64_t client_timeout;       /* without a sign of life */
   int64_t stall_timeout;        /* without progress, though it lives */
@@ -93,37 +95,39 @@ int sf_producer_open (struct sf_producer **producer,
     const struct sf_producer_config *config);
 
 /* Says goodbye to the clients and ends the thread. Clients can still read what
- * was announced. Slots that are in use stay valid until they are given back.
- * A thread stays behind for frames of another producer (relay): it releases each
+ * was announced. Slots that are in use stay valid until they are given back. A
+ * thread stays behind for frames of another producer (relay): it releases each
  * when no client can read it any more, and ends with the last. */
 void sf_producer_close (struct sf_producer *producer);
 
 /* Makes the ring for frames of up to `slot_size` bytes. `per_record` slots are
- * what a client counts as one: 1, or the frames of a batch. Errors and `needed` as
- * in sf_slots_ensure(), and -ENOSPC: the fixed number of slots is too small for
- * the clients, `needed` slots would do. */
+ * what a client counts as one: 1, or the frames of a batch. Errors and `needed`
+ * as in sf_slots_ensure(), and -ENOSPC: the fixed number of slots is too small
+ * for the clients, `needed` slots would do. */
 int sf_producer_set_format (struct sf_producer *producer, uint64_t slot_size,
-    uint32_t per_record, uint64_t * needed);
+    uint32_t per_record, uint64_t *needed);
 
-/* Makes slots larger than sf_producer_set_format() was told: frames have padding. */
+/* Makes slots larger than sf_producer_set_format() was told: frames have
+ * padding. */
 int sf_producer_want_slot_size (struct sf_producer *producer,
-    uint64_t slot_size, uint64_t * needed);
+    uint64_t slot_size, uint64_t *needed);
 
 struct sf_slots *sf_producer_slots (struct sf_producer *producer);
 
-/* Sets how clients are served that did not ask for a delivery. Latency in ns. */
+/* Sets how clients are served that did not ask for a delivery. Latency in
+ * ns. */
 void sf_producer_set_delivery (struct sf_producer *producer, bool live,
     bool lossless, uint64_t latency_min, uint64_t latency_max);
 
 /* Takes a slot. If none is free, collects what clients returned, then revokes
- * what live clients have not claimed. `keep` as in sf_slots_acquire(). Returns 0,
- * -EAGAIN or -EMSGSIZE. Never waits. */
+ * what live clients have not claimed. `keep` as in sf_slots_acquire(). Returns
+ * 0, -EAGAIN or -EMSGSIZE. Never waits. */
 int sf_producer_acquire_slot (struct sf_producer *producer, uint64_t size,
     uint32_t keep, struct sf_slot *slot);
 
-/* Says that upstream had to do without a slot. If it keeps that many itself, as a
- * decoder does, the control thread makes some more. Returns false where it keeps
- * as many as it may: waiting for another one may be in vain. */
+/* Says that upstream had to do without a slot. If it keeps that many itself, as
+ * a decoder does, the control thread makes some more. Returns false where it
+ * keeps as many as it may: waiting for another one may be in vain. */
 bool sf_producer_miss_slot (struct sf_producer *producer);
 
 /* Would sf_producer_acquire_slot() give one now? 0, -EAGAIN, -EMSGSIZE. */
@@ -135,14 +139,15 @@ uint64_t sf_producer_token (struct sf_producer *producer);
 
 /* Waits until something comes back that was out when the token was taken, or
  * until it is time to look again: 0. -EINTR: interrupted. -ENODATA, at once: no
- * client has any frame, so that waiting cannot help; try once more, since the last
- * one may be on its way back. While somebody waits here, lossless clients are asked
- * for a sign of life, and evicted without one. */
+ * client has any frame, so that waiting cannot help; try once more, since the
+ * last one may be on its way back. While somebody waits here, lossless clients
+ * are asked for a sign of life, and evicted without one. */
 int sf_producer_wait (struct sf_producer *producer, uint64_t token);
 
 /* Call before publishing another producer's frames, which may come in a burst.
- * Waits up to SF_GRACE_MS for live clients whose queue of such frames is full to
- * take the oldest; then that one is revoked. Does not wait while interrupted. */
+ * Waits up to SF_GRACE_MS for live clients whose queue of such frames is full
+ * to take the oldest; then that one is revoked. Does not wait while
+ * interrupted. */
 void sf_producer_wait_for_live (struct sf_producer *producer);
 
 /* Waits until `n` clients are connected. Returns 0, -EINTR, or -ECANCELED after
@@ -180,20 +185,20 @@ struct sf_publish_args
   bool pooled;
 };
 
-/* Announces a frame to every client. Returns 0, or
- *  -EAGAIN    a lossless client has no room: wait and try again
- *  -ENOTCONN  lossless, and fewer than min-clients are there: wait for them
- *  -ENOBUFS   the body and the parts do not fit into a record of the ring, and too
+/* Announces a frame to every client. Returns 0, or -EAGAIN    a lossless client
+ * has no room: wait and try again -ENOTCONN  lossless, and fewer than
+ * min-clients are there: wait for them -ENOBUFS   the body and the parts do not
+ * fit into a record of the ring, and too
  *             many such frames are out
- *  -EMSGSIZE  they are larger than a frame's payload can be
- *  -ELOOP     a part's segment came by too many relays: sf_segment_relay_depth_exceeded()
- *  -ENOMEM */
+ * -EMSGSIZE  they are larger than a frame's payload can be -ELOOP     a part's
+ * segment came by too many relays: sf_segment_relay_depth_exceeded() -ENOMEM */
 int sf_producer_publish (struct sf_producer *producer,
     const struct sf_publish_args *publication);
 
 enum sf_event_flags
 {
-  /* Kept for clients that join later, one for each key, in the order of keys. */
+  /* Kept for clients that join later, one for each key, in the order of
+   * keys. */
   SF_EVENT_STICKY = 1 << 0,
   /* The latest frame does not belong to what follows. */
   SF_EVENT_DROPS_LATEST = 1 << 1,
@@ -204,8 +209,8 @@ enum sf_event_flags
 /* What sticky events may take in all: each client that joins gets all of it. */
 #define SF_MAX_STICKY_BYTES (UINT64_C (8) << 20)
 
-/* Announces an event, in order with the frames. Errors as sf_producer_publish(), and
- * -E2BIG: more than SF_MAX_STICKY_BYTES. */
+/* Announces an event, in order with the frames. Errors as
+ * sf_producer_publish(), and -E2BIG: more than SF_MAX_STICKY_BYTES. */
 int sf_producer_event (struct sf_producer *producer, uint64_t key,
     const void *body, uint32_t size, uint32_t flags);
 
@@ -213,12 +218,12 @@ int sf_producer_event (struct sf_producer *producer, uint64_t key,
 void sf_producer_forget (struct sf_producer *producer, uint64_t from,
     uint64_t to);
 
-/* Takes back from all clients what they have not claimed. They hear of it before
- * they read on. Any thread; never waits. */
+/* Takes back from all clients what they have not claimed. They hear of it
+ * before they read on. Any thread; never waits. */
 void sf_producer_flush_start (struct sf_producer *producer, uint32_t seqnum);
 
-/* Begins a new stream: what was announced before is void for clients that have not
- * read it. `reset_time`: running time begins anew, too. Never waits. */
+/* Begins a new stream: what was announced before is void for clients that have
+ * not read it. `reset_time`: running time begins anew, too. Never waits. */
 void sf_producer_flush_stop (struct sf_producer *producer, uint32_t seqnum,
     bool reset_time);
 

@@ -41,8 +41,12 @@ fill_locked (struct sf_producer *p, struct sf_frame *frame,
     if (part->segment->writable)
       sf_segment_finish_slot (part->segment, part->slot);
     ref = (struct sf_memory_ref_wire) {
-    .segment = k->id,.slot = part->slot,.generation =
-          sf_load_hint (generation),.offset = part->offset,.size = part->size};
+      .segment = k->id,
+      .slot = part->slot,
+      .generation = sf_load_hint (generation),
+      .offset = part->offset,
+      .size = part->size,
+    };
     memcpy (out, &ref, sizeof (ref));
     out += sizeof (ref);
   }
@@ -53,14 +57,17 @@ fill_locked (struct sf_producer *p, struct sf_frame *frame,
 
 /* The payload is in the spill. 0 or -ENOMEM. */
 static int
-put_spill_reference_locked (struct sf_producer *p, struct sf_frame *frame, uint64_t size)
+put_spill_reference_locked (struct sf_producer *p, struct sf_frame *frame,
+    uint64_t size)
 {
   struct sf_slot *spill = &frame->spill;
-  struct sf_known_segment *k = sf_frame_note_segment_locked (p, frame, spill->segment);
+  struct sf_known_segment *k =
+      sf_frame_note_segment_locked (p, frame, spill->segment);
 
   if (k == NULL)
     return -ENOMEM;
-  frame->payload_size = sf_spill_put_reference (spill, k->id, size, frame->payload);
+  frame->payload_size =
+      sf_spill_put_reference (spill, k->id, size, frame->payload);
   return 0;
 }
 
@@ -87,9 +94,13 @@ frame_new_locked (struct sf_producer *p, const struct sf_publish_args *pub,
   if (frame == NULL)
     return -ENOMEM;
   *frame = (struct sf_frame) {
-  .refs = 1,.release = pub->release,.user = pub->user,.spill =
-        *spill,.payload_size = (uint32_t) size,.payload =
-        (uint8_t *) & frame->segment_ids[n_ids]};
+    .refs = 1,
+    .release = pub->release,
+    .user = pub->user,
+    .spill = *spill,
+    .payload_size = (uint32_t) size,
+    .payload = (uint8_t *) &frame->segment_ids[n_ids],
+  };
   r = fill_locked (p, frame, pub, spill->owner == NULL ? frame->payload
       : sf_segment_slot (spill->segment, spill->index));
   if (r == 0 && spill->owner != NULL)
@@ -102,10 +113,10 @@ frame_new_locked (struct sf_producer *p, const struct sf_publish_args *pub,
 }
 
 /* Gives every client the segments of the frame, if it is one, that the control
- * thread has not sent ahead of it, and looks whether it has room for `size` bytes.
- * None is told before all have: a lossless client must not be told twice. 0;
- * -EAGAIN: a lossless client has no room, or could not be sent a segment; -ENOTCONN:
- * lossless, and fewer than `min_clients` are there. */
+ * thread has not sent ahead of it, and looks whether it has room for `size`
+ * bytes. None is told before all have: a lossless client must not be told
+ * twice. 0; -EAGAIN: a lossless client has no room, or could not be sent a
+ * segment; -ENOTCONN: lossless, and fewer than `min_clients` are there. */
 SF_HOT static int
 prepare_clients_locked (struct sf_producer *p, const struct sf_frame *frame,
     uint32_t size, uint32_t min_clients)
@@ -151,7 +162,7 @@ announce_locked (struct sf_producer *p, struct sf_frame *frame)
   frame->published = sf_now ();
   p->unpaced = frame->published - p->last_publish < SF_SPIN_THRESHOLD;
   p->last_publish = frame->published;
-  for (struct sf_client * c = p->clients; c != NULL; c = c->next) {
+  for (struct sf_client *c = p->clients; c != NULL; c = c->next) {
     if (!sf_client_is_served_locked (c))
       continue;
     sf_store_flag (&c->ring.header->cpu, cpu);
@@ -163,7 +174,8 @@ announce_locked (struct sf_producer *p, struct sf_frame *frame)
   p->stats.frames++;
 }
 
-/* What clients need not wait for: giving slots back takes longer than announcing. */
+/* What clients need not wait for: giving slots back takes longer than
+ * announcing. */
 static void
 reclaim (struct sf_producer *p, struct sf_frame *before, bool pooled)
 {
@@ -217,9 +229,10 @@ publish (struct sf_producer *p, const struct sf_publish_args *pub,
 SF_HOT int
 sf_producer_publish (struct sf_producer *p, const struct sf_publish_args *pub)
 {
-  uint64_t size = 8 + (uint64_t) pub->n_parts * sizeof (struct sf_memory_ref_wire)
+  uint64_t size =
+      8 + (uint64_t) pub->n_parts * sizeof (struct sf_memory_ref_wire)
       + pub->body_size;
-  struct sf_slot spill = {.owner = NULL };
+  struct sf_slot spill = { .owner = NULL };
   int r = 0;
 
   if (pub->n_parts > SF_MAX_MEMORY_REFS || size > SF_MAX_FRAME_PAYLOAD)
@@ -249,7 +262,7 @@ sf_producer_event (struct sf_producer *p, uint64_t key, const void *body,
   if (r == 0) {
     if (flags & SF_EVENT_DROPS_LATEST)
       sf_producer_drop_latest_locked (p);
-    for (struct sf_client * c = p->clients; c != NULL; c = c->next) {
+    for (struct sf_client *c = p->clients; c != NULL; c = c->next) {
       if (!sf_client_is_served_locked (c))
         continue;
       sf_client_event_locked (c, flags & SF_EVENT_STICKY ? key : SF_NO_KEY,

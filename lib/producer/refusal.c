@@ -21,7 +21,7 @@ void
 sf_client_refuse (struct sf_producer *p, int fd,
     const struct sf_credentials *peer, const struct sf_reject *reject)
 {
-  struct sf_message msg = {.type = SF_MESSAGE_REJECT,.reject = *reject };
+  struct sf_message msg = { .type = SF_MESSAGE_REJECT, .reject = *reject };
 
   /* Whoever is told finds it counted. */
   sf_client_report_refusal (p, peer, reject);
@@ -41,7 +41,7 @@ sf_producer_name_holder (struct sf_producer *p, struct sf_reject *reject)
   const struct sf_client *most = NULL;
 
   pthread_mutex_lock (&p->lock);
-  for (struct sf_client * c = p->clients; c != NULL; c = c->next)
+  for (struct sf_client *c = p->clients; c != NULL; c = c->next)
     if (c->state >= SF_CLIENT_LEAVING && outstanding (c) > 0
         && (most == NULL || outstanding (c) > outstanding (most)))
       most = c;
@@ -59,7 +59,7 @@ void
 sf_producer_explain_version (uint32_t min, uint32_t max,
     struct sf_reject *reject)
 {
-  *reject = (struct sf_reject) {.reason = SF_REASON_VERSION };
+  *reject = (struct sf_reject) { .reason = SF_REASON_VERSION };
   snprintf (reject->text, sizeof (reject->text), "the producer speaks protocol "
       "version %u, the client %u to %u; install the same release on both "
       "sides", SF_PROTOCOL_VERSION, min, max);
@@ -69,7 +69,9 @@ void
 sf_producer_explain_full (struct sf_producer *p, struct sf_reject *reject)
 {
   *reject = (struct sf_reject) {
-  .reason = SF_REASON_FULL,.limit = p->max_clients,.text =
-        "all places are taken; raise max-clients of shmframesink"};
+    .reason = SF_REASON_FULL,
+    .limit = p->max_clients,
+    .text = "all places are taken; raise max-clients of shmframesink",
+  };
   sf_producer_name_holder (p, reject);
 }

@@ -15,11 +15,9 @@ void sf_client_report_refusal (struct sf_producer *p,
 void sf_producer_explain_version (uint32_t min, uint32_t max,
     struct sf_reject *reject);
 
-void sf_producer_explain_full (struct sf_producer *p,
-    struct sf_reject *reject);
+void sf_producer_explain_full (struct sf_producer *p, struct sf_reject *reject);
 
 /* Adds to a refusal for want of room who takes it without being served. */
-void sf_producer_name_holder (struct sf_producer *p,
-    struct sf_reject *reject);
+void sf_producer_name_holder (struct sf_producer *p, struct sf_reject *reject);
 
 #endif

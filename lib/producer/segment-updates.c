@@ -23,7 +23,8 @@ add_own_locked (struct sf_producer *p, struct sf_slots *slots)
 
 /* One that frames will lie in and that the client lacks; 0: none. */
 static uint32_t
-missing_own_segment_locked (const struct sf_producer *p, const struct sf_client *c)
+missing_own_segment_locked (const struct sf_producer *p,
+    const struct sf_client *c)
 {
   for (uint32_t i = 0; i < p->n_known; i++) {
     const struct sf_known_segment *k = &p->known[i];
@@ -42,7 +43,7 @@ send_ahead (struct sf_producer *p)
   pthread_mutex_lock (&p->lock);
   add_own_locked (p, p->slots);
   add_own_locked (p, p->spill_slots);
-  for (struct sf_client * c = p->clients; c != NULL; c = c->next) {
+  for (struct sf_client *c = p->clients; c != NULL; c = c->next) {
     uint32_t id;
 
     while (c->state == SF_CLIENT_ACTIVE && c->pending_disconnect == 0
@@ -77,9 +78,12 @@ next_grown (struct sf_producer *p)
 static void
 send_grown (struct sf_producer *p, uint32_t id)
 {
-  struct sf_message msg = {.type = SF_MESSAGE_SEGMENT_GROWN,.segment_grown = id };
+  struct sf_message msg = {
+    .type = SF_MESSAGE_SEGMENT_GROWN,
+    .segment_grown = id,
+  };
 
-  for (struct sf_client * c = p->clients; c != NULL; c = c->next) {
+  for (struct sf_client *c = p->clients; c != NULL; c = c->next) {
     bool knows;
 
     pthread_mutex_lock (&p->lock);

@@ -114,7 +114,9 @@ void
 sf_client_end (struct sf_client *c, uint32_t reason, const char *text)
 {
   struct sf_producer *p = c->producer;
-  struct sf_message msg = {.type = SF_MESSAGE_BYE,.reject = {.reason = reason}
+  struct sf_message msg = {
+    .type = SF_MESSAGE_BYE,
+    .reject = { .reason = reason},
   };
   /* Or observing. */
   bool empty, greeting = c->state < SF_CLIENT_JOINING;
@@ -132,18 +134,20 @@ sf_client_end (struct sf_client *c, uint32_t reason, const char *text)
     sf_client_report_refusal (p, &c->peer, &msg.reject);
   empty = stop_serving (c, SF_CLIENT_LINGERING);
   sf_client_report_end (c, reason, text);
-  /* Told after its queue is taken back, of which it would take more than it may. */
+  /* Told after its queue is taken back, of which it would take more than it
+   * may. */
   if (!c->hung_up && !greeting) {
     sf_send (c->fd, &msg, NULL, 0);
     SF_HOOK ("told");
-    /* One whose socket is full of what it has not read finds its end behind that. */
+    /* One whose socket is full of what it has not read finds its end behind
+     * that. */
     shutdown (c->fd, SHUT_WR);
   }
   pthread_mutex_lock (&p->lock);
   c->pending_disconnect = SF_REASON_NONE;
   pthread_mutex_unlock (&p->lock);
-  /* Who broke the rules, or never had a frame, is not waited for. What others had
-   * stays until the guard says that nobody can read it. */
+  /* Who broke the rules, or never had a frame, is not waited for. What others
+   * had stays until the guard says that nobody can read it. */
   if (empty || reason == SF_REASON_VIOLATION || reason == SF_REASON_DELIVERY)
     remove_client (c);
 }
@@ -238,8 +242,8 @@ reject_hello (struct sf_client *c, const struct sf_reject *reject)
   sf_client_end (c, reject->reason, reject->text);
 }
 
-/* Its children may keep its socket and its guard. Where there is no telling, or no
- * fd left, only these are watched. */
+/* Its children may keep its socket and its guard. Where there is no telling, or
+ * no fd left, only these are watched. */
 static void
 watch_process (struct sf_client *c)
 {
@@ -306,7 +310,7 @@ sf_client_answer_hello (struct sf_client *c, int r, uint32_t max_held,
     uint64_t needed)
 {
   struct sf_producer *p = c->producer;
-  struct sf_message msg = {.type = SF_MESSAGE_WELCOME };
+  struct sf_message msg = { .type = SF_MESSAGE_WELCOME };
   struct sf_reject reject = { 0 };
   int guard_write = -1;
 
@@ -326,15 +330,20 @@ sf_client_answer_hello (struct sf_client *c, int r, uint32_t max_held,
     return;
   }
   msg.welcome = (struct sf_welcome) {
-  .version = SF_PROTOCOL_VERSION,.n_leases = SF_MAX_LEASES,.producer_id =
-        p->id,.announce_size = c->announce.size,.returns_size =
-        c->returns.size,.max_held = max_held,.clock =
-        (uint64_t) sf_now ()};
+    .version = SF_PROTOCOL_VERSION,
+    .n_leases = SF_MAX_LEASES,
+    .producer_id = p->id,
+    .announce_size = c->announce.size,
+    .returns_size = c->returns.size,
+    .max_held = max_held,
+    .clock = (uint64_t) sf_now (),
+  };
   pthread_mutex_lock (&p->lock);
   c->state = SF_CLIENT_JOINING;
   pthread_mutex_unlock (&p->lock);
   r = sf_send (c->fd, &msg, (int[]) {
-      c->announce.fd, c->returns.fd, guard_write}, 3);
+        c->announce.fd, c->returns.fd, guard_write
+      }, 3);
   sf_fd_close (guard_write);
   sf_shm_keep_map (&c->announce);
   sf_shm_keep_map (&c->returns);
@@ -359,8 +368,9 @@ void
 sf_client_send_bye (struct sf_client *c)
 {
   struct sf_producer *p = c->producer;
-  struct sf_message msg = {.type = SF_MESSAGE_BYE,.reject = {.reason =
-            SF_REASON_STOPPED}
+  struct sf_message msg = {
+    .type = SF_MESSAGE_BYE,
+    .reject = { .reason = SF_REASON_STOPPED},
   };
   bool lingers;
 
@@ -392,15 +402,18 @@ void
 sf_client_send_latency (struct sf_client *c)
 {
   struct sf_producer *p = c->producer;
-  struct sf_message msg = {.type = SF_MESSAGE_LATENCY };
+  struct sf_message msg = { .type = SF_MESSAGE_LATENCY };
   bool known, refused;
 
   pthread_mutex_lock (&p->lock);
   known = p->delivery_known;
   refused = known && !p->lossless && c->delivery == SF_DELIVERY_LOSSLESS;
   msg.latency = (struct sf_latency) {
-  .live = p->live,.lossless = sf_client_is_lossless_locked (c),.min =
-        p->latency_min,.max = p->latency_max};
+    .live = p->live,
+    .lossless = sf_client_is_lossless_locked (c),
+    .min = p->latency_min,
+    .max = p->latency_max,
+  };
   pthread_mutex_unlock (&p->lock);
   if (refused)
     sf_client_end (c, SF_REASON_DELIVERY, "the producer serves live, so no "

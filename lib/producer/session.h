@@ -7,8 +7,8 @@
 
 void sf_client_hello (struct sf_client *c, const struct sf_hello *hello);
 
-/* `r`, `needed`: what came of sf_client_grant(). WELCOME or REJECT; in the end the client
- * may be gone. */
+/* `r`, `needed`: what came of sf_client_grant(). WELCOME or REJECT; in the end
+ * the client may be gone. */
 void sf_client_answer_hello (struct sf_client *c, int r, uint32_t max_held,
     uint64_t needed);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What clients that have left no longer need. A sealed segment keeps its pages, so that it
- * takes another one to have fewer, and while its last frames are held, both. */
+/* What clients that have left no longer need. A sealed segment keeps its pages,
+ * so that it takes another one to have fewer, and while its last frames are
+ * held, both. */
 #include "producer/capacity.h"
 #include "producer/shrink.h"
 #include "producer/producer-private.h"

@@ -4,8 +4,8 @@
 
 #include "producer/producer-private.h"
 
-/* The control thread's: goes on with a smaller ring, if clients have needed much less for
- * long. The ms until it is to be called again, or -1. */
+/* The control thread's: goes on with a smaller ring, if clients have needed
+ * much less for long. The ms until it is to be called again, or -1. */
 int sf_producer_shrink (struct sf_producer *p);
 
 #endif

@@ -11,7 +11,7 @@
 static void
 retire_smaller_locked (struct sf_slots *slots, uint64_t size)
 {
-  for (struct sf_own_segment * own = slots->first; own; own = own->next)
+  for (struct sf_own_segment *own = slots->first; own; own = own->next)
     if (own->segment->pitch < size)
       sf_slots_retire_locked (slots, own);
 }
@@ -28,7 +28,7 @@ struct plan
 static struct sf_own_segment *
 growable_locked (struct sf_slots *slots, uint32_t n)
 {
-  for (struct sf_own_segment * own = slots->first; own; own = own->next)
+  for (struct sf_own_segment *own = slots->first; own; own = own->next)
     if (!own->retired && n <= own->segment->capacity - own->n_slots
         && own->segment->n_growths < SF_MAX_GROWTHS)
       return own;
@@ -45,8 +45,8 @@ bytes_to_add (const struct plan *plan, uint64_t size, uint64_t page)
       - sf_own_segment_bytes (own);
 }
 
-/* It grows by small steps, and not for ever: now by half of what it has, or what is
- * left, if that is more. */
+/* It grows by small steps, and not for ever: now by half of what it has, or
+ * what is left, if that is more. */
 static void
 take_large_step_locked (const struct sf_slots *slots, struct plan *plan)
 {
@@ -65,7 +65,7 @@ take_large_step_locked (const struct sf_slots *slots, struct plan *plan)
 
 static int
 plan_locked (struct sf_slots *slots, uint32_t n, uint64_t size, uint64_t page,
-    struct plan *plan, uint64_t * needed)
+    struct plan *plan, uint64_t *needed)
 {
   *plan = (struct plan) { .n = 0 };
   if (slots->shut)
@@ -91,8 +91,8 @@ plan_locked (struct sf_slots *slots, uint32_t n, uint64_t size, uint64_t page,
   return 0;
 }
 
-/* For how many slots to take addresses: those that max-memory holds, but no more
- * than a part of all there are. */
+/* For how many slots to take addresses: those that max-memory holds, but no
+ * more than a part of all there are. */
 static uint32_t
 capacity_for (const struct sf_slots *slots, uint64_t size)
 {
@@ -160,7 +160,7 @@ bytes_left (void)
 /* One try, on pages of this size. */
 static int
 ensure (struct sf_slots *slots, uint32_t n, uint64_t size, uint64_t page,
-    uint64_t * needed)
+    uint64_t *needed)
 {
   struct sf_own_segment *own = NULL;
   struct plan plan;
@@ -203,7 +203,7 @@ sf_slots_replace (struct sf_slots *slots, uint32_t n, uint64_t size)
 {
   uint64_t bytes = sf_segment_bytes_of (n, size, slots->huge_page);
   struct sf_own_segment *own;
-  int r = bytes > bytes_left () ? -EDQUOT : 0;
+  int r = bytes > bytes_left ()? -EDQUOT : 0;
 
   pthread_mutex_lock (&slots->lock);
   if (slots->shut)
@@ -218,7 +218,7 @@ sf_slots_replace (struct sf_slots *slots, uint32_t n, uint64_t size)
   r = own_segment_new (slots, n, size, slots->huge_page, &own);
   pthread_mutex_lock (&slots->lock);
   if (r == 0) {
-    for (struct sf_own_segment * old = slots->first; old; old = old->next)
+    for (struct sf_own_segment *old = slots->first; old; old = old->next)
       sf_slots_retire_locked (slots, old);
     own->next = slots->first;
     slots->first = own;
@@ -255,11 +255,11 @@ sf_slots_most (struct sf_slots *slots, uint64_t size)
   return n;
 }
 
-/* Huge pages are a wish: where there are too few of them, or they take more than
- * max_memory, ordinary ones do. */
+/* Huge pages are a wish: where there are too few of them, or they take more
+ * than max_memory, ordinary ones do. */
 int
 sf_slots_ensure (struct sf_slots *slots, uint32_t n, uint64_t size,
-    uint64_t * needed)
+    uint64_t *needed)
 {
   int r = -ENOMEM;
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Shared by producer/slots.c (taken and given back) and producer/slots-grow.c (made) only. */
+/* Shared by producer/slots.c (taken and given back) and producer/slots-grow.c
+ * (made) only. */
 #ifndef SF_SLOTS_PRIVATE_H
 #define SF_SLOTS_PRIVATE_H
 
@@ -24,12 +25,14 @@ struct sf_own_segment
 struct sf_slots
 {
   sf_atomic_u32 refs;
-  uint32_t generation;          /* of the process that made it, see shared/fork.h */
+  /* of the process that made it, see shared/fork.h */
+  uint32_t generation;
   uint64_t max_memory;
   uint64_t huge_page;           /* 0: not wanted, or the machine has none */
   bool fixed;                   /* addresses for no more slots than there are */
   pthread_mutex_t lock;         /* the fields below; a leaf */
-  struct sf_own_segment *first; /* newest first; those not retired are taken from */
+  /* newest first; those not retired are taken from */
+  struct sf_own_segment *first;
   struct sf_own_segment *last;  /* what the last slot was taken from */
   struct sf_own_segment *idle;  /* to be unmapped */
   uint32_t n_active, n_free;

@@ -107,7 +107,7 @@ sf_slots_unref (struct sf_slots *slots)
 {
   if (slots == NULL || !sf_unref_is_last (&slots->refs))
     return;
-  for (struct sf_own_segment * own = slots->first; own; own = own->next)
+  for (struct sf_own_segment *own = slots->first; own; own = own->next)
     own->retired = true;
   sf_slots_set_idle_aside_locked (slots);
   sf_slots_reclaim (slots);
@@ -132,7 +132,7 @@ sf_slots_shut (struct sf_slots *slots)
 {
   pthread_mutex_lock (&slots->lock);
   slots->shut = true;
-  for (struct sf_own_segment * own = slots->first; own; own = own->next)
+  for (struct sf_own_segment *own = slots->first; own; own = own->next)
     sf_slots_retire_locked (slots, own);
   sf_slots_set_idle_aside_locked (slots);
   pthread_mutex_unlock (&slots->lock);
@@ -148,16 +148,16 @@ next_free_locked (struct sf_own_segment *own)
   return own->cursor;
 }
 
-/* Where to take from: where the last one was taken, as long as the next one there
- * is free, so that frames that follow each other lie one after the other; then
- * where most are free. NULL: nowhere. */
+/* Where to take from: where the last one was taken, as long as the next one
+ * there is free, so that frames that follow each other lie one after the other;
+ * then where most are free. NULL: nowhere. */
 static struct sf_own_segment *
 choose_locked (struct sf_slots *slots, uint64_t size, bool *large_enough)
 {
   struct sf_own_segment *best = NULL;
   uint32_t most = 0;
 
-  for (struct sf_own_segment * own = slots->first; own; own = own->next) {
+  for (struct sf_own_segment *own = slots->first; own; own = own->next) {
     uint32_t n_free = own->n_slots - own->n_used;
 
     if (own->retired || own->segment->pitch < size)
@@ -254,7 +254,7 @@ sf_slots_get_segments (struct sf_slots *slots, struct sf_segment **segments,
   uint32_t n = 0;
 
   pthread_mutex_lock (&slots->lock);
-  for (struct sf_own_segment * own = slots->first; own && n < max;
+  for (struct sf_own_segment *own = slots->first; own && n < max;
       own = own->next)
     if (own->taken_from && !own->retired)
       segments[n++] = sf_segment_ref (own->segment);
@@ -267,15 +267,18 @@ sf_slots_get_state (struct sf_slots *slots, struct sf_slots_state *state)
 {
   pthread_mutex_lock (&slots->lock);
   *state = (struct sf_slots_state) {
-  .n_slots = slots->n_active,.n_free = slots->n_free,.bytes = slots->bytes};
-  for (struct sf_own_segment * own = slots->first; own; own = own->next) {
+    .n_slots = slots->n_active,
+    .n_free = slots->n_free,
+    .bytes = slots->bytes,
+  };
+  for (struct sf_own_segment *own = slots->first; own; own = own->next) {
     state->n_segments++;
     if (own->huge)
       state->huge_bytes += sf_own_segment_bytes (own);
     if (own->retired)
       state->retired_bytes += sf_own_segment_bytes (own);
   }
-  for (struct sf_own_segment * own = slots->idle; own; own = own->next)
+  for (struct sf_own_segment *own = slots->idle; own; own = own->next)
     state->retired_bytes += sf_own_segment_bytes (own);
   if (slots->first != NULL)
     state->slot_size = slots->first->segment->pitch;

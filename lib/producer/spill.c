@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Payloads that do not fit into a record of the ring: batches of many frames, frames
- * with many metas. Such a payload lies in a slot of its own, the spill, once for all
- * clients. */
+/* Payloads that do not fit into a record of the ring: batches of many frames,
+ * frames with many metas. Such a payload lies in a slot of its own, the spill,
+ * once for all clients. */
 #include <errno.h>
 #include <string.h>
 
@@ -15,7 +15,8 @@
 #define AT_FIRST 2u
 
 static int
-take_or_grow (struct sf_slots *spill_slots, uint64_t size, struct sf_slot *spill)
+take_or_grow (struct sf_slots *spill_slots, uint64_t size,
+    struct sf_slot *spill)
 {
   uint64_t room = SMALLEST, needed;
   struct sf_slots_state state;
@@ -31,7 +32,8 @@ take_or_grow (struct sf_slots *spill_slots, uint64_t size, struct sf_slot *spill
     n = 2 * state.n_slots;
     room = state.slot_size > room ? state.slot_size : room;
   }
-  /* Those that were too small, and are not read any more, count until they go. */
+  /* Those that were too small, and are not read any more, count until they
+   * go. */
   sf_slots_reclaim (spill_slots);
   r = sf_slots_ensure (spill_slots, n, room, &needed);
   if (r == 0)
@@ -66,7 +68,11 @@ sf_spill_put_reference (const struct sf_slot *spill, uint32_t id, uint64_t size,
 {
   const uint32_t head[2] = { 1, SF_PAYLOAD_SPILLED };
   struct sf_segment *segment = spill->segment;
-  struct sf_memory_ref_wire ref = {.segment = id,.slot = spill->index,.size = size };
+  struct sf_memory_ref_wire ref = {
+    .segment = id,
+    .slot = spill->index,
+    .size = size,
+  };
 
   sf_segment_finish_slot (segment, spill->index);
   ref.generation =

@@ -4,8 +4,8 @@
 
 #include "producer/producer-private.h"
 
-/* Makes room, for the payload of a frame, outside of the ring. 0 or -errno, -ENOBUFS:
- * too many such frames are out. Without lock. */
+/* Makes room, for the payload of a frame, outside of the ring. 0 or -errno,
+ * -ENOBUFS: too many such frames are out. Without lock. */
 int sf_spill_acquire (struct sf_producer *p, uint64_t size,
     struct sf_slot *spill);
 

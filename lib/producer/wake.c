@@ -5,10 +5,11 @@
 #include "producer/client.h"
 #include "producer/wake.h"
 
-/* A yield that takes longer, in ns, ran something else than the client, which is
- * done in tens of microseconds. */
+/* A yield that takes longer, in ns, ran something else than the client, which
+ * is done in tens of microseconds. */
 #define MAX_YIELD_NS 1000000
-/* After n such yields in a row the next 2^n are left out, n being at most this. */
+/* After n such yields in a row the next 2^n are left out, n being at most
+ * this. */
 #define MAX_BACK_OFF 8
 
 SF_HOT bool
@@ -74,8 +75,8 @@ sf_producer_wake_sleepers (struct sf_producer *p)
     sf_client_unref (p->to_wake[i]);
   }
   p->n_to_wake = 0;
-  /* It has what it waited for, and waits for our processor now. Where frames come
-   * as fast as they can be made, it gets it when we are out of slots. */
+  /* It has what it waited for, and waits for our processor now. Where frames
+   * come as fast as they can be made, it gets it when we are out of slots. */
   if (on_this_cpu && !p->unpaced)
     yield_to_client (p);
 }

@@ -9,8 +9,8 @@ bool sf_client_take_sleeping_flag (struct sf_client *c);
 
 void sf_client_wake (struct sf_client *c);
 
-/* Did it fall asleep on the processor that we run on? There it wakes up only when
- * we let it. */
+/* Did it fall asleep on the processor that we run on? There it wakes up only
+ * when we let it. */
 bool sf_client_is_on_this_cpu (const struct sf_client *c);
 
 /* The publisher's, when the client has been told something: if it sleeps,

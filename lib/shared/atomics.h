@@ -22,20 +22,20 @@ typedef _Atomic uint64_t sf_atomic_u64;
 /* A counter that only its owner writes, read back by the owner itself: nobody
  * else's writes can be missed, so no order is needed. */
 static inline uint64_t
-sf_load_own (const sf_atomic_u64 * p)
+sf_load_own (const sf_atomic_u64 *p)
 {
   return atomic_load_explicit ((sf_atomic_u64 *) p, memory_order_relaxed);
 }
 
 /* Statistics and hints: a stale value costs nothing but a later look. */
 static inline uint64_t
-sf_load_hint (const sf_atomic_u64 * p)
+sf_load_hint (const sf_atomic_u64 *p)
 {
   return atomic_load_explicit ((sf_atomic_u64 *) p, memory_order_relaxed);
 }
 
 static inline void
-sf_store_hint (sf_atomic_u64 * p, uint64_t v)
+sf_store_hint (sf_atomic_u64 *p, uint64_t v)
 {
   atomic_store_explicit (p, v, memory_order_relaxed);
 }
@@ -43,7 +43,7 @@ sf_store_hint (sf_atomic_u64 * p, uint64_t v)
 /* Publish: all that was written before (record bytes, frame pixels, a lease
  * word) must be visible to whoever sees the new value. */
 static inline void
-sf_publish_u64 (sf_atomic_u64 * p, uint64_t v)
+sf_publish_u64 (sf_atomic_u64 *p, uint64_t v)
 {
   atomic_store_explicit (p, v, memory_order_release);
 }
@@ -51,35 +51,35 @@ sf_publish_u64 (sf_atomic_u64 * p, uint64_t v)
 /* Observe: pairs with sf_publish_u64(); what was written before the value was
  * published may be read after this. */
 static inline uint64_t
-sf_observe_u64 (const sf_atomic_u64 * p)
+sf_observe_u64 (const sf_atomic_u64 *p)
 {
   return atomic_load_explicit ((sf_atomic_u64 *) p, memory_order_acquire);
 }
 
 static inline void
-sf_publish_u32 (sf_atomic_u32 * p, uint32_t v)
+sf_publish_u32 (sf_atomic_u32 *p, uint32_t v)
 {
   atomic_store_explicit (p, v, memory_order_release);
 }
 
 static inline uint32_t
-sf_observe_u32 (const sf_atomic_u32 * p)
+sf_observe_u32 (const sf_atomic_u32 *p)
 {
   return atomic_load_explicit ((sf_atomic_u32 *) p, memory_order_acquire);
 }
 
-/* The head of a list that only grows, for threads of one process: what it points to is
- * there for whoever sees it. */
+/* The head of a list that only grows, for threads of one process: what it
+ * points to is there for whoever sees it. */
 typedef void *_Atomic sf_atomic_pointer;
 
 static inline void
-sf_publish_pointer (sf_atomic_pointer * p, void *v)
+sf_publish_pointer (sf_atomic_pointer *p, void *v)
 {
   atomic_store_explicit (p, v, memory_order_release);
 }
 
 static inline void *
-sf_observe_pointer (const sf_atomic_pointer * p)
+sf_observe_pointer (const sf_atomic_pointer *p)
 {
   return atomic_load_explicit ((sf_atomic_pointer *) p, memory_order_acquire);
 }
@@ -89,7 +89,7 @@ sf_observe_pointer (const sf_atomic_pointer * p)
  * (revoke, then reuse) must not move before the swap, and what either side did
  * before must not move behind it. `seen` gets the word as found, on failure. */
 static inline bool
-sf_decide_u64 (sf_atomic_u64 * p, uint64_t from, uint64_t to, uint64_t * seen)
+sf_decide_u64 (sf_atomic_u64 *p, uint64_t from, uint64_t to, uint64_t *seen)
 {
   uint64_t expected = from;
   bool won = atomic_compare_exchange_strong_explicit (p, &expected, to,
@@ -102,13 +102,13 @@ sf_decide_u64 (sf_atomic_u64 * p, uint64_t from, uint64_t to, uint64_t * seen)
  * frame are done before the producer, which takes the bits with acquire, may
  * write the slot again. */
 static inline void
-sf_set_bits (sf_atomic_u64 * p, uint64_t bits)
+sf_set_bits (sf_atomic_u64 *p, uint64_t bits)
 {
   atomic_fetch_or_explicit (p, bits, memory_order_release);
 }
 
 static inline uint64_t
-sf_take_bits (sf_atomic_u64 * p)
+sf_take_bits (sf_atomic_u64 *p)
 {
   return atomic_exchange_explicit (p, 0, memory_order_acquire);
 }
@@ -116,14 +116,14 @@ sf_take_bits (sf_atomic_u64 * p)
 /* Bits of a table of one process: whoever goes on to reuse what they stand for
  * must not be seen to do so before they are clear. */
 static inline void
-sf_clear_bits (sf_atomic_u64 * p, uint64_t bits)
+sf_clear_bits (sf_atomic_u64 *p, uint64_t bits)
 {
   atomic_fetch_and_explicit (p, ~bits, memory_order_seq_cst);
 }
 
 /* A private copy of plain bytes that the other process may be changing. The
- * compiler is kept from looking at the source again instead of at the copy, which
- * would undo the checks made in between. */
+ * compiler is kept from looking at the source again instead of at the copy,
+ * which would undo the checks made in between. */
 static inline void
 sf_copy_shared (void *to, const void *from, size_t size)
 {
@@ -144,20 +144,20 @@ sf_fence_store_load (void)
 
 /* The flag of the protocol above; the fences order it. */
 static inline uint32_t
-sf_load_flag (const sf_atomic_u32 * p)
+sf_load_flag (const sf_atomic_u32 *p)
 {
   return atomic_load_explicit ((sf_atomic_u32 *) p, memory_order_relaxed);
 }
 
 static inline void
-sf_store_flag (sf_atomic_u32 * p, uint32_t v)
+sf_store_flag (sf_atomic_u32 *p, uint32_t v)
 {
   atomic_store_explicit (p, v, memory_order_relaxed);
 }
 
 /* Takes the flag, so that of several wakers one makes the system call. */
 static inline uint32_t
-sf_take_flag (sf_atomic_u32 * p)
+sf_take_flag (sf_atomic_u32 *p)
 {
   return atomic_exchange_explicit (p, 0, memory_order_relaxed);
 }
@@ -165,7 +165,7 @@ sf_take_flag (sf_atomic_u32 * p)
 /* Leaves a number in a flag and tells which was there: of several threads that
  * leave the same, one finds another. */
 static inline uint32_t
-sf_swap_flag (sf_atomic_u32 * p, uint32_t v)
+sf_swap_flag (sf_atomic_u32 *p, uint32_t v)
 {
   return atomic_exchange_explicit (p, v, memory_order_relaxed);
 }
@@ -173,7 +173,7 @@ sf_swap_flag (sf_atomic_u32 * p, uint32_t v)
 /* The word a sleeper waits on (futex): a change is all that counts, the fences
  * above order the data. */
 static inline void
-sf_bump_u32 (sf_atomic_u32 * p)
+sf_bump_u32 (sf_atomic_u32 *p)
 {
   atomic_fetch_add_explicit (p, 1, memory_order_relaxed);
 }
@@ -182,20 +182,20 @@ sf_bump_u32 (sf_atomic_u32 * p)
  * caller has one already. Dropping: release, so that this thread's use is over
  * before another one frees; acquire, so that the one that frees sees it all. */
 static inline void
-sf_ref (sf_atomic_u32 * p)
+sf_ref (sf_atomic_u32 *p)
 {
   atomic_fetch_add_explicit (p, 1, memory_order_relaxed);
 }
 
 static inline bool
-sf_unref_is_last (sf_atomic_u32 * p)
+sf_unref_is_last (sf_atomic_u32 *p)
 {
   return atomic_fetch_sub_explicit (p, 1, memory_order_acq_rel) == 1;
 }
 
 /* A counter shared by threads of one process, nothing hangs on its order. */
 static inline uint64_t
-sf_add_count (sf_atomic_u64 * p, uint64_t n)
+sf_add_count (sf_atomic_u64 *p, uint64_t n)
 {
   return atomic_fetch_add_explicit (p, n, memory_order_relaxed) + n;
 }

@@ -18,8 +18,9 @@ sf_now (void)
   return ts.tv_sec * SF_NS_PER_SECOND + ts.tv_nsec;
 }
 
-/* How far another process's reading, from between two of ours, is ahead of them; 0
- * if it may be of the same clock. A second more does not tell two clocks apart. */
+/* How far another process's reading, from between two of ours, is ahead of
+ * them; 0 if it may be of the same clock. A second more does not tell two
+ * clocks apart. */
 static inline int64_t
 sf_clock_offset (int64_t before, int64_t theirs, int64_t after)
 {

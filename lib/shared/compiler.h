@@ -3,9 +3,10 @@
 #ifndef SF_HOT_H
 #define SF_HOT_H
 
-/* Puts the function beside the others that have this. A camera's frame finds all
- * caches cold, so what its way costs is above all the number of pages it lies on:
- * together, these take a fifth less time (docs/internals/benchmarks.md). */
+/* Puts the function beside the others that have this. A camera's frame finds
+ * all caches cold, so what its way costs is above all the number of pages it
+ * lies on: together, these take a fifth less time
+ * (docs/internals/benchmarks.md). */
 #define SF_HOT __attribute__ ((hot))
 
 #endif

@@ -20,8 +20,8 @@
 /* More clients than this between two looks of the producer wait for a retry. */
 #define BACKLOG 128
 
-/* Room for the fds of a message. The kernel drops those that find none, and says
- * so (MSG_CTRUNC): a peer cannot fill our table of fds with its own. */
+/* Room for the fds of a message. The kernel drops those that find none, and
+ * says so (MSG_CTRUNC): a peer cannot fill our table of fds with its own. */
 #define CONTROL_SIZE CMSG_SPACE (sizeof (int) * SF_MESSAGE_MAX_FDS)
 
 /* What fits into the room, which is rounded up, may be one more. */
@@ -131,8 +131,8 @@ unlock_folder (int fd)
   close (fd);
 }
 
-/* Nobody accepts here: a child may have inherited the socket of a process that is
- * gone. */
+/* Nobody accepts here: a child may have inherited the socket of a process that
+ * is gone. */
 static bool
 is_orphan (int fd)
 {
@@ -144,7 +144,8 @@ is_orphan (int fd)
   return gone;
 }
 
-/* 1, or why not: -ECONNREFUSED where nobody listens any more, or as connect(). */
+/* 1, or why not: -ECONNREFUSED where nobody listens any more, or as
+ * connect(). */
 static int
 is_served (const struct sockaddr_un *address, socklen_t len)
 {
@@ -255,8 +256,8 @@ listen_at_name (struct sf_listener *l, const struct sockaddr_un *address,
 }
 
 /* Clients have no fds to send, and to close one can take for ever (a TCP socket
- * that lingers, a file of a FUSE mount). Linux 6.16 lets us say so, and accepted
- * sockets inherit it; before, only what close() flushes is avoided, by
+ * that lingers, a file of a FUSE mount). Linux 6.16 lets us say so, and
+ * accepted sockets inherit it; before, only what close() flushes is avoided, by
  * sf_receive() without room for fds. */
 static void
 refuse_fds (int fd)
@@ -442,8 +443,11 @@ sf_receive (int fd, struct sf_message *msg, int fds[SF_MESSAGE_MAX_FDS])
   _Alignas (struct cmsghdr) char control[CONTROL_SIZE];
   uint8_t bytes[SF_MESSAGE_MAX];
   struct iovec iov = { .iov_base = bytes, .iov_len = sizeof bytes };
-  struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1,
-    .msg_control = control, .msg_controllen = fds ? sizeof control : 0
+  struct msghdr mh = {
+    .msg_iov = &iov,
+    .msg_iovlen = 1,
+    .msg_control = control,
+    .msg_controllen = fds ? sizeof control : 0,
   };
   struct received_fds got;
   ssize_t n = receive_bytes (fd, &mh);
@@ -457,8 +461,8 @@ sf_receive (int fd, struct sf_message *msg, int fds[SF_MESSAGE_MAX_FDS])
     close_fds (&got);
     return -EBADF;
   }
-  /* Fewer fds than there was room for: we are out of them, which is nothing that
-   * the peer did. */
+  /* Fewer fds than there was room for: we are out of them, which is nothing
+   * that the peer did. */
   if (fds && (mh.msg_flags & MSG_CTRUNC) && got.n < SF_MESSAGE_MAX_FDS) {
     close_fds (&got);
     return -EMFILE;

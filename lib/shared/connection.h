@@ -55,18 +55,19 @@ int sf_connect (const char *path);
 /* Uid, pid, gid of the other end: who connected, or who listens. */
 int sf_peer_credentials (int fd, struct sf_credentials *peer);
 
-/* May the listener at `path`, to which `fd` is connected, serve us? By the rule of the
- * producer's side, that is who we are, and root; at a path besides the owner of the
- * file, whom the folder's rights let put it there. 0; -ENOENT: that is gone; -EPERM,
- * and `reject` says why; others as sf_peer_credentials(). */
+/* May the listener at `path`, to which `fd` is connected, serve us? By the rule
+ * of the producer's side, that is who we are, and root; at a path besides the
+ * owner of the file, whom the folder's rights let put it there. 0; -ENOENT:
+ * that is gone; -EPERM, and `reject` says why; others as
+ * sf_peer_credentials(). */
 int sf_peer_check_trust (int fd, const char *path, struct sf_reject *reject);
 
-/* A pidfd of the other end's process, which may have children with copies of its
- * fds. -ESRCH: that process is gone; others: there is no telling. */
+/* A pidfd of the other end's process, which may have children with copies of
+ * its fds. -ESRCH: that process is gone; others: there is no telling. */
 int sf_peer_process (int fd);
 
-/* Has the process of this pidfd ended (though nobody may have waited for it yet)?
- * False for less than 0. */
+/* Has the process of this pidfd ended (though nobody may have waited for it
+ * yet)? False for less than 0. */
 bool sf_process_is_gone (int pidfd);
 
 /* Sends `msg` with `n_fds` of the caller's fds (they stay the caller's).
@@ -77,8 +78,9 @@ int sf_send (int fd, const struct sf_message *msg, const int *fds,
 /* Receives one message. Returns 1 and fills `msg` and `fds`, which become the
  * caller's to close (unused entries are -1); 0 at end of file; -EAGAIN if there
  * is none; -EPROTO for bytes that are no message, a truncated one, or fds that
- * do not belong (every fd that came is closed then); -EBADF for fds that no message
- * has (sf_fd_is_unexpected()); -EMFILE when we have no room for the fds that came.
+ * do not belong (every fd that came is closed then); -EBADF for fds that no
+ * message has (sf_fd_is_unexpected()); -EMFILE when we have no room for the fds
+ * that came.
  *
  * `fds` NULL: a message with fds is -EPROTO. The kernel drops them before they
  * are this process's, so a client that sends the producer fds of a file system

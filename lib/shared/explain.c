@@ -20,8 +20,9 @@ sf_explain (char *text, size_t size, int error)
     snprintf (text, size, "too many open files on this machine; close some, or "
         "raise fs.file-max");
   else if (error == -ETOOMANYREFS)
-    snprintf (text, size, "other processes have not read the open files that this "
-        "user has sent them, and no more may be sent; raise the limit (ulimit -n)");
+    snprintf (text, size, "other processes have not read the open files that "
+        "this user has sent them, and no more may be sent; raise the limit "
+        "(ulimit -n)");
   else
     snprintf (text, size, "%s", strerror (-error));
 }

@@ -6,7 +6,8 @@
 
 #include <stddef.h>
 
-/* Of -errno; where file descriptors are used up, whose they are. No full stop. */
+/* Of -errno; where file descriptors are used up, whose they are. No full
+ * stop. */
 void sf_explain (char *text, size_t size, int error);
 
 #endif

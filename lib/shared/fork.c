@@ -7,28 +7,31 @@
 
 #include "shared/atomics.h"
 
-/* One bit for each fd that is ours. Those behind the end stay open in children. */
+/* One bit for each fd that is ours. Those behind the end stay open in
+ * children. */
 #define WORDS (UINT32_C (1) << 14)
 
 static sf_atomic_u64 owned[WORDS];
 
 uint32_t sf_generation;
 
-/* What the table says of an fd is a moment late at most, never early: a number is
- * taken out before it is closed, since it may be somebody else's right after. */
+/* What the table says of an fd is a moment late at most, never early: a number
+ * is taken out before it is closed, since it may be somebody else's right
+ * after. */
 static void
 forget_parent (void)
 {
   sf_generation++;
   for (uint32_t i = 0; i < WORDS; i++) {
-    uint64_t bits = sf_load_hint (&owned[i]) != 0 ? sf_take_bits (&owned[i]) : 0;
+    uint64_t bits =
+        sf_load_hint (&owned[i]) != 0 ? sf_take_bits (&owned[i]) : 0;
 
     for (; bits != 0; bits &= bits - 1)
       close ((int) (i * 64) + __builtin_ctzll (bits));
   }
 }
 
-__attribute__((constructor))
+__attribute__ ((constructor))
 static void
 hear_of_forks (void)
 {

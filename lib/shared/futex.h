@@ -3,8 +3,8 @@
  *
  * Why not an eventfd: its O_NONBLOCK flag belongs to the open file description,
  * which both processes share. A client can clear it and fill the counter, and
- * the producer's next write() blocks for good. FUTEX_WAKE cannot block, needs no
- * fd, and is the quicker of the two (tests/benchmark/wake.c). */
+ * the producer's next write() blocks for good. FUTEX_WAKE cannot block, needs
+ * no fd, and is the quicker of the two (tests/benchmark/wake.c). */
 #ifndef SF_FUTEX_H
 #define SF_FUTEX_H
 
@@ -23,7 +23,7 @@
 /* Sleeps while *word == seen, at most `timeout` ns (SF_FOREVER: no limit).
  * Returns 0 on a wake-up or a changed word, -ETIMEDOUT, or -EINTR. */
 static inline int
-sf_futex_wait (sf_atomic_u32 * word, uint32_t seen, int64_t timeout)
+sf_futex_wait (sf_atomic_u32 *word, uint32_t seen, int64_t timeout)
 {
   struct timespec ts = { timeout / SF_NS_PER_SECOND,
     timeout % SF_NS_PER_SECOND
@@ -37,7 +37,7 @@ sf_futex_wait (sf_atomic_u32 * word, uint32_t seen, int64_t timeout)
 
 /* Wakes the one thread that may sleep there. */
 static inline void
-sf_futex_wake (sf_atomic_u32 * word)
+sf_futex_wake (sf_atomic_u32 *word)
 {
   syscall (SYS_futex, (uint32_t *) word, FUTEX_WAKE, 1, NULL, NULL, 0);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The write end of a pipe whose read end the producer watches: it hangs up when nobody
- * can read the frames of a client any more. A connection has one, and so has each
- * segment that came over it, since a segment may be passed on, and outlive the
- * connection. They share one fd. */
+/* The write end of a pipe whose read end the producer watches: it hangs up when
+ * nobody can read the frames of a client any more. A connection has one, and so
+ * has each segment that came over it, since a segment may be passed on, and
+ * outlive the connection. They share one fd. */
 #ifndef SF_GUARD_H
 #define SF_GUARD_H
 

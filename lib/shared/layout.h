@@ -15,9 +15,9 @@
 
 #include "shared/atomics.h"
 
-#define SF_SEGMENT_MAGIC  UINT64_C (0x31474553464d4853)   /* "SHMFSEG1" */
-#define SF_ANNOUNCE_MAGIC UINT64_C (0x314e4e41464d4853)   /* "SHMFANN1" */
-#define SF_RETURNS_MAGIC  UINT64_C (0x31544552464d4853)   /* "SHMFRET1" */
+#define SF_SEGMENT_MAGIC  UINT64_C (0x31474553464d4853) /* "SHMFSEG1" */
+#define SF_ANNOUNCE_MAGIC UINT64_C (0x314e4e41464d4853) /* "SHMFANN1" */
+#define SF_RETURNS_MAGIC  UINT64_C (0x31544552464d4853) /* "SHMFRET1" */
 
 #define SF_CACHE_LINE 64u
 /* Enough for ten records of SF_MAX_MEMORY_REFS: what a few clients hold. */
@@ -36,8 +36,8 @@
 /* A segment: slots of `pitch` bytes from `data_offset` to `size`; pitch and
  * data_offset are multiples of the page size. The first `n_slots` of them are
  * there, with all their pages; the rest is a hole, in which the producer makes
- * more. generation[i] is odd while slot i may be written and even when its content
- * is final; n_slots and generation[i] only grow. */
+ * more. generation[i] is odd while slot i may be written and even when its
+ * content is final; n_slots and generation[i] only grow. */
 struct sf_segment_header
 {
   uint64_t magic;
@@ -50,7 +50,8 @@ struct sf_segment_header
   sf_atomic_u64 generation[];
 };
 _Static_assert (sizeof (struct sf_segment_header) == 64, "layout");
-_Static_assert (offsetof (struct sf_segment_header, generation) == 64, "layout");
+_Static_assert (offsetof (struct sf_segment_header, generation) == 64,
+    "layout");
 
 /* Announce memory of one client. `head` counts bytes ever written to the ring
  * and never wraps; byte N stands at ring[N % ring_size]. */
@@ -68,12 +69,13 @@ struct sf_announce_header
   /* 1: the ring was full; the client signals when it has read it empty. */
   sf_atomic_u32 overflowed;
   uint32_t pad2;
-  sf_atomic_u32 cpu;            /* the processor it announced the last frame on */
+  /* the processor it announced the last frame on */
+  sf_atomic_u32 cpu;
   /* The last flush: its seqnum above, and a count of its steps below, odd from
    * the start of a flush to its stop. */
   sf_atomic_u64 flush;
-  /* Records before this position are void since the last stop; SF_FLUSH_RESETS in
-   * the low bits: running time begins anew. Written ahead of `flush`. */
+  /* Records before this position are void since the last stop; SF_FLUSH_RESETS
+   * in the low bits: running time begins anew. Written ahead of `flush`. */
   sf_atomic_u64 flush_end;
   uint8_t pad1[SF_CACHE_LINE - 40];
 };
@@ -115,9 +117,9 @@ enum sf_record_flags
   SF_RECORD_LOSSLESS = 1 << 1,
 };
 
-/* What a FRAME's payload may be. What does not fit into a record lies in a slot of
- * a segment that has nothing else in it, a spill, and the record says where: `1,
- * SF_PAYLOAD_SPILLED`, and one reference. */
+/* What a FRAME's payload may be. What does not fit into a record lies in a slot
+ * of a segment that has nothing else in it, a spill, and the record says where:
+ * `1, SF_PAYLOAD_SPILLED`, and one reference. */
 #define SF_MAX_FRAME_PAYLOAD (UINT32_C (4) << 20)
 #define SF_PAYLOAD_SPILLED 1u
 
@@ -155,8 +157,8 @@ struct sf_returns_page
   uint8_t pad1[SF_CACHE_LINE - 16];
   /* Bytes of the ring that the client has done with. */
   sf_atomic_u64 read_pos;
-  /* Set, for good, before the client passes on the first segment it got here: when
-   * its process ends, somebody else may still read its frames. */
+  /* Set, for good, before the client passes on the first segment it got here:
+   * when its process ends, somebody else may still read its frames. */
   sf_atomic_u32 passed_on;
   uint8_t pad2[SF_CACHE_LINE - 12];
   /* Not 0: the client sleeps, or is about to, on `wake` (futex). */
@@ -169,8 +171,8 @@ struct sf_returns_page
   /* One word a lease: SF_LEASE_WORD (stamp, state). The producer writes
    * ANNOUNCED; the client swaps it to CLAIMED, the producer to REVOKED. */
   sf_atomic_u64 lease[SF_MAX_LEASES];
-  /* How long its last frames took from being published to being received, in ns,
-   * one after the other; 0: not measured. For observers alone. */
+  /* How long its last frames took from being published to being received, in
+   * ns, one after the other; 0: not measured. For observers alone. */
   sf_atomic_u32 handover[SF_HANDOVERS];
 };
 _Static_assert (offsetof (struct sf_returns_page, read_pos) == 64, "layout");

@@ -42,10 +42,11 @@ sf_peer_check_trust (int fd, const char *path, struct sf_reject *reject)
     return -ENOENT;
   if (!abstract && st.st_uid == peer.uid)
     return 0;
-  *reject = (struct sf_reject) {.reason = SF_REASON_NOT_ALLOWED };
+  *reject = (struct sf_reject) { .reason = SF_REASON_NOT_ALLOWED };
   snprintf (reject->text, sizeof (reject->text), "it is process %d of user %u, "
       "which is neither ours nor root's%s; %s", (int) peer.pid,
-      (unsigned) peer.uid, abstract ? "" : ", nor that of the socket file's owner",
+      (unsigned) peer.uid,
+      abstract ? "" : ", nor that of the socket file's owner",
       abstract ? "stop it, or use a socket-path in the file system for "
       "producers of other users" : "stop it, or remove that file");
   return -EPERM;

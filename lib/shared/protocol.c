@@ -331,11 +331,12 @@ message_is_valid (const struct sf_message *msg)
 }
 
 int
-sf_message_encode (const struct sf_message *msg, uint8_t * buf, size_t len)
+sf_message_encode (const struct sf_message *msg, uint8_t *buf, size_t len)
 {
   uint8_t bytes[SF_MESSAGE_MAX];
   struct sf_writer head = { bytes, FRAME_SIZE, false };
-  struct sf_writer body = { bytes + FRAME_SIZE, sizeof bytes - FRAME_SIZE, false };
+  struct sf_writer body =
+      { bytes + FRAME_SIZE, sizeof bytes - FRAME_SIZE, false };
   size_t size;
 
   if (!message_is_valid (msg))
@@ -351,7 +352,7 @@ sf_message_encode (const struct sf_message *msg, uint8_t * buf, size_t len)
 }
 
 int
-sf_message_decode (struct sf_message *msg, const uint8_t * buf, size_t len,
+sf_message_decode (struct sf_message *msg, const uint8_t *buf, size_t len,
     unsigned n_fds)
 {
   struct sf_reader r = { buf, len, false };

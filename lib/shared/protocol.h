@@ -46,10 +46,13 @@ enum sf_message_type
   SF_MESSAGE_KICK = 11,         /* client -> producer: look at my returns */
   SF_MESSAGE_PING = 12,         /* producer -> client: are you alive? */
   SF_MESSAGE_PONG = 13,         /* client -> producer: once for each PING */
-  SF_MESSAGE_FLUSH = 14,        /* producer -> client: look at the flush words */
+  /* producer -> client: look at the flush words */
+  SF_MESSAGE_FLUSH = 14,
   SF_MESSAGE_OBSERVE = 15,      /* observer -> producer: how are you? */
-  SF_MESSAGE_STATS = 16,        /* producer -> observer: once for each OBSERVE */
-  SF_MESSAGE_SEGMENT_GROWN = 17,        /* producer -> client: look at its n_slots */
+  /* producer -> observer: once for each OBSERVE */
+  SF_MESSAGE_STATS = 16,
+  /* producer -> client: look at its n_slots */
+  SF_MESSAGE_SEGMENT_GROWN = 17,
 };
 
 enum sf_delivery
@@ -63,7 +66,8 @@ enum sf_delivery
 enum sf_drop
 {
   SF_DROP_LAG,                  /* unclaimed for longer than its max-lag */
-  SF_DROP_SLOT,                 /* unclaimed, and the producer needed the slot */
+  /* unclaimed, and the producer needed the slot */
+  SF_DROP_SLOT,
   SF_DROP_QUEUE,                /* its queue was full */
   SF_DROP_LEFT,                 /* unclaimed when its connection ended */
   SF_N_DROPS,
@@ -101,7 +105,8 @@ struct sf_hello
 struct sf_welcome
 {
   uint32_t version;
-  uint32_t n_leases;            /* of the returns page, == SF_MAX_LEASES in v1 */
+  /* of the returns page, == SF_MAX_LEASES in v1 */
+  uint32_t n_leases;
   uint64_t producer_id;         /* random, another one after each start */
   uint64_t announce_size;       /* bytes of the announce memfd */
   uint64_t returns_size;        /* bytes of the returns memfd */
@@ -120,7 +125,8 @@ struct sf_reject
 struct sf_segment_info
 {
   uint32_t id;                  /* never used twice by one producer */
-  uint32_t n_slots;             /* there are more by and by: see shared/layout.h */
+  /* there are more by and by: see shared/layout.h */
+  uint32_t n_slots;
   uint64_t pitch;
   uint64_t data_offset;
   uint64_t size;
@@ -152,10 +158,12 @@ struct sf_observe
 
 enum sf_client_flags
 {
-  SF_STATS_LOSSLESS = 1 << 0,  /* it is waited for */
-  SF_STATS_LINGERS = 1 << 1,   /* not served any more, its frames are still out */
+  SF_STATS_LOSSLESS = 1 << 0,   /* it is waited for */
+  /* not served any more, its frames are still out */
+  SF_STATS_LINGERS = 1 << 1,
   SF_STATS_PAUSED = 1 << 2,
-  SF_STATS_SILENT = 1 << 3,    /* it was asked whether it lives, and has not said */
+  /* it was asked whether it lives, and has not said */
+  SF_STATS_SILENT = 1 << 3,
   SF_STATS_ALL_FLAGS = (1 << 4) - 1,
 };
 
@@ -186,8 +194,10 @@ struct sf_stats
   uint64_t clock;               /* CLOCK_MONOTONIC of the producer, ns */
   uint64_t frames;              /* published */
   uint64_t bytes;               /* in them */
-  uint64_t copied;              /* frames, of these, that were not made in a slot */
-  uint64_t no_slot;             /* frames that were dropped for want of a slot */
+  /* frames, of these, that were not made in a slot */
+  uint64_t copied;
+  /* frames that were dropped for want of a slot */
+  uint64_t no_slot;
   uint64_t dropped[SF_N_DROPS]; /* of all clients that there were */
   uint64_t metas_dropped;
   uint64_t upstream_dropped;    /* events of clients */
@@ -235,14 +245,14 @@ struct sf_message
 /* Writes `msg` to `buf` of `len` bytes. Returns the bytes written, -EMSGSIZE if
  * they do not fit, -EINVAL if `msg` holds what sf_message_decode() would
  * refuse. */
-int sf_message_encode (const struct sf_message *msg, uint8_t * buf, size_t len);
+int sf_message_encode (const struct sf_message *msg, uint8_t *buf, size_t len);
 
-/* Reads one datagram. Returns 0, or -EPROTO if any byte of it is not as it
- * must be (type, size, range, NUL); `msg` is untouched then. A HELLO, or OBSERVE,
- * of another version decodes as far as its version range, the rest is zero: the caller
- * compares versions first. `n_fds` is how many fds came along; a number that
- * does not belong to the type is -EPROTO too. */
-int sf_message_decode (struct sf_message *msg, const uint8_t * buf, size_t len,
+/* Reads one datagram. Returns 0, or -EPROTO if any byte of it is not as it must
+ * be (type, size, range, NUL); `msg` is untouched then. A HELLO, or OBSERVE, of
+ * another version decodes as far as its version range, the rest is zero: the
+ * caller compares versions first. `n_fds` is how many fds came along; a number
+ * that does not belong to the type is -EPROTO too. */
+int sf_message_decode (struct sf_message *msg, const uint8_t *buf, size_t len,
     unsigned n_fds);
 
 /* May this many fds go with a message of this type? WELCOME takes 3, SEGMENT 1

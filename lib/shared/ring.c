@@ -49,7 +49,8 @@ sf_ring_update_read_pos (struct sf_ring_writer *writer)
   return 0;
 }
 
-/* Bytes a record of `size` takes at the head, the padding before it included. */
+/* Bytes a record of `size` takes at the head, the padding before it
+ * included. */
 SF_HOT static uint64_t
 space_needed (const struct sf_ring_writer *writer, uint64_t size)
 {
@@ -89,8 +90,9 @@ sf_ring_write (struct sf_ring_writer *writer, struct sf_record_header *record,
   if (r < 0)
     return r;
   if (size > writer->size - at) {
-    struct sf_record_header pad = {.size = (uint32_t) (writer->size - at),
-      .type = SF_RECORD_PAD
+    struct sf_record_header pad = {
+      .size = (uint32_t) (writer->size - at),
+      .type = SF_RECORD_PAD,
     };
 
     memcpy (writer->data + at, &pad, sizeof (pad));

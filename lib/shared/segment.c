@@ -95,8 +95,8 @@ map_view (const struct sf_segment *s, struct sf_view *view)
   return 0;
 }
 
-/* Pages come into it as they are read. Those who want no runs keep what they have, and
- * get the new slots only. */
+/* Pages come into it as they are read. Those who want no runs keep what they
+ * have, and get the new slots only. */
 static int
 add_view_locked (struct sf_segment *s, uint32_t before, uint32_t n_slots)
 {
@@ -149,8 +149,8 @@ sf_segment_run (struct sf_segment *s, const uint8_t *address)
   return run;
 }
 
-/* The maker's, which will not grow: the slots again behind the last one. What is
- * mapped already is moved to where there is room. */
+/* The maker's, which will not grow: the slots again behind the last one. What
+ * is mapped already is moved to where there is room. */
 static int
 map_slots_again (struct sf_segment *s)
 {
@@ -197,7 +197,8 @@ create_capacity (struct sf_segment *s, uint32_t n_slots, uint32_t capacity,
   for (;;) {
     head = head_size_of (capacity, page);
     size = head + capacity * pitch;
-    err = sf_shm_create_sparse (&s->shm, "shmframe-segment", size, SF_SHM_SEALED,
+    err =
+        sf_shm_create_sparse (&s->shm, "shmframe-segment", size, SF_SHM_SEALED,
         page > page_size ());
     if ((err != -ENOMEM && err != -EFBIG) || capacity <= n_slots)
       break;
@@ -243,7 +244,8 @@ sf_segment_create_of (struct sf_segment **segment, uint32_t n_slots,
     capacity = SF_MAX_SLOTS;
   if (capacity < n_slots || huge_page > 0)
     capacity = n_slots;
-  err = create_capacity (s, n_slots, capacity, round_up (slot_size, page), page);
+  err =
+      create_capacity (s, n_slots, capacity, round_up (slot_size, page), page);
   if (err < 0) {
     free (s);
     return err;
@@ -287,7 +289,7 @@ sf_segment_grow (struct sf_segment *s, uint32_t n_slots)
 
 /* `info` is the peer's: none of it is believed before it adds up. */
 static int
-check_info (const struct sf_segment_info *info, uint32_t * capacity)
+check_info (const struct sf_segment_info *info, uint32_t *capacity)
 {
   uint64_t page = page_size ();
   uint64_t n;
@@ -307,11 +309,11 @@ check_info (const struct sf_segment_info *info, uint32_t * capacity)
   return 0;
 }
 
-/* How many slots there are now by its header, which is read with a system call: it
- * copies once, and nothing need be mapped. -EPROTO: it says something else than it
- * must. */
+/* How many slots there are now by its header, which is read with a system call:
+ * it copies once, and nothing need be mapped. -EPROTO: it says something else
+ * than it must. */
 static int
-read_header (const struct sf_segment *s, uint32_t * n_slots)
+read_header (const struct sf_segment *s, uint32_t *n_slots)
 {
   struct sf_segment_header h;
   ssize_t n;
@@ -339,8 +341,7 @@ follow_locked (struct sf_segment *s)
   if (n_slots == before && sf_load_flag (&s->run_missing) == 0)
     return 0;
   if (n_slots < before
-      || !sf_shm_has_pages (s->shm.fd, 0, head_size_of (n_slots,
-              page_size ()))
+      || !sf_shm_has_pages (s->shm.fd, 0, head_size_of (n_slots, page_size ()))
       || !sf_shm_has_pages (s->shm.fd, end_of_slots (s, before),
           end_of_slots (s, n_slots)))
     return -EPROTO;
@@ -437,7 +438,7 @@ sf_segment_unref (struct sf_segment *segment)
   if (!segment || !sf_unref_is_last (&segment->refs))
     return;
   SF_HOOK ("unmap");
-  for (struct sf_view * view = newest_view (segment), *older; view;
+  for (struct sf_view *view = newest_view (segment), *older; view;
       view = older) {
     older = view->older;
     munmap (view->slots, view_size (segment, view));
@@ -470,15 +471,16 @@ sf_segment_describe (const struct sf_segment *segment, uint32_t id,
 }
 
 SF_HOT int
-sf_segment_check (struct sf_segment *segment, const struct sf_memory_ref_wire *ref)
+sf_segment_check (struct sf_segment *segment,
+    const struct sf_memory_ref_wire *ref)
 {
   int err;
 
-  if (ref->offset > segment->pitch
-      || ref->size > segment->pitch - ref->offset)
+  if (ref->offset > segment->pitch || ref->size > segment->pitch - ref->offset)
     return -EPROTO;
   if (ref->slot < sf_observe_u32 (&segment->n_slots))
     return 0;
-  err = segment->writable ? -EPROTO : sf_segment_map_growth (segment, ref->slot);
+  err =
+      segment->writable ? -EPROTO : sf_segment_map_growth (segment, ref->slot);
   return err < 0 ? err : 1;
 }

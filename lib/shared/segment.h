@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Shared memory that holds slots. It is reference-counted, since frames may outlive
- * the connection that brought them.
+/* Shared memory that holds slots. It is reference-counted, since frames may
+ * outlive the connection that brought them.
  *
- * A segment has addresses for more slots than it has pages: the rest of the sealed
- * memfd is a hole. To grow, its maker reserves pages there; fd, mapping and id stay
- * as they are. */
+ * A segment has addresses for more slots than it has pages: the rest of the
+ * sealed memfd is a hole. To grow, its maker reserves pages there; fd, mapping
+ * and id stay as they are. */
 #ifndef SF_SEGMENT_H
 #define SF_SEGMENT_H
 
@@ -23,9 +23,9 @@
 /* How often a segment may grow: each time costs its clients a mapping. */
 #define SF_MAX_GROWTHS 64u
 
-/* Slots as a client has mapped them, from `first` on. `twice`: all slots, mapped
- * twice end to end, so that slot n_slots + i is slot i and a run that wraps is one
- * range of addresses. */
+/* Slots as a client has mapped them, from `first` on. `twice`: all slots,
+ * mapped twice end to end, so that slot n_slots + i is slot i and a run that
+ * wraps is one range of addresses. */
 struct sf_view
 {
   struct sf_view *older;
@@ -37,8 +37,8 @@ struct sf_view
 struct sf_segment
 {
   sf_atomic_u32 refs;
-  /* The maker's map is all of it, of which what is reserved can be touched, and if
-   * that is all, the slots once more; a client's is of the header only. */
+  /* The maker's map is all of it, of which what is reserved can be touched, and
+   * if that is all, the slots once more; a client's is of the header only. */
   struct sf_shm shm;
   sf_atomic_u32 n_slots;        /* that are there */
   uint32_t capacity;            /* for which there are addresses */
@@ -48,7 +48,8 @@ struct sf_segment
   uint64_t pitch;
   uint64_t data_offset;
   bool writable;
-  const void *owner;            /* whose slots these are; NULL: of another process */
+  /* whose slots these are; NULL: of another process */
+  const void *owner;
   uint8_t *slots;               /* the maker's */
   /* A client's */
   pthread_mutex_t lock;         /* held while a view is made */
@@ -57,25 +58,25 @@ struct sf_segment
   sf_atomic_u32 runs;           /* somebody asks for runs */
   sf_atomic_u32 run_missing;    /* and some slots are not in one */
   /* A client's: proof to its producer that somebody may still read, and to each
-   * that relayed the segment before (-1: no more). They pass on with the segment
-   * when frames are relayed; a producer takes the frames of a crashed client back
-   * when the last copy of that one's guard is closed. The first one is that of the
-   * connection. */
+   * that relayed the segment before (-1: no more). They pass on with the
+   * segment when frames are relayed; a producer takes the frames of a crashed
+   * client back when the last copy of that one's guard is closed. The first one
+   * is that of the connection. */
   int guards[SF_MAX_GUARDS];
   struct sf_guard *guard;
-  /* A client's: set, for its producer, before it passes the segment on. There as
-   * long as a lease of a frame in it is. */
+  /* A client's: set, for its producer, before it passes the segment on. There
+   * as long as a lease of a frame in it is. */
   sf_atomic_u32 *passed_on;
   /* Set when its owner will not fill it again (gone, disconnected). */
   sf_atomic_u32 retired;
 };
 
-/* Makes a segment of `n_slots` slots of at least `slot_size` bytes, which can grow
- * to `capacity` slots, or fewer if there are not so many addresses. The pitch is
- * rounded up to pages: huge ones of that size, sf_huge_page_size(), if it is not
- * 0; on those it cannot grow. Errors as sf_shm_create(), and others where there are
- * too few huge pages; -EINVAL for 0 or more than SF_MAX_SLOTS slots, or a size of
- * 0 or above SF_MAX_SLOT_SIZE. */
+/* Makes a segment of `n_slots` slots of at least `slot_size` bytes, which can
+ * grow to `capacity` slots, or fewer if there are not so many addresses. The
+ * pitch is rounded up to pages: huge ones of that size, sf_huge_page_size(), if
+ * it is not 0; on those it cannot grow. Errors as sf_shm_create(), and others
+ * where there are too few huge pages; -EINVAL for 0 or more than SF_MAX_SLOTS
+ * slots, or a size of 0 or above SF_MAX_SLOT_SIZE. */
 int sf_segment_create_of (struct sf_segment **segment, uint32_t n_slots,
     uint32_t capacity, uint64_t slot_size, uint64_t huge_page);
 
@@ -96,18 +97,18 @@ sf_segment_bytes (uint32_t n_slots, uint64_t slot_size)
   return sf_segment_bytes_of (n_slots, slot_size, 0);
 }
 
-/* The maker's: there are `n_slots` from now on, if there were fewer. One thread at a
- * time. -ENOSPC: more than its capacity, or it has grown too often; -ENOMEM,
- * and all is as it was. */
+/* The maker's: there are `n_slots` from now on, if there were fewer. One thread
+ * at a time. -ENOSPC: more than its capacity, or it has grown too often;
+ * -ENOMEM, and all is as it was. */
 int sf_segment_grow (struct sf_segment *segment, uint32_t n_slots);
 
-/* A client's, any thread's: makes readable what the maker has added. 0; -EPROTO: not as
- * it must, or not `slot`; -ENOMEM. */
+/* A client's, any thread's: makes readable what the maker has added. 0;
+ * -EPROTO: not as it must, or not `slot`; -ENOMEM. */
 int sf_segment_map_growth (struct sf_segment *segment, uint32_t slot);
 
-/* Where a frame lies: a run of slots in cyclic order. `twice`: they are mapped once
- * more behind the last one. Not where the maker's can still grow; of a client's, soon
- * after it was asked for: see sf_segment_has_grown(). */
+/* Where a frame lies: a run of slots in cyclic order. `twice`: they are mapped
+ * once more behind the last one. Not where the maker's can still grow; of a
+ * client's, soon after it was asked for: see sf_segment_has_grown(). */
 struct sf_run
 {
   uint8_t *slots;
@@ -119,9 +120,10 @@ struct sf_run
 struct sf_run sf_segment_run (struct sf_segment *segment,
     const uint8_t *address);
 
-/* Takes over `fd` and `guards` (all closed on error; the first one is not used) and
- * maps the segment read-only, if seals, size, and the header in it agree with `info`;
- * -EPROTO otherwise. `guard` is that of the connection, or NULL. */
+/* Takes over `fd` and `guards` (all closed on error; the first one is not used)
+ * and maps the segment read-only, if seals, size, and the header in it agree
+ * with `info`; -EPROTO otherwise. `guard` is that of the connection, or
+ * NULL. */
 int sf_segment_open (struct sf_segment **segment, int fd,
     struct sf_guard *guard, const int guards[SF_MAX_GUARDS],
     const struct sf_segment_info *info);
@@ -154,15 +156,15 @@ sf_segment_slot (const struct sf_segment *segment, uint32_t slot)
   const struct sf_view *view;
 
   if (segment->writable)
-    return segment->slots + (uint64_t) slot * segment->pitch;
+    return segment->slots + (uint64_t) slot *segment->pitch;
   view = (const struct sf_view *) sf_observe_pointer (&segment->views);
   while (slot < view->first)
     view = view->older;
   return view->slots + (uint64_t) (slot - view->first) * segment->pitch;
 }
 
-/* The slot's content is final: its generation becomes even. More than one may say
- * so of a slot that several publish. */
+/* The slot's content is final: its generation becomes even. More than one may
+ * say so of a slot that several publish. */
 static inline void
 sf_segment_finish_slot (const struct sf_segment *segment, uint32_t slot)
 {
@@ -174,9 +176,9 @@ sf_segment_finish_slot (const struct sf_segment *segment, uint32_t slot)
     sf_decide_u64 (generation, odd, odd + 1, &seen);
 }
 
-/* Checks that `ref` lies inside one slot of the segment, and of a client's, that it
- * can be read: 0; 1: it had to be made readable, as sf_segment_map_growth() does ahead of
- * frames; -EPROTO or -ENOMEM. */
+/* Checks that `ref` lies inside one slot of the segment, and of a client's,
+ * that it can be read: 0; 1: it had to be made readable, as
+ * sf_segment_map_growth() does ahead of frames; -EPROTO or -ENOMEM. */
 int sf_segment_check (struct sf_segment *segment,
     const struct sf_memory_ref_wire *ref);
 

@@ -31,8 +31,8 @@ seals_of (enum sf_shm_kind kind)
   return kind == SF_SHM_SEALED ? seals | F_SEAL_FUTURE_WRITE : seals;
 }
 
-/* Makes the pages present for the one who writes them: cleared, and as data, not
- * as a hole, to the peer that looks. */
+/* Makes the pages present for the one who writes them: cleared, and as data,
+ * not as a hole, to the peer that looks. */
 static int
 fill_step (uint8_t *at, uint64_t size)
 {
@@ -48,8 +48,8 @@ fill_step (uint8_t *at, uint64_t size)
   return 0;
 }
 
-/* Nobody else in this process can map or unmap meanwhile, as a large malloc() does:
- * so not all of it at once. */
+/* Nobody else in this process can map or unmap meanwhile, as a large malloc()
+ * does: so not all of it at once. */
 static int
 fill (uint8_t *at, uint64_t size)
 {
@@ -137,9 +137,9 @@ sf_shm_check_fd (int fd, uint64_t size, enum sf_shm_kind kind)
   return 0;
 }
 
-/* The kernel does not tell where a file has no huge pages. So they are made, in a map
- * for this look only, which fails without SIGBUS where there are none; made, they
- * stay. */
+/* The kernel does not tell where a file has no huge pages. So they are made, in
+ * a map for this look only, which fails without SIGBUS where there are none;
+ * made, they stay. */
 static bool
 has_huge_pages (int fd, uint64_t from, uint64_t to, uint64_t page)
 {
@@ -163,7 +163,8 @@ has_huge_pages (int fd, uint64_t from, uint64_t to, uint64_t page)
   return all;
 }
 
-/* Not by the number of blocks: those behind the end of the file count as well. */
+/* Not by the number of blocks: those behind the end of the file count as
+ * well. */
 bool
 sf_shm_has_pages (int fd, uint64_t from, uint64_t to)
 {

@@ -14,14 +14,15 @@ static sf_atomic_u32 n_discarded;
 bool
 sf_fd_is_unexpected (int fd)
 {
-  /* Only pipes have a size, and only shared memory has seals, if it may have any. */
+  /* Only pipes have a size, and only shared memory has seals, if it may have
+   * any. */
   return fcntl (fd, F_GET_SEALS) < 0 && fcntl (fd, F_GETPIPE_SZ) < 0;
 }
 
 static void *
 discard (void *fd)
 {
-  const struct linger at_once = {.l_onoff = 1 };
+  const struct linger at_once = { .l_onoff = 1 };
   int f = (int) (intptr_t) fd;
 
   setsockopt (f, SOL_SOCKET, SO_LINGER, &at_once, sizeof (at_once));
