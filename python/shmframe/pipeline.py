@@ -88,7 +88,13 @@ class Pipeline:
 
     def play(self) -> None:
         """Start. Error if an element cannot."""
+        # The appsink first, before a frame comes: a change of its state waits for
+        # the lock that it holds while it is full, and nobody pulls yet.
+        self.sink.set_locked_state(True)
+        if self.sink.get_parent() is not None:
+            self.sink.set_state(Gst.State.PLAYING)
         change = self._pipeline.set_state(Gst.State.PLAYING)
+        self.sink.set_locked_state(False)
         _running.add(self)
         if change == Gst.StateChangeReturn.FAILURE:
             try:

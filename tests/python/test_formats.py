@@ -94,7 +94,7 @@ class Formats(rig.Case):
             f"videoconvert {EXACTLY} ! video/x-raw,format={finfo.name} ! tee name=t ! "
             f"queue ! shmframesink name=sink min-clients=1 socket-path={self.path} "
             f"t. ! queue ! videoconvert {EXACTLY} ! video/x-raw,format={name} ! "
-            "appsink name=out async=false")
+            "appsink name=out async=false wait-on-eos=false")
         pipeline.set_state(Gst.State.PLAYING)
         try:
             item = 2 if "64" in name else 1
