@@ -12,7 +12,7 @@ plugin_init (GstPlugin * plugin)
 {
   gboolean ret = FALSE;
 
-  /* So that --gst-debug-help lists it. */
+  /* Let --gst-debug-help list its category. */
   gst_shm_frame_wire_debug ();
   ret |= GST_ELEMENT_REGISTER (shmframesink, plugin);
   ret |= GST_ELEMENT_REGISTER (shmframesrc, plugin);

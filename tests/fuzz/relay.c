@@ -93,7 +93,7 @@ relay_buffer (GstBuffer * buffer, gboolean is_batch, struct sf_lease *lease,
   GstByteWriter w;
   gboolean put;
 
-  gst_byte_writer_init_with_data (&w, body, GST_SHM_FRAME_BODY_ROOM (16),
+  gst_byte_writer_init_with_data (&w, body, GST_SHM_FRAME_MAX_BODY_SIZE (16),
       FALSE);
   new_losses (&losses);
   put = is_batch

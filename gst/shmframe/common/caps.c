@@ -4,8 +4,8 @@
 #include <string.h>
 #include <gst/video/video.h>
 
-/* Mosaic of one value a pixel, rows padded to four bytes. Deeper ones, of
- * GStreamer 1.24, have two bytes: "bggr10le". */
+/* A mosaic of one value a pixel, rows padded to four bytes. The deeper formats
+ * of GStreamer 1.24, such as bggr10le, have two bytes a pixel. */
 static gsize
 bayer_size (const GstStructure * s)
 {
@@ -14,8 +14,7 @@ bayer_size (const GstStructure * s)
 
   if (format == NULL || !gst_structure_get_int (s, "width", &width)
       || !gst_structure_get_int (s, "height", &height)
-      || width <= 0 || width > G_MAXINT16 || height <= 0
-      || height > G_MAXINT16)
+      || width <= 0 || width > G_MAXINT16 || height <= 0 || height > G_MAXINT16)
     return 0;
   return (gsize) GST_ROUND_UP_4 (strlen (format) > 4 ? 2 * width : width)
       * height;
@@ -43,7 +42,7 @@ static const struct
 } converters[] = {
   {"memory:GLMemory", "gldownload", ""},
   {"memory:DMABuf", "vapostproc or another converter to system memory",
-        ", or set io-mode=mmap on v4l2src"},
+      ", or set io-mode=mmap on v4l2src"},
   {"memory:VAMemory", "vapostproc", ""},
   {"memory:VASurface", "vaapipostproc", ""},
   {"memory:CUDAMemory", "cudadownload", ""},
@@ -54,7 +53,7 @@ static const struct
   {"memory:MFXSurface", "msdkvpp", ""},
   {"memory:AMDFMemory", "a converter to system memory", ""},
   {"meta:GstVideoOverlayComposition", "overlaycomposition",
-        ", which draws the overlay into the frame"},
+      ", which draws the overlay into the frame"},
 };
 
 gchar *
@@ -80,7 +79,7 @@ gst_shm_frame_caps_explain (const gchar * feature, gint stream)
 }
 
 static const gchar *
-foreign_feature (const GstCapsFeatures * features)
+unsupported_feature (const GstCapsFeatures * features)
 {
   if (gst_caps_features_is_any (features))
     return "memory of any kind";
@@ -95,10 +94,11 @@ foreign_feature (const GstCapsFeatures * features)
 }
 
 const gchar *
-gst_shm_frame_caps_foreign (const GstCaps * caps)
+gst_shm_frame_caps_find_unsupported (const GstCaps * caps)
 {
   for (guint i = 0; i < gst_caps_get_size (caps); i++) {
-    const gchar *feature = foreign_feature (gst_caps_get_features (caps, i));
+    const gchar *feature =
+        unsupported_feature (gst_caps_get_features (caps, i));
 
     if (feature != NULL)
       return feature;
@@ -107,7 +107,8 @@ gst_shm_frame_caps_foreign (const GstCaps * caps)
 }
 
 const gchar *
-gst_shm_frame_caps_foreign_stream (const GstStructure * batch, gint * stream)
+gst_shm_frame_caps_find_unsupported_stream (const GstStructure * batch,
+    gint * stream)
 {
   const GValue *streams = gst_structure_get_value (batch, "streams");
   guint n = streams != NULL && GST_VALUE_HOLDS_ARRAY (streams)
@@ -117,7 +118,8 @@ gst_shm_frame_caps_foreign_stream (const GstStructure * batch, gint * stream)
     const GValue *value = gst_value_array_get_value (streams, i);
     const gchar *feature = GST_VALUE_HOLDS_CAPS (value)
         && gst_value_get_caps (value) != NULL
-        ? gst_shm_frame_caps_foreign (gst_value_get_caps (value)) : NULL;
+        ? gst_shm_frame_caps_find_unsupported (gst_value_get_caps (value))
+        : NULL;
 
     if (feature != NULL) {
       *stream = (gint) i;

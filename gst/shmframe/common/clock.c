@@ -4,13 +4,13 @@
 #include "shared/clock.h"
 #include "shared/compiler.h"
 
-/* A reading that took less than this says enough; else it is tried again. */
+/* A reading that takes less than this is exact enough; else read again. */
 #define CLOSE (5 * GST_USECOND)
 #define TRIES 5
 
-/* CLOCK_MONOTONIC itself: of other kinds of clocks, the network's for one, some
- * are system clocks with a time of their own. And anybody may slave even this one
- * to another, at any time. */
+/* Whether it shows CLOCK_MONOTONIC itself. GstNetClientClock and others derive
+ * from GstSystemClock, but have a time of their own; and anybody may slave even
+ * the system clock to another one, at any time. */
 static gboolean
 is_monotonic (const GstShmFrameClock * self)
 {
@@ -22,8 +22,8 @@ is_monotonic (const GstShmFrameClock * self)
   return internal == external && num == denom;
 }
 
-/* The clock is read between two readings of ours, so that the offset lies between
- * two bounds; the closest pair of several tries says the most. */
+/* Reads the clock between two readings of ours: the offset lies between two
+ * bounds. Keeps the closest pair of several tries. */
 static void
 measure (GstClock * clock, gint64 * least, gint64 * most)
 {
@@ -56,9 +56,8 @@ take_clock (GstShmFrameClock * self, GstClock * clock)
   self->measured = FALSE;
 }
 
-/* What was found before stays as long as it may be true, so that a reading that
- * took long does no harm; and what cannot be true any more, because the clock
- * drifts or was stepped, is not held on to. */
+/* Keeps the offset while the new bounds allow it, so that a reading that took
+ * long does no harm, and follows them when the clock drifts or was stepped. */
 static void
 update (GstShmFrameClock * self)
 {
@@ -79,7 +78,7 @@ gst_shm_frame_clock_get_base (GstShmFrameClock * self, GstElement * element,
   GstClockTime base_time;
   gboolean known;
 
-  /* Both under one lock: this is done for every frame. */
+  /* Take the lock once: this happens for every frame. */
   GST_OBJECT_LOCK (element);
   clock = GST_ELEMENT_CLOCK (element);
   self->base_time = base_time = element->base_time;

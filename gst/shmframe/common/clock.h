@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A pipeline clock's time in terms of CLOCK_MONOTONIC, the clock that the two
- * sides of the socket have in common. */
+/* Converts a pipeline clock's time to CLOCK_MONOTONIC, the clock that both ends
+ * of the socket share. */
 #ifndef GST_SHM_FRAME_CLOCK_H
 #define GST_SHM_FRAME_CLOCK_H
 
@@ -11,21 +11,19 @@ G_BEGIN_DECLS
 typedef struct
 {
   GstClock *clock;              /* as of the last call */
-  gboolean is_system;           /* it counts as CLOCK_MONOTONIC does, but for
-                                 * its calibration */
+  gboolean is_system;           /* CLOCK_MONOTONIC, apart from calibration */
   gboolean measured;
   gint64 offset;                /* clock time - monotonic time, ns */
-  /* Of the element, as of the last call: */
+  /* The element's, as of the last call: */
   GstClockTime base_time;
-  gint64 start_time;            /* the running time at which it last began to
-                                 * play */
+  gint64 start_time;            /* running time when it last began to play */
 } GstShmFrameClock;
 
-/* The monotonic time at which the element's running time was 0. FALSE while it has
- * no clock. */
+/* The monotonic time at which the element's running time was 0. FALSE while the
+ * element has no clock. */
 gboolean gst_shm_frame_clock_get_base (GstShmFrameClock * self,
     GstElement * element, gint64 * base);
-/* Lets go of the clock. */
+/* Drops the reference on the clock. */
 void gst_shm_frame_clock_clear (GstShmFrameClock * self);
 
 G_END_DECLS

@@ -8,7 +8,7 @@ gst_shm_frame_quota_take (GstShmFrameQuota * self, gint64 interval, guint burst)
 {
   gint64 now = g_get_monotonic_time ();
 
-  /* `next` runs ahead of the clock by one interval for each that was told. */
+  /* Each report moves `next` ahead of the clock by one interval. */
   self->next = MAX (self->next, now);
   if (self->next - now > interval * (burst - 1))
     return FALSE;

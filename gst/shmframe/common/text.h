@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Text that the other process sent. On GLib alone. */
+/* Makes text that the other process sent fit to be shown. Needs GLib alone. */
 #ifndef GST_SHM_FRAME_TEXT_H
 #define GST_SHM_FRAME_TEXT_H
 
@@ -7,9 +7,8 @@
 
 G_BEGIN_DECLS
 
-/* Fit to be shown: valid UTF-8, and a replacement character for each that moves a
- * terminal's cursor, changes its colours, or turns the direction of what follows. Free
- * it. */
+/* (transfer full): valid UTF-8, with U+FFFD for each character that moves a
+ * terminal's cursor, changes its colours, or turns the direction of writing. */
 gchar *gst_shm_frame_text_clean (const gchar * text);
 
 G_END_DECLS

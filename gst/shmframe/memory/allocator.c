@@ -14,25 +14,26 @@ typedef struct
   struct sf_segment *segment;
   guint32 slot_index;
   gsize slot_offset;            /* of data, in the slot */
-  struct sf_slot slot;          /* owner NULL: not ours to give back */
+  struct sf_slot slot;          /* owner NULL: not ours to release */
   struct sf_lease *lease;       /* NULL: not received */
 } GstShmFrameMemory;
 
 struct _GstShmFrameAllocator
 {
   GstAllocator parent;
-  /* Readers use the producer, the writer takes it away. Nothing else is locked
-   * by GStreamer code under it; the producer's own locks come after it. */
+  /* Held for reading while the producer is used, for writing to detach it. The
+   * producer's own locks come after it, and no others. */
   GRWLock lock;
   struct sf_producer *producer;
-  gint off;                     /* atomic */
+  gint no_wait;                 /* atomic */
   guint64 copies;               /* object lock */
 };
 
 G_DEFINE_TYPE (GstShmFrameAllocator, gst_shm_frame_allocator,
-    GST_TYPE_ALLOCATOR)
+    GST_TYPE_ALLOCATOR);
 
-/* Memory that nobody asked an allocator for needs one all the same. */
+/* The allocator of memory that was not allocated: received parts, and slots
+ * that the sink copies into. GstMemory needs one. */
 static GstAllocator *
 default_allocator (void)
 {
@@ -104,7 +105,8 @@ gst_shm_frame_memory_get_part (GstMemory * memory, struct sf_memory_ref *part)
 {
   GstShmFrameMemory *self = (GstShmFrameMemory *) memory;
 
-  if (!is_shm_frame_memory (memory) || sf_segment_relay_depth_exceeded (self->segment))
+  if (!is_shm_frame_memory (memory)
+      || sf_segment_relay_depth_exceeded (self->segment))
     return FALSE;
   part->segment = self->segment;
   part->slot = self->slot_index;
@@ -113,7 +115,7 @@ gst_shm_frame_memory_get_part (GstMemory * memory, struct sf_memory_ref *part)
   return TRUE;
 }
 
-/* A slot for `total` bytes, growing the slots once if they turn out too small. */
+/* Takes a slot for `total` bytes, and makes larger ones first if need be. */
 static gboolean
 take_slot_unlocked (GstShmFrameAllocator * self, gsize total, guint keep,
     struct sf_slot *slot)
@@ -129,7 +131,7 @@ take_slot_unlocked (GstShmFrameAllocator * self, gsize total, guint keep,
   return r == 0;
 }
 
-/* NULL: there is none. */
+/* NULL: no slot is free. */
 static GstMemory *
 alloc_slot (GstShmFrameAllocator * self, gsize size,
     const GstAllocationParams * params, guint keep)
@@ -167,7 +169,7 @@ mem_map (GstMemory * memory, gsize maxsize, GstMapFlags flags)
 static void
 mem_unmap (GstMemory * memory)
 {
-  /* Mapped once for all. */
+  /* Slots stay mapped. */
 }
 
 static GstMemory *
@@ -189,10 +191,10 @@ mem_share (GstMemory * memory, gssize offset, gssize size)
   return GST_MEMORY_CAST (sub);
 }
 
-/* Received memory is copied to ordinary memory: a copy that somebody downstream
- * makes in order to write must not eat slots. Memory of our own slots goes to
- * another one, if there is: video decoders keep what they give out mapped for
- * writing, so that GStreamer copies it on the way, and the sink need not. */
+/* Copies received memory to ordinary memory: somebody downstream who copies in
+ * order to write must not use up slots. Copies a slot of ours to another one,
+ * if there is: GStreamer copies what video decoders keep mapped for writing,
+ * and the sink then need not. */
 static GstMemory *
 mem_copy (GstMemory * memory, gssize offset, gssize size)
 {
@@ -225,7 +227,7 @@ mem_copy (GstMemory * memory, gssize offset, gssize size)
   return copy;
 }
 
-/* Do two parts of one frame lie one after the other? */
+/* Whether one part of a frame begins where the other ends. */
 static gboolean
 mem_is_span (GstMemory * a, GstMemory * b, gsize * offset)
 {
@@ -237,8 +239,9 @@ mem_is_span (GstMemory * a, GstMemory * b, gsize * offset)
   return first->data + a->offset + a->size == second->data + b->offset;
 }
 
-/* Slots lie in cyclic order, and the ring is mapped twice: that is how a batcher
- * finds a whole window in one piece. */
+/* Says where the memory lies in the ring of slots. Slots are filled in cyclic
+ * order, and the ring is mapped twice, end to end: so a batcher finds a whole
+ * window in one piece. */
 static const guint8 *
 locate_in_ring (GstMemory * memory, GstSecondBatchRing * ring)
 {
@@ -264,8 +267,7 @@ alloc_free (GstAllocator * allocator, GstMemory * memory)
 }
 
 static GstMemory *
-alloc_alloc (GstAllocator * allocator, gsize size,
-    GstAllocationParams * params)
+alloc_alloc (GstAllocator * allocator, gsize size, GstAllocationParams * params)
 {
   GstMemory *memory = alloc_slot (GST_SHM_FRAME_ALLOCATOR (allocator), size,
       params, GST_SHM_FRAME_KEEP_SLOTS);
@@ -285,9 +287,10 @@ gst_shm_frame_allocator_get_copies (GstShmFrameAllocator * self)
 }
 
 void
-gst_shm_frame_allocator_set_off (GstShmFrameAllocator * self, gboolean off)
+gst_shm_frame_allocator_set_no_wait (GstShmFrameAllocator * self,
+    gboolean no_wait)
 {
-  g_atomic_int_set (&self->off, off);
+  g_atomic_int_set (&self->no_wait, no_wait);
 }
 
 gint
@@ -301,19 +304,20 @@ gst_shm_frame_allocator_poll (GstShmFrameAllocator * self, gsize size,
   if (self->producer != NULL) {
     guint64 token = sf_producer_token (self->producer);
 
-    r = g_atomic_int_get (&self->off) ? -ESHUTDOWN
+    r = g_atomic_int_get (&self->no_wait) ? -ESHUTDOWN
         : sf_producer_poll_slot (self->producer, size,
         GST_SHM_FRAME_KEEP_SLOTS);
-    /* A decoder that plays backwards keeps a whole group of pictures. */
+    /* Upstream may need more slots than there are: a decoder that plays
+     * backwards keeps a whole group of pictures. Then let the ring grow. */
     if (r == -EAGAIN && wait)
       waited = sf_producer_miss_slot (self->producer)
           ? sf_producer_wait (self->producer, token) : -ENODATA;
-    /* Nobody else has a slot to give back: waiting would be for good. */
+    /* No client has a slot to return: waiting would never end. */
     if (waited == -ENODATA)
       r = -ENODATA;
   }
   g_rw_lock_reader_unlock (&self->lock);
-  /* The sink is being paused or stopped; who waits here is told soon. */
+  /* The sink is being paused or stopped, and upstream soon learns of it. */
   if (waited == -EINTR)
     g_usleep (1000);
   return r;
@@ -327,7 +331,7 @@ gst_shm_frame_allocator_want_size (GstShmFrameAllocator * self, gsize size)
   g_rw_lock_reader_lock (&self->lock);
   if (self->producer != NULL
       && sf_producer_want_slot_size (self->producer, size, &needed) < 0)
-    GST_INFO_OBJECT (self, "slots of %" G_GSIZE_FORMAT " bytes cannot be had",
+    GST_INFO_OBJECT (self, "cannot make slots of %" G_GSIZE_FORMAT " bytes",
         size);
   g_rw_lock_reader_unlock (&self->lock);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* GstMemory on a slot: a producer's own, writable until it is published, or one
- * of another process, read-only, which goes back when the memory is freed. */
+/* GstMemory in a slot: one of our producer, writable until it is published, or
+ * a received one, read-only, which is returned when the memory is freed. */
 #ifndef GST_SHM_FRAME_ALLOCATOR_H
 #define GST_SHM_FRAME_ALLOCATOR_H
 
@@ -17,48 +17,51 @@ G_BEGIN_DECLS
 G_DECLARE_FINAL_TYPE (GstShmFrameAllocator, gst_shm_frame_allocator, GST,
     SHM_FRAME_ALLOCATOR, GstAllocator)
 
-/* Slots that upstream cannot take, so that one is left to copy into: for the
- * sink, and one more for GStreamer, where a decoder keeps what it gives out. */
+/* Slots that upstream cannot allocate, so that one is left to copy into: one
+ * for the sink, and one for GStreamer, which copies what a decoder keeps. */
 #define GST_SHM_FRAME_KEEP_SLOTS 2
 #define GST_SHM_FRAME_KEEP_SLOTS_OF_COPY 1
 
-/* An allocator that hands out slots of `producer`, and ordinary memory when
- * there is none. It never waits. */
-GstShmFrameAllocator *gst_shm_frame_allocator_new (struct sf_producer *producer);
+/* Allocates slots of `producer`, and ordinary memory when none is free. Never
+ * waits. */
+GstShmFrameAllocator *gst_shm_frame_allocator_new (struct sf_producer
+    *producer);
 
-/* How many frames were copied from slot to slot, because who made them keeps
- * them mapped. */
+/* How many frames GStreamer copied from slot to slot, because the element that
+ * made them keeps them mapped. */
 guint64 gst_shm_frame_allocator_get_copies (GstShmFrameAllocator * self);
 
-/* The producer is about to be closed: ordinary memory from now on. */
+/* To be called before the producer is closed: allocates ordinary memory from
+ * now on. */
 void gst_shm_frame_allocator_detach (GstShmFrameAllocator * self);
 
-/* While `off`, nobody waits in gst_shm_frame_allocator_poll(): the sink takes
- * nothing, and its clients may keep what they have for as long as they like. */
-void gst_shm_frame_allocator_set_off (GstShmFrameAllocator * self,
-    gboolean off);
+/* While set, gst_shm_frame_allocator_poll() does not wait: the sink publishes
+ * nothing, and clients may keep what they have for as long as they like. */
+void gst_shm_frame_allocator_set_no_wait (GstShmFrameAllocator * self,
+    gboolean no_wait);
 
-/* Would a slot of `size` bytes be had now? 0, -EAGAIN, -EMSGSIZE, or -ESHUTDOWN.
- * With -EAGAIN, `wait` TRUE waits a while for one, or until interrupted. */
+/* Whether a slot of `size` bytes is free. 0, -EAGAIN, -EMSGSIZE, -ESHUTDOWN, or
+ * -ENODATA: none will be returned. `wait`: waits a while before -EAGAIN, or
+ * until interrupted. */
 gint gst_shm_frame_allocator_poll (GstShmFrameAllocator * self, gsize size,
     gboolean wait);
 
-/* Sees to it that slots have at least `size` bytes. */
+/* Makes slots of at least `size` bytes, if there can be. */
 void gst_shm_frame_allocator_want_size (GstShmFrameAllocator * self,
     gsize size);
 
-/* Memory on a slot that the caller took; it becomes the memory's. */
+/* Memory in a slot that the caller acquired. Takes the slot. */
 GstMemory *gst_shm_frame_memory_new_slot (const struct sf_slot *slot,
     gsize size);
 
-/* Read-only memory for a part of a received frame of this size. */
+/* Read-only memory for a part, of this size, of a frame to come. */
 GstMemory *gst_shm_frame_memory_new_part (gsize size);
-/* On which part it lies, before anybody else sees it; takes a reference on the
- * lease. */
+/* Sets the part, before anybody else sees the memory. References the lease. */
 void gst_shm_frame_memory_set_part (GstMemory * memory,
     const struct sf_memory_ref_mapped *part, struct sf_lease *lease);
 
-/* Where it lies, if it is memory of this kind that can be passed on. */
+/* Where the memory lies. FALSE: not in a slot, or in one that cannot be passed
+ * on, after too many relays. */
 gboolean gst_shm_frame_memory_get_part (GstMemory * memory,
     struct sf_memory_ref *part);
 

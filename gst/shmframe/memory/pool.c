@@ -8,13 +8,11 @@ struct _GstShmFramePool
   GstVideoBufferPool parent;
   GstShmFrameAllocator *allocator;
   gboolean wait;
-  /* Written in set_config, before any acquire. */
-  gsize slot_size;
+  gsize slot_size;              /* written in set_config, before any acquire */
   gint flushing;                /* atomic */
 };
 
-G_DEFINE_TYPE (GstShmFramePool, gst_shm_frame_pool,
-    GST_TYPE_VIDEO_BUFFER_POOL)
+G_DEFINE_TYPE (GstShmFramePool, gst_shm_frame_pool, GST_TYPE_VIDEO_BUFFER_POOL);
 
 #define parent_pool_class \
     GST_BUFFER_POOL_CLASS (gst_shm_frame_pool_parent_class)
@@ -26,7 +24,7 @@ gst_shm_frame_pool_set_config (GstBufferPool * pool, GstStructure * config)
   GstAllocationParams params;
   guint size, min, max;
 
-  /* Alignment is worked into the size there. */
+  /* The base class adds the alignment to the size. */
   if (!parent_pool_class->set_config (pool, config))
     return FALSE;
   if (!gst_buffer_pool_config_get_params (config, NULL, &size, &min, &max)
@@ -48,7 +46,8 @@ gst_shm_frame_pool_acquire (GstBufferPool * pool, GstBuffer ** buffer,
   while (self->wait && !dontwait) {
     if (g_atomic_int_get (&self->flushing))
       return GST_FLOW_FLUSHING;
-    /* Anything but "not now": a slot, or ordinary memory for want of one. */
+    /* Otherwise there is a slot, or there will be none: then ordinary
+     * memory. */
     if (gst_shm_frame_allocator_poll (self->allocator, self->slot_size,
             TRUE) != -EAGAIN)
       break;
@@ -59,7 +58,7 @@ gst_shm_frame_pool_acquire (GstBufferPool * pool, GstBuffer ** buffer,
 static void
 gst_shm_frame_pool_release (GstBufferPool * pool, GstBuffer * buffer)
 {
-  /* The base class frees what it takes to be tampered with. */
+  /* Keep nothing: the base class frees a buffer whose memory was changed. */
   GST_BUFFER_FLAG_SET (buffer, GST_BUFFER_FLAG_TAG_MEMORY);
   parent_pool_class->release_buffer (pool, buffer);
 }

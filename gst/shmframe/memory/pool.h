@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The pool that shmframesink offers. It keeps nothing: a buffer that comes back
- * gives its slot back at once, so that the slots are filled in cyclic order by
- * whoever asks next, and none is hidden from those who wait for one. The waiting
- * for a slot is done here, in acquire, and never in the allocator. */
+/* The pool that shmframesink offers. It keeps no buffers: a released one frees
+ * its slot at once, so that slots are filled in cyclic order, and whoever waits
+ * for one gets it. Waits for a slot in acquire; the allocator never waits. */
 #ifndef GST_SHM_FRAME_POOL_H
 #define GST_SHM_FRAME_POOL_H
 
-/* first: 1.28's pool headers include each other */
+/* First: the pool headers of 1.28 include each other. */
 #include <gst/video/video.h>
 #include <gst/video/gstvideopool.h>
 
@@ -18,7 +17,7 @@ G_BEGIN_DECLS
 G_DECLARE_FINAL_TYPE (GstShmFramePool, gst_shm_frame_pool, GST,
     SHM_FRAME_POOL, GstVideoBufferPool)
 
-/* `wait`: TRUE where no frame may be lost, so that acquiring waits for a slot. */
+/* `wait`: whether acquiring waits for a slot, since no frame may be lost. */
 GstBufferPool *gst_shm_frame_pool_new (GstShmFrameAllocator * allocator,
     gboolean wait);
 

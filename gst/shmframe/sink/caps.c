@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What cannot be shared is refused when it is negotiated, or with the first batch of
- * it, in one sentence that says what to do. */
+/* Refuses what cannot be shared, when it is negotiated or with its first batch,
+ * in one sentence that says what to do. */
 #include "gstsecondbatchmeta.h"
 #include "common/caps.h"
 #include "sink/gstshmframesink.h"
 
 #define GST_CAT_DEFAULT gst_shm_frame_sink_debug
 
-/* Once, however often upstream tries again. */
+/* Posts an error, once, however often upstream tries again. */
 static void
 refuse (GstShmFrameSink * self, const gchar * text, const GstCaps * caps)
 {
-  if (!self->format_failed)
+  if (!self->reported.format)
     GST_ELEMENT_ERROR (self, STREAM, FORMAT, ("%s", text),
         ("caps %" GST_PTR_FORMAT, caps));
-  self->format_failed = TRUE;
+  self->reported.format = TRUE;
 }
 
 static void
@@ -28,22 +28,22 @@ refuse_memory (GstShmFrameSink * self, const gchar * feature, gint stream,
 }
 
 static const gchar *
-foreign_of (const GstCaps * caps, gint * stream)
+find_unsupported (const GstCaps * caps, gint * stream)
 {
   const GstStructure *s = gst_caps_get_structure (caps, 0);
 
   *stream = -1;
   return gst_structure_has_name (s, GST_SECOND_BATCH_CAPS_NAME)
-      ? gst_shm_frame_caps_foreign_stream (s, stream)
-      : gst_shm_frame_caps_foreign (caps);
+      ? gst_shm_frame_caps_find_unsupported_stream (s, stream)
+      : gst_shm_frame_caps_find_unsupported (caps);
 }
 
-/* Caps of frames with other memory are not accepted, and end here. Those of batches
- * go on, to be refused by gst_shm_frame_sink_can_tell_caps(): if the pad did not
- * accept them, or had no caps in common with them, an element between would fail
- * without a word from us. */
+/* The pad does not accept frames in other memory, and says nothing: so report
+ * them here. It does accept batches of these, and
+ * gst_shm_frame_sink_check_caps() refuses them: otherwise an element in between
+ * would fail without a word from us. */
 GstPadProbeReturn
-gst_shm_frame_sink_look_at_caps (GstPad * pad, GstPadProbeInfo * info,
+gst_shm_frame_sink_probe_caps (GstPad * pad, GstPadProbeInfo * info,
     gpointer sink)
 {
   GstEvent *event = GST_PAD_PROBE_INFO_EVENT (info);
@@ -54,13 +54,13 @@ gst_shm_frame_sink_look_at_caps (GstPad * pad, GstPadProbeInfo * info,
   if (GST_EVENT_TYPE (event) != GST_EVENT_CAPS)
     return GST_PAD_PROBE_OK;
   gst_event_parse_caps (event, &caps);
-  feature = foreign_of (caps, &stream);
+  feature = find_unsupported (caps, &stream);
   if (feature != NULL)
     refuse_memory (sink, feature, stream, caps);
   return GST_PAD_PROBE_OK;
 }
 
-/* The field that takes most of the caps. */
+/* The field that takes the most bytes. */
 static const gchar *
 largest_field (GstShmFrameSink * self, const GstCaps * caps, guint * size)
 {
@@ -74,9 +74,10 @@ largest_field (GstShmFrameSink * self, const GstCaps * caps, guint * size)
       const gchar *name = gst_structure_nth_field_name (s, k);
       GstByteWriter w;
 
-      gst_byte_writer_init_with_data (&w, self->body, SF_MAX_PAYLOAD, FALSE);
+      gst_byte_writer_init_with_data (&w, self->record.body, SF_MAX_PAYLOAD,
+          FALSE);
       gst_shm_frame_wire_put_value (&w, gst_structure_get_value (s, name),
-          &self->unserializable, 0);
+          &self->record.unserializable, 0);
       if (gst_byte_writer_get_pos (&w) > *size) {
         *size = gst_byte_writer_get_pos (&w);
         largest = name;
@@ -86,9 +87,10 @@ largest_field (GstShmFrameSink * self, const GstCaps * caps, guint * size)
   return largest;
 }
 
-/* How many frames a batch of these caps has where all streams keep their rate. */
+/* How many frames a batch with these caps has if all streams keep their
+ * rate. */
 static guint64
-frames_of (const GstStructure * batch)
+count_frames (const GstStructure * batch)
 {
   const GValue *streams = gst_structure_get_value (batch, "streams");
   guint n = streams != NULL && GST_VALUE_HOLDS_ARRAY (streams)
@@ -123,7 +125,7 @@ refuse_frames (GstShmFrameSink * self, guint64 n, const GstCaps * caps)
 }
 
 gboolean
-gst_shm_frame_sink_can_tell_caps (GstShmFrameSink * self, GstEvent * event)
+gst_shm_frame_sink_check_caps (GstShmFrameSink * self, GstEvent * event)
 {
   const gchar *feature;
   GstByteWriter w;
@@ -134,30 +136,31 @@ gst_shm_frame_sink_can_tell_caps (GstShmFrameSink * self, GstEvent * event)
   guint size;
 
   gst_event_parse_caps (event, &caps);
-  feature = foreign_of (caps, &stream);
+  feature = find_unsupported (caps, &stream);
   if (feature != NULL) {
     refuse_memory (self, feature, stream, caps);
     return FALSE;
   }
-  frames = frames_of (gst_caps_get_structure (caps, 0));
+  frames = count_frames (gst_caps_get_structure (caps, 0));
   if (frames > SF_MAX_MEMORY_REFS)
     return refuse_frames (self, frames, caps);
-  self->unserializable.field = NULL;
-  gst_byte_writer_init_with_data (&w, self->body, SF_MAX_PAYLOAD, FALSE);
+  self->record.unserializable.field = NULL;
+  gst_byte_writer_init_with_data (&w, self->record.body, SF_MAX_PAYLOAD, FALSE);
   if (gst_shm_frame_wire_put_event (&w, event, GST_CLOCK_TIME_NONE,
-          &self->unserializable))
+          &self->record.unserializable))
     return TRUE;
-  if (self->unserializable.field != NULL) {
-    text = g_strdup_printf ("These caps cannot be told to other processes: "
+  if (self->record.unserializable.field != NULL) {
+    text = g_strdup_printf ("These caps cannot be sent to other processes: "
         "their field %s is of type %s; leave it out (capssetter), or make it "
-        "an int or a string.", self->unserializable.field,
-        self->unserializable.field_type);
+        "an int or a string.", self->record.unserializable.field,
+        self->record.unserializable.field_type);
   } else {
     const gchar *field = largest_field (self, caps, &size);
 
-    text = g_strdup_printf ("These caps cannot be told to other processes: "
-        "they take more than %u bytes, most of it (%u bytes or more) their field "
-        "%s; leave it out (capssetter).", (guint) SF_MAX_PAYLOAD, size, field);
+    text = g_strdup_printf ("These caps cannot be sent to other processes: "
+        "they take more than %u bytes, most of it (%u bytes or more) their "
+        "field %s; leave it out (capssetter).", (guint) SF_MAX_PAYLOAD, size,
+        field);
   }
   refuse (self, text, caps);
   g_free (text);
@@ -174,8 +177,8 @@ gst_shm_frame_sink_check_batch (GstShmFrameSink * self, GstBuffer * batch)
     return refuse_frames (self, n_parts, NULL);
   for (guint k = 0; k < n; k++) {
     GstCaps *caps = gst_second_batch_get_caps (batch, k);
-    const gchar *feature = caps != NULL ? gst_shm_frame_caps_foreign (caps)
-        : NULL;
+    const gchar *feature = caps != NULL
+        ? gst_shm_frame_caps_find_unsupported (caps) : NULL;
 
     if (feature != NULL) {
       refuse_memory (self, feature, (gint) k, caps);

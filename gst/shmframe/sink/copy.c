@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Frames that were not made in slots: the one copy that makes them shared. */
+/* Copies frames that were not made in slots, once, into slots. */
 #include <errno.h>
 #include <string.h>
 #include <gst/video/video.h>
@@ -10,19 +10,19 @@
 
 #define GST_CAT_DEFAULT gst_shm_frame_sink_debug
 
-/* How often, 1 ms apart, it is tried whether upstream gives a slot back. */
-#define PATIENCE 50
+/* How often to try, 1 ms apart, before making more slots. */
+#define MAX_TRIES 50
 
-/* A slot to copy into. GST_FLOW_CUSTOM_SUCCESS: there is none, drop it. Where no
- * client has a slot, upstream has them all, and gives some back sooner or later;
- * but if it waits for this batch to go, as frames do that queue behind it, only
+/* Takes a slot to copy into. GST_FLOW_CUSTOM_SUCCESS: none is free, drop the
+ * frame. If no client has a slot, upstream has them all, and releases some
+ * sooner or later; but if they are in frames queued behind this batch, only
  * more slots help. */
 static GstFlowReturn
 take_slot (GstShmFrameSink * self, gsize size, guint in_record,
     struct sf_slot *slot)
 {
   GstFlowReturn ret = GST_FLOW_OK;
-  guint in_vain = 0;
+  guint tries = 0;
   gint waited;
 
   while (ret == GST_FLOW_OK) {
@@ -31,16 +31,16 @@ take_slot (GstShmFrameSink * self, gsize size, guint in_record,
 
     if (r == 0)
       return GST_FLOW_OK;
-    if (r != -EMSGSIZE && !g_atomic_int_get (&self->lossless))
+    if (r != -EMSGSIZE && !g_atomic_int_get (&self->flags.lossless))
       return GST_FLOW_CUSTOM_SUCCESS;
     if (r != -EMSGSIZE) {
       ret = gst_shm_frame_sink_wait_for_room (self, token, &waited);
       if (waited != -ENODATA)
         continue;
       g_usleep (1000);
-      if (in_record == 1 || ++in_vain < PATIENCE)
+      if (in_record == 1 || ++tries < MAX_TRIES)
         continue;
-      in_vain = 0;
+      tries = 0;
       in_record *= 2;
     }
     if (ret == GST_FLOW_OK)
@@ -66,9 +66,9 @@ typedef struct
   GstBuffer *to;
 } Copy;
 
-/* gst_buffer_copy_into() leaves metas about memory behind where it does not copy
- * the memory itself; but the bytes lie in the slot as they lay before. And their
- * order is kept. */
+/* gst_buffer_copy_into() drops metas about memory when it does not copy the
+ * memory itself. So copy all metas here: the bytes lie in the slot as they lay
+ * before. */
 static gboolean
 copy_meta (GstBuffer * from, GstMeta ** meta, gpointer user)
 {
@@ -84,12 +84,13 @@ copy_meta (GstBuffer * from, GstMeta ** meta, gpointer user)
     info->transform_func (copy->to, *meta, from, _gst_meta_transform_copy,
         &whole);
   else if (info->api != GST_PARENT_BUFFER_META_API_TYPE)
-    gst_shm_frame_unserializable_note_meta (&copy->self->unserializable, *meta,
-        FALSE);
+    gst_shm_frame_unserializable_note_meta (&copy->self->record.unserializable,
+        *meta, FALSE);
   return TRUE;
 }
 
-/* All of the buffer's memory, one after the other. FALSE if some cannot be mapped. */
+/* Copies the buffer's memories one after the other. FALSE if one cannot be
+ * mapped. */
 static gboolean
 read_memory (GstBuffer * buffer, guint8 * to)
 {
@@ -106,8 +107,7 @@ read_memory (GstBuffer * buffer, guint8 * to)
   return TRUE;
 }
 
-/* The one copy of a frame that did not come in a slot: a buffer like it, whose
- * memory is. */
+/* Makes a buffer like this one, with its memory in a slot. */
 static GstFlowReturn
 copy_to_slot (GstShmFrameSink * self, GstBuffer * buffer, guint in_record,
     GstBuffer ** copy)
@@ -153,8 +153,8 @@ gst_shm_frame_sink_copy_frame (GstShmFrameSink * self, GstBuffer * buffer,
 typedef struct
 {
   struct sf_slots *slots;
-  guint n_ours;                 /* frames in our slots, or yet to be copied there */
-  gsize size;                   /* of the largest of the latter */
+  guint n_ours;                 /* frames in our slots, or to be copied there */
+  gsize size;                   /* bytes of the largest to be copied */
 } Needs;
 
 static gboolean
@@ -185,9 +185,9 @@ gst_shm_frame_sink_batch_is_shared (GstBuffer * batch)
   return gst_shm_frame_batch_foreach (batch, is_shared, NULL);
 }
 
-/* What clients were granted they were granted in batches: where one has more frames
- * in slots than those before, so have the ones that they may hold. What is in slots
- * already counts, too: the batch keeps it while the rest is copied. */
+/* Clients were granted a number of batches. If this one needs more slots than
+ * any before, so do all that they may hold. Frames that lie in slots already
+ * count, too: they stay there while the rest is copied. */
 GstFlowReturn
 gst_shm_frame_sink_make_batch_slots (GstShmFrameSink * self, GstBuffer * batch)
 {
@@ -197,12 +197,12 @@ gst_shm_frame_sink_make_batch_slots (GstShmFrameSink * self, GstBuffer * batch)
 
   gst_shm_frame_batch_foreach (batch, add_needs, &needs);
   sf_slots_get_state (sf_producer_slots (self->producer), &state);
-  if (needs.n_ours <= self->per_record && state.slot_size >= needs.size)
+  if (needs.n_ours <= self->stream.per_record && state.slot_size >= needs.size)
     return GST_FLOW_OK;
   ret = gst_shm_frame_sink_make_slots (self, MAX (needs.size, state.slot_size),
-      MAX (needs.n_ours, self->per_record));
+      MAX (needs.n_ours, self->stream.per_record));
   if (ret == GST_FLOW_OK)
-    self->per_record = MAX (needs.n_ours, self->per_record);
+    self->stream.per_record = MAX (needs.n_ours, self->stream.per_record);
   return ret;
 }
 
@@ -213,7 +213,7 @@ typedef struct
   GstFlowReturn ret;
 } CopyBatch;
 
-/* Puts copies in place of the frames of one list that are not in slots. */
+/* Replaces the frames of one list that do not lie in slots by copies. */
 static gboolean
 copy_list (GQuark id, GValue * value, gpointer user)
 {
@@ -246,7 +246,7 @@ GstFlowReturn
 gst_shm_frame_sink_copy_batch (GstShmFrameSink * self, GstBuffer * batch,
     GstBuffer ** copy)
 {
-  CopyBatch copying = {.self = self,.in_record = self->per_record };
+  CopyBatch copying = {.self = self,.in_record = self->stream.per_record };
   GstCustomMeta *meta;
 
   *copy = gst_buffer_copy (batch);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Why the sink cannot open: one sentence on what went wrong and what to do. */
+/* Says why the sink cannot open, in one sentence: what went wrong, what to
+ * do. */
 #include <errno.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Events on their way to the clients. */
+/* Publishes events. */
 #include <errno.h>
 
 #include "sink/gstshmframesink.h"
@@ -7,25 +7,27 @@
 
 #define GST_CAT_DEFAULT gst_shm_frame_sink_debug
 
-/* What a client that comes later is not told, is lost to it like a frame. */
+/* Whether later clients do not get it: then it waits for clients, like a
+ * frame. */
 static gboolean
-is_told_once (GstEvent * event)
+is_transient (GstEvent * event)
 {
   return !GST_EVENT_IS_STICKY (event)
       && GST_EVENT_TYPE (event) != GST_EVENT_FLUSH_STOP;
 }
 
-/* Told once, though upstream's pad tries again before each frame. */
+/* Posts an error, once, though upstream's pad sends it again before each
+ * frame. */
 static GstFlowReturn
 refuse_sticky (GstShmFrameSink * self, GstEvent * event, guint size)
 {
-  if (!self->events_failed)
+  if (!self->reported.sticky_events)
     GST_ELEMENT_ERROR (self, STREAM, ENCODE,
         ("The sticky events of this stream take more than %" G_GUINT64_FORMAT
-            " bytes in all, with a %s event of %u bytes; send fewer of them, or "
-            "smaller ones: who joins later gets each of them.",
+            " bytes in all, with a %s event of %u bytes; send fewer of them, "
+            "or smaller ones: who joins later gets each of them.",
             SF_MAX_STICKY_BYTES, GST_EVENT_TYPE_NAME (event), size), (NULL));
-  self->events_failed = TRUE;
+  self->reported.sticky_events = TRUE;
   return GST_FLOW_ERROR;
 }
 
@@ -34,7 +36,7 @@ gst_shm_frame_sink_publish_event (GstShmFrameSink * self, GstEvent * event)
 {
   guint64 key = gst_shm_frame_wire_event_key (event);
   GstEventType type = GST_EVENT_TYPE (event);
-  guint32 flags = key != 0 ? SF_EVENT_STICKY : is_told_once (event)
+  guint32 flags = key != 0 ? SF_EVENT_STICKY : is_transient (event)
       ? SF_EVENT_NEEDS_CLIENTS : 0;
   GstFlowReturn ret = GST_FLOW_OK;
   GstClockTime gap = GST_CLOCK_TIME_NONE;
@@ -44,12 +46,13 @@ gst_shm_frame_sink_publish_event (GstShmFrameSink * self, GstEvent * event)
 
   if (type == GST_EVENT_GAP)
     gst_event_parse_gap (event, &gap, NULL);
-  /* The body is the streaming thread's, as serialized events are. */
-  gst_byte_writer_init_with_data (&w, self->body, SF_MAX_PAYLOAD, FALSE);
+  /* Serialized events come in the streaming thread, whose the body is. */
+  gst_byte_writer_init_with_data (&w, self->record.body, SF_MAX_PAYLOAD, FALSE);
   if (!gst_shm_frame_wire_put_event (&w, event,
-          gst_shm_frame_sink_capture_time (self, gap), &self->unserializable)) {
-    gst_shm_frame_unserializable_note (&self->unserializable, "the event",
-        GST_EVENT_TYPE_NAME (event));
+          gst_shm_frame_sink_capture_time (self, gap),
+          &self->record.unserializable)) {
+    gst_shm_frame_unserializable_note (&self->record.unserializable,
+        "the event", GST_EVENT_TYPE_NAME (event));
     return GST_FLOW_OK;
   }
   GST_LOG_OBJECT (self, "%" GST_PTR_FORMAT, event);
@@ -59,10 +62,10 @@ gst_shm_frame_sink_publish_event (GstShmFrameSink * self, GstEvent * event)
   do {
     guint64 token = sf_producer_token (self->producer);
 
-    r = sf_producer_event (self->producer, key, self->body,
+    r = sf_producer_event (self->producer, key, self->record.body,
         gst_byte_writer_get_pos (&w), flags);
     wait = r == -EAGAIN || r == -ENOTCONN;
-    /* As with a frame: nobody has to be there for PAUSED. */
+    /* Preroll first, as with a frame: PAUSED needs no clients. */
     if (r == -ENOTCONN)
       ret = gst_base_sink_do_preroll (GST_BASE_SINK (self),
           GST_MINI_OBJECT_CAST (event));
@@ -74,7 +77,7 @@ gst_shm_frame_sink_publish_event (GstShmFrameSink * self, GstEvent * event)
   if (r == -E2BIG)
     return refuse_sticky (self, event, gst_byte_writer_get_pos (&w));
   if (r == 0 && key != 0)
-    self->events_failed = FALSE;
+    self->reported.sticky_events = FALSE;
   if (r < 0 && !wait)
     GST_WARNING_OBJECT (self, "a %s event is lost: %s",
         GST_EVENT_TYPE_NAME (event), g_strerror (-r));
@@ -88,7 +91,7 @@ gst_shm_frame_sink_forget_stream (GstShmFrameSink * self, GstEventType from)
       ((guint64) GST_EVENT_EOS << 32) | G_MAXUINT32);
 }
 
-/* Not in order with frames and events, which may wait for a client. */
+/* Overtakes frames and events, which may be waiting for a client. */
 void
 gst_shm_frame_sink_flush (GstShmFrameSink * self, GstEvent * event)
 {

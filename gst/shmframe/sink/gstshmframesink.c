@@ -11,8 +11,10 @@
  *
  * ## Example launch lines
  * |[
- * gst-launch-1.0 videotestsrc is-live=true ! shmframesink socket-path=/tmp/camera
- * gst-launch-1.0 shmframesrc socket-path=/tmp/camera ! videoconvert ! autovideosink
+ * gst-launch-1.0 videotestsrc is-live=true \
+ *     ! shmframesink socket-path=/tmp/camera
+ * gst-launch-1.0 shmframesrc socket-path=/tmp/camera \
+ *     ! videoconvert ! autovideosink
  * ]|
  */
 #include "sink/gstshmframesink.h"
@@ -50,15 +52,15 @@ open_producer (GstShmFrameSink * self)
   gint r;
 
   GST_OBJECT_LOCK (self);
-  path = g_strdup (self->socket_path);
-  config.mode = self->socket_mode;
-  config.max_clients = self->max_clients;
-  config.max_memory = self->max_memory;
-  config.slots = self->slots;
-  config.huge_pages = self->huge_pages;
-  config.min_clients = self->clients_needed = self->min_clients;
-  config.client_timeout = self->client_timeout;
-  config.stall_timeout = self->stall_timeout;
+  path = g_strdup (self->settings.socket_path);
+  config.mode = self->settings.socket_mode;
+  config.max_clients = self->settings.max_clients;
+  config.max_memory = self->settings.max_memory;
+  config.slots = self->settings.slots;
+  config.huge_pages = self->settings.huge_pages;
+  config.min_clients = self->clients_needed = self->settings.min_clients;
+  config.client_timeout = self->settings.client_timeout;
+  config.stall_timeout = self->settings.stall_timeout;
   memset (&self->counts, 0, sizeof (self->counts));
   GST_OBJECT_UNLOCK (self);
 
@@ -83,21 +85,21 @@ open_producer (GstShmFrameSink * self)
   return TRUE;
 }
 
-/* For a new stream, perhaps after one that ended. */
+/* Resets what belongs to one stream. */
 static void
 begin_stream (GstShmFrameSink * self)
 {
-  self->is_batch = FALSE;
-  self->format_failed = FALSE;
-  self->events_failed = FALSE;
-  self->per_record = 0;
-  self->pages_told = FALSE;
-  self->published = FALSE;
-  self->unsent = 0;
-  self->end_since = 0;
+  self->stream.is_batch = FALSE;
+  self->reported.format = FALSE;
+  self->reported.sticky_events = FALSE;
+  self->stream.per_record = 0;
+  self->reported.huge_pages = FALSE;
+  self->stream.is_published = FALSE;
+  self->end.skipped = 0;
+  self->end.since = 0;
   gst_shm_frame_sink_set_ending (self, FALSE);
-  g_atomic_int_set (&self->lossless, FALSE);
-  g_atomic_int_set (&self->stepped, FALSE);
+  g_atomic_int_set (&self->flags.lossless, FALSE);
+  g_atomic_int_set (&self->flags.stepped, FALSE);
   gst_shm_frame_sink_release_upstream (self, FALSE);
 }
 
@@ -106,7 +108,7 @@ close_producer (GstShmFrameSink * self)
 {
   struct sf_producer *producer = self->producer;
 
-  /* Wakes those who wait in the pool, and leaves them ordinary memory. */
+  /* Wake those who wait in the pool, and give them ordinary memory. */
   sf_producer_interrupt (producer, TRUE);
   gst_shm_frame_allocator_detach (self->allocator);
   g_rw_lock_writer_lock (&self->producer_lock);
@@ -114,16 +116,16 @@ close_producer (GstShmFrameSink * self)
   self->producer = NULL;
   g_rw_lock_writer_unlock (&self->producer_lock);
   sf_producer_close (producer);
-  GST_INFO_OBJECT (self, "serves no more");
-  gst_shm_frame_clock_clear (&self->clock);
+  GST_INFO_OBJECT (self, "closed");
+  gst_shm_frame_clock_clear (&self->stream.clock);
   gst_shm_frame_clock_clear (&self->upstream.clock);
 }
 
-/* A bin hands EOS, and what else an application sends downstream, to what says that it
- * is a source, and in it to what says so: see send_event. Bins learn of that when an
- * element is added; said then, it would be taken for one that makes data. */
+/* Bins hand an application's EOS to elements that have the SOURCE flag, and to
+ * bins that have it. Set both, so that send_event() learns of it. Not before
+ * the sink is in its bin: that would take it for a source of data. */
 static void
-ask_for_eos (GstShmFrameSink * self)
+mark_as_source (GstShmFrameSink * self)
 {
   GstObject *object = gst_object_ref (GST_OBJECT (self));
   GstObject *parent;
@@ -140,8 +142,8 @@ ask_for_eos (GstShmFrameSink * self)
   }
 }
 
-/* Not in start(), on whose failure the base class posts a second error that says
- * nothing. */
+/* Opens here, not in start(): if that fails, the base class posts a second
+ * error, which says nothing. */
 static GstStateChangeReturn
 gst_shm_frame_sink_change_state (GstElement * element,
     GstStateChange transition)
@@ -153,7 +155,7 @@ gst_shm_frame_sink_change_state (GstElement * element,
     if (!open_producer (self))
       return GST_STATE_CHANGE_FAILURE;
     if (GST_OBJECT_PARENT (self) != NULL)
-      ask_for_eos (self);
+      mark_as_source (self);
   }
   if (transition == GST_STATE_CHANGE_READY_TO_PAUSED)
     begin_stream (self);
@@ -183,7 +185,8 @@ gst_shm_frame_sink_unlock_stop (GstBaseSink * sink)
   return TRUE;
 }
 
-/* auto: lossless where upstream can wait, which a live source cannot. */
+/* With delivery=auto, lossless if upstream can wait, which a live source
+ * cannot. */
 static void
 update_delivery (GstShmFrameSink * self)
 {
@@ -199,10 +202,10 @@ update_delivery (GstShmFrameSink * self)
     max = GST_CLOCK_TIME_NONE;
   }
   GST_OBJECT_LOCK (self);
-  lossless = self->delivery == GST_SHM_FRAME_DELIVERY_LOSSLESS
-      || (self->delivery == GST_SHM_FRAME_DELIVERY_AUTO && !live);
+  lossless = self->settings.delivery == GST_SHM_FRAME_DELIVERY_LOSSLESS
+      || (self->settings.delivery == GST_SHM_FRAME_DELIVERY_AUTO && !live);
   GST_OBJECT_UNLOCK (self);
-  g_atomic_int_set (&self->lossless, lossless);
+  g_atomic_int_set (&self->flags.lossless, lossless);
   GST_DEBUG_OBJECT (self, "upstream is %slive, latency %" GST_TIME_FORMAT
       ", delivery is %s", live ? "" : "not ", GST_TIME_ARGS (min),
       lossless ? "lossless" : "live");
@@ -217,21 +220,23 @@ gst_shm_frame_sink_set_caps (GstBaseSink * sink, GstCaps * caps)
   gsize size;
 
   GST_DEBUG_OBJECT (self, "caps %" GST_PTR_FORMAT, caps);
-  self->is_batch = gst_structure_has_name (gst_caps_get_structure (caps, 0),
+  self->stream.is_batch =
+      gst_structure_has_name (gst_caps_get_structure (caps, 0),
       GST_SECOND_BATCH_CAPS_NAME);
   update_delivery (self);
-  /* Batches are relayed: slots are made if one of their frames needs one. */
-  if (self->is_batch) {
-    self->format_failed = FALSE;
+  /* Frames of batches mostly are relayed: make slots when one has to be
+   * copied. */
+  if (self->stream.is_batch) {
+    self->reported.format = FALSE;
     return TRUE;
   }
   size = gst_shm_frame_caps_frame_size (caps);
   if (size == 0) {
-    if (!self->format_failed)
+    if (!self->reported.format)
       GST_ELEMENT_ERROR (self, STREAM, FORMAT,
           ("These caps do not describe raw video of any size; check width, "
               "height and format."), ("caps %" GST_PTR_FORMAT, caps));
-    self->format_failed = TRUE;
+    self->reported.format = TRUE;
     return FALSE;
   }
   return gst_shm_frame_sink_make_slots (self, size, 1) == GST_FLOW_OK;
@@ -242,7 +247,7 @@ propose_pool (GstShmFrameSink * self, GstShmFrameAllocator * allocator,
     GstQuery * query, GstCaps * caps, guint size)
 {
   GstBufferPool *pool = gst_shm_frame_pool_new (allocator,
-      g_atomic_int_get (&self->lossless));
+      g_atomic_int_get (&self->flags.lossless));
   GstStructure *config = gst_buffer_pool_get_config (pool);
   gboolean ok;
 
@@ -291,17 +296,17 @@ gst_shm_frame_sink_event (GstBaseSink * sink, GstEvent * event)
 
   switch (GST_EVENT_TYPE (event)) {
     case GST_EVENT_CAPS:
-      /* First ourselves: consumers hear of caps that we can serve. */
+      /* Publish only caps that we can serve. */
       gst_event_ref (event);
-      if (!gst_shm_frame_sink_can_tell_caps (self, event))
+      if (!gst_shm_frame_sink_check_caps (self, event))
         gst_event_unref (event);
       else if (GST_BASE_SINK_CLASS (parent_class)->event (sink, event))
         sent = gst_shm_frame_sink_publish_event (self, event) == GST_FLOW_OK;
       gst_event_unref (event);
       return sent;
     case GST_EVENT_STREAM_START:
-      /* As on a pad, the caps hold until others come: upstream need not tell
-       * them again. */
+      /* As on a pad, caps hold until others come: upstream need not send them
+       * again. */
       gst_shm_frame_sink_forget_stream (self, GST_EVENT_STREAM_GROUP_DONE);
       break;
     case GST_EVENT_FLUSH_START:
@@ -311,10 +316,10 @@ gst_shm_frame_sink_event (GstBaseSink * sink, GstEvent * event)
     case GST_EVENT_FLUSH_STOP:
       gst_shm_frame_sink_release_upstream (self, FALSE);
       gst_shm_frame_sink_flush (self, event);
-      gst_shm_frame_sink_end (self);
+      gst_shm_frame_sink_end_stream (self);
       break;
     case GST_EVENT_EOS:
-      gst_shm_frame_sink_end (self);
+      gst_shm_frame_sink_end_stream (self);
       break;
     case GST_EVENT_SEGMENT:
       update_delivery (self);
@@ -332,10 +337,11 @@ gst_shm_frame_sink_event (GstBaseSink * sink, GstEvent * event)
   return GST_BASE_SINK_CLASS (parent_class)->event (sink, event);
 }
 
-/* A bin hands what goes downstream to those that say they are sources. It is for the
- * sources to send it; but the thread that would bring EOS may wait here for clients.
+/* Events that go downstream come here because of mark_as_source(). Sources push
+ * them; the sink needs only know that the application wants EOS, since the
+ * thread that brings it may be waiting here for clients.
  *
- * The latency that upstream has is known better once it is told to us. */
+ * A LATENCY event says that upstream's latency may have changed. */
 static gboolean
 gst_shm_frame_sink_send_event (GstElement * element, GstEvent * event)
 {
@@ -352,7 +358,7 @@ gst_shm_frame_sink_send_event (GstElement * element, GstEvent * event)
     return TRUE;
   }
   if (GST_EVENT_TYPE (event) == GST_EVENT_STEP)
-    g_atomic_int_set (&self->stepped, TRUE);
+    g_atomic_int_set (&self->flags.stepped, TRUE);
   ret = GST_ELEMENT_CLASS (parent_class)->send_event (element, event);
   if (is_latency) {
     g_rw_lock_reader_lock (&self->producer_lock);
@@ -369,10 +375,10 @@ gst_shm_frame_sink_finalize (GObject * object)
 {
   GstShmFrameSink *self = GST_SHM_FRAME_SINK (object);
 
-  g_free (self->socket_path);
-  g_free (self->body);
-  g_array_unref (self->parts);
-  gst_shm_frame_unserializable_clear (&self->unserializable);
+  g_free (self->settings.socket_path);
+  g_free (self->record.body);
+  g_array_unref (self->record.parts);
+  gst_shm_frame_unserializable_clear (&self->record.unserializable);
   gst_shm_frame_upstream_clear (&self->upstream);
   g_rw_lock_clear (&self->producer_lock);
   G_OBJECT_CLASS (parent_class)->finalize (object);
@@ -415,17 +421,19 @@ gst_shm_frame_sink_init (GstShmFrameSink * self)
 {
   gst_shm_frame_sink_init_properties (self);
   g_rw_lock_init (&self->producer_lock);
-  self->parts = g_array_new (FALSE, FALSE, sizeof (struct sf_memory_ref));
-  self->body = g_malloc (SF_MAX_FRAME_PAYLOAD);
-  gst_shm_frame_unserializable_init (&self->unserializable, GST_OBJECT (self));
+  self->record.parts =
+      g_array_new (FALSE, FALSE, sizeof (struct sf_memory_ref));
+  self->record.body = g_malloc (SF_MAX_FRAME_PAYLOAD);
+  gst_shm_frame_unserializable_init (&self->record.unserializable,
+      GST_OBJECT (self));
   gst_shm_frame_upstream_init (&self->upstream);
   gst_pad_add_probe (GST_BASE_SINK_PAD (self),
-      GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, gst_shm_frame_sink_look_at_caps,
+      GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, gst_shm_frame_sink_probe_caps,
       self, NULL);
-  /* What is outside of the segment is the consumers' to judge. */
+  /* Consumers decide what to do with frames outside the segment. */
   gst_base_sink_set_drop_out_of_segment (GST_BASE_SINK (self), FALSE);
-  /* A live frame is handed over when it arrives, not when it is due. */
+  /* Hand live frames over when they arrive, not when they are due. */
   gst_base_sink_set_sync (GST_BASE_SINK (self), FALSE);
-  /* It would keep a slot from being used. */
+  /* The last sample would keep a slot. */
   gst_base_sink_set_last_sample_enabled (GST_BASE_SINK (self), FALSE);
 }

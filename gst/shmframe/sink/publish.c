@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Frames and batches on their way to the clients. */
+/* Publishes frames and batches. */
 #include <errno.h>
 
 #include "shared/clock.h"
@@ -11,10 +11,11 @@
 
 #define GST_CAT_DEFAULT gst_shm_frame_sink_debug
 
+/* Leaves out a buffer at the end of the stream. */
 static GstFlowReturn
-leave_out (GstShmFrameSink * self)
+skip_buffer (GstShmFrameSink * self)
 {
-  self->unsent++;
+  self->end.skipped++;
   GST_OBJECT_LOCK (self);
   self->counts.dropped_no_slot++;
   GST_OBJECT_UNLOCK (self);
@@ -30,7 +31,7 @@ gst_shm_frame_sink_capture_time (GstShmFrameSink * self, GstClockTime pts)
   gint sign;
 
   if (sink->segment.format != GST_FORMAT_TIME || !GST_CLOCK_TIME_IS_VALID (pts)
-      || !gst_shm_frame_clock_get_base (&self->clock, GST_ELEMENT (self),
+      || !gst_shm_frame_clock_get_base (&self->stream.clock, GST_ELEMENT (self),
           &base))
     return GST_CLOCK_TIME_NONE;
   sign = gst_segment_to_running_time_full (&sink->segment, GST_FORMAT_TIME,
@@ -47,37 +48,38 @@ release_buffer (void *user)
   gst_buffer_unref (user);
 }
 
-/* Writes the record's body; FALSE if it is larger than one can be, or the caps of a
- * stream of the batch cannot cross. */
+/* Writes the record's body. FALSE if it is too large, or if the caps of a
+ * stream of the batch cannot be serialized. */
 static gboolean
 serialize (GstShmFrameSink * self, GstBuffer * buffer,
     const GstShmFrameStamp * stamp, struct sf_publish_args *pub)
 {
-  guint n_parts = self->is_batch ? gst_shm_frame_batch_count_parts (buffer)
+  guint n_parts = self->stream.is_batch
+      ? gst_shm_frame_batch_count_parts (buffer)
       : gst_buffer_n_memory (buffer);
   GstByteWriter w;
   gboolean ok;
 
   if (n_parts > SF_MAX_MEMORY_REFS)
     return FALSE;
-  self->unserializable.field = NULL;
-  gst_byte_writer_init_with_data (&w, self->body,
-      GST_SHM_FRAME_BODY_ROOM (n_parts), FALSE);
-  g_array_set_size (self->parts, 0);
+  self->record.unserializable.field = NULL;
+  gst_byte_writer_init_with_data (&w, self->record.body,
+      GST_SHM_FRAME_MAX_BODY_SIZE (n_parts), FALSE);
+  g_array_set_size (self->record.parts, 0);
   gst_shm_frame_wire_put_stamp (&w, stamp);
-  ok = self->is_batch
-      ? gst_shm_frame_wire_put_batch (&w, self->parts, buffer,
-      &self->unserializable)
-      : gst_shm_frame_wire_put_buffer (&w, self->parts, buffer, G_MAXUINT,
-      &self->unserializable);
+  ok = self->stream.is_batch
+      ? gst_shm_frame_wire_put_batch (&w, self->record.parts, buffer,
+      &self->record.unserializable)
+      : gst_shm_frame_wire_put_buffer (&w, self->record.parts, buffer,
+      G_MAXUINT, &self->record.unserializable);
   if (!ok)
     return FALSE;
-  pub->parts = (struct sf_memory_ref *) self->parts->data;
-  pub->n_parts = self->parts->len;
-  pub->body = self->body;
+  pub->parts = (struct sf_memory_ref *) self->record.parts->data;
+  pub->n_parts = self->record.parts->len;
+  pub->body = self->record.body;
   pub->body_size = gst_byte_writer_get_pos (&w);
-  if (!self->is_batch && self->unserializable.metas == 0)
-    gst_shm_frame_record_template_capture (&self->record_template, buffer,
+  if (!self->stream.is_batch && self->record.unserializable.metas == 0)
+    gst_shm_frame_record_template_capture (&self->record.template, buffer,
         pub->body, pub->body_size);
   return TRUE;
 }
@@ -92,45 +94,47 @@ count_published (GstShmFrameSink * self, const struct sf_publish_args *pub)
   GST_OBJECT_LOCK (self);
   frames = ++self->counts.frames;
   self->counts.bytes += bytes;
-  self->counts.metas_dropped += self->unserializable.metas;
+  self->counts.metas_dropped += self->record.unserializable.metas;
   GST_OBJECT_UNLOCK (self);
-  self->unserializable.metas = 0;
+  self->record.unserializable.metas = 0;
   GST_LOG_OBJECT (self, "published %s %" G_GUINT64_FORMAT ": %" G_GUINT64_FORMAT
-      " bytes in %u memories", self->is_batch ? "batch" : "frame", frames,
-      bytes, pub->n_parts);
+      " bytes in %u memories", self->stream.is_batch ? "batch" : "frame",
+      frames, bytes, pub->n_parts);
 }
 
-/* `only` is the buffer's memory if it has one, else NULL. FALSE if it is larger
- * than a record can be. */
+/* `only` is the buffer's memory if it has just one, else NULL. FALSE as of
+ * serialize(). */
 SF_HOT static gboolean
-make_publication (GstShmFrameSink * self, GstBuffer * buffer,
-    const struct sf_memory_ref *only, gboolean pooled, struct sf_publish_args *pub)
+make_publish_args (GstShmFrameSink * self, GstBuffer * buffer,
+    const struct sf_memory_ref *only, gboolean pooled,
+    struct sf_publish_args *pub)
 {
-  GstShmFrameStamp stamp = {.kind = self->is_batch
+  GstShmFrameStamp stamp = {.kind = self->stream.is_batch
         ? GST_SHM_FRAME_KIND_BATCH : GST_SHM_FRAME_KIND_BUFFER,.capture_time =
         gst_shm_frame_sink_capture_time (self,
         GST_BUFFER_PTS (buffer)),.publish_time = sf_now ()
   };
 
   *pub = (struct sf_publish_args) {
-    .parts = only,.n_parts = 1,.body = self->record_template.body,.body_size =
-        self->record_template.body_size,.release = release_buffer,.user =
+    .parts = only,.n_parts = 1,.body = self->record.template.body,.body_size =
+        self->record.template.body_size,.release = release_buffer,.user =
         buffer,.pooled = pooled
   };
   return (only != NULL
-      && gst_shm_frame_record_template_apply (&self->record_template, buffer,
+      && gst_shm_frame_record_template_apply (&self->record.template, buffer,
           only->size, &stamp)) || serialize (self, buffer, &stamp, pub);
 }
 
 static GstFlowReturn
-cannot_announce (GstShmFrameSink * self, gint error)
+post_publish_error (GstShmFrameSink * self, gint error)
 {
-  if (self->unserializable.field != NULL)
+  if (self->record.unserializable.field != NULL)
     GST_ELEMENT_ERROR (self, STREAM, ENCODE,
-        ("The caps of a stream of this batch cannot be told to other processes: "
-            "their field %s is of type %s; leave it out (capssetter), or make "
-            "it an int or a string.", self->unserializable.field,
-            self->unserializable.field_type), (NULL));
+        ("The caps of a stream of this batch cannot be sent to other "
+            "processes: their field %s is of type %s; leave it out "
+            "(capssetter), or make it an int or a string.",
+            self->record.unserializable.field,
+            self->record.unserializable.field_type), (NULL));
   else if (error == -EMSGSIZE)
     GST_ELEMENT_ERROR (self, STREAM, ENCODE,
         ("What is to be said of this batch takes more than %u bytes, even "
@@ -142,8 +146,8 @@ cannot_announce (GstShmFrameSink * self, gint error)
   return GST_FLOW_ERROR;
 }
 
-/* Publishes a buffer whose memory is all on slots; `only` is that memory if it has
- * one. Takes the buffer. */
+/* Publishes a buffer whose memories all lie in slots; `only` as above. Takes
+ * the buffer. */
 static GstFlowReturn
 publish (GstShmFrameSink * self, GstBuffer * buffer,
     const struct sf_memory_ref *only, gboolean pooled)
@@ -153,12 +157,12 @@ publish (GstShmFrameSink * self, GstBuffer * buffer,
   gboolean wait = FALSE;
   gint r = -EMSGSIZE;
 
-  if (make_publication (self, buffer, only, pooled, &pub)) {
+  if (make_publish_args (self, buffer, only, pooled, &pub)) {
     do {
       guint64 token = sf_producer_token (self->producer);
 
       r = sf_producer_publish (self->producer, &pub);
-      if (r == -ENOBUFS && g_atomic_int_get (&self->lossless))
+      if (r == -ENOBUFS && g_atomic_int_get (&self->flags.lossless))
         r = -EAGAIN;
       wait = r == -EAGAIN || r == -ENOTCONN;
       if (wait)
@@ -171,15 +175,15 @@ publish (GstShmFrameSink * self, GstBuffer * buffer,
   }
   if (ret == GST_FLOW_OK)
     ret = r == -ENOBUFS ? gst_shm_frame_sink_drop (self, buffer)
-        : cannot_announce (self, r);
-  self->unserializable.metas = 0;
+        : post_publish_error (self, r);
+  self->record.unserializable.metas = 0;
   gst_buffer_unref (buffer);
   return ret;
 }
 
-/* Does upstream have to wait, at some point, for what clients return? Then it is
- * taken back at once, not with the next frame. Our own pool does its own
- * waiting; another one, or another producer's leases or slots, may run dry. */
+/* Whether upstream may at some point wait for what clients return: then collect
+ * returns at once, not with the next frame. Our own pool does so when it waits;
+ * another pool, or another producer's leases or slots, may run out. */
 SF_HOT static gboolean
 is_awaited (GstShmFrameSink * self, GstBuffer * buffer,
     const struct sf_memory_ref *first)
@@ -188,8 +192,8 @@ is_awaited (GstShmFrameSink * self, GstBuffer * buffer,
       || !sf_slots_own (sf_producer_slots (self->producer), first->segment);
 }
 
-/* Whether all of the buffer, which is not empty, lies in slots; then `first` is
- * its first memory, and `n` how many it has. */
+/* Whether the buffer is not empty and lies in slots; then sets its first
+ * memory, and how many it has. */
 SF_HOT static gboolean
 is_in_slots (GstBuffer * buffer, struct sf_memory_ref *first, guint * n)
 {
@@ -223,7 +227,7 @@ render_frame (GstShmFrameSink * self, GstBuffer * buffer)
   return ret == GST_FLOW_OK ? publish (self, copy, NULL, FALSE) : ret;
 }
 
-/* A batch of frames made in this process: each is copied once. */
+/* Publishes a batch. Frames made in this process are copied, once. */
 static GstFlowReturn
 render_batch (GstShmFrameSink * self, GstBuffer * batch)
 {
@@ -234,7 +238,7 @@ render_batch (GstShmFrameSink * self, GstBuffer * batch)
   if (ret != GST_FLOW_OK)
     return ret;
   if (gst_shm_frame_sink_batch_is_shared (batch)) {
-    /* At EOS, or after a wait, several windows are closed at once. */
+    /* At EOS, or after a wait, batches come in a burst. */
     sf_producer_wait_for_live (self->producer);
     return publish (self, gst_buffer_ref (batch), NULL, TRUE);
   }
@@ -255,7 +259,7 @@ gst_shm_frame_sink_publish_now (GstShmFrameSink * self, GstBuffer * buffer)
   if (!is_in_slots (buffer, &first, &n))
     return FALSE;
   gst_buffer_ref (buffer);
-  published = make_publication (self, buffer, n == 1 ? &first : NULL,
+  published = make_publish_args (self, buffer, n == 1 ? &first : NULL,
       is_awaited (self, buffer, &first), &pub)
       && sf_producer_publish (self->producer, &pub) == 0;
   if (published) {
@@ -263,8 +267,8 @@ gst_shm_frame_sink_publish_now (GstShmFrameSink * self, GstBuffer * buffer)
     return TRUE;
   }
   gst_buffer_unref (buffer);
-  /* render() counts them. */
-  self->unserializable.metas = 0;
+  /* render() tries again, and counts them then. */
+  self->record.unserializable.metas = 0;
   return FALSE;
 }
 
@@ -274,12 +278,12 @@ gst_shm_frame_sink_render (GstBaseSink * sink, GstBuffer * buffer)
   GstShmFrameSink *self = GST_SHM_FRAME_SINK (sink);
   GstFlowReturn ret;
 
-  if (self->published)
+  if (self->stream.is_published)
     return GST_FLOW_OK;
-  /* Once one is left out, the rest is: the stream has no hole. */
-  if (self->unsent > 0)
-    return leave_out (self);
-  ret = self->is_batch ? render_batch (self, buffer)
+  /* Once one is left out, leave out the rest: a stream has no hole. */
+  if (self->end.skipped > 0)
+    return skip_buffer (self);
+  ret = self->stream.is_batch ? render_batch (self, buffer)
       : render_frame (self, buffer);
-  return ret == GST_FLOW_EOS ? leave_out (self) : ret;
+  return ret == GST_FLOW_EOS ? skip_buffer (self) : ret;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the sink tells of itself and its clients. */
+/* Reports on the sink and its clients: signals, messages, figures. */
 #include <string.h>
 
 #include "sink/gstshmframesink.h"
@@ -37,13 +37,13 @@ client_structure (const struct sf_client_info *client)
   return s;
 }
 
-/* The callbacks' thread: the signals are for who wants to know at once, messages
- * for who does not want to be called from there. */
+/* Signals are for those who want to know at once, in the control thread;
+ * messages for those who do not want to be called from there. */
 static void
 post_client (GstShmFrameSink * self, const gchar * name,
     const GstStructure * client)
 {
-  if (gst_shm_frame_quota_take (&self->told_clients,
+  if (gst_shm_frame_quota_take (&self->quotas.clients,
           GST_SHM_FRAME_ELEMENT_QUOTA))
     gst_shm_frame_messages_post (GST_ELEMENT (self), name, client);
 }
@@ -61,7 +61,7 @@ on_connected (void *user, const struct sf_client_info *client)
   gst_structure_free (s);
 }
 
-/* Told by the control thread, which is not the one that waits. */
+/* The streaming thread waits, and the control thread says so. */
 static void
 on_waiting (void *user, const struct sf_client_info *client)
 {
@@ -79,7 +79,7 @@ on_waiting (void *user, const struct sf_client_info *client)
   g_free (name);
 }
 
-/* An end that was not asked for. */
+/* Warns of an end that nobody asked for. */
 static void
 warn_of_end (GstShmFrameSink * self, const GstStructure * client,
     uint32_t reason)
@@ -91,7 +91,7 @@ warn_of_end (GstShmFrameSink * self, const GstStructure * client,
 
   gst_structure_get (client, "pid", G_TYPE_INT, &pid, "frames-lost",
       G_TYPE_UINT, &lost, "held", G_TYPE_UINT, &held, NULL);
-  if (!gst_shm_frame_quota_take (&self->told_ends,
+  if (!gst_shm_frame_quota_take (&self->quotas.ends,
           GST_SHM_FRAME_WARNING_QUOTA))
     GST_WARNING_OBJECT (self, "client %" GST_PTR_FORMAT " is gone", client);
   else if (reason == SF_REASON_HANGUP)
@@ -101,8 +101,8 @@ warn_of_end (GstShmFrameSink * self, const GstStructure * client,
             "held %u.", name, pid, lost, held), ("%" GST_PTR_FORMAT, client));
   else
     GST_ELEMENT_WARNING (self, RESOURCE, WRITE,
-        ("Consumer %s (pid %d) was disconnected (%s)%s%s. %u frames that it had "
-            "not taken are lost to it.", name, pid, sf_reason_name (reason),
+        ("Consumer %s (pid %d) was disconnected (%s)%s%s. %u frames that it "
+            "had not taken are lost to it.", name, pid, sf_reason_name (reason),
             text[0] != '\0' ? ": " : "", text, lost),
         ("%" GST_PTR_FORMAT, client));
 }
@@ -142,7 +142,7 @@ on_refused (void *user, const struct sf_credentials *peer,
       "text", G_TYPE_STRING, text, NULL);
 
   post_client (self, "shmframe-client-refused", s);
-  if (gst_shm_frame_quota_take (&self->told_refusals,
+  if (gst_shm_frame_quota_take (&self->quotas.refusals,
           GST_SHM_FRAME_WARNING_QUOTA))
     GST_ELEMENT_WARNING (self, RESOURCE, WRITE,
         ("Refused what a consumer (pid %d, uid %u) wants: %s.",
@@ -167,9 +167,9 @@ on_postponed (void *user, const struct sf_credentials *peer,
   g_free (clean);
 }
 
-/* Huge pages are a wish, and it is no error that the machine has too few. */
+/* Warns if the machine has too few huge pages: that is no error. */
 void
-gst_shm_frame_sink_tell_slots (GstShmFrameSink * self,
+gst_shm_frame_sink_report_slots (GstShmFrameSink * self,
     const struct sf_slots_state *slots)
 {
   gboolean wanted;
@@ -179,11 +179,11 @@ gst_shm_frame_sink_tell_slots (GstShmFrameSink * self,
       " of them on huge pages", slots->n_slots, slots->slot_size,
       slots->n_segments, slots->bytes, slots->huge_bytes);
   GST_OBJECT_LOCK (self);
-  wanted = self->huge_pages;
+  wanted = self->settings.huge_pages;
   GST_OBJECT_UNLOCK (self);
-  if (!wanted || self->pages_told || slots->huge_bytes > 0)
+  if (!wanted || self->reported.huge_pages || slots->huge_bytes > 0)
     return;
-  self->pages_told = TRUE;
+  self->reported.huge_pages = TRUE;
   GST_ELEMENT_WARNING (self, RESOURCE, NO_SPACE_LEFT,
       ("There are no huge pages for %u frames within max-memory, so that they "
           "lie on ordinary ones; reserve more (sysctl vm.nr_hugepages), or set "
@@ -195,8 +195,7 @@ on_grown (void *user, const struct sf_slots_state *slots,
     const struct sf_client_info *client, uint32_t max_held)
 {
   GstShmFrameSink *self = user;
-  gchar *name = client != NULL
-      ? gst_shm_frame_text_clean (client->name) : NULL;
+  gchar *name = client != NULL ? gst_shm_frame_text_clean (client->name) : NULL;
 
   if (client != NULL)
     GST_INFO_OBJECT (self, "grown to %u slots, %" G_GUINT64_FORMAT " bytes, "
@@ -215,14 +214,14 @@ on_starved (void *user, int error)
   GstShmFrameSink *self = user;
   gchar *text = gst_shm_frame_messages_explain (error);
 
-  if (gst_shm_frame_quota_take (&self->told_refusals,
+  if (gst_shm_frame_quota_take (&self->quotas.refusals,
           GST_SHM_FRAME_WARNING_QUOTA))
     GST_ELEMENT_WARNING (self, RESOURCE, NO_SPACE_LEFT,
         ("Consumers cannot connect: %s.", text), (NULL));
   g_free (text);
 }
 
-/* As much of `text` as fits, in whole characters. */
+/* Copies as much of the text as fits, in whole characters. */
 static void
 put_text (gchar * to, gsize size, const gchar * text)
 {
@@ -302,7 +301,7 @@ gst_shm_frame_sink_get_stats (GstShmFrameSink * self)
 
   GST_OBJECT_LOCK (self);
   counts = self->counts;
-  max_clients = self->max_clients;
+  max_clients = self->settings.max_clients;
   GST_OBJECT_UNLOCK (self);
   stats = gst_structure_new ("stats",
       "frames", G_TYPE_UINT64, counts.frames,
@@ -358,7 +357,7 @@ gst_shm_frame_sink_drop (GstShmFrameSink * self, GstBuffer * buffer)
         GST_BUFFER_PTS (buffer));
   }
   message = gst_message_new_qos (GST_OBJECT (self),
-      !g_atomic_int_get (&self->lossless), running_time, stream_time,
+      !g_atomic_int_get (&self->flags.lossless), running_time, stream_time,
       GST_BUFFER_PTS (buffer), GST_BUFFER_DURATION (buffer));
   gst_message_set_qos_stats (message, GST_FORMAT_BUFFERS, frames, dropped);
   gst_element_post_message (GST_ELEMENT (self), message);

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Events from clients go on upstream of the sink. */
+/* Pushes events from clients upstream of the sink. */
 #include "sink/gstshmframesink.h"
 #include "wire/wire.h"
 
 #define GST_CAT_DEFAULT gst_shm_frame_sink_debug
 
-/* A client's events come 256 at once, then one in 4 ms: more than a mouse makes. And
- * no more wait for upstream than that makes in the blink of an eye. */
+/* Takes 256 events of a client at once, then one each 4 ms: more than a mouse
+ * makes. Queues as many as that makes in a quarter of a second. */
 #define QUOTA (4 * G_TIME_SPAN_MILLISECOND), 256
 #define MAX_QUEUED 64
 
-/* What a client may send still. */
+/* What a client may still send. */
 typedef struct
 {
   guint64 id;
@@ -60,8 +60,8 @@ push_events (GstElement * element, gpointer unused)
   }
 }
 
-/* Its own, whatever other clients send. Lives until the client is forgotten, by the
- * thread that is also the only one to send for it. */
+/* Returns the client's own allowance. It lives until the client is forgotten,
+ * which happens in this same thread. */
 static Allowance *
 allowance_of (GstShmFrameUpstream * self, guint64 client)
 {
@@ -131,8 +131,8 @@ queue_event (GstShmFrameSink * self, GstEvent * event)
     gst_element_call_async (GST_ELEMENT (self), push_events, NULL, NULL);
 }
 
-/* A QOS event with the time as our pipeline has it; NULL if it has not. Takes
- * the event. */
+/* Makes a QOS event with the running time of our pipeline; NULL if it has none.
+ * Takes the event. */
 static GstEvent *
 translate_qos (GstShmFrameSink * self, GstEvent * event, guint64 capture_time)
 {
@@ -155,7 +155,7 @@ translate_qos (GstShmFrameSink * self, GstEvent * event, guint64 capture_time)
   return own;
 }
 
-/* What tells upstream to do less, or something else, for everybody. */
+/* Whether the event would change what upstream does for all clients. */
 static gboolean
 concerns_all (GstEvent * event)
 {
@@ -163,7 +163,7 @@ concerns_all (GstEvent * event)
       || GST_EVENT_TYPE (event) == GST_EVENT_RECONFIGURE;
 }
 
-/* NULL: it makes no sense, or is too much of what its client sends. */
+/* NULL: it makes no sense, or its client sends too many. */
 static GstEvent *
 read_event (GstShmFrameSink * self, guint64 client, const guint8 * data,
     gsize size, guint64 * capture_time)
@@ -172,7 +172,7 @@ read_event (GstShmFrameSink * self, guint64 client, const guint8 * data,
   guint64 before = allowance->names.events;
   GstEvent *event;
 
-  /* Before a look at it, which costs more than to send it. */
+  /* Before reading it, which costs more than sending it. */
   if (!gst_shm_frame_quota_take (&allowance->events, QUOTA)) {
     count_dropped (&self->upstream);
     return NULL;
@@ -183,7 +183,7 @@ read_event (GstShmFrameSink * self, guint64 client, const guint8 * data,
   if (allowance->names.events != before)
     count_dropped (&self->upstream);
   if (event == NULL)
-    GST_INFO_OBJECT (self, "passing over an event of client %" G_GUINT64_FORMAT
+    GST_INFO_OBJECT (self, "ignoring an event of client %" G_GUINT64_FORMAT
         " that makes no sense, or brings too many names", client);
   return event;
 }
@@ -198,7 +198,7 @@ gst_shm_frame_sink_on_upstream (void *user, uint64_t client,
 
   if (event == NULL)
     return;
-  /* Upstream of several clients must not drop frames because one is slow. */
+  /* Upstream must not drop frames for all because one client is slow. */
   if (concerns_all (event) && gst_shm_frame_sink_get_num_clients (self) != 1) {
     gst_event_unref (event);
     return;

@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What is behind shmframesrc, for messages: who holds frames, who takes what. */
+/* Looks at the elements behind shmframesrc, for messages: who holds frames, and
+ * which caps are accepted. */
 #include "src/gstshmframesrc.h"
 
 #include <string.h>
 
 #define GST_CAT_DEFAULT gst_shm_frame_src_debug
 
-/* So far the way is followed. */
+/* How many elements to look at. */
 #define MAX_ELEMENTS 32
-/* Of a long list of formats, so much is shown. */
+/* How many characters of a long list of formats to show. */
 #define MAX_VALUE 60
 
 typedef void (*Visit) (GstElement * element, gpointer user);
 
-/* The elements in a row behind the source, up to where the way splits or ends. */
+/* Visits the elements behind the source, up to where the stream splits or
+ * ends. */
 static void
 visit_downstream (GstShmFrameSrc * self, Visit visit, gpointer user)
 {
@@ -27,7 +29,7 @@ visit_downstream (GstShmFrameSrc * self, Visit visit, gpointer user)
     if (peer == NULL)
       return;
     element = gst_pad_get_parent_element (peer);
-    /* Bins are passed through, by their ghost pads. */
+    /* Enter bins, through their ghost pads. */
     if (element != NULL && !GST_IS_BIN (element))
       visit (element, user);
     gst_clear_object (&element);
@@ -77,19 +79,14 @@ has_property (GstElement * element, const gchar * name, GType type)
       && spec->value_type == type;
 }
 
+/* Takes the text. */
 static void
-put_holder (GString * out, const gchar * format, ...) G_GNUC_PRINTF (2, 3);
-
-static void
-put_holder (GString * out, const gchar * format, ...)
+put_holder (GString * out, gchar * text)
 {
-  va_list args;
-
-  va_start (args, format);
   if (out->len > 0)
     g_string_append (out, ", ");
-  g_string_append_vprintf (out, format, args);
-  va_end (args);
+  g_string_append (out, text);
+  g_free (text);
 }
 
 static gboolean
@@ -126,14 +123,15 @@ note_holder (GstElement * element, gpointer user)
     n = (guint) MIN (wide, G_MAXUINT);
   }
   if (is_appsink (element))
-    put_holder (user, "the application of appsink %s does not pull, or keeps "
-        "what it pulled", name);
+    put_holder (user, g_strdup_printf ("the application of appsink %s does not "
+            "pull, or keeps what it pulled", name));
   else if (n > 0)
-    put_holder (user, "%s holds %u", name, n);
+    put_holder (user, g_strdup_printf ("%s holds %u", name, n));
   if (has_property (element, "enable-last-sample", G_TYPE_BOOLEAN))
     g_object_get (element, "enable-last-sample", &keeps_last, NULL);
   if (keeps_last)
-    put_holder (user, "%s keeps its last frame (enable-last-sample)", name);
+    put_holder (user, g_strdup_printf ("%s keeps its last frame "
+            "(enable-last-sample)", name));
 }
 
 gchar *
@@ -145,15 +143,15 @@ gst_shm_frame_src_find_holders (GstShmFrameSrc * self)
   visit_downstream (self, note_holder, out);
   if (out->len == 0) {
     name = name_of (self, keep_first);
-    put_holder (out, "they are in %s or behind it", name);
+    put_holder (out, g_strdup_printf ("they are in %s or behind it", name));
     g_free (name);
   }
   return g_string_free (out, FALSE);
 }
 
-/* --- who takes what --- */
+/* --- which caps are accepted --- */
 
-/* As in a launch line, without the types, and cut. */
+/* Writes the value as in a launch line, without types, and shortened. */
 static void
 put_value (GString * out, const gchar * field, const GValue * value)
 {
@@ -186,7 +184,8 @@ can_be (const GstStructure * s, const GstStructure * other, const gchar * field)
   return a == NULL || b == NULL || gst_value_intersect (NULL, a, b);
 }
 
-/* The format, and what `other` cannot have; all of it if that is NULL. */
+/* Writes the format, and the fields that do not fit `other`; all if that is
+ * NULL. */
 static void
 put_structure (GString * out, const GstCaps * caps, guint i,
     const GstStructure * other)
@@ -224,8 +223,8 @@ describe (const GstCaps * caps, const GstCaps * other)
   return g_string_free (out, FALSE);
 }
 
-/* Is there a structure of this name in system memory, and one of them that the
- * field of `sent` fits? `field` NULL: any. */
+/* Whether `takes` has a structure with the name of `sent`, in system memory,
+ * that its field fits; `field` NULL: whatever its fields. */
 static gboolean
 allows (const GstCaps * takes, const GstStructure * sent, const gchar * field)
 {
@@ -243,12 +242,13 @@ allows (const GstCaps * takes, const GstStructure * sent, const gchar * field)
 
 #define BATCH "multistream/x-second-batch"
 
-/* What makes of the caps that are sent such that are taken, as in a launch line */
+/* The elements, as in a launch line, that convert the caps that are sent into
+ * caps that are accepted. */
 static gchar *
 find_converters (const GstCaps * sent, const GstCaps * takes)
 {
   const GstStructure *s = gst_caps_get_structure (sent, 0);
-  /* Neither of none, nor of any. */
+  /* Empty and ANY caps have no name. */
   const gchar *other = gst_caps_get_size (takes) == 0 ? "" :
       gst_structure_get_name (gst_caps_get_structure (takes, 0));
   GString *out;
@@ -292,7 +292,7 @@ explain_refusal (GstShmFrameSrc * self, const GstCaps * sent,
   else
     why = g_strdup_printf ("%s takes %s", name, theirs);
   text = g_strdup_printf ("The producer at %s sends %s, and %s; insert a "
-      "converter: put %s behind %s.", self->path, ours, why, converters,
+      "converter: put %s behind %s.", self->session.path, ours, why, converters,
       GST_OBJECT_NAME (self));
   g_free (why);
   g_free (converters);
@@ -302,7 +302,7 @@ explain_refusal (GstShmFrameSrc * self, const GstCaps * sent,
   return text;
 }
 
-/* NULL: nothing was sent yet. */
+/* NULL: no caps were sent yet. */
 static gchar *
 explain_not_negotiated (GstShmFrameSrc * self, gchar ** debug)
 {
@@ -325,7 +325,7 @@ explain_not_negotiated (GstShmFrameSrc * self, gchar ** debug)
 }
 
 GstMessage *
-gst_shm_frame_src_explain (GstShmFrameSrc * self, GstMessage * message)
+gst_shm_frame_src_explain_error (GstShmFrameSrc * self, GstMessage * message)
 {
   const GstStructure *details = NULL;
   gint flow = GST_FLOW_OK;
@@ -336,7 +336,7 @@ gst_shm_frame_src_explain (GstShmFrameSrc * self, GstMessage * message)
   if (GST_MESSAGE_TYPE (message) != GST_MESSAGE_ERROR)
     return message;
   gst_message_parse_error_details (message, &details);
-  if (self->failed && details != NULL
+  if (self->stream.failed && details != NULL
       && gst_structure_get_int (details, "flow-return", &flow)
       && flow == GST_FLOW_ERROR) {
     gst_message_unref (message);
@@ -353,7 +353,7 @@ gst_shm_frame_src_explain (GstShmFrameSrc * self, GstMessage * message)
     name = name_of (self, keep_last);
     text = g_strdup_printf ("Nothing is linked behind %s, which frames of the "
         "producer at %s should go on to; link what uses them, or a fakesink.",
-        name, self->path);
+        name, self->session.path);
     g_free (name);
   }
   error = g_error_new_literal (GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT, text);

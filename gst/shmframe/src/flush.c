@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Flushes of the producer, where its times are kept: running time begins anew in
- * its pipeline, so it does here, and what is on its way downstream is as stale as
- * it would be there. They overtake it, as in an uncut pipeline, in a thread of
- * GStreamer's pool: the streaming thread may be waiting downstream, and the
- * consumer's control thread must not. */
+/* Repeats flushes of the producer, with timestamps=keep: running time starts
+ * again in its pipeline, so it does here, and what is on its way downstream is
+ * stale. As in one pipeline, a flush overtakes that. A thread of GStreamer's
+ * pool sends it: the streaming thread may be waiting downstream, and the
+ * consumer's control thread must not wait. */
 #include "src/gstshmframesrc.h"
 
 #define GST_CAT_DEFAULT gst_shm_frame_src_debug
@@ -15,14 +15,14 @@ gst_shm_frame_src_on_flush (void *user)
 {
   GstShmFrameSrc *self = user;
 
-  /* One call under way sees all there is: a producer that does nothing but flush
-   * gets no more threads. */
-  if (g_atomic_int_compare_and_exchange (&self->flush_scheduled, FALSE, TRUE))
+  /* One scheduled call sees all flushes so far: a producer that does nothing
+   * but flush costs no more threads. */
+  if (g_atomic_int_compare_and_exchange (&self->flush.scheduled, FALSE, TRUE))
     gst_element_call_async (GST_ELEMENT (self), send_flush, NULL, NULL);
 }
 
-/* As if the application had sent it: so the base class stops its task, and starts
- * it again behind the FLUSH_STOP. */
+/* Sends it as an application would: so the base class stops its task, and
+ * starts it again after FLUSH_STOP. */
 static void
 send (GstShmFrameSrc * self, GstEvent * event, guint32 seqnum)
 {
@@ -32,47 +32,47 @@ send (GstShmFrameSrc * self, GstEvent * event, guint32 seqnum)
   gst_shm_frame_src_parent_send_event (self, event);
 }
 
-/* An EOS that the application asked for is not the producer's to take back, as the
- * base class does at the FLUSH_START. Its task does not run now, and pushes it after
- * the FLUSH_STOP. */
+/* Asks for the application's EOS again: the base class forgets it at
+ * FLUSH_START, but the producer's flush must not take it back. The task pushes
+ * it after FLUSH_STOP. */
 static void
 repeat_eos (GstShmFrameSrc * self)
 {
   GstEvent *eos = NULL;
 
   GST_OBJECT_LOCK (self);
-  if (self->requested_eos != NULL)
-    eos = gst_event_ref (self->requested_eos);
+  if (self->status.requested_eos != NULL)
+    eos = gst_event_ref (self->status.requested_eos);
   GST_OBJECT_UNLOCK (self);
   if (eos != NULL)
     gst_shm_frame_src_parent_send_event (self, eos);
 }
 
-/* One step after the other; no more than one flush, so that a change of state,
- * which waits for the state lock, gets its turn. */
+/* Sends what is missing of one flush, and no more: a state change that waits
+ * for the state lock gets its turn. */
 static void
 follow_producer (GstShmFrameSrc * self)
 {
   struct sf_flush flush;
 
   sf_consumer_get_flush (self->consumer, &flush);
-  if (!self->flush_sent && (flush.on || flush.pending)) {
+  if (!self->flush.started && (flush.on || flush.pending)) {
     send (self, gst_event_new_flush_start (), flush.seqnum);
-    self->flush_sent = TRUE;
+    self->flush.started = TRUE;
     repeat_eos (self);
     sf_consumer_get_flush (self->consumer, &flush);
   }
-  if (!self->flush_sent || flush.on)
+  if (!self->flush.started || flush.on)
     return;
   send (self, gst_event_new_flush_stop (flush.reset_time), flush.seqnum);
-  self->flush_sent = FALSE;
+  self->flush.started = FALSE;
   sf_consumer_end_flush (self->consumer, &flush);
   sf_consumer_get_flush (self->consumer, &flush);
   if (flush.pending)
     gst_shm_frame_src_on_flush (self);
 }
 
-/* The pipeline, usually */
+/* Mostly the pipeline. */
 static GstElement *
 ref_toplevel (GstShmFrameSrc * self)
 {
@@ -85,9 +85,9 @@ ref_toplevel (GstShmFrameSrc * self)
   return GST_ELEMENT (top);
 }
 
-/* With the state locks, as a seek of the pipeline: its sinks lose their state by a
- * flush, which must not come in the middle of a change; and the consumer is not
- * closed meanwhile. */
+/* Takes the state locks, like a seek of the pipeline: a flush makes sinks lose
+ * their state, so it must not come in the middle of a state change; and the
+ * consumer must not be closed meanwhile. */
 static void
 send_flush (GstElement * element, gpointer unused)
 {
@@ -96,7 +96,7 @@ send_flush (GstElement * element, gpointer unused)
 
   GST_STATE_LOCK (top);
   GST_STATE_LOCK (self);
-  g_atomic_int_set (&self->flush_scheduled, FALSE);
+  g_atomic_int_set (&self->flush.scheduled, FALSE);
   if (self->consumer != NULL)
     follow_producer (self);
   GST_STATE_UNLOCK (self);
@@ -112,9 +112,9 @@ gst_shm_frame_src_send_event (GstElement * element, GstEvent * event)
 
   GST_OBJECT_LOCK (self);
   if (type == GST_EVENT_EOS)
-    gst_event_replace (&self->requested_eos, event);
+    gst_event_replace (&self->status.requested_eos, event);
   else if (type == GST_EVENT_FLUSH_START || type == GST_EVENT_FLUSH_STOP)
-    gst_clear_event (&self->requested_eos);
+    gst_clear_event (&self->status.requested_eos);
   GST_OBJECT_UNLOCK (self);
   return gst_shm_frame_src_parent_send_event (self, event);
 }

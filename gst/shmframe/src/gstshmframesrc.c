@@ -9,8 +9,10 @@
  *
  * ## Example launch lines
  * |[
- * gst-launch-1.0 videotestsrc is-live=true ! shmframesink socket-path=/tmp/camera
- * gst-launch-1.0 shmframesrc socket-path=/tmp/camera ! videoconvert ! autovideosink
+ * gst-launch-1.0 videotestsrc is-live=true \
+ *     ! shmframesink socket-path=/tmp/camera
+ * gst-launch-1.0 shmframesrc socket-path=/tmp/camera \
+ *     ! videoconvert ! autovideosink
  * gst-play-1.0 shmframe:///tmp/camera
  * ]|
  * As a URI a socket is `shmframe:///run/camera`, and at an abstract name
@@ -27,11 +29,12 @@
 GST_DEBUG_CATEGORY (gst_shm_frame_src_debug);
 #define GST_CAT_DEFAULT gst_shm_frame_src_debug
 
-/* Held before downstream has said what it needs: one being shown, one kept as
- * its last sample, one on the way, one to spare. */
+/* Frames to hold before downstream says what it needs: one being shown, one
+ * kept as its last sample, one on the way, one to spare. */
 #define INITIAL_MAX_HELD 4
-/* Beyond what downstream asks for. */
+/* Frames to hold beyond what downstream asks for. */
 #define EXTRA_HELD 2
+
 static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE ("src",
     GST_PAD_SRC, GST_PAD_ALWAYS,
     GST_STATIC_CAPS (GST_SHM_FRAME_CAPS "; " GST_SECOND_BATCH_CAPS_NAME));
@@ -65,28 +68,29 @@ post_open_error (GstShmFrameSrc * self, const gchar * path, gint error)
   }
 }
 
-/* For a new stream. */
+/* Resets what belongs to one stream. */
 static void
 begin_stream (GstShmFrameSrc * self)
 {
-  self->discont = self->lost = self->is_before = FALSE;
-  gst_segment_init (&self->theirs, GST_FORMAT_UNDEFINED);
-  self->has_started = self->has_caps = FALSE;
+  self->stream.discont = self->stream.frames_lost = FALSE;
+  self->times.is_before = FALSE;
+  gst_segment_init (&self->times.producer_segment, GST_FORMAT_UNDEFINED);
+  self->stream.has_started = self->stream.has_caps = FALSE;
   gst_shm_frame_src_reset_latency (self);
-  self->segment_sent = FALSE;
+  self->stream.segment_sent = FALSE;
   memset (&self->names, 0, sizeof (self->names));
-  self->names_told = FALSE;
-  gst_shm_frame_src_forget_kept (self);
-  self->last_pts = 0;
-  self->base_time = GST_CLOCK_TIME_NONE;
-  self->holding = FALSE;
-  self->held_until = 0;
-  self->told_unread = FALSE;
-  self->own_group = GST_GROUP_ID_INVALID;
-  self->eos_seqnum = GST_SEQNUM_INVALID;
-  self->segment_seqnum = self->own_segment_seqnum = GST_SEQNUM_INVALID;
-  self->flush_sent = FALSE;
-  self->failed = FALSE;
+  self->reported.names = FALSE;
+  gst_shm_frame_src_forget_sticky (self);
+  self->times.last_pts = 0;
+  self->times.base_time = GST_CLOCK_TIME_NONE;
+  self->reported.at_limit = FALSE;
+  self->reported.limit_left = 0;
+  self->reported.idle_appsink = FALSE;
+  self->stream.own_group = GST_GROUP_ID_INVALID;
+  self->seqnums.eos = GST_SEQNUM_INVALID;
+  self->seqnums.segment = self->seqnums.own_segment = GST_SEQNUM_INVALID;
+  self->flush.started = FALSE;
+  self->stream.failed = FALSE;
 }
 
 static gboolean
@@ -95,32 +99,35 @@ open_consumer (GstShmFrameSrc * self)
   struct sf_consumer_config config = { 0 };
   gchar *name = gst_object_get_name (GST_OBJECT (self));
   gboolean live = gst_base_src_is_live (GST_BASE_SRC (self));
+  GstShmFrameTimestamps timestamps;
   struct sf_consumer *consumer;
   gint r;
 
-  g_free (self->path);
+  g_free (self->session.path);
   GST_OBJECT_LOCK (self);
-  self->path = g_strdup (self->socket_path);
-  config.delivery = self->delivery;
-  self->grow = self->max_held == 0;
-  config.grow = self->grow;
-  config.max_held = self->max_held != 0 ? self->max_held : INITIAL_MAX_HELD;
-  config.max_lag = (gint64) self->max_lag;
-  config.connect_timeout = self->connect_timeout;
-  config.spin = (gint64) self->spin;
-  self->keep = self->timestamps == GST_SHM_FRAME_TIMESTAMPS_KEEP
-      || (self->timestamps == GST_SHM_FRAME_TIMESTAMPS_AUTO && !live);
+  self->session.path = g_strdup (self->settings.socket_path);
+  config.delivery = self->settings.delivery;
+  self->session.grow = self->settings.max_held == 0;
+  config.grow = self->session.grow;
+  config.max_held = self->session.grow ? INITIAL_MAX_HELD
+      : self->settings.max_held;
+  config.max_lag = (gint64) self->settings.max_lag;
+  config.connect_timeout = self->settings.connect_timeout;
+  config.spin = (gint64) self->settings.spin;
+  timestamps = self->settings.timestamps;
+  self->session.keep_times = timestamps == GST_SHM_FRAME_TIMESTAMPS_KEEP
+      || (timestamps == GST_SHM_FRAME_TIMESTAMPS_AUTO && !live);
   memset (&self->counts, 0, sizeof (self->counts));
-  self->position = GST_CLOCK_TIME_NONE;
+  self->status.position = GST_CLOCK_TIME_NONE;
   GST_OBJECT_UNLOCK (self);
   begin_stream (self);
-  config.flush = self->keep ? gst_shm_frame_src_on_flush : NULL;
+  config.flush = self->session.keep_times ? gst_shm_frame_src_on_flush : NULL;
   config.user = self;
-  config.path = self->path != NULL ? self->path : "";
+  config.path = self->session.path != NULL ? self->session.path : "";
   config.name = name;
   r = sf_consumer_open (&consumer, &config);
   if (r < 0)
-    post_open_error (self, self->path, r);
+    post_open_error (self, self->session.path, r);
   g_free (name);
   if (r < 0)
     return FALSE;
@@ -129,8 +136,8 @@ open_consumer (GstShmFrameSrc * self)
   g_rw_lock_writer_unlock (&self->consumer_lock);
   gst_shm_frame_src_watch (self, TRUE);
   GST_INFO_OBJECT (self, "receiving from %s, %u frames held at most, times are "
-      "%s", self->path, config.max_held,
-      self->keep ? "kept" : "this pipeline's");
+      "%s", self->session.path, config.max_held,
+      self->session.keep_times ? "kept" : "this pipeline's");
   return TRUE;
 }
 
@@ -144,17 +151,17 @@ close_consumer (GstShmFrameSrc * self)
   self->consumer = NULL;
   g_rw_lock_writer_unlock (&self->consumer_lock);
   sf_consumer_close (consumer);
-  GST_INFO_OBJECT (self, "receives no more");
+  GST_INFO_OBJECT (self, "closed");
   GST_OBJECT_LOCK (self);
-  gst_clear_event (&self->requested_eos);
+  gst_clear_event (&self->status.requested_eos);
   GST_OBJECT_UNLOCK (self);
-  gst_shm_frame_buffer_cache_clear (&self->buffer_cache);
-  gst_shm_frame_clock_clear (&self->clock);
-  gst_shm_frame_src_tell_stopped (self);
+  gst_shm_frame_buffer_cache_clear (&self->stream.buffer_cache);
+  gst_shm_frame_clock_clear (&self->times.clock);
+  gst_shm_frame_src_report_stopped (self);
 }
 
-/* Not in start(), on whose failure the base class posts a second error that says
- * nothing. */
+/* Opens here, not in start(): if that fails, the base class posts a second
+ * error, which says nothing. */
 static GstStateChangeReturn
 gst_shm_frame_src_change_state (GstElement * element, GstStateChange transition)
 {
@@ -163,7 +170,7 @@ gst_shm_frame_src_change_state (GstElement * element, GstStateChange transition)
 
   if (transition == GST_STATE_CHANGE_READY_TO_PAUSED && !open_consumer (self))
     return GST_STATE_CHANGE_FAILURE;
-  /* Whoever waits for us is told why, if it asks. */
+  /* A producer that waits for us can say that we are paused. */
   if (transition == GST_STATE_CHANGE_READY_TO_PAUSED
       || transition == GST_STATE_CHANGE_PLAYING_TO_PAUSED)
     sf_consumer_set_paused (self->consumer, TRUE);
@@ -181,7 +188,8 @@ gst_shm_frame_src_change_state (GstElement * element, GstStateChange transition)
 static gboolean
 gst_shm_frame_src_post_message (GstElement * element, GstMessage * message)
 {
-  message = gst_shm_frame_src_explain (GST_SHM_FRAME_SRC (element), message);
+  message =
+      gst_shm_frame_src_explain_error (GST_SHM_FRAME_SRC (element), message);
   return message == NULL
       || GST_ELEMENT_CLASS (parent_class)->post_message (element, message);
 }
@@ -209,36 +217,36 @@ gst_shm_frame_src_unlock_stop (GstBaseSrc * src)
   return TRUE;
 }
 
-/* The caps are the producer's: there is nothing to negotiate. */
+/* There is nothing to negotiate: the producer chose the caps. */
 static gboolean
 gst_shm_frame_src_negotiate (GstBaseSrc * src)
 {
   return TRUE;
 }
 
-/* Downstream's pools are of no use, but how many buffers it asks for is how many
- * frames it is going to hold. */
+/* Has no use for downstream's pools, but the number of buffers in them says how
+ * many frames downstream is going to hold. */
 static gboolean
 gst_shm_frame_src_decide_allocation (GstBaseSrc * src, GstQuery * query)
 {
   GstShmFrameSrc *self = GST_SHM_FRAME_SRC (src);
-  guint most = 0, max_held;
+  guint needed = 0, max_held;
 
   while (gst_query_get_n_allocation_pools (query) > 0) {
     guint min;
 
     gst_query_parse_nth_allocation_pool (query, 0, NULL, NULL, &min, NULL);
-    most = MAX (most, min);
+    needed = MAX (needed, min);
     gst_query_remove_nth_allocation_pool (query, 0);
   }
   GST_OBJECT_LOCK (self);
-  max_held = self->max_held;
+  max_held = self->settings.max_held;
   GST_OBJECT_UNLOCK (self);
-  if (max_held == 0 && most > 0) {
-    GST_INFO_OBJECT (self, "downstream asks for %u frames", most);
-    sf_consumer_want (self->consumer, most + EXTRA_HELD);
-  } else if (max_held < most) {
-    gst_shm_frame_src_tell_asked (self, most, max_held);
+  if (max_held == 0 && needed > 0) {
+    GST_INFO_OBJECT (self, "downstream asks for %u frames", needed);
+    sf_consumer_want (self->consumer, needed + EXTRA_HELD);
+  } else if (max_held < needed) {
+    gst_shm_frame_src_report_low_max_held (self, needed, max_held);
   }
   return TRUE;
 }
@@ -268,8 +276,8 @@ gst_shm_frame_src_is_seekable (GstBaseSrc * src)
   return FALSE;
 }
 
-/* The base class announces a stream of its own; the producer's own STREAM_START
- * is what goes downstream instead. Nor is a segment sent twice. */
+/* Drops the STREAM_START of the base class, in favour of the producer's, and a
+ * SEGMENT that was sent already; sets the seqnum of EOS. */
 static GstPadProbeReturn
 filter_events (GstPad * pad, GstPadProbeInfo * info, gpointer user)
 {
@@ -279,24 +287,25 @@ filter_events (GstPad * pad, GstPadProbeInfo * info, gpointer user)
   GstEvent *event;
 
   if (type == GST_EVENT_STREAM_START) {
-    /* The producer's is sent again to whoever is linked later. */
-    drop = !self->pushing_own && !self->has_started;
-  } else if (type == GST_EVENT_SEGMENT && !self->pushing_own
-      && self->segment_sent) {
-    /* Dropped, it would only be tried again with the next frame. */
-    self->segment_sent = FALSE;
+    /* Once the producer's came, it may pass: an element was linked later. */
+    drop = !self->stream.pushing_own && !self->stream.has_started;
+  } else if (type == GST_EVENT_SEGMENT && !self->stream.pushing_own
+      && self->stream.segment_sent) {
+    /* The base class would send it again with the next frame if it was
+     * dropped. */
+    self->stream.segment_sent = FALSE;
     gst_event_unref (GST_PAD_PROBE_INFO_EVENT (info));
     return GST_PAD_PROBE_HANDLED;
   } else if (type == GST_EVENT_SEGMENT) {
-    self->own_segment_seqnum =
+    self->seqnums.own_segment =
         gst_event_get_seqnum (GST_PAD_PROBE_INFO_EVENT (info));
   } else if (type == GST_EVENT_FLUSH_STOP) {
-    self->segment_sent = FALSE;
-  } else if (type == GST_EVENT_EOS && self->eos_seqnum != GST_SEQNUM_INVALID) {
+    self->stream.segment_sent = FALSE;
+  } else if (type == GST_EVENT_EOS && self->seqnums.eos != GST_SEQNUM_INVALID) {
     event = gst_event_make_writable (GST_PAD_PROBE_INFO_EVENT (info));
-    gst_event_set_seqnum (event, self->eos_seqnum);
+    gst_event_set_seqnum (event, self->seqnums.eos);
     GST_PAD_PROBE_INFO_DATA (info) = event;
-    self->eos_seqnum = GST_SEQNUM_INVALID;
+    self->seqnums.eos = GST_SEQNUM_INVALID;
   }
   return drop ? GST_PAD_PROBE_DROP : GST_PAD_PROBE_OK;
 }
@@ -306,8 +315,8 @@ gst_shm_frame_src_finalize (GObject * object)
 {
   GstShmFrameSrc *self = GST_SHM_FRAME_SRC (object);
 
-  g_free (self->socket_path);
-  g_free (self->path);
+  g_free (self->settings.socket_path);
+  g_free (self->session.path);
   g_rw_lock_clear (&self->consumer_lock);
   G_OBJECT_CLASS (parent_class)->finalize (object);
 }
@@ -357,7 +366,7 @@ gst_shm_frame_src_init (GstShmFrameSrc * self)
   gst_shm_frame_src_init_properties (self);
   g_rw_lock_init (&self->consumer_lock);
   gst_base_src_set_format (src, GST_FORMAT_TIME);
-  /* The stop of a segment is not the end: the producer says when that is. */
+  /* The producer says when the stream ends, not the stop of its segment. */
   gst_base_src_set_automatic_eos (src, FALSE);
   gst_pad_add_probe (GST_BASE_SRC_PAD (src),
       GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM | GST_PAD_PROBE_TYPE_EVENT_FLUSH,

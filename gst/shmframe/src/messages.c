@@ -1,24 +1,25 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What shmframesrc tells of its producer: on the bus, and by `connected`. */
+/* Reports on the producer, on the bus and by the property `connected`. */
 #include <errno.h>
 
 #include "src/gstshmframesrc.h"
 
 #define GST_CAT_DEFAULT gst_shm_frame_src_debug
 
-/* So long downstream must have held less before it is told again that it holds
- * too much. */
-#define HOLDING_AGAIN (10 * G_TIME_SPAN_SECOND)
+/* How long (us) downstream must have held less before a second warning that it
+ * holds too much. */
+#define LIMIT_AGAIN (10 * G_TIME_SPAN_SECOND)
 
-/* No lock is held: handlers may look at the element. TRUE if it changed. */
+/* Notifies without a lock: handlers may look at the element. TRUE if it
+ * changed. */
 static gboolean
 set_connected (GstShmFrameSrc * self, gboolean connected)
 {
   gboolean changed;
 
   GST_OBJECT_LOCK (self);
-  changed = self->connected != connected;
-  self->connected = connected;
+  changed = self->status.connected != connected;
+  self->status.connected = connected;
   GST_OBJECT_UNLOCK (self);
   if (changed)
     g_object_notify (G_OBJECT (self), "connected");
@@ -30,17 +31,18 @@ post_disconnected (GstShmFrameSrc * self, const gchar * reason,
     const gchar * text, guint64 lost)
 {
   GstStructure *s = gst_structure_new ("producer",
-      "path", G_TYPE_STRING, self->path,
+      "path", G_TYPE_STRING, self->session.path,
       "reason", G_TYPE_STRING, reason, "text", G_TYPE_STRING, text,
       "frames-lost", G_TYPE_UINT64, lost, NULL);
 
-  if (gst_shm_frame_quota_take (&self->told, GST_SHM_FRAME_ELEMENT_QUOTA))
+  if (gst_shm_frame_quota_take (&self->reported.messages,
+          GST_SHM_FRAME_ELEMENT_QUOTA))
     gst_shm_frame_messages_post (GST_ELEMENT (self), "shmframe-disconnected",
         s);
   gst_structure_free (s);
 }
 
-/* The age of a frame by the producer's clock says nothing here. */
+/* With another clock at the producer, a frame's age cannot be told. */
 static void
 warn_of_clocks (GstShmFrameSrc * self, gint64 offset)
 {
@@ -49,12 +51,12 @@ warn_of_clocks (GstShmFrameSrc * self, gint64 offset)
   GST_ELEMENT_WARNING (self, RESOURCE, SETTINGS,
       ("The clocks differ: CLOCK_MONOTONIC of the producer at %s is %"
           G_GINT64_FORMAT " s %s ours, as in another time namespace; set "
-          "timestamps=keep, or run both in one.", self->path,
+          "timestamps=keep, or run both in one.", self->session.path,
           (tenths + 5) / 10, offset > 0 ? "ahead of" : "behind"), (NULL));
 }
 
 void
-gst_shm_frame_src_tell_connected (GstShmFrameSrc * self,
+gst_shm_frame_src_report_connected (GstShmFrameSrc * self,
     const struct sf_received *in)
 {
   GstStructure *s;
@@ -63,52 +65,53 @@ gst_shm_frame_src_tell_connected (GstShmFrameSrc * self,
   GST_OBJECT_LOCK (self);
   n = ++self->counts.connections;
   GST_OBJECT_UNLOCK (self);
-  GST_INFO_OBJECT (self, "connected to %s", self->path);
+  GST_INFO_OBJECT (self, "connected to %s", self->session.path);
   gst_shm_frame_names_renew (&self->names);
-  self->names_told = FALSE;
+  self->reported.names = FALSE;
   if (n > 1)
-    self->discont = TRUE;
+    self->stream.discont = TRUE;
   set_connected (self, TRUE);
-  s = gst_structure_new ("producer", "path", G_TYPE_STRING, self->path,
+  s = gst_structure_new ("producer", "path", G_TYPE_STRING, self->session.path,
       "connections", G_TYPE_UINT64, n, NULL);
-  if (gst_shm_frame_quota_take (&self->told, GST_SHM_FRAME_ELEMENT_QUOTA))
+  if (gst_shm_frame_quota_take (&self->reported.messages,
+          GST_SHM_FRAME_ELEMENT_QUOTA))
     gst_shm_frame_messages_post (GST_ELEMENT (self), "shmframe-connected", s);
   gst_structure_free (s);
-  if (in->clock_offset != 0 && !self->keep
-      && gst_shm_frame_quota_take (&self->told_ends,
+  if (in->clock_offset != 0 && !self->session.keep_times
+      && gst_shm_frame_quota_take (&self->reported.warnings,
           GST_SHM_FRAME_WARNING_QUOTA))
     warn_of_clocks (self, in->clock_offset);
 }
 
 void
-gst_shm_frame_src_tell_stopped (GstShmFrameSrc * self)
+gst_shm_frame_src_report_stopped (GstShmFrameSrc * self)
 {
   if (set_connected (self, FALSE))
     post_disconnected (self, sf_reason_name (SF_REASON_STOPPED),
         "this element was stopped", 0);
 }
 
-/* An end that the producer did not mean. */
+/* Warns of an end that the producer did not ask for. */
 static void
 warn_of_end (GstShmFrameSrc * self, guint32 reason, const gchar * text,
     const gchar * next)
 {
-  if (!gst_shm_frame_quota_take (&self->told_ends,
+  if (!gst_shm_frame_quota_take (&self->reported.warnings,
           GST_SHM_FRAME_WARNING_QUOTA))
     GST_WARNING_OBJECT (self, "the producer is gone (%s): %s",
         sf_reason_name (reason), text);
   else if (reason == SF_REASON_HANGUP)
     GST_ELEMENT_WARNING (self, RESOURCE, READ,
         ("The producer at %s ended without a word: it crashed, or was killed; "
-            "%s.", self->path, next), (NULL));
+            "%s.", self->session.path, next), (NULL));
   else
     GST_ELEMENT_WARNING (self, RESOURCE, READ,
-        ("The connection to the producer at %s ended (%s)%s%s; %s.", self->path,
-            sf_reason_name (reason), text[0] != '\0' ? ": " : "", text, next),
-        (NULL));
+        ("The connection to the producer at %s ended (%s)%s%s; %s.",
+            self->session.path, sf_reason_name (reason),
+            text[0] != '\0' ? ": " : "", text, next), (NULL));
 }
 
-/* What the producer says, and what it cost. Free it. */
+/* (transfer full): what the producer says, and how many frames are lost. */
 static gchar *
 explain_end (const struct sf_received *in)
 {
@@ -123,7 +126,7 @@ explain_end (const struct sf_received *in)
 }
 
 GstFlowReturn
-gst_shm_frame_src_tell_disconnected (GstShmFrameSrc * self,
+gst_shm_frame_src_report_disconnected (GstShmFrameSrc * self,
     const struct sf_received *in)
 {
   const struct sf_reject *why = &in->reject;
@@ -133,17 +136,18 @@ gst_shm_frame_src_tell_disconnected (GstShmFrameSrc * self,
   GstShmFrameDisconnect policy;
 
   GST_OBJECT_LOCK (self);
-  policy = self->on_disconnect;
+  policy = self->settings.on_disconnect;
   GST_OBJECT_UNLOCK (self);
   set_connected (self, FALSE);
   post_disconnected (self, reason, text, in->lost);
-  /* What another try cannot mend is an error, whatever the policy. */
+  /* Connecting again does not help if the delivery does not fit: an error. */
   if (policy == GST_SHM_FRAME_DISCONNECT_ERROR
       || (policy != GST_SHM_FRAME_DISCONNECT_EOS
           && why->reason == SF_REASON_DELIVERY)) {
     GST_ELEMENT_ERROR (self, RESOURCE, READ,
         ("The connection to the producer at %s ended (%s)%s%s.",
-            self->path, reason, text[0] != '\0' ? ": " : "", text), (NULL));
+            self->session.path, reason, text[0] != '\0' ? ": " : "", text),
+        (NULL));
     ret = GST_FLOW_ERROR;
   } else {
     if (policy == GST_SHM_FRAME_DISCONNECT_EOS)
@@ -159,10 +163,10 @@ gst_shm_frame_src_tell_disconnected (GstShmFrameSrc * self,
 }
 
 void
-gst_shm_frame_src_tell_failed (GstShmFrameSrc * self,
+gst_shm_frame_src_report_failed (GstShmFrameSrc * self,
     const struct sf_received *in)
 {
-  const gchar *path = self->path;
+  const gchar *path = self->session.path;
   gchar *text = NULL;
 
   if (in->reject.reason == SF_REASON_NOT_ALLOWED && in->error == -EPERM) {
@@ -197,26 +201,27 @@ gst_shm_frame_src_tell_failed (GstShmFrameSrc * self,
   g_free (text);
 }
 
-/* `why` has no reason where nobody is there. */
+/* `why` has no reason if no producer is there. */
 void
-gst_shm_frame_src_tell_waiting (GstShmFrameSrc * self,
+gst_shm_frame_src_report_waiting (GstShmFrameSrc * self,
     const struct sf_reject *why)
 {
+  const gchar *path = self->session.path;
   gchar *text = gst_shm_frame_text_clean (why->text);
 
   if (why->reason != SF_REASON_NONE)
     GST_ELEMENT_INFO (self, RESOURCE, BUSY,
-        ("Waiting for a place at the producer at %s: %s.", self->path, text),
-        ("Waiting for a place at the producer at %s: %s.", self->path, text));
+        ("Waiting for a place at the producer at %s: %s.", path, text),
+        ("Waiting for a place at the producer at %s: %s.", path, text));
   else
     GST_ELEMENT_INFO (self, RESOURCE, NOT_FOUND,
-        ("Waiting for a producer at %s.", self->path),
-        ("Waiting for a producer at %s.", self->path));
+        ("Waiting for a producer at %s.", path),
+        ("Waiting for a producer at %s.", path));
   g_free (text);
 }
 
 void
-gst_shm_frame_src_tell_names (GstShmFrameSrc * self)
+gst_shm_frame_src_report_names (GstShmFrameSrc * self)
 {
   const GstShmFrameNames *names = &self->names;
   gboolean more;
@@ -229,63 +234,66 @@ gst_shm_frame_src_tell_names (GstShmFrameSrc * self)
   self->counts.metas_dropped = names->metas;
   self->counts.events_dropped = names->events;
   GST_OBJECT_UNLOCK (self);
-  if (!more || self->names_told)
+  if (!more || self->reported.names)
     return;
-  self->names_told = TRUE;
+  self->reported.names = TRUE;
   GST_ELEMENT_WARNING (self, STREAM, DECODE,
       ("The producer at %s sends metas, events or fields of too many different "
-          "names, or sticky events of more than 16 MiB, and those beyond are left "
-          "out; fields-dropped, metas-dropped and events-dropped in stats count "
-          "them. Use few names, and put what differs into values.", self->path),
-      (NULL));
+          "names, or sticky events of more than 16 MiB, and those beyond are "
+          "left out; fields-dropped, metas-dropped and events-dropped in "
+          "stats count them. Use few names, and put what differs into values.",
+          self->session.path), (NULL));
 }
 
 void
-gst_shm_frame_src_tell_holding (GstShmFrameSrc * self)
+gst_shm_frame_src_report_at_limit (GstShmFrameSrc * self)
 {
-  gint64 since = g_get_monotonic_time () - self->held_until;
+  gint64 since = g_get_monotonic_time () - self->reported.limit_left;
   struct sf_consumer_stats c;
+  const gchar *remedy;
   gchar *holders;
 
-  self->holding = TRUE;
-  /* A slow consumer is at its limit with each frame. */
-  if (self->held_until != 0 && since < HOLDING_AGAIN)
+  self->reported.at_limit = TRUE;
+  /* A slow downstream reaches the limit with each frame: say so once. */
+  if (self->reported.limit_left != 0 && since < LIMIT_AGAIN)
     return;
   sf_consumer_get_stats (self->consumer, &c);
   holders = gst_shm_frame_src_find_holders (self);
+  remedy = self->session.grow ? "max-memory or slots of shmframesink"
+      : "max-held, or leave it at 0";
   GST_ELEMENT_WARNING (self, RESOURCE, NO_SPACE_LEFT,
-      ("Downstream holds as many frames as may be held (%s%u), so that no other "
-          "can be received: %s; raise %s.", self->grow ? "" : "max-held=",
-          c.max_held, holders, self->grow
-          ? "max-memory or slots of shmframesink" : "max-held, or leave it at "
-          "0"), (NULL));
+      ("Downstream holds as many frames as may be held (%s%u), so that no "
+          "other can be received: %s; raise %s.",
+          self->session.grow ? "" : "max-held=", c.max_held, holders, remedy),
+      (NULL));
   g_free (holders);
 }
 
-/* An appsink takes all there is, as long as there is memory for it. */
+/* An appsink without limits takes frames as long as there is memory for
+ * more. */
 void
-gst_shm_frame_src_tell_unread (GstShmFrameSrc * self, guint64 frames)
+gst_shm_frame_src_report_unread (GstShmFrameSrc * self, guint64 frames)
 {
   struct sf_consumer_stats c;
   gchar *name;
 
   sf_consumer_get_stats (self->consumer, &c);
-  if (self->told_unread || c.held < frames - frames / 4)
+  if (self->reported.idle_appsink || c.held < frames - frames / 4)
     return;
   name = gst_shm_frame_src_find_appsink (self);
   if (name == NULL)
     return;
-  self->told_unread = TRUE;
+  self->reported.idle_appsink = TRUE;
   GST_ELEMENT_WARNING (self, RESOURCE, NO_SPACE_LEFT,
-      ("The application of appsink %s does not pull, or keeps what it pulled: %u "
-          "of %" G_GUINT64_FORMAT " frames are still held; give them back, or "
-          "set max-buffers and drop of %s.", name, c.held, frames, name),
+      ("The application of appsink %s does not pull, or keeps what it pulled: "
+          "%u of %" G_GUINT64_FORMAT " frames are still held; give them back, "
+          "or set max-buffers and drop of %s.", name, c.held, frames, name),
       (NULL));
   g_free (name);
 }
 
 void
-gst_shm_frame_src_tell_asked (GstShmFrameSrc * self, guint asked,
+gst_shm_frame_src_report_low_max_held (GstShmFrameSrc * self, guint asked,
     guint max_held)
 {
   GST_ELEMENT_WARNING (self, RESOURCE, SETTINGS,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The properties of shmframesrc. */
+#include "common/properties.h"
 #include "src/gstshmframesrc.h"
 
 enum
@@ -54,32 +55,32 @@ gst_shm_frame_src_set_property (GObject * object, guint id,
   GST_OBJECT_LOCK (self);
   switch (id) {
     case PROP_SOCKET_PATH:
-      g_free (self->socket_path);
-      self->socket_path = g_value_dup_string (value);
+      g_free (self->settings.socket_path);
+      self->settings.socket_path = g_value_dup_string (value);
       break;
     case PROP_DELIVERY:
-      self->delivery = g_value_get_enum (value);
+      self->settings.delivery = g_value_get_enum (value);
       break;
     case PROP_TIMESTAMPS:
-      self->timestamps = g_value_get_enum (value);
+      self->settings.timestamps = g_value_get_enum (value);
       break;
     case PROP_CONNECT_TIMEOUT:
-      self->connect_timeout = g_value_get_int64 (value);
+      self->settings.connect_timeout = g_value_get_int64 (value);
       break;
     case PROP_ON_DISCONNECT:
-      self->on_disconnect = g_value_get_enum (value);
+      self->settings.on_disconnect = g_value_get_enum (value);
       break;
     case PROP_ON_EOS:
-      self->on_eos = g_value_get_enum (value);
+      self->settings.on_eos = g_value_get_enum (value);
       break;
     case PROP_MAX_HELD:
-      self->max_held = g_value_get_uint (value);
+      self->settings.max_held = g_value_get_uint (value);
       break;
     case PROP_MAX_LAG:
-      self->max_lag = g_value_get_uint64 (value);
+      self->settings.max_lag = g_value_get_uint64 (value);
       break;
     case PROP_SPIN:
-      self->spin = g_value_get_uint64 (value);
+      self->settings.spin = g_value_get_uint64 (value);
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
@@ -107,34 +108,34 @@ gst_shm_frame_src_get_property (GObject * object, guint id, GValue * value,
   GST_OBJECT_LOCK (self);
   switch (id) {
     case PROP_SOCKET_PATH:
-      g_value_set_string (value, self->socket_path);
+      g_value_set_string (value, self->settings.socket_path);
       break;
     case PROP_DELIVERY:
-      g_value_set_enum (value, self->delivery);
+      g_value_set_enum (value, self->settings.delivery);
       break;
     case PROP_TIMESTAMPS:
-      g_value_set_enum (value, self->timestamps);
+      g_value_set_enum (value, self->settings.timestamps);
       break;
     case PROP_CONNECT_TIMEOUT:
-      g_value_set_int64 (value, self->connect_timeout);
+      g_value_set_int64 (value, self->settings.connect_timeout);
       break;
     case PROP_ON_DISCONNECT:
-      g_value_set_enum (value, self->on_disconnect);
+      g_value_set_enum (value, self->settings.on_disconnect);
       break;
     case PROP_ON_EOS:
-      g_value_set_enum (value, self->on_eos);
+      g_value_set_enum (value, self->settings.on_eos);
       break;
     case PROP_MAX_HELD:
-      g_value_set_uint (value, self->max_held);
+      g_value_set_uint (value, self->settings.max_held);
       break;
     case PROP_MAX_LAG:
-      g_value_set_uint64 (value, self->max_lag);
+      g_value_set_uint64 (value, self->settings.max_lag);
       break;
     case PROP_SPIN:
-      g_value_set_uint64 (value, self->spin);
+      g_value_set_uint64 (value, self->settings.spin);
       break;
     case PROP_CONNECTED:
-      g_value_set_boolean (value, self->connected);
+      g_value_set_boolean (value, self->status.connected);
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
@@ -144,52 +145,21 @@ gst_shm_frame_src_get_property (GObject * object, guint id, GValue * value,
 }
 
 static void
-install_max_lag (GObjectClass * klass)
+install_connection (GObjectClass * klass)
 {
   /**
-   * GstShmFrameSrc:max-lag:
+   * GstShmFrameSrc:socket-path:
    *
-   * How far behind the producer this client may fall where it is served live.
-   * When a frame is published, those that have waited longer to be taken are lost
-   * to this client, but for the last two: so much older is never what it takes,
-   * however large the ring has become for others.
-   *
-   * Since: 0.2
-   */
-  g_object_class_install_property (klass, PROP_MAX_LAG,
-      g_param_spec_uint64 ("max-lag", "Maximum lag",
-          "Nanoseconds that frames wait for us where we are served live; older "
-          "ones are lost to us, except the last two (at most 2^63-1, default "
-          "500 ms; 0 = as long as the producer has room)", 0, G_MAXINT64,
-          DEFAULT_MAX_LAG, G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS
-          | GST_PARAM_MUTABLE_READY));
-}
-
-static void
-install_stats (GObjectClass * klass)
-{
-  /**
-   * GstShmFrameSrc:stats:
-   *
-   * Counts since the start: see the blurb for their names.
+   * Where the producer listens: socket-path of its #shmframesink. Set it before
+   * PAUSED.
    *
    * Since: 0.1
    */
-  g_object_class_install_property (klass, PROP_STATS,
-      g_param_spec_boxed ("stats", "Statistics",
-          "Counts since the start: connected (boolean), connections, frames, "
-          "bytes, bytes-copied (always 0), frames-lost, frames-before (of a "
-          "time before this pipeline played), disconts, fields-dropped, "
-          "metas-dropped, events-dropped (of names beyond what a connection may "
-          "bring), held, max-held, segments, segment-bytes, and the time from "
-          "publishing to "
-          "receiving, in ns: handover-p50, handover-p99, handover-max (uint64)",
-          GST_TYPE_STRUCTURE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
-}
-
-static void
-install_endings (GObjectClass * klass, GParamFlags rw, GParamFlags any)
-{
+  g_object_class_install_property (klass, PROP_SOCKET_PATH,
+      g_param_spec_string ("socket-path", "Socket path",
+          "The socket-path of the shmframesink to receive from: at most 107 "
+          "bytes; a leading @ means the abstract namespace. No default: PAUSED "
+          "is an error without it", NULL, GST_SHM_FRAME_PARAM_READY));
   /**
    * GstShmFrameSrc:connect-timeout:
    *
@@ -200,8 +170,8 @@ install_endings (GObjectClass * klass, GParamFlags rw, GParamFlags any)
   g_object_class_install_property (klass, PROP_CONNECT_TIMEOUT,
       g_param_spec_int64 ("connect-timeout", "Connect timeout",
           "Nanoseconds to wait for the producer before it is an error (default "
-          "-1 = for good, with an INFO message; 0 = not at all)", -1, G_MAXINT64,
-          DEFAULT_CONNECT_TIMEOUT, rw));
+          "-1 = for good, with an INFO message; 0 = not at all)", -1,
+          G_MAXINT64, DEFAULT_CONNECT_TIMEOUT, GST_SHM_FRAME_PARAM_READY));
   /**
    * GstShmFrameSrc:on-disconnect:
    *
@@ -213,43 +183,12 @@ install_endings (GObjectClass * klass, GParamFlags rw, GParamFlags any)
       g_param_spec_enum ("on-disconnect", "On disconnect",
           "What to do when the producer is gone, after all that it announced "
           "was delivered (default reconnect)", GST_TYPE_SHM_FRAME_DISCONNECT,
-          GST_SHM_FRAME_DISCONNECT_RECONNECT, any));
-  /**
-   * GstShmFrameSrc:on-eos:
-   *
-   * What to do at the end of the producer's stream.
-   *
-   * Since: 0.1
-   */
-  g_object_class_install_property (klass, PROP_ON_EOS,
-      g_param_spec_enum ("on-eos", "On EOS",
-          "What to do when the producer's stream ends (default eos)",
-          GST_TYPE_SHM_FRAME_EOS, GST_SHM_FRAME_EOS_EOS, any));
+          GST_SHM_FRAME_DISCONNECT_RECONNECT, GST_SHM_FRAME_PARAM_PLAYING));
 }
 
-void
-gst_shm_frame_src_install_properties (GObjectClass * klass)
+static void
+install_stream (GObjectClass * klass)
 {
-  const GParamFlags rw = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS
-      | GST_PARAM_MUTABLE_READY;
-  const GParamFlags any = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS
-      | GST_PARAM_MUTABLE_PLAYING;
-
-  klass->set_property = gst_shm_frame_src_set_property;
-  klass->get_property = gst_shm_frame_src_get_property;
-  /**
-   * GstShmFrameSrc:socket-path:
-   *
-   * Where the producer listens: socket-path of its #shmframesink. It has to be set
-   * before PAUSED.
-   *
-   * Since: 0.1
-   */
-  g_object_class_install_property (klass, PROP_SOCKET_PATH,
-      g_param_spec_string ("socket-path", "Socket path",
-          "The socket-path of the shmframesink to receive from: at most 107 "
-          "bytes; a leading @ means the abstract namespace. No default: PAUSED "
-          "is an error without it", NULL, rw));
   /**
    * GstShmFrameSrc:is-live:
    *
@@ -262,20 +201,7 @@ gst_shm_frame_src_install_properties (GObjectClass * klass)
       g_param_spec_boolean ("is-live", "Is live",
           "Act as a live source (default true); false for work on files: the "
           "pipeline prerolls, and nothing downstream times out",
-          DEFAULT_IS_LIVE, rw));
-  /**
-   * GstShmFrameSrc:delivery:
-   *
-   * Whether the producer waits for this consumer. `auto` does as the producer.
-   *
-   * Since: 0.1
-   */
-  g_object_class_install_property (klass, PROP_DELIVERY,
-      g_param_spec_enum ("delivery", "Delivery",
-          "How to be served: auto, the default, follows the producer; live "
-          "lets it drop our oldest frames rather than wait for us; lossless is "
-          "an error where the producer is live", GST_TYPE_SHM_FRAME_DELIVERY,
-          GST_SHM_FRAME_DELIVERY_AUTO, rw));
+          DEFAULT_IS_LIVE, GST_SHM_FRAME_PARAM_READY));
   /**
    * GstShmFrameSrc:timestamps:
    *
@@ -289,8 +215,58 @@ gst_shm_frame_src_install_properties (GObjectClass * klass)
           "clock: this pipeline's running time when the frame was due at its "
           "producer, so that streams of several producers line up; keep: PTS "
           "and segment of the producer; auto, the default: by is-live",
-          GST_TYPE_SHM_FRAME_TIMESTAMPS, GST_SHM_FRAME_TIMESTAMPS_AUTO, rw));
-  install_endings (klass, rw, any);
+          GST_TYPE_SHM_FRAME_TIMESTAMPS, GST_SHM_FRAME_TIMESTAMPS_AUTO,
+          GST_SHM_FRAME_PARAM_READY));
+  /**
+   * GstShmFrameSrc:on-eos:
+   *
+   * What to do at the end of the producer's stream.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (klass, PROP_ON_EOS,
+      g_param_spec_enum ("on-eos", "On EOS",
+          "What to do when the producer's stream ends (default eos)",
+          GST_TYPE_SHM_FRAME_EOS, GST_SHM_FRAME_EOS_EOS,
+          GST_SHM_FRAME_PARAM_PLAYING));
+}
+
+static void
+install_delivery (GObjectClass * klass)
+{
+  /**
+   * GstShmFrameSrc:delivery:
+   *
+   * Whether the producer waits for this consumer. `auto` does as the producer.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (klass, PROP_DELIVERY,
+      g_param_spec_enum ("delivery", "Delivery",
+          "How to be served: auto, the default, follows the producer; live "
+          "lets it drop our oldest frames rather than wait for us; lossless is "
+          "an error where the producer is live", GST_TYPE_SHM_FRAME_DELIVERY,
+          GST_SHM_FRAME_DELIVERY_AUTO, GST_SHM_FRAME_PARAM_READY));
+  /**
+   * GstShmFrameSrc:max-lag:
+   *
+   * How far behind the producer this client may fall where it is served live.
+   * When a frame is published, this client loses those that have waited longer,
+   * except the last two, however many slots there are for other clients.
+   *
+   * Since: 0.2
+   */
+  g_object_class_install_property (klass, PROP_MAX_LAG,
+      g_param_spec_uint64 ("max-lag", "Maximum lag",
+          "Nanoseconds that frames wait for us where we are served live; older "
+          "ones are lost to us, except the last two (at most 2^63-1, default "
+          "500 ms; 0 = as long as the producer has room)", 0, G_MAXINT64,
+          DEFAULT_MAX_LAG, GST_SHM_FRAME_PARAM_READY));
+}
+
+static void
+install_limits (GObjectClass * klass)
+{
   /**
    * GstShmFrameSrc:max-held:
    *
@@ -302,8 +278,8 @@ gst_shm_frame_src_install_properties (GObjectClass * klass)
       g_param_spec_uint ("max-held", "Maximum held",
           "Frames that may be held at once (at most 4096; default 0 = what "
           "downstream's ALLOCATION query asks for plus 2, growing when "
-          "downstream holds more). An error if the producer cannot make room for "
-          "so many", 0, SF_MAX_LEASES, 0, rw));
+          "downstream holds more). An error if the producer cannot make room "
+          "for so many", 0, SF_MAX_LEASES, 0, GST_SHM_FRAME_PARAM_READY));
   /**
    * GstShmFrameSrc:spin:
    *
@@ -315,7 +291,12 @@ gst_shm_frame_src_install_properties (GObjectClass * klass)
       g_param_spec_uint64 ("spin", "Spin",
           "Nanoseconds to look for the next frame without sleeping (at most "
           "1 s, default 0): less latency for one busy CPU", 0, GST_SECOND, 0,
-          rw));
+          GST_SHM_FRAME_PARAM_READY));
+}
+
+static void
+install_figures (GObjectClass * klass)
+{
   /**
    * GstShmFrameSrc:connected:
    *
@@ -328,15 +309,42 @@ gst_shm_frame_src_install_properties (GObjectClass * klass)
   g_object_class_install_property (klass, PROP_CONNECTED,
       g_param_spec_boolean ("connected", "Connected",
           "Whether a producer is connected", FALSE,
-          G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
-  install_max_lag (klass);
-  install_stats (klass);
+          GST_SHM_FRAME_PARAM_READABLE));
+  /**
+   * GstShmFrameSrc:stats:
+   *
+   * Counts since the start: see the blurb for their names.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (klass, PROP_STATS,
+      g_param_spec_boxed ("stats", "Statistics",
+          "Counts since the start: connected (boolean), connections, frames, "
+          "bytes, bytes-copied (always 0), frames-lost, frames-before (of a "
+          "time before this pipeline played), disconts, fields-dropped, "
+          "metas-dropped, events-dropped (of names beyond what a connection "
+          "may bring), held, max-held, segments, segment-bytes, and the time "
+          "from publishing to receiving, in ns: handover-p50, handover-p99, "
+          "handover-max (uint64)",
+          GST_TYPE_STRUCTURE, GST_SHM_FRAME_PARAM_READABLE));
+}
+
+void
+gst_shm_frame_src_install_properties (GObjectClass * klass)
+{
+  klass->set_property = gst_shm_frame_src_set_property;
+  klass->get_property = gst_shm_frame_src_get_property;
+  install_connection (klass);
+  install_stream (klass);
+  install_delivery (klass);
+  install_limits (klass);
+  install_figures (klass);
 }
 
 void
 gst_shm_frame_src_init_properties (GstShmFrameSrc * self)
 {
-  self->connect_timeout = DEFAULT_CONNECT_TIMEOUT;
-  self->max_lag = DEFAULT_MAX_LAG;
+  self->settings.connect_timeout = DEFAULT_CONNECT_TIMEOUT;
+  self->settings.max_lag = DEFAULT_MAX_LAG;
   gst_base_src_set_live (GST_BASE_SRC (self), DEFAULT_IS_LIVE);
 }

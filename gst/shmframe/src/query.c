@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What downstream asks shmframesrc for: queries, and events to the producer. */
+/* Answers queries from downstream, and sends its events to the producer. */
 #include <errno.h>
 #include <gst/video/video.h>
 #include <string.h>
@@ -9,13 +9,12 @@
 
 #define GST_CAT_DEFAULT gst_shm_frame_src_debug
 
-/* What handing a frame over may take on a busy machine; part of the answer to
- * the LATENCY query. */
+/* How long handing a frame over may take on a busy machine. */
 #define HANDOVER_LATENCY (20 * GST_MSECOND)
-/* More is no latency of a pipeline, and a sum of more may be no time at all. */
+/* No pipeline has more, and sums of more could overflow. */
 #define MAX_LATENCY (3600 * GST_SECOND)
 
-/* How long a frame, or batch, lasts; NONE: nobody says. */
+/* How long a frame or batch lasts; NONE if the caps do not say. */
 static GstClockTime
 frame_duration (GstShmFrameSrc * self)
 {
@@ -35,8 +34,8 @@ frame_duration (GstShmFrameSrc * self)
   return duration;
 }
 
-/* As of a queue: it holds what downstream does not take (yet), for as long as
- * max-held frames last; without max-held it grows with what downstream holds. */
+/* Like a queue, the source holds what downstream does not take yet: as much
+ * time as max-held frames last, or any if max-held is 0. */
 static void
 get_latency (GstShmFrameSrc * self, guint64 * min, guint64 * max)
 {
@@ -45,8 +44,8 @@ get_latency (GstShmFrameSrc * self, guint64 * min, guint64 * max)
   guint max_held;
 
   GST_OBJECT_LOCK (self);
-  theirs = self->latency;
-  max_held = self->max_held;
+  theirs = self->status.latency;
+  max_held = self->settings.max_held;
   GST_OBJECT_UNLOCK (self);
   *min = MIN (theirs.min, MAX_LATENCY) + HANDOVER_LATENCY;
   *max = GST_CLOCK_TIME_NONE;
@@ -71,9 +70,9 @@ void
 gst_shm_frame_src_reset_latency (GstShmFrameSrc * self)
 {
   GST_OBJECT_LOCK (self);
-  memset (&self->latency, 0, sizeof (self->latency));
+  memset (&self->status.latency, 0, sizeof (self->status.latency));
   GST_OBJECT_UNLOCK (self);
-  get_latency (self, &self->latency_min, &self->latency_max);
+  get_latency (self, &self->stream.latency_min, &self->stream.latency_max);
 }
 
 void
@@ -85,23 +84,23 @@ gst_shm_frame_src_set_latency (GstShmFrameSrc * self,
 
   if (latency != NULL) {
     GST_OBJECT_LOCK (self);
-    self->latency = *latency;
+    self->status.latency = *latency;
     GST_OBJECT_UNLOCK (self);
     GST_DEBUG_OBJECT (self, "the producer is %slive, serves us %s, latency %"
         GST_TIME_FORMAT, latency->live ? "" : "not ",
         latency->lossless ? "lossless" : "live", GST_TIME_ARGS (latency->min));
   }
   get_latency (self, &min, &max);
-  changed = self->latency_min != min || self->latency_max != max;
-  self->latency_min = min;
-  self->latency_max = max;
+  changed = self->stream.latency_min != min || self->stream.latency_max != max;
+  self->stream.latency_min = min;
+  self->stream.latency_max = max;
   if (changed && gst_base_src_is_live (GST_BASE_SRC (self)))
     gst_element_post_message (GST_ELEMENT (self),
         gst_message_new_latency (GST_OBJECT (self)));
 }
 
-/* In stream time: where kept times are, of the last frame; else, as of a camera,
- * how long the pipeline runs. */
+/* The stream time of the last frame: with timestamps=keep where the producer
+ * is, else, as for a camera, how long this pipeline has been running. */
 static gboolean
 answer_position (GstShmFrameSrc * self, GstQuery * query)
 {
@@ -111,7 +110,7 @@ answer_position (GstShmFrameSrc * self, GstQuery * query)
   gst_query_parse_position (query, &format, NULL);
   GST_OBJECT_LOCK (self);
   position = gst_segment_to_stream_time (&GST_BASE_SRC (self)->segment,
-      GST_FORMAT_TIME, self->position);
+      GST_FORMAT_TIME, self->status.position);
   GST_OBJECT_UNLOCK (self);
   if (format != GST_FORMAT_TIME || position == GST_CLOCK_TIME_NONE)
     return FALSE;
@@ -119,7 +118,8 @@ answer_position (GstShmFrameSrc * self, GstQuery * query)
   return TRUE;
 }
 
-/* Of a file, if its producer says so in the segment; a camera has none. */
+/* A file has a duration, if its producer says so in the segment; a camera has
+ * none. */
 static gboolean
 answer_duration (GstShmFrameSrc * self, GstQuery * query)
 {
@@ -128,7 +128,7 @@ answer_duration (GstShmFrameSrc * self, GstQuery * query)
 
   gst_query_parse_duration (query, &format, NULL);
   GST_OBJECT_LOCK (self);
-  duration = self->keep ? GST_BASE_SRC (self)->segment.duration
+  duration = self->session.keep_times ? GST_BASE_SRC (self)->segment.duration
       : GST_CLOCK_TIME_NONE;
   GST_OBJECT_UNLOCK (self);
   if (format != GST_FORMAT_TIME || duration == GST_CLOCK_TIME_NONE)
@@ -137,7 +137,7 @@ answer_duration (GstShmFrameSrc * self, GstQuery * query)
   return TRUE;
 }
 
-/* Frames, bytes and time, by what the caps say of the stream. */
+/* Converts between frames, bytes and time, as the caps say. */
 static gboolean
 answer_convert (GstShmFrameSrc * self, GstQuery * query)
 {
@@ -174,7 +174,7 @@ gst_shm_frame_src_query (GstBaseSrc * src, GstQuery * query)
       return answer_convert (self, query)
           || gst_shm_frame_src_parent_query (src, query);
     case GST_QUERY_SEEKING:
-      /* One client must not seek for all. */
+      /* One client must not seek for all others. */
       gst_query_parse_seeking (query, &format, NULL, NULL, NULL);
       gst_query_set_seeking (query, format, FALSE, 0, -1);
       return TRUE;
@@ -183,27 +183,27 @@ gst_shm_frame_src_query (GstBaseSrc * src, GstQuery * query)
   }
 }
 
-/* The timestamp of a QOS event is a running time of this pipeline, which the
- * producer's does not know. */
+/* Converts the timestamp of a QOS event, a running time of this pipeline, to
+ * one that the producer's pipeline can use. */
 static guint64
-capture_time_of (GstShmFrameSrc * self, GstEvent * event)
+get_qos_capture_time (GstShmFrameSrc * self, GstEvent * event)
 {
   GstClockTime timestamp;
   GstShmFrameClock clock = { 0 };
   gboolean known;
   gint64 base;
 
-  if (self->keep || GST_EVENT_TYPE (event) != GST_EVENT_QOS)
+  if (self->session.keep_times || GST_EVENT_TYPE (event) != GST_EVENT_QOS)
     return GST_CLOCK_TIME_NONE;
   gst_event_parse_qos (event, NULL, NULL, NULL, &timestamp);
-  /* In a thread of downstream's, so that the streaming thread's is not ours. */
+  /* Not times.clock: this is no streaming thread of ours. */
   known = gst_shm_frame_clock_get_base (&clock, GST_ELEMENT (self), &base);
   gst_shm_frame_clock_clear (&clock);
   return known ? timestamp + base : GST_CLOCK_TIME_NONE;
 }
 
 static gboolean
-travels (GstEvent * event)
+crosses_upstream (GstEvent * event)
 {
   return GST_EVENT_TYPE (event) == GST_EVENT_QOS
       || GST_EVENT_TYPE (event) == GST_EVENT_RECONFIGURE
@@ -222,7 +222,7 @@ send_upstream (GstShmFrameSrc * self, GstEvent * event)
   gst_shm_frame_unserializable_init (&unserializable, GST_OBJECT (self));
   gst_byte_writer_init_with_data (&w, data, sizeof (data), FALSE);
   if (gst_shm_frame_wire_put_upstream (&w, event,
-          capture_time_of (self, event), &unserializable)) {
+          get_qos_capture_time (self, event), &unserializable)) {
     r = -ENOTCONN;
     g_rw_lock_reader_lock (&self->consumer_lock);
     if (self->consumer != NULL)
@@ -240,9 +240,9 @@ send_upstream (GstShmFrameSrc * self, GstEvent * event)
 gboolean
 gst_shm_frame_src_event (GstBaseSrc * src, GstEvent * event)
 {
-  gboolean sent = travels (event)
+  gboolean sent = crosses_upstream (event)
       && send_upstream (GST_SHM_FRAME_SRC (src), event);
 
-  /* The base class has something of its own to do with some of them. */
+  /* The base class has to see some of them, too. */
   return gst_shm_frame_src_parent_event (src, event) || sent;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The streaming thread of shmframesrc: records to buffers and events. */
+/* The streaming thread of shmframesrc: turns records into buffers and
+ * events. */
 #include <errno.h>
 
 #include "src/gstshmframesrc.h"
@@ -8,7 +9,7 @@
 
 #define GST_CAT_DEFAULT gst_shm_frame_src_debug
 
-/* create() goes on with the next record. */
+/* Go on with the next record. */
 #define FLOW_NEXT GST_FLOW_CUSTOM_SUCCESS
 
 SF_HOT static GstFlowReturn
@@ -22,36 +23,38 @@ receive_frame (GstShmFrameSrc * self, const struct sf_received *in,
 
   *buffer = NULL;
   gst_byte_reader_init (&r, in->body, in->body_size);
-  if (self->has_caps && gst_shm_frame_wire_get_stamp (&r, &stamp)) {
+  if (self->stream.has_caps && gst_shm_frame_wire_get_stamp (&r, &stamp)) {
     *buffer = stamp.kind == GST_SHM_FRAME_KIND_BATCH
         ? gst_shm_frame_wire_get_batch (&r, in->lease, &parts, end)
         : gst_shm_frame_wire_get_buffer (&r, in->lease, &parts, end,
-        &self->buffer_cache);
+        &self->stream.buffer_cache);
   }
   sf_lease_unref (in->lease);
   if (*buffer == NULL) {
     GST_ELEMENT_ERROR (self, STREAM, DECODE,
         ("The producer at %s announced a frame %s; use the same release on "
-            "both sides.", self->path, self->has_caps ? "that makes no sense"
-            : "whose caps cannot be read"), (NULL));
+            "both sides.", self->session.path, self->stream.has_caps
+            ? "that makes no sense" : "whose caps cannot be read"), (NULL));
     return GST_FLOW_ERROR;
   }
-  if (self->holding) {
-    self->holding = FALSE;
-    self->held_until = g_get_monotonic_time ();
+  if (self->reported.at_limit) {
+    self->reported.at_limit = FALSE;
+    self->reported.limit_left = g_get_monotonic_time ();
   }
-  self->lost |= in->discont;
-  self->discont |= in->flushed;
-  if (!self->keep && !gst_shm_frame_src_translate (self, *buffer, &stamp, in)) {
-    GST_LOG_OBJECT (self, "outside of the producer's segment: %"
-        GST_PTR_FORMAT, *buffer);
-    self->discont |= GST_BUFFER_FLAG_IS_SET (*buffer, GST_BUFFER_FLAG_DISCONT);
+  self->stream.frames_lost |= in->discont;
+  self->stream.discont |= in->flushed;
+  if (!self->session.keep_times
+      && !gst_shm_frame_src_translate (self, *buffer, &stamp, in)) {
+    GST_LOG_OBJECT (self, "outside of the producer's segment: %" GST_PTR_FORMAT,
+        *buffer);
+    self->stream.discont |=
+        GST_BUFFER_FLAG_IS_SET (*buffer, GST_BUFFER_FLAG_DISCONT);
     gst_clear_buffer (buffer);
     return FLOW_NEXT;
   }
-  if (self->lost || self->discont)
+  if (self->stream.frames_lost || self->stream.discont)
     GST_BUFFER_FLAG_SET (*buffer, GST_BUFFER_FLAG_DISCONT);
-  self->discont = FALSE;
+  self->stream.discont = FALSE;
   gst_shm_frame_src_count_frame (self, &stamp, in, *buffer);
   GST_LOG_OBJECT (self, "received %" GST_PTR_FORMAT, *buffer);
   return GST_FLOW_OK;
@@ -70,14 +73,14 @@ receive_caps (GstShmFrameSrc * self, GstEvent * event)
   same = current != NULL && gst_caps_is_equal (current, caps);
   gst_clear_caps (&current);
   GST_DEBUG_OBJECT (self, "caps %" GST_PTR_FORMAT, caps);
-  self->has_caps = TRUE;
+  self->stream.has_caps = TRUE;
   if (same)
     return FLOW_NEXT;
-  /* Whether downstream takes them shows with the next frame, which they go in
-   * front of again. Until then they may just have met somebody who stops. */
+  /* Ignore whether downstream accepts them: an element may just be stopping.
+   * The pad sends them again before the next frame, and then it counts. */
   gst_pad_push_event (pad, gst_event_ref (event));
   gst_shm_frame_src_set_latency (self, NULL);
-  /* Runs the ALLOCATION query, which tells what downstream holds. */
+  /* Run the ALLOCATION query, which says how much downstream holds. */
   if (gst_base_src_negotiate (src))
     return FLOW_NEXT;
   return GST_PAD_IS_FLUSHING (pad) ? GST_FLOW_FLUSHING
@@ -90,26 +93,27 @@ receive_eos (GstShmFrameSrc * self, GstEvent * event)
   GstShmFrameEos on_eos;
 
   GST_OBJECT_LOCK (self);
-  on_eos = self->on_eos;
+  on_eos = self->settings.on_eos;
   GST_OBJECT_UNLOCK (self);
   GST_INFO_OBJECT (self, "the producer's stream ended");
   if (on_eos != GST_SHM_FRAME_EOS_EOS)
     return FLOW_NEXT;
-  /* The end of what its SEGMENT began is the end of what ours did. */
-  self->eos_seqnum = gst_event_get_seqnum (event);
-  if (self->eos_seqnum == self->segment_seqnum)
-    self->eos_seqnum = self->own_segment_seqnum;
+  /* If EOS belongs to the producer's SEGMENT, ours belongs to our SEGMENT. */
+  self->seqnums.eos = gst_event_get_seqnum (event);
+  if (self->seqnums.eos == self->seqnums.segment)
+    self->seqnums.eos = self->seqnums.own_segment;
   return GST_FLOW_EOS;
 }
 
-/* A group is a number of the other process; what is one there is one here. */
+/* Maps a group id of the other process to one that is unique here. */
 static guint
 own_group (GstShmFrameSrc * self, guint group)
 {
-  if (self->own_group == GST_GROUP_ID_INVALID || self->group != group)
-    self->own_group = gst_util_group_id_next ();
-  self->group = group;
-  return self->own_group;
+  if (self->stream.own_group == GST_GROUP_ID_INVALID
+      || self->stream.group != group)
+    self->stream.own_group = gst_util_group_id_next ();
+  self->stream.group = group;
+  return self->stream.own_group;
 }
 
 static void
@@ -120,7 +124,7 @@ push_stream_start (GstShmFrameSrc * self, GstEvent * event)
   gst_event_parse_group_id (event, &group);
   event = gst_event_make_writable (event);
   gst_event_set_group_id (event, own_group (self, group));
-  self->has_started = TRUE;
+  self->stream.has_started = TRUE;
   gst_shm_frame_src_push_own (self, event);
 }
 
@@ -136,11 +140,11 @@ push_group_done (GstShmFrameSrc * self, GstEvent * event)
   gst_pad_push_event (GST_BASE_SRC_PAD (self), own);
 }
 
-/* Like a frame of that time. */
+/* Pushes the GAP, with times as for a frame. */
 static void
 receive_gap (GstShmFrameSrc * self, GstEvent * event, guint64 capture_time)
 {
-  GstEvent *own = self->keep ? gst_event_ref (event)
+  GstEvent *own = self->session.keep_times ? gst_event_ref (event)
       : gst_shm_frame_src_translate_gap (self, event, capture_time);
 
   if (own != NULL)
@@ -156,54 +160,56 @@ receive_segment (GstShmFrameSrc * self, GstEvent * event)
   GstEvent *sent;
 
   gst_event_parse_segment (event, &segment);
-  self->segment_seqnum = gst_event_get_seqnum (event);
-  if (self->keep) {
+  self->seqnums.segment = gst_event_get_seqnum (event);
+  if (self->session.keep_times) {
     if (segment->format != GST_FORMAT_TIME) {
-      GST_WARNING_OBJECT (self, "passing over a segment that is not in time");
+      GST_WARNING_OBJECT (self, "ignoring a segment that is not in time");
       return FLOW_NEXT;
     }
     if (!gst_base_src_new_segment (src, segment))
       return GST_FLOW_ERROR;
   } else {
-    self->theirs = *segment;
-    /* Running times are our own: so is the segment, the base class's. */
+    self->times.producer_segment = *segment;
+    /* Frames get our running times, in the base class's segment: one is
+     * enough. */
     if (gst_shm_frame_src_has_segment (self))
       return FLOW_NEXT;
   }
-  /* The base class sends it with the next frame, behind events that belong
-   * behind it. So it goes now, and the other is dropped when it comes. */
+  /* The base class would send it with the next frame, after events that have to
+   * come after it. So send it now, and drop the base class's. */
   GST_OBJECT_LOCK (self);
   own = src->segment;
   GST_OBJECT_UNLOCK (self);
-  self->segment_sent = TRUE;
+  self->stream.segment_sent = TRUE;
   sent = gst_event_new_segment (&own);
-  gst_event_set_seqnum (sent, self->segment_seqnum);
+  gst_event_set_seqnum (sent, self->seqnums.segment);
   gst_shm_frame_src_push_own (self, sent);
   return FLOW_NEXT;
 }
 
-/* Of what a flush voids, a queue keeps this: nobody would say it again. */
+/* Whether the event is to be kept though it was sent before a flush, as a queue
+ * does: nobody would send it again. */
 static gboolean
-outlives_flush (GstEvent * event)
+survives_flush (GstEvent * event)
 {
   return GST_EVENT_IS_STICKY (event)
       && GST_EVENT_TYPE (event) != GST_EVENT_SEGMENT
       && GST_EVENT_TYPE (event) != GST_EVENT_EOS;
 }
 
-/* GStreamer takes what comes too early for a mistake of the programmer's. */
+/* GStreamer logs a critical for events that come too early. */
 static gboolean
-is_in_place (GstShmFrameSrc * self, GstEvent * event)
+is_in_order (GstShmFrameSrc * self, GstEvent * event)
 {
   switch (GST_EVENT_TYPE (event)) {
     case GST_EVENT_STREAM_START:
       return TRUE;
     case GST_EVENT_SEGMENT:
-      return self->has_caps;
+      return self->stream.has_caps;
     case GST_EVENT_GAP:
-      return self->has_caps && gst_shm_frame_src_has_segment (self);
+      return self->stream.has_caps && gst_shm_frame_src_has_segment (self);
     default:
-      return self->has_started;
+      return self->stream.has_started;
   }
 }
 
@@ -214,19 +220,19 @@ receive_event (GstShmFrameSrc * self, const struct sf_received *in)
   GstEvent *event = gst_shm_frame_wire_get_event (in->body, in->body_size);
   GstFlowReturn ret = FLOW_NEXT;
 
-  if (event == NULL || !is_in_place (self, event)) {
-    /* What comes behind is not of the caps before. */
+  if (event == NULL || !is_in_order (self, event)) {
+    /* What follows does not have the caps from before. */
     if (gst_shm_frame_wire_get_event_type (in->body, in->body_size)
         == GST_EVENT_CAPS)
-      self->has_caps = FALSE;
+      self->stream.has_caps = FALSE;
     if (self->names.events == before)
-      GST_WARNING_OBJECT (self, "passing over an event that makes no sense: %"
+      GST_WARNING_OBJECT (self, "ignoring an event that makes no sense: %"
           GST_PTR_FORMAT, event);
     gst_clear_event (&event);
     return FLOW_NEXT;
   }
   GST_LOG_OBJECT (self, "received %" GST_PTR_FORMAT, event);
-  if (in->flushed && !outlives_flush (event)) {
+  if (in->flushed && !survives_flush (event)) {
     gst_event_unref (event);
     return FLOW_NEXT;
   }
@@ -251,7 +257,7 @@ receive_event (GstShmFrameSrc * self, const struct sf_received *in)
       push_group_done (self, event);
       break;
     default:
-      if (gst_shm_frame_src_may_keep (self, event, in->body_size))
+      if (gst_shm_frame_src_admit_sticky (self, event, in->body_size))
         gst_pad_push_event (GST_BASE_SRC_PAD (self), gst_event_ref (event));
       break;
   }
@@ -269,29 +275,29 @@ handle (GstShmFrameSrc * self, const struct sf_received *in,
     case SF_RECEIVED_EVENT:
       return receive_event (self, in);
     case SF_RECEIVED_CONNECTED:
-      self->theirs.format = GST_FORMAT_UNDEFINED;
-      gst_shm_frame_src_tell_connected (self, in);
+      self->times.producer_segment.format = GST_FORMAT_UNDEFINED;
+      gst_shm_frame_src_report_connected (self, in);
       return FLOW_NEXT;
     case SF_RECEIVED_LATENCY:
       gst_shm_frame_src_set_latency (self, &in->latency);
       return FLOW_NEXT;
     case SF_RECEIVED_WAITING:
-      gst_shm_frame_src_tell_waiting (self, &in->reject);
+      gst_shm_frame_src_report_waiting (self, &in->reject);
       return FLOW_NEXT;
     case SF_RECEIVED_HOLDING:
-      gst_shm_frame_src_tell_holding (self);
+      gst_shm_frame_src_report_at_limit (self);
       return FLOW_NEXT;
     case SF_RECEIVED_DISCONNECTED:
-      self->discont = TRUE;
-      return gst_shm_frame_src_tell_disconnected (self, in);
+      self->stream.discont = TRUE;
+      return gst_shm_frame_src_report_disconnected (self, in);
     case SF_RECEIVED_FAILED:
-      gst_shm_frame_src_tell_failed (self, in);
+      gst_shm_frame_src_report_failed (self, in);
       return GST_FLOW_ERROR;
   }
   return GST_FLOW_ERROR;
 }
 
-/* The next record. */
+/* Receives one record. */
 SF_HOT static GstFlowReturn
 receive (GstShmFrameSrc * self, GstBuffer ** buffer)
 {
@@ -299,14 +305,14 @@ receive (GstShmFrameSrc * self, GstBuffer ** buffer)
   struct sf_received in;
   gint r;
 
-  gst_shm_frame_buffer_cache_fill (&self->buffer_cache);
+  gst_shm_frame_buffer_cache_fill (&self->stream.buffer_cache);
   r = sf_consumer_next (self->consumer, &in, SF_FOREVER);
   if (r == -EINTR)
     return GST_FLOW_FLUSHING;
   if (r > 0)
     ret = handle (self, &in, buffer);
   if (self->names.fields + self->names.metas + self->names.events > 0)
-    gst_shm_frame_src_tell_names (self);
+    gst_shm_frame_src_report_names (self);
   return ret;
 }
 
@@ -316,17 +322,17 @@ gst_shm_frame_src_create (GstPushSrc * src, GstBuffer ** buffer)
   GstShmFrameSrc *self = GST_SHM_FRAME_SRC (src);
   GstFlowReturn ret = FLOW_NEXT;
 
-  sf_store_flag (&self->pushing, FALSE);
-  self->eos_seqnum = GST_SEQNUM_INVALID;
+  sf_store_flag (&self->watch.pushing, FALSE);
+  self->seqnums.eos = GST_SEQNUM_INVALID;
   gst_shm_frame_names_use (&self->names);
   while (ret == FLOW_NEXT)
     ret = receive (self, buffer);
   gst_shm_frame_names_use (NULL);
-  sf_store_flag (&self->pushing, ret == GST_FLOW_OK);
-  /* Of an error, too, the base class makes an end of the stream. */
+  sf_store_flag (&self->watch.pushing, ret == GST_FLOW_OK);
+  /* After an error, too, the base class sends EOS. */
   if (ret == GST_FLOW_ERROR
-      || (ret == GST_FLOW_EOS && self->eos_seqnum == GST_SEQNUM_INVALID))
-    self->eos_seqnum = self->own_segment_seqnum;
-  self->failed = ret == GST_FLOW_ERROR;
+      || (ret == GST_FLOW_EOS && self->seqnums.eos == GST_SEQNUM_INVALID))
+    self->seqnums.eos = self->seqnums.own_segment;
+  self->stream.failed = ret == GST_FLOW_ERROR;
   return ret;
 }

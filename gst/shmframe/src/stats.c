@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What shmframesrc counts, and tells of it. */
+/* Counts frames and hand-over times, and makes the figures of `stats`. */
 #include "shared/clock.h"
 #include "src/gstshmframesrc.h"
 #include "shared/compiler.h"
 
-/* After so many frames, and each time that it is twice as many, it is looked at how
- * many of them came back. */
+/* Check how many frames were returned after so many, and each time twice as
+ * many. */
 #define UNREAD_FROM 64
 
-/* Four to an octave, from 1 us on, by the highest bits: the frame waits. */
+/* Computed from the highest bits, without a search: the frame is waiting. */
 SF_HOT static guint
 bucket_of (guint64 ns)
 {
@@ -44,7 +44,7 @@ quantile_of (const GstShmFrameSrcCounts * counts, gdouble quantile)
   return MIN (middle_of_bucket (i), counts->handover_max);
 }
 
-/* Frames before this one were lost to us. */
+/* Posts a QOS message: frames before this one were lost to us. */
 static void
 post_lost (GstShmFrameSrc * self, GstBuffer * buffer, guint64 frames)
 {
@@ -69,19 +69,19 @@ gst_shm_frame_src_count_frame (GstShmFrameSrc * self,
     GstBuffer * buffer)
 {
   gint64 ns = sf_now () - (gint64) stamp->publish_time;
-  /* A frame that a late joiner found there was not being handed over. */
+  /* A frame that was there when we connected was not just handed over. */
   gboolean is_measured = ns >= 0 && !in->sticky;
   guint64 bytes = 0, frames;
 
   for (guint i = 0; i < in->n_parts; i++)
     bytes += in->parts[i].size;
   GST_OBJECT_LOCK (self);
-  if (!self->is_before)
-    self->position = GST_BUFFER_PTS (buffer);
-  self->counts.before += self->is_before;
+  if (!self->times.is_before)
+    self->status.position = GST_BUFFER_PTS (buffer);
+  self->counts.before += self->times.is_before;
   frames = ++self->counts.frames;
   self->counts.bytes += bytes;
-  if (self->lost)
+  if (self->stream.frames_lost)
     self->counts.discont++;
   if (is_measured) {
     self->counts.buckets[bucket_of (ns)]++;
@@ -91,10 +91,10 @@ gst_shm_frame_src_count_frame (GstShmFrameSrc * self,
   if (is_measured)
     sf_consumer_note_handover (self->consumer, ns);
   if (frames >= UNREAD_FROM && (frames & (frames - 1)) == 0)
-    gst_shm_frame_src_tell_unread (self, frames);
-  if (self->lost)
+    gst_shm_frame_src_report_unread (self, frames);
+  if (self->stream.frames_lost)
     post_lost (self, buffer, frames);
-  self->lost = FALSE;
+  self->stream.frames_lost = FALSE;
 }
 
 GstStructure *
@@ -116,7 +116,7 @@ gst_shm_frame_src_get_stats (GstShmFrameSrc * self)
       "connections", G_TYPE_UINT64, counts->connections,
       "frames", G_TYPE_UINT64, counts->frames,
       "bytes", G_TYPE_UINT64, counts->bytes,
-      /* Nothing here ever copies; the field says so to whoever checks. */
+      /* This element never copies; the field lets applications check that. */
       "bytes-copied", G_TYPE_UINT64, G_GUINT64_CONSTANT (0),
       "frames-lost", G_TYPE_UINT64, c.lost,
       "frames-before", G_TYPE_UINT64, counts->before,

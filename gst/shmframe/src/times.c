@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* When a frame is, with times of our own (clock): the running time of this pipeline
- * at which it was due at its producer.
+/* Timestamps with timestamps=clock: a frame gets the running time of this
+ * pipeline at which it was due at its producer.
  *
- * What lies outside the producer's segment is no part of its stream, as for any
- * sink there. What is from before this pipeline began to play (again), is no part
- * of ours, but may be of use to a viewer: it comes before the start of a segment
- * that is sent for it, with its true running time there. */
+ * A frame outside the producer's segment is dropped, as any sink there drops
+ * it. A frame from before this pipeline began to play (again) is no part of
+ * this stream, but a viewer may want to see it: it gets a PTS before the start
+ * of a segment that is sent for it, so that its running time is the true
+ * one. */
 #include "src/gstshmframesrc.h"
 #include "shared/compiler.h"
 
@@ -16,9 +17,9 @@
 void
 gst_shm_frame_src_push_own (GstShmFrameSrc * self, GstEvent * event)
 {
-  self->pushing_own = TRUE;
+  self->stream.pushing_own = TRUE;
   gst_pad_push_event (GST_BASE_SRC_PAD (self), event);
-  self->pushing_own = FALSE;
+  self->stream.pushing_own = FALSE;
 }
 
 gboolean
@@ -37,43 +38,44 @@ static void
 set_segment (GstShmFrameSrc * self, const GstSegment * segment)
 {
   gst_base_src_new_segment (GST_BASE_SRC (self), segment);
-  self->segment_sent = FALSE;
+  self->stream.segment_sent = FALSE;
 }
 
-/* What follows is of our time: TRUE if what came last was not. */
+/* Ends the segment for frames from before; FALSE if there was none. */
 SF_HOT static gboolean
 end_before (GstShmFrameSrc * self, GstSegment * own)
 {
-  if (!self->is_before)
+  if (!self->times.is_before)
     return FALSE;
   gst_segment_init (own, GST_FORMAT_TIME);
   set_segment (self, own);
-  self->is_before = FALSE;
-  self->discont = TRUE;
+  self->times.is_before = FALSE;
+  self->stream.discont = TRUE;
   return TRUE;
 }
 
-/* The PTS of what is of the running time `time`, in a segment that starts with
- * `floor`. One does for all that are not older than the first of them. It is empty:
- * videorate, for one, moves what lies before a segment to its start. */
+/* The PTS for the running time `time`, in a segment that starts at running time
+ * `floor`. One segment serves all frames that are not older than the first. It
+ * is empty, so that no element shows what lies in it: videorate moves frames
+ * from before a segment to its start. */
 static GstClockTime
 place_before (GstShmFrameSrc * self, gint64 time, gint64 floor)
 {
-  GstSegment *s = &self->before;
+  GstSegment *s = &self->times.before;
 
-  if (!self->is_before || (gint64) s->base != floor
+  if (!self->times.is_before || (gint64) s->base != floor
       || (gint64) s->start - floor + time < 0) {
     gst_segment_init (s, GST_FORMAT_TIME);
     s->start = MAX (floor, floor - time);
     s->base = s->time = floor;
     s->position = s->stop = s->start;
     set_segment (self, s);
-    self->is_before = TRUE;
+    self->times.is_before = TRUE;
   }
   return s->start - floor + time;
 }
 
-/* In running time, a day at most. */
+/* In running time, at most a day. */
 static gint64
 time_between (const GstSegment * segment, GstClockTime from, GstClockTime to)
 {
@@ -88,8 +90,8 @@ time_between (const GstSegment * segment, GstClockTime from, GstClockTime to)
   return CLAMP (between, -24 * HOUR, 24 * HOUR);
 }
 
-/* Cuts what begins at `start` there to the producer's segment, and `capture_time`
- * with it; the duration is then one of running time. FALSE: nothing is left. */
+/* Clips what begins at `start` to the producer's segment, moves `capture_time`
+ * along, and turns the duration into running time. FALSE: nothing is left. */
 SF_HOT static gboolean
 clip (const GstSegment * theirs, GstClockTime start, GstClockTime * duration,
     guint64 * capture_time)
@@ -112,13 +114,13 @@ clip (const GstSegment * theirs, GstClockTime start, GstClockTime * duration,
   return TRUE;
 }
 
-/* Is it from before `floor`, as a whole? A frame shows one moment; a batch is of
- * all its window. */
+/* Whether all of it is from before `floor`. A frame shows one moment, a batch
+ * all of its window. */
 SF_HOT static gboolean
 is_from_before (const GstShmFrameStamp * stamp, const struct sf_received *in,
     gint64 time, GstClockTime duration, gint64 floor)
 {
-  /* None that was waited for may be lost. */
+  /* With lossless delivery, no frame may be lost. */
   if (time >= floor || (in->lossless && !in->sticky))
     return FALSE;
   return stamp->kind != GST_SHM_FRAME_KIND_BATCH
@@ -133,7 +135,7 @@ set_before (GstShmFrameSrc * self, GstBuffer * buffer, gint64 time,
   GST_BUFFER_PTS (buffer) = place_before (self, time, floor);
   if (GST_BUFFER_DTS_IS_VALID (buffer))
     GST_BUFFER_DTS (buffer) = GST_BUFFER_PTS (buffer);
-  /* Nothing of it reaches into the segment; without a duration, all would. */
+  /* Keep it out of the segment, also if it has no duration. */
   if (!GST_BUFFER_DURATION_IS_VALID (buffer)
       || GST_BUFFER_DURATION (buffer) > (GstClockTime) (floor - time))
     GST_BUFFER_DURATION (buffer) = floor - time;
@@ -141,7 +143,7 @@ set_before (GstShmFrameSrc * self, GstBuffer * buffer, gint64 time,
       | GST_BUFFER_FLAG_DROPPABLE);
 }
 
-/* Of our time. PTS never runs backwards: a clock may have been set back. */
+/* PTS never runs backwards, even if a clock is set back. */
 SF_HOT static void
 set_times (GstShmFrameSrc * self, GstBuffer * buffer, gint64 time)
 {
@@ -152,10 +154,10 @@ set_times (GstShmFrameSrc * self, GstBuffer * buffer, gint64 time)
   if (GST_BUFFER_PTS_IS_VALID (buffer) && GST_BUFFER_DTS_IS_VALID (buffer))
     dts_offset = GST_CLOCK_DIFF (GST_BUFFER_PTS (buffer),
         GST_BUFFER_DTS (buffer));
-  self->last_pts = MAX (time, (gint64) self->last_pts);
-  GST_BUFFER_PTS (buffer) = self->last_pts;
+  self->times.last_pts = MAX (time, (gint64) self->times.last_pts);
+  GST_BUFFER_PTS (buffer) = self->times.last_pts;
   if (GST_BUFFER_DTS_IS_VALID (buffer))
-    GST_BUFFER_DTS (buffer) = MAX ((gint64) self->last_pts
+    GST_BUFFER_DTS (buffer) = MAX ((gint64) self->times.last_pts
         + CLAMP (dts_offset, -HOUR, HOUR), 0);
 }
 
@@ -163,16 +165,17 @@ set_times (GstShmFrameSrc * self, GstBuffer * buffer, gint64 time)
 SF_HOT static gboolean
 get_base (GstShmFrameSrc * self, gint64 * base)
 {
-  if (!gst_shm_frame_clock_get_base (&self->clock, GST_ELEMENT (self), base))
+  if (!gst_shm_frame_clock_get_base (&self->times.clock, GST_ELEMENT (self),
+          base))
     return FALSE;
-  if (self->clock.base_time == self->base_time)
+  if (self->times.clock.base_time == self->times.base_time)
     return TRUE;
-  self->base_time = self->clock.base_time;
-  /* It plays, but not again after a pause: another source of this pipeline was
-   * flushed by a seek, and running time has begun anew. */
-  if (self->clock.start_time == 0 && self->last_pts > 0) {
-    self->last_pts = 0;
-    self->discont = TRUE;
+  self->times.base_time = self->times.clock.base_time;
+  /* Another base time, but not after a pause: a seek flushed another source of
+   * this pipeline, and running time starts again. */
+  if (self->times.clock.start_time == 0 && self->times.last_pts > 0) {
+    self->times.last_pts = 0;
+    self->stream.discont = TRUE;
   }
   return TRUE;
 }
@@ -185,7 +188,7 @@ gst_shm_frame_src_translate (GstShmFrameSrc * self, GstBuffer * buffer,
       ? stamp->capture_time : stamp->publish_time;
   gint64 base, time, floor;
 
-  if (!clip (&self->theirs, GST_BUFFER_PTS (buffer),
+  if (!clip (&self->times.producer_segment, GST_BUFFER_PTS (buffer),
           &GST_BUFFER_DURATION (buffer), &capture))
     return FALSE;
   if (!get_base (self, &base)) {
@@ -193,10 +196,10 @@ gst_shm_frame_src_translate (GstShmFrameSrc * self, GstBuffer * buffer,
     return TRUE;
   }
   time = (gint64) capture - base;
-  floor = self->clock.start_time;
-  /* What we find when we join may be older than what we had before. */
+  floor = self->times.clock.start_time;
+  /* The frame that is there when we connect may be older than our last one. */
   if (in->sticky)
-    floor = MAX (floor, (gint64) self->last_pts);
+    floor = MAX (floor, (gint64) self->times.last_pts);
   if (is_from_before (stamp, in, time, GST_BUFFER_DURATION (buffer), floor))
     set_before (self, buffer, time, floor);
   else
@@ -217,24 +220,24 @@ gst_shm_frame_src_translate_gap (GstShmFrameSrc * self, GstEvent * event,
   gst_event_parse_gap (event, &start, &duration);
   gst_event_parse_gap_flags (event, &flags);
   if (capture_time == GST_CLOCK_TIME_NONE
-      || !clip (&self->theirs, start, &duration, &capture_time)
+      || !clip (&self->times.producer_segment, start, &duration, &capture_time)
       || !get_base (self, &base))
     return NULL;
   time = (gint64) capture_time - base;
-  floor = self->clock.start_time;
+  floor = self->times.clock.start_time;
   if (time < floor && GST_CLOCK_TIME_IS_VALID (duration)) {
     if (duration <= (GstClockTime) (floor - time))
       return NULL;
     duration -= floor - time;
     time = floor;
   }
-  /* No frame, so that it goes now, and the base class's is dropped. */
+  /* No frame follows: send the segment now, and drop the base class's. */
   if (end_before (self, &segment)) {
     gst_shm_frame_src_push_own (self, gst_event_new_segment (&segment));
-    self->segment_sent = TRUE;
+    self->stream.segment_sent = TRUE;
   }
-  self->last_pts = MAX (time, (gint64) self->last_pts);
-  own = gst_event_new_gap (self->last_pts, duration);
+  self->times.last_pts = MAX (time, (gint64) self->times.last_pts);
+  own = gst_event_new_gap (self->times.last_pts, duration);
   gst_event_set_gap_flags (own, flags);
   gst_event_set_seqnum (own, gst_event_get_seqnum (event));
   return own;

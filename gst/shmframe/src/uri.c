@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* shmframe:///run/camera, and shmframe:@camera for an abstract name: what playbin,
- * uridecodebin and gst_element_make_from_uri() open. */
+/* The URI handler, for playbin, uridecodebin and gst_element_make_from_uri():
+ * shmframe:///run/camera, or shmframe:@camera for an abstract name. */
 #include <string.h>
 
 #include "src/gstshmframesrc.h"
@@ -21,7 +21,7 @@ get_protocols (GType type)
   return protocols;
 }
 
-/* A relative path depends on where a process is, a URI does not. */
+/* Makes the path absolute: a URI does not depend on a process's folder. */
 static gchar *
 get_uri (GstURIHandler * handler)
 {
@@ -29,7 +29,7 @@ get_uri (GstURIHandler * handler)
   gchar *path, *escaped, *uri;
 
   GST_OBJECT_LOCK (self);
-  path = g_strdup (self->socket_path);
+  path = g_strdup (self->settings.socket_path);
   GST_OBJECT_UNLOCK (self);
   if (path == NULL || path[0] == '\0') {
     g_free (path);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A batch: its structure field by field, the frames of its lists like single
- * buffers. */
+/* Serializes a batch: its structure field by field, the frames of its lists
+ * like single buffers. */
 #include <string.h>
 
 #include "wire/meta.h"
@@ -8,7 +8,7 @@
 
 #include "gstsecondbatchview.h"
 
-/* A field is a list of frames, whose memory is not copied, or any value. */
+/* A field is any value, or a list of frames, whose memory is not copied. */
 enum
 {
   FIELD_VALUE = 1,
@@ -22,7 +22,7 @@ typedef struct
   GstByteWriter *w;
   GArray *parts;
   GstShmFrameUnserializable *unserializable;
-  guint room;                   /* for the metas of each frame */
+  guint meta_budget;            /* most bytes for the metas of each frame */
   guint32 n_fields;
   gboolean ok;
 } Writer;
@@ -35,7 +35,8 @@ put_frames (Writer * self, GstBufferList * list)
   gst_byte_writer_put_uint32_le (self->w, n);
   for (guint i = 0; i < n; i++)
     if (!gst_shm_frame_wire_put_buffer (self->w, self->parts,
-            gst_buffer_list_get (list, i), self->room, self->unserializable))
+            gst_buffer_list_get (list, i), self->meta_budget,
+            self->unserializable))
       return FALSE;
   return TRUE;
 }
@@ -46,21 +47,24 @@ put_field (GQuark id, const GValue * value, gpointer user)
   Writer *self = user;
   GstByteWriter *w = self->w;
   guint before = gst_byte_writer_get_pos (w);
+  gboolean put = TRUE;
   gboolean frames = G_VALUE_HOLDS (value, GST_TYPE_BUFFER_LIST);
 
-  /* No caps, no stream: as well as if there were no such field. */
+  /* A stream without caps or id: the same as without the field. */
   if (G_VALUE_HOLDS_BOXED (value) && !frames
       && g_value_get_boxed (value) == NULL)
     return TRUE;
   gst_shm_frame_wire_put_string (w, g_quark_to_string (id));
   gst_byte_writer_put_uint8 (w, frames ? FIELD_FRAMES : FIELD_VALUE);
   self->n_fields++;
-  if (frames) {
+  if (frames)
     self->ok = put_frames (self, g_value_get_boxed (value));
-  } else if (!gst_shm_frame_wire_put_value (w, value, self->unserializable, 0)) {
+  else
+    put = gst_shm_frame_wire_put_value (w, value, self->unserializable, 0);
+  if (!put) {
     gst_byte_writer_set_pos (w, before);
     self->n_fields--;
-    /* Frames whose caps are missing are no frames. */
+    /* Without its caps, a stream's frames are of no use. */
     self->ok = !G_VALUE_HOLDS (value, GST_TYPE_CAPS);
     gst_shm_frame_unserializable_note (self->unserializable,
         "a field of a batch of type", G_VALUE_TYPE_NAME (value));
@@ -68,8 +72,8 @@ put_field (GQuark id, const GValue * value, gpointer user)
   return self->ok;
 }
 
-/* The memory that output=memory adds shows the frames, which cross by themselves;
- * the batch crosses without. */
+/* Leaves out the memory that output=memory adds: it shows the frames, which are
+ * sent anyway. */
 static gboolean
 put_head_buffer (Writer * self, GstBuffer * batch)
 {
@@ -78,23 +82,22 @@ put_head_buffer (Writer * self, GstBuffer * batch)
 
   if (gst_buffer_n_memory (batch) == 0)
     return gst_shm_frame_wire_put_buffer (self->w, self->parts, batch,
-        self->room, self->unserializable);
+        self->meta_budget, self->unserializable);
   head = gst_buffer_new ();
   gst_buffer_copy_into (head, batch, GST_BUFFER_COPY_METADATA, 0, -1);
-  ok = gst_shm_frame_wire_put_buffer (self->w, self->parts, head, self->room,
-      self->unserializable);
+  ok = gst_shm_frame_wire_put_buffer (self->w, self->parts, head,
+      self->meta_budget, self->unserializable);
   gst_buffer_unref (head);
   return ok;
 }
 
-/* All of it, with so much room for the metas of each frame. */
 static gboolean
-put_with_room (Writer * self, GstBuffer * batch, guint room)
+put_within_budget (Writer * self, GstBuffer * batch, guint meta_budget)
 {
   GstByteWriter *w = self->w;
   guint at, end;
 
-  self->room = room;
+  self->meta_budget = meta_budget;
   self->n_fields = 0;
   self->ok = TRUE;
   if (!put_head_buffer (self, batch))
@@ -113,7 +116,7 @@ put_with_room (Writer * self, GstBuffer * batch, guint room)
 typedef struct
 {
   Writer *writer;
-  GArray *sizes;                /* of guint: of each frame's metas */
+  GArray *sizes;                /* of guint: bytes of each frame's metas */
 } Measure;
 
 static gboolean
@@ -138,41 +141,41 @@ compare_sizes (gconstpointer a, gconstpointer b)
   return (x > y) - (x < y);
 }
 
-/* How much each frame may have of `room` bytes for the metas of all: what one does
- * not need is the others'. */
+/* Divides `space` bytes: how many each frame may have at most, if frames that
+ * need less leave the rest to the others. */
 static guint
-fair_share (GArray * sizes, guint room)
+fair_share (GArray * sizes, guint space)
 {
   g_array_sort (sizes, compare_sizes);
   for (guint i = 0; i < sizes->len; i++) {
-    guint share = room / (sizes->len - i);
+    guint share = space / (sizes->len - i);
     guint size = g_array_index (sizes, guint, i);
 
     if (size > share)
       return share;
-    room -= size;
+    space -= size;
   }
   return G_MAXUINT;
 }
 
-/* There is no room for all metas. How much each frame gets: what the batch leaves
- * that has none, divided. FALSE if it does not fit even so. */
+/* Not all metas fit: writes the batch without any, and divides the space that
+ * is left. FALSE if it does not fit even so. */
 static gboolean
-find_room (Writer * self, GstBuffer * batch, guint * room)
+find_meta_budget (Writer * self, GstBuffer * batch, guint * meta_budget)
 {
   Measure measure = {.writer = self };
   gboolean ok;
 
-  self->unserializable->dry = TRUE;
-  ok = put_with_room (self, batch, 0);
+  self->unserializable->dry_run = TRUE;
+  ok = put_within_budget (self, batch, 0);
   if (ok) {
     measure.sizes = g_array_new (FALSE, FALSE, sizeof (guint));
     gst_shm_frame_batch_foreach (batch, measure_frame, &measure);
-    *room = fair_share (measure.sizes, gst_byte_writer_get_remaining (self->w)
-        - sizeof (guint64));
+    *meta_budget = fair_share (measure.sizes,
+        gst_byte_writer_get_remaining (self->w) - sizeof (guint64));
     g_array_unref (measure.sizes);
   }
-  self->unserializable->dry = FALSE;
+  self->unserializable->dry_run = FALSE;
   return ok;
 }
 
@@ -188,23 +191,23 @@ gst_shm_frame_wire_put_batch (GstByteWriter * w, GArray * parts,
     GstBuffer * batch, GstShmFrameUnserializable * unserializable)
 {
   Writer self = {.w = w,.parts = parts,.unserializable = unserializable };
-  guint at = gst_byte_writer_get_pos (w), n_parts = parts->len, room;
+  guint at = gst_byte_writer_get_pos (w), n_parts = parts->len, meta_budget;
   gboolean ok;
 
   if (gst_second_batch_get_structure (batch) == NULL)
     return FALSE;
-  unserializable->missed = unserializable->no_room = FALSE;
-  unserializable->dry = TRUE;
-  ok = put_with_room (&self, batch, G_MAXUINT);
-  unserializable->dry = FALSE;
-  if (ok && !unserializable->missed)
+  unserializable->incomplete = unserializable->did_not_fit = FALSE;
+  unserializable->dry_run = TRUE;
+  ok = put_within_budget (&self, batch, G_MAXUINT);
+  unserializable->dry_run = FALSE;
+  if (ok && !unserializable->incomplete)
     return TRUE;
   start_over (&self, at, n_parts);
-  if (ok && !unserializable->no_room)
-    return put_with_room (&self, batch, G_MAXUINT);
-  ok = find_room (&self, batch, &room);
+  if (ok && !unserializable->did_not_fit)
+    return put_within_budget (&self, batch, G_MAXUINT);
+  ok = find_meta_budget (&self, batch, &meta_budget);
   start_over (&self, at, n_parts);
-  return ok && put_with_room (&self, batch, room);
+  return ok && put_within_budget (&self, batch, meta_budget);
 }
 
 typedef struct
@@ -238,8 +241,8 @@ get_frames (Reader * self, GValue * value)
   return TRUE;
 }
 
-/* How the frames lie is a matter of addresses in this process. What the sender
- * says of its own is no proof, of whatever stream. */
+/* Ignores what the sender says of how frames lie in memory: it may lie, and the
+ * addresses here are this process's own. */
 static gboolean
 is_about_addresses (const gchar * name)
 {
@@ -247,8 +250,9 @@ is_about_addresses (const gchar * name)
       || g_str_has_prefix (name, "frame-stride-");
 }
 
-/* Fields that every batch has, of the streams that there can be: so few names that
- * nobody's excess may cost another one his frames. */
+/* Takes the fields that every batch has without asking for an allowance: they
+ * are few, and one connection that used up all allowances would otherwise cost
+ * the others their frames. */
 static gboolean
 is_of_every_batch (const gchar * name)
 {
@@ -270,8 +274,8 @@ is_of_every_batch (const gchar * name)
 static gboolean
 get_field (Reader * self, GstStructure * structure)
 {
-  GstShmFrameNames *names = gst_shm_frame_names_used ();
-  guint mark = names->spoilt;
+  GstShmFrameNames *names = gst_shm_frame_names_current ();
+  guint mark = names->refusals;
   GValue value = G_VALUE_INIT;
   gchar *name;
   guint8 type = 0;
@@ -286,20 +290,20 @@ get_field (Reader * self, GstStructure * structure)
     ok = gst_shm_frame_wire_get_value (self->r, &value, 0);
   if (ok && is_about_addresses (name)) {
     g_value_unset (&value);
-  } else if (ok && names->spoilt == mark && (is_of_every_batch (name)
+  } else if (ok && names->refusals == mark && (is_of_every_batch (name)
           || gst_shm_frame_names_admit (name))) {
     gst_structure_take_value (structure, name, &value);
   } else if (ok) {
     g_value_unset (&value);
     names->fields++;
   }
-  names->spoilt = mark;
+  names->refusals = mark;
   g_free (name);
   return ok;
 }
 
-/* Whether the frames of stream K lie in a row, and how far apart; returns them as
- * one memory, an empty one where they do not. */
+/* Notes whether the frames of stream K lie one stride apart. Returns them as
+ * one memory, or an empty one if they do not. */
 static GstMemory *
 set_stride (GstBuffer * batch, GstStructure * structure, guint k)
 {
@@ -319,8 +323,9 @@ set_stride (GstBuffer * batch, GstStructure * structure, guint k)
       : gst_allocator_alloc (NULL, 0, NULL);
 }
 
-/* Memory K of the batch is stream K, as output=memory makes it; no memory at all
- * where no stream is one, or there are more streams than a buffer has memories. */
+/* Makes memory K of the batch stream K, as output=memory does. Leaves the batch
+ * without memory if no stream is in one piece, or if there are more streams
+ * than a buffer can have memories. */
 static void
 show_streams (GstBuffer * batch, GstStructure * structure)
 {
@@ -341,7 +346,8 @@ show_streams (GstBuffer * batch, GstStructure * structure)
 
 GstBuffer *
 gst_shm_frame_wire_get_batch (GstByteReader * r, struct sf_lease *lease,
-    const struct sf_memory_ref_mapped **parts, const struct sf_memory_ref_mapped *end)
+    const struct sf_memory_ref_mapped **parts,
+    const struct sf_memory_ref_mapped *end)
 {
   Reader self = {.r = r,.lease = lease,.parts = parts,.end = end };
   GstBuffer *batch = gst_shm_frame_wire_get_buffer (r, lease, parts, end,

@@ -6,7 +6,8 @@
 #include "wire/meta.h"
 #include "shared/compiler.h"
 
-/* Of CLOCK_MONOTONIC: what is added to it overflows nowhere. */
+/* Whether this can be a time of CLOCK_MONOTONIC: sums with it do not
+ * overflow. */
 static gboolean
 is_time (guint64 time)
 {
@@ -14,8 +15,8 @@ is_time (guint64 time)
 }
 
 #define STAMP_SIZE 20
-/* What stands before the metas: of it only the number of memories is sure to be
- * the same for the next frame. */
+/* The fields before the metas. Of these, only the number of memories is the
+ * same for the next frame. */
 #define HEAD_SIZE 48
 
 SF_HOT static void
@@ -49,7 +50,7 @@ gst_shm_frame_wire_get_stamp (GstByteReader * r, GstShmFrameStamp * stamp)
       || stamp->kind == GST_SHM_FRAME_KIND_BATCH);
 }
 
-/* Flags that say something of this process's memory, not of the frame. */
+/* Flags about this process's memory, not about the frame. */
 #define LOCAL_FLAGS GST_BUFFER_FLAG_TAG_MEMORY
 
 SF_HOT static void
@@ -66,7 +67,8 @@ write_head (guint8 * at, GstBuffer * buffer, guint n)
 
 gboolean
 gst_shm_frame_wire_put_buffer (GstByteWriter * w, GArray * parts,
-    GstBuffer * buffer, guint room, GstShmFrameUnserializable * unserializable)
+    GstBuffer * buffer, guint meta_budget,
+    GstShmFrameUnserializable * unserializable)
 {
   guint n = gst_buffer_n_memory (buffer);
   guint8 head[HEAD_SIZE];
@@ -81,14 +83,13 @@ gst_shm_frame_wire_put_buffer (GstByteWriter * w, GArray * parts,
   }
   write_head (head, buffer, n);
   gst_byte_writer_put_data (w, head, sizeof (head));
-  gst_shm_frame_wire_put_metas (w, buffer, room, unserializable);
+  gst_shm_frame_wire_put_metas (w, buffer, meta_budget, unserializable);
   return gst_shm_frame_wire_is_complete (w);
 }
 
-/* Its first meta if it has none besides; `n` is how many it has, counted to
- * two. */
+/* Returns the first meta; `n`: how many there are, 2 standing for more. */
 SF_HOT static const GstMeta *
-only_meta (GstBuffer * buffer, guint * n)
+first_meta (GstBuffer * buffer, guint * n)
 {
   gpointer state = NULL;
   const GstMeta *meta = gst_buffer_iterate_meta (buffer, &state);
@@ -100,12 +101,12 @@ only_meta (GstBuffer * buffer, guint * n)
 
 #define VIDEO_FIELDS G_STRUCT_OFFSET (GstVideoMeta, flags)
 
-/* Are the metas those that the template was captured from? */
+/* Whether the metas are those that the template was captured from. */
 SF_HOT static gboolean
 has_metas_of (GstBuffer * buffer, const GstShmFrameRecordTemplate * self)
 {
   guint n;
-  const GstMeta *meta = only_meta (buffer, &n);
+  const GstMeta *meta = first_meta (buffer, &n);
 
   return n == self->n_metas && (n == 0 || (meta->info == self->meta.meta.info
           && memcmp ((const guint8 *) meta + VIDEO_FIELDS,
@@ -117,7 +118,7 @@ void
 gst_shm_frame_record_template_capture (GstShmFrameRecordTemplate * self,
     GstBuffer * buffer, const guint8 * body, guint body_size)
 {
-  const GstMeta *meta = only_meta (buffer, &self->n_metas);
+  const GstMeta *meta = first_meta (buffer, &self->n_metas);
 
   self->body_size = 0;
   if (gst_buffer_n_memory (buffer) != 1 || body_size > sizeof (self->body)
@@ -165,7 +166,7 @@ gst_shm_frame_buffer_cache_clear (GstShmFrameBufferCache * self)
   self->alike = FALSE;
 }
 
-/* NULL: there is none, or the frame is not like the last one. */
+/* NULL: there is none, or the frame differs from the last one. */
 SF_HOT static GstBuffer *
 take_cached (GstShmFrameBufferCache * self, const GstByteReader * r,
     const struct sf_memory_ref_mapped *part, struct sf_lease *lease)
@@ -179,7 +180,7 @@ take_cached (GstShmFrameBufferCache * self, const GstByteReader * r,
       || memcmp (metas, self->metas, size) != 0) {
     gst_shm_frame_buffer_cache_clear (self);
     self->size = part->size;
-    /* Too long is like nothing. */
+    /* Metas that are too long match no frame. */
     self->metas_size = size <= sizeof (self->metas) ? size : 0;
     memcpy (self->metas, metas, self->metas_size);
     return NULL;
@@ -191,7 +192,7 @@ take_cached (GstShmFrameBufferCache * self, const GstByteReader * r,
   return g_steal_pointer (&self->buffer);
 }
 
-/* What stands before the metas. */
+/* The fields before the metas. */
 typedef struct
 {
   guint32 n_parts, flags;
@@ -210,7 +211,7 @@ get_head (GstByteReader * r, Head * head)
       && gst_byte_reader_get_uint64_le (r, &head->offset_end);
 }
 
-/* With memories and metas. */
+/* A buffer with memories and metas; NULL if these make no sense. */
 static GstBuffer *
 make_buffer (GstByteReader * r, struct sf_lease *lease,
     const struct sf_memory_ref_mapped *parts, guint n)
@@ -230,8 +231,8 @@ make_buffer (GstByteReader * r, struct sf_lease *lease,
 
 SF_HOT GstBuffer *
 gst_shm_frame_wire_get_buffer (GstByteReader * r, struct sf_lease *lease,
-    const struct sf_memory_ref_mapped **parts, const struct sf_memory_ref_mapped *end,
-    GstShmFrameBufferCache * cache)
+    const struct sf_memory_ref_mapped **parts,
+    const struct sf_memory_ref_mapped *end, GstShmFrameBufferCache * cache)
 {
   GstBuffer *buffer = NULL;
   Head head;
@@ -251,9 +252,9 @@ gst_shm_frame_wire_get_buffer (GstByteReader * r, struct sf_lease *lease,
   GST_BUFFER_DURATION (buffer) = head.duration;
   GST_BUFFER_OFFSET (buffer) = head.offset;
   GST_BUFFER_OFFSET_END (buffer) = head.offset_end;
-  /* Set by adding the memories, which is not tampering. */
+  /* Adding the memories set it; that is no change of the pool's buffer. */
   GST_BUFFER_FLAG_UNSET (buffer, LOCAL_FLAGS);
-  /* The low bits are the mini object's own. */
+  /* The low bits belong to the mini object. */
   GST_BUFFER_FLAGS (buffer) |= head.flags & ~((GST_MINI_OBJECT_FLAG_LAST - 1)
       | LOCAL_FLAGS);
   return buffer;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Caps with their features, and the small buffers and samples that may stand in
+/* Serializes caps with their features, and the small buffers and samples in
  * caps and tags. */
 #include <string.h>
 
 #include "wire/value.h"
 
-/* A buffer inside a structure is copied into the record, which it must leave
- * room in: a codec's header, a thumbnail. */
+/* Buffers in structures (a codec's header, a thumbnail) are copied into the
+ * record; larger ones would leave no space for the rest. */
 #define MAX_BUFFER_VALUE (64 * 1024)
 
 static void
@@ -29,7 +29,7 @@ gst_shm_frame_wire_put_caps (GstByteWriter * w, const GstCaps * caps,
   gst_byte_writer_put_uint8 (w, gst_caps_is_any (caps));
   gst_byte_writer_put_uint32_le (w, n);
   for (guint i = 0; i < n; i++) {
-    /* Caps that lack a field are other caps. */
+    /* Caps without one of their fields would mean something else. */
     if (!gst_shm_frame_wire_put_structure (w, gst_caps_get_structure (caps, i),
             unserializable, depth))
       return FALSE;
@@ -76,7 +76,7 @@ get_features (GstByteReader * r)
     if (ok && gst_shm_frame_names_admit (name))
       gst_caps_features_add (features, name);
     else
-      gst_shm_frame_names_used ()->spoilt++;
+      gst_shm_frame_names_current ()->refusals++;
     g_free (name);
   }
   if (!ok)
@@ -147,7 +147,7 @@ gst_shm_frame_wire_get_buffer_value (GstByteReader * r)
   return buffer;
 }
 
-/* Says which of its parts a sample has. */
+/* Which parts a sample has. */
 enum
 {
   SAMPLE_BUFFER = 1 << 0,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Events on their way back to the producer's pipeline. No SEEK, STEP or LATENCY:
- * one client must not move the stream of all, and latency is told otherwise. */
+/* Serializes events that go upstream, to the producer's pipeline. No SEEK or
+ * STEP: one client must not move the stream of all. No LATENCY: the LATENCY
+ * message of the protocol carries it. */
 #include "wire/wire.h"
 
 #define NAVIGATION_NAME "application/x-gst-navigation"
@@ -80,8 +81,8 @@ GstEvent *
 gst_shm_frame_wire_get_upstream (const guint8 * data, gsize size,
     guint64 * capture_time)
 {
-  GstShmFrameNames *names = gst_shm_frame_names_used ();
-  guint mark = names->spoilt;
+  GstShmFrameNames *names = gst_shm_frame_names_current ();
+  guint mark = names->refusals;
   GstByteReader r;
   GstEvent *event = NULL;
   guint32 type, seqnum;
@@ -98,9 +99,9 @@ gst_shm_frame_wire_get_upstream (const guint8 * data, gsize size,
     event = get_structure_event (&r, type);
   else if (type == GST_EVENT_RECONFIGURE)
     event = gst_event_new_reconfigure ();
-  if (names->spoilt != mark) {
+  if (names->refusals != mark) {
     gst_clear_event (&event);
-    names->spoilt = mark;
+    names->refusals = mark;
     names->events++;
   }
   if (event != NULL && gst_byte_reader_get_remaining (&r) != 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Events of the stream. Each is taken apart and made anew by its own functions:
- * those that read an event abort where a field is missing. */
+/* Serializes events of the stream. Each type has its own functions, which make
+ * the event anew from its fields: GStreamer's parse functions abort if a field
+ * of an event is missing. */
 #include "wire/stream.h"
 #include "wire/wire.h"
 
@@ -161,7 +162,7 @@ put_protection (GstByteWriter * w, GstEvent * event)
   return gst_shm_frame_wire_put_buffer_value (w, data);
 }
 
-/* Would GStreamer keep too much of it? The event's name is made of both. */
+/* GStreamer makes the event's name of both, and never frees it. */
 static gboolean
 admit_protection (const gchar * system, const gchar * origin)
 {
@@ -174,7 +175,7 @@ admit_protection (const gchar * system, const gchar * origin)
   return ok;
 }
 
-/* May it become a part of a structure's name? */
+/* Whether it may become a part of a structure's name. */
 static gboolean
 is_part_of_name (const gchar * part)
 {
@@ -197,7 +198,7 @@ get_protection (GstByteReader * r)
       && (origin == NULL || is_part_of_name (origin))
       && (data = gst_shm_frame_wire_get_buffer_value (r)) != NULL) {
     if (!admit_protection (system, origin))
-      gst_shm_frame_names_used ()->spoilt++;
+      gst_shm_frame_names_current ()->refusals++;
     else
       event = gst_event_new_protection (system, data, origin);
   }
@@ -234,7 +235,7 @@ get_custom (GstByteReader * r, GstEventType type)
 
   if (!gst_byte_reader_get_uint8 (r, &has)
       || (has && (structure = gst_shm_frame_wire_get_structure (r, 0)) == NULL)
-      /* kept by its name */
+      /* Pads keep it by its name. */
       || (!has && type == GST_EVENT_CUSTOM_DOWNSTREAM_STICKY))
     return NULL;
   return gst_event_new_custom (type, structure);
@@ -351,8 +352,8 @@ get_head (GstByteReader * r, Head * head)
 GstEvent *
 gst_shm_frame_wire_get_event (const guint8 * data, gsize size)
 {
-  GstShmFrameNames *names = gst_shm_frame_names_used ();
-  guint mark = names->spoilt;
+  GstShmFrameNames *names = gst_shm_frame_names_current ();
+  guint mark = names->refusals;
   GstByteReader r;
   GstEvent *event;
   Head head;
@@ -361,9 +362,9 @@ gst_shm_frame_wire_get_event (const guint8 * data, gsize size)
   if (!get_head (&r, &head))
     return NULL;
   event = get_fields (&r, head.type);
-  if (names->spoilt != mark) {
+  if (names->refusals != mark) {
     gst_clear_event (&event);
-    names->spoilt = mark;
+    names->refusals = mark;
     names->events++;
   }
   if (event != NULL && gst_byte_reader_get_remaining (&r) != 0)
@@ -402,7 +403,7 @@ gst_shm_frame_wire_event_key (GstEvent * event)
 
   if (!(gst_event_type_get_flags (type) & GST_EVENT_TYPE_STICKY))
     return 0;
-  /* Several of them, told apart by name, as pads do. */
+  /* There may be several of this type: pads tell them apart by name. */
   structure = gst_event_get_structure (event);
   if ((gst_event_type_get_flags (type) & GST_EVENT_TYPE_STICKY_MULTI)
       && structure != NULL)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Metas that are known by name: custom ones, and what GStreamer serializes. */
+/* Serializes metas that are known by name: custom ones, and those that
+ * GStreamer 1.24 can serialize. */
 #include <string.h>
 
 #include "gstsecondbatchmeta.h"
@@ -34,7 +35,7 @@ is_type_name (const gchar * name)
       && strspn (name, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "-_+") == size;
 }
 
-/* A type is never unregistered. */
+/* Counts the names that registering a meta adds, for good, to this process. */
 static gboolean
 admit (const gchar * name, const gchar ** tags)
 {
@@ -44,16 +45,17 @@ admit (const gchar * name, const gchar ** tags)
     ok = gst_shm_frame_names_admit (*tags);
   ok = ok && gst_shm_frame_names_admit_meta ();
   if (!ok)
-    gst_shm_frame_names_used ()->spoilt++;
+    gst_shm_frame_names_current ()->refusals++;
   return ok;
 }
 
-/* A name that is a type of this process already, or belongs to a meta of
- * another kind, is left alone. */
+/* Registers the meta if need be. NULL if the name is one of another type or
+ * kind of meta in this process, or is refused. */
 static const GstMetaInfo *
 custom_info (const gchar * name, const gchar ** tags)
 {
-  /* The lock that gst_second_batch_meta_register() takes for the same. */
+  /* gst_second_batch_meta_register() takes the same lock: two threads must not
+   * register one name. */
   GstObject *lock = GST_OBJECT_CAST (gst_registry_get ());
   const GstMetaInfo *info;
   gchar *api = g_strdup_printf ("%s-api", name);
@@ -90,8 +92,8 @@ get_tags (GstByteReader * r, gchar ** tags)
 gboolean
 gst_shm_frame_wire_get_custom_meta (GstByteReader * r, GstBuffer * buffer)
 {
-  const GstShmFrameNames *names = gst_shm_frame_names_used ();
-  guint mark = names->spoilt;
+  const GstShmFrameNames *names = gst_shm_frame_names_current ();
+  guint mark = names->refusals;
   gchar *tags[MAX_META_TAGS + 1] = { NULL };
   GstStructure *fields = NULL;
   const GstMetaInfo *info;
@@ -102,15 +104,15 @@ gst_shm_frame_wire_get_custom_meta (GstByteReader * r, GstBuffer * buffer)
       && strcmp (name, GST_SECOND_BATCH_META_NAME) != 0 && get_tags (r, tags)
       && (fields = gst_shm_frame_wire_get_structure (r, 0)) != NULL;
 
-  /* Spoilt, its structure has another name. */
-  info = ok && names->spoilt == mark
+  /* If its name was refused, the structure has another one. */
+  info = ok && names->refusals == mark
       ? custom_info (name, (const gchar **) tags) : NULL;
   if (info != NULL) {
     meta = gst_buffer_add_custom_meta (buffer, name);
     gst_structure_foreach (fields, copy_field,
         gst_custom_meta_get_structure (meta));
   } else if (ok) {
-    GST_INFO ("the custom meta %s cannot be had in this process", name);
+    GST_INFO ("this process cannot have the custom meta %s", name);
   }
   for (guint i = 0; i < G_N_ELEMENTS (tags); i++)
     g_free (tags[i]);
@@ -133,8 +135,8 @@ gst_shm_frame_wire_put_serialized_meta (GstByteWriter * w, const GstMeta * meta)
   return ok;
 }
 
-/* gst_meta_deserialize() adds to the length of the name before it compares, so
- * that is checked before: u32 size, u32 name-length, name, NUL, u8 version. */
+/* Checks the length of the name first: gst_meta_deserialize() adds to it before
+ * it compares. u32 size, u32 name length, name, NUL, u8 version. */
 gboolean
 gst_shm_frame_wire_get_serialized_meta (GstByteReader * r, GstBuffer * buffer)
 {
@@ -148,10 +150,11 @@ gst_shm_frame_wire_get_serialized_meta (GstByteReader * r, GstBuffer * buffer)
   if (name_size > MAX_META_NAME || name_size > size - 10
       || memchr (data + 8, '\0', name_size + 1) != data + 8 + name_size)
     return FALSE;
-  /* Known ones only: it would load any plugin that claims the name. */
+  /* Only known types: otherwise GStreamer loads any plugin that claims the
+   * name. */
   if (gst_meta_get_info ((const gchar *) data + 8) == NULL
       || gst_meta_deserialize (buffer, data, size, &used) == NULL)
-    GST_INFO ("the meta %s cannot be had in this process", data + 8);
+    GST_INFO ("this process cannot have the meta %s", data + 8);
   return TRUE;
 }
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Metas about what is where in the picture, and when. */
+/* Serializes metas that say what is where in the picture, and when. */
 #include <string.h>
 
 #include "wire/meta.h"
@@ -39,9 +39,9 @@ read_video_fields (GstByteReader * r, VideoFields * f)
   return ok;
 }
 
-/* The bytes that the last row of a plane has at least: those of the component
- * that reaches farthest. Formats that pack pixels across bytes say 0 to a pixel;
- * for these it is all of a row as GStreamer would lay it out. */
+/* The fewest bytes that the last row of a plane has: those of its widest
+ * component. Formats that pack pixels across bytes have a pixel stride of 0;
+ * for these, a whole row as GStreamer lays it out. */
 static guint64
 row_bytes_of (const GstVideoInfo * standard, guint plane)
 {
@@ -72,8 +72,8 @@ rows_of (const GstVideoInfo * standard, guint plane)
       GST_VIDEO_INFO_HEIGHT (standard));
 }
 
-/* The strides of tiled formats count tiles: so many that the picture is covered.
- * What lies in pairs needs an even number of them. */
+/* Whether a stride, which counts tiles here, covers the picture. Tiles that lie
+ * in pairs need an even number of columns. */
 static gboolean
 tiles_cover (const GstVideoInfo * standard, guint plane, gint stride)
 {
@@ -86,8 +86,7 @@ tiles_cover (const GstVideoInfo * standard, guint plane, gint stride)
       || GST_VIDEO_TILE_X_TILES (stride) % 2 == 0);
 }
 
-/* The bytes of a plane from its first row on; G_MAXUINT64 if its stride cannot
- * be that of such a picture. */
+/* The bytes of a plane; G_MAXUINT64 if no such picture can have this stride. */
 static guint64
 plane_bytes (const GstVideoInfo * standard, guint plane, gint stride)
 {
@@ -108,7 +107,8 @@ plane_bytes (const GstVideoInfo * standard, guint plane, gint stride)
       : (rows - 1) * (guint64) stride + row_bytes_of (standard, plane);
 }
 
-/* GStreamer's own functions complain of a number that is none of its formats. */
+/* GStreamer's functions log a critical for a number that is none of its
+ * formats. */
 static gboolean
 is_format (guint32 number)
 {
@@ -119,8 +119,8 @@ is_format (guint32 number)
   return known && number > GST_VIDEO_FORMAT_ENCODED;
 }
 
-/* Every byte that a reader of this meta may touch lies in the buffer: the rows
- * of each plane, at these strides. */
+/* Whether every byte that a user of this meta may touch, the rows of each plane
+ * at these strides, lies in the buffer. */
 static gboolean
 video_fields_fit (const VideoFields * f, gsize size)
 {
@@ -148,7 +148,7 @@ gst_shm_frame_wire_put_video_meta (GstByteWriter * w,
 
   memcpy (f.offset, m->offset, sizeof (f.offset));
   memcpy (f.stride, m->stride, sizeof (f.stride));
-  /* The reader would not have the whole frame. */
+  /* The receiver would refuse the whole frame. */
   if (!video_fields_fit (&f, gst_buffer_get_size (buffer)))
     return FALSE;
   gst_byte_writer_put_uint32_le (w, m->flags);
@@ -251,7 +251,7 @@ gst_shm_frame_wire_put_roi_meta (GstByteWriter * w,
     gst_shm_frame_wire_put_structure (w, l->data, unserializable, 0);
 }
 
-/* The fields behind the type, into `roi`. */
+/* Reads the fields after the type into `roi`. */
 static gboolean
 get_roi (GstByteReader * r, GstVideoRegionOfInterestMeta * roi)
 {
@@ -295,17 +295,17 @@ add_roi (GstBuffer * buffer, const gchar * type,
 gboolean
 gst_shm_frame_wire_get_roi_meta (GstByteReader * r, GstBuffer * buffer)
 {
-  GstShmFrameNames *names = gst_shm_frame_names_used ();
+  GstShmFrameNames *names = gst_shm_frame_names_current ();
   GstVideoRegionOfInterestMeta roi = { 0 };
-  guint mark = names->spoilt;
+  guint mark = names->refusals;
   gchar *type;
   gboolean ok = gst_shm_frame_wire_get_string (r, &type)
       && (type == NULL || gst_shm_frame_wire_is_name (type))
       && get_roi (r, &roi);
 
   if (ok && type != NULL && !gst_shm_frame_names_admit (type))
-    names->spoilt++;
-  if (ok && names->spoilt == mark)
+    names->refusals++;
+  if (ok && names->refusals == mark)
     add_roi (buffer, type, &roi);
   g_list_free_full (roi.params, (GDestroyNotify) gst_structure_free);
   g_free (type);

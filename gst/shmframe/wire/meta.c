@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The metas of a buffer. Each stands with its size, so that a reader passes over
- * what only a newer GStreamer knows. */
+/* Serializes the metas of a buffer. Each is preceded by its size, so that a
+ * reader can skip those that only a newer GStreamer knows. */
 #include <string.h>
 
 #include "gstsecondbatchmeta.h"
@@ -8,8 +8,8 @@
 
 #define GST_CAT_DEFAULT gst_shm_frame_wire_debug ()
 
-/* By number on the wire, since a meta's name is a process's own affair; custom
- * metas have nothing but theirs. */
+/* On the wire, metas have numbers, since names of types may differ from process
+ * to process. Custom metas have nothing but their name. */
 enum
 {
   META_VIDEO = 1,
@@ -48,8 +48,8 @@ put_reference_timestamp (GstByteWriter * w,
 static gboolean
 get_reference_timestamp (GstByteReader * r, GstBuffer * buffer)
 {
-  const GstShmFrameNames *names = gst_shm_frame_names_used ();
-  guint mark = names->spoilt;
+  const GstShmFrameNames *names = gst_shm_frame_names_current ();
+  guint mark = names->refusals;
   GstCaps *reference = gst_shm_frame_wire_get_caps (r, 0);
   GstReferenceTimestampMeta *meta = NULL;
   GstStructure *info = NULL;
@@ -63,7 +63,7 @@ get_reference_timestamp (GstByteReader * r, GstBuffer * buffer)
       && (!has_info
       || (info = gst_shm_frame_wire_get_structure (r, 0)) != NULL);
 
-  if (ok && names->spoilt == mark)
+  if (ok && names->refusals == mark)
     meta = gst_buffer_add_reference_timestamp_meta (buffer, reference,
         timestamp, duration);
 #if GST_CHECK_VERSION (1, 28, 0)
@@ -92,7 +92,7 @@ get_caption (GstByteReader * r, GstBuffer * buffer)
   return TRUE;
 }
 
-/* GStreamer complains of these. */
+/* GStreamer warns of these. */
 static gboolean
 is_reserved (guint32 spec, guint32 afd)
 {
@@ -231,7 +231,7 @@ put_small (GstByteWriter * w, GstMeta * meta, guint32 type)
   }
 }
 
-/* FALSE if it does not cross after all. */
+/* FALSE if it cannot be serialized. */
 static gboolean
 put_fields (GstByteWriter * w, GstBuffer * buffer, GstMeta * meta,
     guint32 type, GstShmFrameUnserializable * unserializable)
@@ -268,14 +268,14 @@ put_fields (GstByteWriter * w, GstBuffer * buffer, GstMeta * meta,
   }
 }
 
-/* Metas about this process's memory alone; and a batch's own fields, which are
- * not among its metas on the wire. */
+/* Whether it is not to be sent: it is about this process's memory alone, or it
+ * is the meta of a batch, whose fields are sent as such. */
 static gboolean
 is_local (const GstMeta * meta)
 {
   GType api = meta->info->api;
 
-  /* The one that nearly every frame has, without a look at names. */
+  /* Nearly every frame has it: answer without comparing names. */
   if (api == GST_VIDEO_META_API_TYPE)
     return FALSE;
   return api == GST_PARENT_BUFFER_META_API_TYPE
@@ -283,7 +283,7 @@ is_local (const GstMeta * meta)
       GST_SECOND_BATCH_META_NAME) == 0;
 }
 
-/* Without these a reader would not find the picture. */
+/* Whether a receiver needs it to find the picture. */
 static gboolean
 is_essential (const GstMeta * meta)
 {
@@ -291,26 +291,26 @@ is_essential (const GstMeta * meta)
       || meta->info->api == GST_VIDEO_CROP_META_API_TYPE;
 }
 
-/* What the largest of them takes: a video meta of four planes, 112 bytes. */
+/* What the largest of these takes: a video meta of four planes, 112 bytes. */
 #define ESSENTIAL_SIZE 112u
 
-/* How many bytes it took, of `room` at most; 0: it is left out. */
+/* Returns how many bytes it took, at most `budget`; 0: it is left out. */
 static guint
 put_meta (GstByteWriter * w, GstBuffer * buffer, GstMeta * meta,
-    guint room, GstShmFrameUnserializable * unserializable)
+    guint budget, GstShmFrameUnserializable * unserializable)
 {
   guint at = gst_byte_writer_get_pos (w), end;
   guint32 type = type_of (meta);
-  gboolean crosses, fits;
+  gboolean ok, fits;
 
   gst_byte_writer_put_uint32_le (w, type);
   gst_byte_writer_put_uint32_le (w, 0);
-  crosses = put_fields (w, buffer, meta, type, unserializable);
+  ok = put_fields (w, buffer, meta, type, unserializable);
   end = gst_byte_writer_get_pos (w);
-  fits = gst_shm_frame_wire_is_complete (w) && end - at <= room;
-  if (!crosses || !fits) {
+  fits = gst_shm_frame_wire_is_complete (w) && end - at <= budget;
+  if (!ok || !fits) {
     gst_byte_writer_set_pos (w, at);
-    gst_shm_frame_unserializable_note_meta (unserializable, meta, crosses);
+    gst_shm_frame_unserializable_note_meta (unserializable, meta, ok);
     return 0;
   }
   gst_byte_writer_set_pos (w, at + 4);
@@ -333,7 +333,7 @@ count_essential (GstBuffer * buffer)
 
 guint
 gst_shm_frame_wire_put_metas (GstByteWriter * w, GstBuffer * buffer,
-    guint room, GstShmFrameUnserializable * unserializable)
+    guint budget, GstShmFrameUnserializable * unserializable)
 {
   guint at = gst_byte_writer_get_pos (w), end;
   guint essential = count_essential (buffer);
@@ -345,7 +345,7 @@ gst_shm_frame_wire_put_metas (GstByteWriter * w, GstBuffer * buffer,
   gst_byte_writer_put_uint32_le (w, 0);
   while ((meta = gst_buffer_iterate_meta (buffer, &state)) != NULL) {
     guint rest = gst_byte_writer_get_remaining (w);
-    guint kept = essential * ESSENTIAL_SIZE + sizeof (guint64);
+    guint reserved = essential * ESSENTIAL_SIZE + sizeof (guint64);
     guint size;
 
     if (is_local (meta))
@@ -355,8 +355,8 @@ gst_shm_frame_wire_put_metas (GstByteWriter * w, GstBuffer * buffer,
       n += put_meta (w, buffer, meta, G_MAXUINT, unserializable) > 0;
       continue;
     }
-    size = put_meta (w, buffer, meta, MIN (room - used, rest > kept
-            ? rest - kept : 0), unserializable);
+    size = put_meta (w, buffer, meta, MIN (budget - used, rest > reserved
+            ? rest - reserved : 0), unserializable);
     used += size;
     n += size > 0;
   }
@@ -398,8 +398,8 @@ get_fields (GstByteReader * r, GstBuffer * buffer, guint32 type)
       return gst_shm_frame_wire_get_serialized_meta (r, buffer);
 #endif
     default:
-      /* Of a newer release: nothing that this one could show to anybody. */
-      GST_LOG ("passing over a meta of type %u", type);
+      /* A newer release's: this one has nothing to represent it by. */
+      GST_LOG ("skipping a meta of type %u", type);
       return gst_byte_reader_skip (r, gst_byte_reader_get_remaining (r));
   }
 }
@@ -407,7 +407,7 @@ get_fields (GstByteReader * r, GstBuffer * buffer, guint32 type)
 gboolean
 gst_shm_frame_wire_get_metas (GstByteReader * r, GstBuffer * buffer)
 {
-  GstShmFrameNames *names = gst_shm_frame_names_used ();
+  GstShmFrameNames *names = gst_shm_frame_names_current ();
   guint32 n, type, size;
   const guint8 *data;
   GstByteReader fields;
@@ -415,7 +415,7 @@ gst_shm_frame_wire_get_metas (GstByteReader * r, GstBuffer * buffer)
   if (!gst_byte_reader_get_uint32_le (r, &n))
     return FALSE;
   while (n-- > 0) {
-    guint mark = names->spoilt;
+    guint mark = names->refusals;
 
     if (!gst_byte_reader_get_uint32_le (r, &type)
         || !gst_shm_frame_wire_get_bytes (r, &data, &size))
@@ -424,9 +424,9 @@ gst_shm_frame_wire_get_metas (GstByteReader * r, GstBuffer * buffer)
     if (!get_fields (&fields, buffer, type)
         || gst_byte_reader_get_remaining (&fields) != 0)
       return FALSE;
-    /* Then it was not added. */
-    names->metas += names->spoilt != mark;
-    names->spoilt = mark;
+    /* If a name was refused, the meta was not added. */
+    names->metas += names->refusals != mark;
+    names->refusals = mark;
   }
   return gst_shm_frame_wire_crop_fits (buffer);
 }

@@ -9,15 +9,15 @@
 
 G_BEGIN_DECLS
 
-/* wire/meta.c: all metas of a buffer, as far as they fit. Those that say
- * where the picture lies do; the others take `room` bytes at most. How many bytes
- * these took. */
+/* wire/meta.c: writes the metas of a buffer. Those that say where the picture
+ * lies always fit; the others take at most `budget` bytes, and those that do
+ * not fit are left out. Returns the bytes that the others took. */
 guint gst_shm_frame_wire_put_metas (GstByteWriter * w, GstBuffer * buffer,
-    guint room, GstShmFrameUnserializable * unserializable);
+    guint budget, GstShmFrameUnserializable * unserializable);
 gboolean gst_shm_frame_wire_get_metas (GstByteReader * r, GstBuffer * buffer);
 
-/* wire/meta-video.c: the fields of some of them. A getter is FALSE if
- * they make no sense, a putter if the getter would say so. */
+/* wire/meta-video.c: the fields of some of them. get is FALSE if they make no
+ * sense, put if get would say so. */
 gboolean gst_shm_frame_wire_put_video_meta (GstByteWriter * w,
     const GstVideoMeta * meta, GstBuffer * buffer);
 gboolean gst_shm_frame_wire_get_video_meta (GstByteReader * r,
@@ -36,10 +36,10 @@ gboolean gst_shm_frame_wire_put_time_code_meta (GstByteWriter * w,
 gboolean gst_shm_frame_wire_get_time_code_meta (GstByteReader * r,
     GstBuffer * buffer);
 
-/* No part of the picture that a crop meta names lies outside of it. */
+/* Whether all that a crop meta names lies in the picture. */
 gboolean gst_shm_frame_wire_crop_fits (GstBuffer * buffer);
 
-/* wire/meta-custom.c, likewise */
+/* wire/meta-custom.c: likewise. */
 gboolean gst_shm_frame_wire_put_custom_meta (GstByteWriter * w,
     GstCustomMeta * meta, GstShmFrameUnserializable * unserializable);
 gboolean gst_shm_frame_wire_get_custom_meta (GstByteReader * r,

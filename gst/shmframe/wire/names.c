@@ -5,14 +5,14 @@
 
 /* What a name takes besides its own bytes. */
 #define OVERHEAD 64
-/* Of one connection: 16 000 names of usual length. */
+/* For one connection: 16 000 names of usual length. */
 #define MAX_BYTES (2 << 20)
 #define MAX_METAS 64
-/* Of all connections that there ever were. */
+/* For all connections that there ever were. */
 #define MAX_ALL_BYTES (32 << 20)
 #define MAX_ALL_METAS 1024
 
-static _Thread_local GstShmFrameNames *used;
+static _Thread_local GstShmFrameNames *current;
 static _Thread_local GstShmFrameNames nobodys;
 
 static gint all_bytes, all_metas;       /* atomic */
@@ -20,16 +20,16 @@ static gint all_bytes, all_metas;       /* atomic */
 void
 gst_shm_frame_names_use (GstShmFrameNames * names)
 {
-  used = names;
+  current = names;
 }
 
 GstShmFrameNames *
-gst_shm_frame_names_used (void)
+gst_shm_frame_names_current (void)
 {
-  return used != NULL ? used : &nobodys;
+  return current != NULL ? current : &nobodys;
 }
 
-/* Never beyond the limit, whoever adds at the same time: no counter wraps. */
+/* FALSE if that would exceed the limit, also while other threads add. */
 static gboolean
 add_within (gint * sum, gint n, gint limit)
 {
@@ -46,7 +46,7 @@ add_within (gint * sum, gint n, gint limit)
 gboolean
 gst_shm_frame_names_admit (const gchar * name)
 {
-  GstShmFrameNames *names = gst_shm_frame_names_used ();
+  GstShmFrameNames *names = gst_shm_frame_names_current ();
   gsize size = strlen (name) + OVERHEAD;
 
   if (g_quark_try_string (name) != 0)
@@ -61,10 +61,9 @@ gst_shm_frame_names_admit (const gchar * name)
 gboolean
 gst_shm_frame_names_admit_meta (void)
 {
-  GstShmFrameNames *names = gst_shm_frame_names_used ();
+  GstShmFrameNames *names = gst_shm_frame_names_current ();
 
-  if (names->n_metas >= MAX_METAS
-      || !add_within (&all_metas, 1, MAX_ALL_METAS))
+  if (names->n_metas >= MAX_METAS || !add_within (&all_metas, 1, MAX_ALL_METAS))
     return FALSE;
   names->n_metas++;
   return TRUE;

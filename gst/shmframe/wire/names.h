@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Names that another process brings into this one. GStreamer keeps those of
- * structures, fields, features and types of metas for good, so that each connection
- * has an allowance, and all together have one. What is known here already is always
- * taken. What goes beyond is left out, a field, a meta or an event, and counted; the
- * stream goes on. */
+/* Limits the names that other processes bring into this one. GStreamer never
+ * frees those of structures, fields, caps features and meta types, so each
+ * connection has an allowance, and all together have one. Names that this
+ * process knows are free. A field, meta or event whose name is refused is left
+ * out and counted; the stream goes on. */
 #ifndef GST_SHM_FRAME_NAMES_H
 #define GST_SHM_FRAME_NAMES_H
 
@@ -11,27 +11,28 @@
 
 G_BEGIN_DECLS
 
-/* Of one connection: its thread's. All zeros at first. */
+/* One connection's, used by its thread alone. All zeros at first. */
 typedef struct
 {
-  gsize bytes;                  /* that its names take */
-  guint n_metas;                /* types of metas among them */
-  /* Grows when something just read cannot be had as it was sent. What it is part of
-   * is left out, by who reads that, and has then been accounted for. */
-  guint spoilt;
+  gsize bytes;                  /* taken by its names */
+  guint n_metas;                /* meta types among them */
+  /* Grows when a name is refused. The caller that reads the field, meta or
+   * event around the name leaves that out, counts it below, and sets this
+   * back. */
+  guint refusals;
   guint64 fields, metas, events;        /* left out */
 } GstShmFrameNames;
 
-/* In this thread, names are `names`' from now on; NULL: of nobody in particular. */
+/* Sets whose names this thread reads from now on; NULL: nobody's. */
 void gst_shm_frame_names_use (GstShmFrameNames * names);
-GstShmFrameNames *gst_shm_frame_names_used (void);
+GstShmFrameNames *gst_shm_frame_names_current (void);
 
-/* May the name become known here? */
+/* Takes the name from the allowance. FALSE: it is refused. */
 gboolean gst_shm_frame_names_admit (const gchar * name);
-/* And, with the name admitted, the meta of that name? */
+/* The same for registering a meta type of an admitted name. */
 gboolean gst_shm_frame_names_admit_meta (void);
 
-/* Another connection: its allowance is a new one, what was counted stays. */
+/* Gives another connection a new allowance, and keeps the counts. */
 void gst_shm_frame_names_renew (GstShmFrameNames * names);
 
 G_END_DECLS

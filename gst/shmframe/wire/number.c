@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Numbers, and what consists of them. A reader takes only what GStreamer's own
- * setters would not complain of. */
+/* Serializes numbers, and what consists of them. Reading accepts only what
+ * GStreamer's setters take without a warning. */
 #include "wire/value-kinds.h"
 
 void
@@ -39,8 +39,7 @@ get_fraction (GstByteReader * r, gint32 * n, gint32 * d)
 }
 
 gboolean
-gst_shm_frame_wire_get_range (GstByteReader * r, guint8 kind,
-    GValue * value)
+gst_shm_frame_wire_get_range (GstByteReader * r, guint8 kind, GValue * value)
 {
   gint32 a, b, c, d;
   gint64 min, max, step;
@@ -66,7 +65,7 @@ gst_shm_frame_wire_get_range (GstByteReader * r, guint8 kind,
       return FALSE;
     gst_value_set_double_range (value, low, high);
   } else {
-    /* Turned to be positive, denominators would turn the order as well. */
+    /* GStreamer makes denominators positive, which would reverse the order. */
     if (!get_fraction (r, &a, &b) || !get_fraction (r, &c, &d)
         || b < 0 || d < 0 || gst_util_fraction_compare (a, b, c, d) >= 0)
       return FALSE;
@@ -114,8 +113,7 @@ gst_shm_frame_wire_put_number (GstByteWriter * w, const GValue * value,
 }
 
 gboolean
-gst_shm_frame_wire_get_number (GstByteReader * r, guint8 kind,
-    GValue * value)
+gst_shm_frame_wire_get_number (GstByteReader * r, guint8 kind, GValue * value)
 {
   guint64 u64 = 0;
   guint32 u32 = 0;
@@ -179,8 +177,8 @@ gst_shm_frame_wire_put_named (GstByteWriter * w, const GValue * value,
   }
 }
 
-/* Printing a value that its type does not have is a mistake of the programmer's
- * to GStreamer. */
+/* GStreamer logs a critical when it prints a value that its type does not
+ * have. */
 static gboolean
 enum_has (GType type, gint number)
 {
@@ -191,11 +189,10 @@ enum_has (GType type, gint number)
   return has;
 }
 
-/* A type or a value that this process does not know becomes the nearest it
- * does. */
+/* Turns a type or a value that this process does not know into the nearest that
+ * it does. */
 gboolean
-gst_shm_frame_wire_get_named (GstByteReader * r, guint8 kind,
-    GValue * value)
+gst_shm_frame_wire_get_named (GstByteReader * r, guint8 kind, GValue * value)
 {
   guint32 number = 0, mask = 0;
   gchar *name;
@@ -205,7 +202,7 @@ gst_shm_frame_wire_get_named (GstByteReader * r, guint8 kind,
     return FALSE;
   type = g_type_from_name (name);
   g_free (name);
-  /* The names of the abstract types are as good as no name. */
+  /* Abstract types have names too, but no values. */
   if (!G_TYPE_IS_VALUE (type))
     type = G_TYPE_INVALID;
   if (!gst_byte_reader_get_uint32_le (r, &number)
@@ -230,7 +227,8 @@ gst_shm_frame_wire_get_named (GstByteReader * r, guint8 kind,
 }
 
 void
-gst_shm_frame_wire_put_date_time_value (GstByteWriter * w, const GstDateTime * date)
+gst_shm_frame_wire_put_date_time_value (GstByteWriter * w,
+    const GstDateTime * date)
 {
   gdouble seconds = 0;
 
@@ -243,7 +241,7 @@ gst_shm_frame_wire_put_date_time_value (GstByteWriter * w, const GstDateTime * d
       ? gst_date_time_get_hour (date) : -1);
   gst_byte_writer_put_int32_le (w, gst_date_time_has_time (date)
       ? gst_date_time_get_minute (date) : -1);
-  /* Half a microsecond more, since the fraction is cut off, not rounded. */
+  /* Add half a microsecond: the reader truncates the fraction. */
   if (gst_date_time_has_second (date))
     seconds = gst_date_time_get_second (date)
         + (gst_date_time_get_microsecond (date) + 0.5) / 1e6;

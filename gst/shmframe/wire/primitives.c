@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The pieces that all else is made of: blocks of bytes, strings, segments, days;
- * and the account of what was left out. */
+/* What all else is made of: blocks of bytes, strings, segments, dates. Also
+ * keeps account of what was left out. */
 #include <string.h>
 
 #include "wire/value.h"
@@ -15,7 +15,7 @@ gst_shm_frame_wire_debug (void)
 
   if (g_once_init_enter (&is_made)) {
     GST_DEBUG_CATEGORY_INIT (category, "shmframewire", 0,
-        "what cannot cross between processes");
+        "what cannot be serialized for other processes");
     g_once_init_leave (&is_made, 1);
   }
   return category;
@@ -26,17 +26,17 @@ gst_shm_frame_unserializable_init (GstShmFrameUnserializable * unserializable,
     GstObject * owner)
 {
   unserializable->owner = owner;
-  unserializable->told = g_hash_table_new (g_str_hash, g_str_equal);
+  unserializable->reported = g_hash_table_new (g_str_hash, g_str_equal);
   unserializable->metas = 0;
-  unserializable->dry = unserializable->missed = unserializable->no_room =
-      FALSE;
+  unserializable->dry_run = FALSE;
+  unserializable->incomplete = unserializable->did_not_fit = FALSE;
   unserializable->field = unserializable->field_type = NULL;
 }
 
 void
 gst_shm_frame_unserializable_clear (GstShmFrameUnserializable * unserializable)
 {
-  g_clear_pointer (&unserializable->told, g_hash_table_unref);
+  g_clear_pointer (&unserializable->reported, g_hash_table_unref);
 }
 
 gboolean
@@ -46,11 +46,11 @@ gst_shm_frame_unserializable_note (GstShmFrameUnserializable * unserializable,
   gboolean first;
   gchar *text;
 
-  unserializable->missed = TRUE;
-  if (unserializable->dry)
+  unserializable->incomplete = TRUE;
+  if (unserializable->dry_run)
     return FALSE;
   text = g_strdup_printf ("%s %s", what, kind);
-  first = g_hash_table_add (unserializable->told,
+  first = g_hash_table_add (unserializable->reported,
       (gpointer) g_intern_string (text));
   if (first)
     GST_WARNING_OBJECT (unserializable->owner,
@@ -63,21 +63,22 @@ gst_shm_frame_unserializable_note (GstShmFrameUnserializable * unserializable,
 
 void
 gst_shm_frame_unserializable_note_meta (GstShmFrameUnserializable *
-    unserializable, const GstMeta * meta, gboolean no_room)
+    unserializable, const GstMeta * meta, gboolean did_not_fit)
 {
   const gchar *name = g_type_name (meta->info->type);
 
-  unserializable->missed = TRUE;
-  unserializable->no_room |= no_room;
-  if (unserializable->dry)
+  unserializable->incomplete = TRUE;
+  unserializable->did_not_fit |= did_not_fit;
+  if (unserializable->dry_run)
     return;
   unserializable->metas++;
   if (gst_shm_frame_unserializable_note (unserializable,
-          no_room ? "for want of room, the meta" : "the meta", name) && no_room)
+          did_not_fit ? "for want of space, the meta" : "the meta", name)
+      && did_not_fit)
     GST_ELEMENT_WARNING (unserializable->owner, STREAM, ENCODE,
         ("There is no room for all metas of a frame or batch, and some of type "
-            "%s are left out; metas-dropped in stats counts them. Attach fewer, "
-            "or batch shorter windows.", name), (NULL));
+            "%s are left out; metas-dropped in stats counts them. Attach "
+            "fewer, or batch shorter windows.", name), (NULL));
 }
 
 gboolean
@@ -118,7 +119,7 @@ gst_shm_frame_wire_put_string (GstByteWriter * w, const gchar * string)
 {
   gchar *valid = NULL;
 
-  /* The reader would not have it otherwise. */
+  /* The reader refuses anything else. */
   if (string != NULL && !g_utf8_validate (string, -1, NULL))
     string = valid = g_utf8_make_valid (string, -1);
   gst_shm_frame_wire_put_bytes (w, string,
@@ -168,7 +169,7 @@ gst_shm_frame_wire_get_date_time (GstByteReader * r)
       || !gst_byte_reader_get_int32_le (r, &offset)
       || us >= G_USEC_PER_SEC || ABS ((gint64) offset) >= 24 * 60 * 60)
     return NULL;
-  /* NULL outside of the years 1 to 9999 */
+  /* NULL outside the years 1 to 9999. */
   utc = g_date_time_new_from_unix_utc (seconds);
   if (utc == NULL)
     return NULL;
@@ -203,8 +204,9 @@ is_rate (gdouble rate)
   return rate != 0.0 && rate > -1e6 && rate < 1e6;
 }
 
-/* As GStreamer's own functions on segments expect it: what has been played of it
- * (offset) lies in it, and playing backwards begins somewhere. */
+/* GStreamer's functions on segments fail assertions otherwise: `offset`, what
+ * was played of it, lies in it, and playing backwards has a place to begin
+ * at. */
 static gboolean
 segment_makes_sense (const GstSegment * s)
 {
@@ -247,8 +249,6 @@ gst_shm_frame_wire_get_segment (GstByteReader * r, GstSegment * s)
       && segment_makes_sense (s);
 }
 
-/* Those of a newer release would be out of a property's range here, and cannot
- * be printed. */
 guint32
 gst_shm_frame_wire_known_flags (GType type, guint32 bits)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Events that say what streams there are. */
+/* Serializes the events that say what streams there are. */
 #include "wire/stream.h"
 
 #define MAX_STREAMS 256
@@ -10,6 +10,7 @@ put_stream (GstByteWriter * w, GstStream * stream,
 {
   GstCaps *caps = gst_stream_get_caps (stream);
   GstTagList *tags = gst_stream_get_tags (stream);
+  gboolean ok;
   guint at;
 
   gst_shm_frame_wire_put_string (w, gst_stream_get_stream_id (stream));
@@ -17,7 +18,8 @@ put_stream (GstByteWriter * w, GstStream * stream,
   gst_byte_writer_put_uint32_le (w, gst_stream_get_stream_flags (stream));
   at = gst_byte_writer_get_pos (w);
   gst_byte_writer_put_uint8 (w, caps != NULL);
-  if (caps != NULL && !gst_shm_frame_wire_put_caps (w, caps, unserializable, 0)) {
+  ok = caps == NULL || gst_shm_frame_wire_put_caps (w, caps, unserializable, 0);
+  if (!ok) {
     gst_byte_writer_set_pos (w, at);
     gst_byte_writer_put_uint8 (w, FALSE);
   }

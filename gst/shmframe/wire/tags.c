@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tags, and tables of contents, which have tags in them. */
+/* Serializes tags, and tables of contents, which have tags in them. */
 #include <string.h>
 
 #include "wire/value.h"
 
 #define MAX_DEPTH 16
 
-/* All values of one tag, or none. */
+/* Writes all values of one tag, or none. */
 static gboolean
 put_tag (GstByteWriter * w, const GstTagList * tags, const gchar * name,
     GstShmFrameUnserializable * unserializable, guint depth)
@@ -47,8 +47,8 @@ gst_shm_frame_wire_put_tags (GstByteWriter * w, const GstTagList * tags,
   gst_byte_writer_set_pos (w, end);
 }
 
-/* A tag that this process has not registered, or of another type, cannot be
- * added to a list, and is read over. */
+/* Skips a tag that this process has not registered, or that has another type
+ * here: GStreamer cannot add it to a list. */
 static gboolean
 get_tag (GstByteReader * r, GstTagList * tags, guint depth)
 {
@@ -60,7 +60,7 @@ get_tag (GstByteReader * r, GstTagList * tags, guint depth)
       && gst_byte_reader_get_uint32_le (r, &n);
   known = ok && gst_tag_exists (name);
   if (ok && !known)
-    GST_INFO ("the tag %s is not registered in this process", name);
+    GST_INFO ("skipping the tag %s, not registered in this process", name);
   while (ok && n-- > 0) {
     GValue value = G_VALUE_INIT;
 
@@ -145,7 +145,7 @@ static void
 put_entries (GstByteWriter * w, GList * entries,
     GstShmFrameUnserializable * unserializable, guint depth)
 {
-  /* The reader goes no deeper; nobody's chapters do. */
+  /* The reader goes no deeper, and no real table of contents does. */
   if (depth >= MAX_DEPTH)
     entries = NULL;
   gst_byte_writer_put_uint32_le (w, g_list_length (entries));
@@ -164,7 +164,7 @@ gst_shm_frame_wire_put_toc (GstByteWriter * w, GstToc * toc,
 
 static GstTocEntry *get_entry (GstByteReader * r, guint depth);
 
-/* Appends to `toc`, or if that is NULL to `parent`. */
+/* Appends the entries to `toc`, or to `parent` if that is NULL. */
 static gboolean
 get_entries (GstByteReader * r, GstToc * toc, GstTocEntry * parent, guint depth)
 {

@@ -7,7 +7,7 @@
 
 G_BEGIN_DECLS
 
-/* By number on the wire. What has no number does not cross. */
+/* Their numbers on the wire. A type without a number cannot be serialized. */
 typedef enum
 {
   VALUE_INT = 1,
@@ -53,15 +53,15 @@ gst_shm_frame_value_is_range (guint8 kind)
   return kind >= VALUE_INT_RANGE && kind <= VALUE_FRACTION_RANGE;
 }
 
-/* Types that are known by name alone */
+/* Whether the type is known by its name alone. */
 static inline gboolean
 gst_shm_frame_value_is_named (guint8 kind)
 {
   return kind >= VALUE_FLAG_SET && kind <= VALUE_FLAGS;
 }
 
-/* Values that are numbers inside, into a `value` of that type; a named one is
- * to be all zeros. */
+/* Values that consist of numbers. `value` has the type already, except that
+ * get_named() initializes it, from all zeros. */
 void gst_shm_frame_wire_put_number (GstByteWriter * w, const GValue * value,
     guint8 kind);
 gboolean gst_shm_frame_wire_get_number (GstByteReader * r, guint8 kind,

@@ -3,10 +3,10 @@
 
 #include <string.h>
 
-/* How deep values may be nested: each level is a call deeper in the reader. */
+/* How deep values may be nested: each level takes stack in the reader. */
 #define MAX_DEPTH 16
 #define MAX_NAME 255
-/* In place of the name of a structure that is left out, once it is read. */
+/* Stands for the refused name of a structure, until the caller drops that. */
 #define NO_NAME "unknown"
 
 static gboolean
@@ -104,7 +104,7 @@ put_elements (GstByteWriter * w, const GValue * value,
   return TRUE;
 }
 
-/* Of what there are lists of lists; 0 if they are empty. */
+/* The type at the bottom of nested lists; G_TYPE_INVALID if they are empty. */
 static GType
 leaf_type (const GValue * value)
 {
@@ -120,7 +120,8 @@ leaf_type (const GValue * value)
   return G_VALUE_TYPE (value);
 }
 
-/* In one list, as GStreamer has it: the same, or a number and a range. */
+/* Whether GStreamer takes both types in one list: the same type, or a number
+ * and a range of it. */
 static gboolean
 can_be_together (GType a, GType b)
 {
@@ -359,7 +360,7 @@ static gboolean
 is_structure_name (const gchar * name)
 {
   if (name == NULL || !g_ascii_isalpha (name[0])
-      /* GStreamer warns of these as of a mistake of the programmer. */
+      /* GStreamer logs a warning for these. */
       || g_str_has_prefix (name, "video/x-raw-")
       || g_str_has_prefix (name, "audio/x-raw-"))
     return FALSE;
@@ -375,7 +376,7 @@ gst_shm_frame_wire_is_name (const gchar * name)
   return name != NULL && name[0] != '\0' && strlen (name) <= MAX_NAME;
 }
 
-/* NULL if it makes no sense. */
+/* NULL if it can be no structure's name. */
 static GstStructure *
 new_structure (const gchar * name)
 {
@@ -383,23 +384,24 @@ new_structure (const gchar * name)
     return NULL;
   if (gst_shm_frame_names_admit (name))
     return gst_structure_new_empty (name);
-  gst_shm_frame_names_used ()->spoilt++;
+  gst_shm_frame_names_current ()->refusals++;
   return gst_structure_new_empty (NO_NAME);
 }
 
-/* Takes the value, unless it was spoilt since `mark`, or the name is too much. */
+/* Adds the field, unless its name is refused, or one in its value was since
+ * `mark`. Takes the value. */
 static void
 take_field (GstStructure * structure, const gchar * name, GValue * value,
     guint mark)
 {
-  GstShmFrameNames *names = gst_shm_frame_names_used ();
+  GstShmFrameNames *names = gst_shm_frame_names_current ();
 
-  if (names->spoilt == mark && gst_shm_frame_names_admit (name)) {
+  if (names->refusals == mark && gst_shm_frame_names_admit (name)) {
     gst_structure_take_value (structure, name, value);
     return;
   }
   g_value_unset (value);
-  names->spoilt = mark;
+  names->refusals = mark;
   names->fields++;
 }
 
@@ -417,7 +419,7 @@ gst_shm_frame_wire_get_structure (GstByteReader * r, guint depth)
   }
   ok = structure != NULL && gst_byte_reader_get_uint32_le (r, &n);
   while (ok && n-- > 0) {
-    guint mark = gst_shm_frame_names_used ()->spoilt;
+    guint mark = gst_shm_frame_names_current ()->refusals;
     GValue value = G_VALUE_INIT;
 
     ok = gst_shm_frame_wire_get_string (r, &name)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Structures, caps, tags and whatever stands in them, as bytes and back. Not as
- * strings: gst_structure_to_string() loses buffers and samples, and its parser
- * descends as deep as the other process likes. */
+/* Converts structures, caps, tags and the values in them to bytes and back. Not
+ * to strings: gst_structure_to_string() loses buffers and samples, and its
+ * parser recurses as deep as the other process likes. */
 #ifndef GST_SHM_FRAME_VALUE_WIRE_H
 #define GST_SHM_FRAME_VALUE_WIRE_H
 
@@ -13,19 +13,20 @@
 
 G_BEGIN_DECLS
 
-/* The category shmframewire: what could not cross. */
+/* The category shmframewire: what cannot be serialized. */
 GstDebugCategory *gst_shm_frame_wire_debug (void);
 
-/* What did not cross. Each kind is logged once, in the name of `owner`. */
+/* What could not be serialized. Each kind is logged once, for `owner`. */
 typedef struct
 {
   GstObject *owner;
-  GHashTable *told;             /* of interned strings */
-  guint64 metas;
-  gboolean dry;                 /* a try, of which nothing is noted but that ... */
-  gboolean missed;              /* ... something was left out, and that ... */
-  gboolean no_room;             /* ... a meta was because it did not fit */
-  /* Of a structure, at any depth; NULL: none since it was last set so. */
+  GHashTable *reported;         /* of interned strings */
+  guint64 metas;                /* left out */
+  gboolean dry_run;             /* log and count nothing, set only: */
+  gboolean incomplete;          /* something was left out */
+  gboolean did_not_fit;         /* a meta was, for want of space */
+  /* The first field left out of a structure, at any depth. The caller sets it
+   * to NULL before it writes. */
   const gchar *field, *field_type;
 } GstShmFrameUnserializable;
 
@@ -33,29 +34,32 @@ void gst_shm_frame_unserializable_init (GstShmFrameUnserializable *
     unserializable, GstObject * owner);
 void gst_shm_frame_unserializable_clear (GstShmFrameUnserializable *
     unserializable);
-/* `what` of the type or name `kind`. TRUE the first time. */
+/* Logs that `what` of the type or name `kind` is left out. TRUE the first
+ * time. */
 gboolean gst_shm_frame_unserializable_note (GstShmFrameUnserializable *
     unserializable, const gchar * what, const gchar * kind);
 
-/* A meta that is left out: noted and counted. `no_room`: it would cross, but there
- * is too little room for all; the application is told once for each type. */
+/* Logs and counts a meta that is left out. `did_not_fit`: it could be
+ * serialized, but a record cannot hold all metas; a warning says so, once for
+ * each type. */
 void gst_shm_frame_unserializable_note_meta (GstShmFrameUnserializable *
-    unserializable, const GstMeta * meta, gboolean no_room);
+    unserializable, const GstMeta * meta, gboolean did_not_fit);
 
-/* A writer of fixed size drops what does not fit, and what comes after it may
- * fit again. So the first string or block that does not fit fills the rest; and
- * if the largest number still fits at the end, all of them did. */
+/* Whether all that was put did fit. GstByteWriter drops what does not, and a
+ * shorter piece after it may fit again. So the first string or block that does
+ * not fit fills the rest, and the last 8 bytes stay unused: if a number of any
+ * size still fits, all of them did. */
 gboolean gst_shm_frame_wire_is_complete (const GstByteWriter * w);
 
 void gst_shm_frame_wire_put_bytes (GstByteWriter * w, gconstpointer data,
     gsize size);
-/* Borrowed from the reader */
+/* (transfer none): `data` lies in the reader's. */
 gboolean gst_shm_frame_wire_get_bytes (GstByteReader * r,
     const guint8 ** data, guint32 * size);
 
-/* A string with its length; NULL is told from "". */
+/* Writes a string with its length; NULL and "" differ. */
 void gst_shm_frame_wire_put_string (GstByteWriter * w, const gchar * string);
-/* (transfer full): FALSE if it is not one */
+/* (transfer full) (nullable): FALSE if the bytes are no string. */
 gboolean gst_shm_frame_wire_get_string (GstByteReader * r, gchar ** string);
 
 void gst_shm_frame_wire_put_segment (GstByteWriter * w,
@@ -64,30 +68,33 @@ gboolean gst_shm_frame_wire_get_segment (GstByteReader * r,
     GstSegment * segment);
 
 void gst_shm_frame_wire_put_date_time (GstByteWriter * w, GDateTime * date);
-/* (transfer full): NULL if it is not one */
+/* (transfer full): NULL if the bytes are no date. */
 GDateTime *gst_shm_frame_wire_get_date_time (GstByteReader * r);
 
-/* `depth` is how deep the value lies in others: 0 for callers from outside. */
+/* In what follows, `depth` is how deep the value is nested: 0 for callers from
+ * outside. */
 
-/* FALSE if it does not cross, and then nothing was put. */
+/* FALSE, and writes nothing, if the value cannot be serialized. */
 gboolean gst_shm_frame_wire_put_value (GstByteWriter * w,
     const GValue * value, GstShmFrameUnserializable * unserializable,
     guint depth);
-/* `value` is all zeros, and stays so on FALSE. Of all functions that read: what
- * could not be had as it was sent, for want of a name, is read to its end, and
- * `spoilt` of the names in use has grown. */
+/* `value` is all zeros, and stays so on FALSE. As all functions that read: if a
+ * name is refused (wire/names.h), reads on to the end, returns something else
+ * in its place, and `refusals` of the current names has grown. */
 gboolean gst_shm_frame_wire_get_value (GstByteReader * r, GValue * value,
     guint depth);
 
-/* Leaves out, and notes, the fields that do not cross; FALSE if there were any. */
+/* Leaves out, and notes, fields that cannot be serialized; FALSE if there were
+ * any. */
 gboolean gst_shm_frame_wire_put_structure (GstByteWriter * w,
     const GstStructure * structure, GstShmFrameUnserializable * unserializable,
     guint depth);
 GstStructure *gst_shm_frame_wire_get_structure (GstByteReader * r, guint depth);
-/* May this be the name of something? Whether it is taken says
+/* Whether this can be a name at all. Whether this process takes it says
  * gst_shm_frame_names_admit(). */
 gboolean gst_shm_frame_wire_is_name (const gchar * name);
-/* Those of the bits that have a meaning in this process. */
+/* Clears the bits that this process does not know: a newer release's flags
+ * would be out of a property's range here, and cannot be printed. */
 guint32 gst_shm_frame_wire_known_flags (GType type, guint32 bits);
 
 /* wire/caps.c */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Slots for the frames to come. */
+/* Makes slots for a format. */
 #include <errno.h>
 
 #include "shared/clock.h"
@@ -8,11 +8,11 @@
 
 #define GST_CAT_DEFAULT gst_shm_frame_sink_debug
 
-/* How long the slots of an earlier format may be waited for. */
+/* How long to wait for the slots of an earlier format. */
 #define DRAIN_TIMEOUT (5 * GST_SECOND)
 
 static void
-tell_headroom (GstShmFrameSink * self, gsize size, guint64 needed)
+post_headroom_error (GstShmFrameSink * self, gsize size, guint64 needed)
 {
   struct sf_headroom room;
 
@@ -25,18 +25,18 @@ tell_headroom (GstShmFrameSink * self, gsize size, guint64 needed)
           room.limit, room.where, room.left), (NULL));
 }
 
-/* Why there are no slots for frames of `size` bytes: `r`, as of
+/* Says why there are no slots for frames of `size` bytes: `r` is the result of
  * sf_producer_set_format(). */
 static void
-post_error (GstShmFrameSink * self, gint r, gsize size, guint64 needed)
+post_slots_error (GstShmFrameSink * self, gint r, gsize size, guint64 needed)
 {
   gchar *text = NULL;
   guint64 max_memory;
   guint slots;
 
   GST_OBJECT_LOCK (self);
-  max_memory = self->max_memory;
-  slots = self->slots;
+  max_memory = self->settings.max_memory;
+  slots = self->settings.slots;
   GST_OBJECT_UNLOCK (self);
   if (r == -E2BIG)
     GST_ELEMENT_ERROR (self, RESOURCE, NO_SPACE_LEFT,
@@ -44,7 +44,7 @@ post_error (GstShmFrameSink * self, gint r, gsize size, guint64 needed)
             G_GSIZE_FORMAT " bytes; raise it to at least %" G_GUINT64_FORMAT
             ".", max_memory, size, needed), (NULL));
   else if (r == -EDQUOT)
-    tell_headroom (self, size, needed);
+    post_headroom_error (self, size, needed);
   else if (r == -ENOSPC)
     GST_ELEMENT_ERROR (self, RESOURCE, NO_SPACE_LEFT,
         ("slots=%u are too few for the clients; raise it to at least %"
@@ -77,7 +77,7 @@ gst_shm_frame_sink_make_slots (GstShmFrameSink * self, gsize size,
 
     r = sf_producer_set_format (self->producer, size, per_record, &needed);
     sf_slots_get_state (sf_producer_slots (self->producer), &state);
-    /* What is in the way may be frames of the format before. */
+    /* Frames of the format before may still take the memory. */
     if ((r != -E2BIG && r != -EDQUOT) || state.n_segments == 0
         || sf_now () > until)
       break;
@@ -89,12 +89,12 @@ gst_shm_frame_sink_make_slots (GstShmFrameSink * self, gsize size,
   }
   GST_DEBUG_OBJECT (self, "slots for %u frames of %" G_GSIZE_FORMAT " bytes a "
       "record: %s", per_record, size, r < 0 ? g_strerror (-r) : "there");
-  if (r < 0 && self->format_failed)
+  if (r < 0 && self->reported.format)
     return GST_FLOW_ERROR;
-  self->format_failed = r < 0;
+  self->reported.format = r < 0;
   if (r < 0)
-    post_error (self, r, size, needed);
+    post_slots_error (self, r, size, needed);
   else
-    gst_shm_frame_sink_tell_slots (self, &state);
+    gst_shm_frame_sink_report_slots (self, &state);
   return r >= 0 ? GST_FLOW_OK : GST_FLOW_ERROR;
 }
