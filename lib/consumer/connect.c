@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "consumer/consumer-private.h"
@@ -20,6 +21,8 @@
 /* In RETRY_MS, before the folder is left alone for so long. */
 #define MAX_TRIES 16u
 #define MAX_READS 64
+/* A producer makes the file of its socket, and then gives it permissions. */
+#define PERMISSIONS_NS INT64_C (2000000000)
 /* And where all places were taken. */
 #define RETRY_FULL_MS 300
 /* Of fds that the producer sent and that cannot be closed. */
@@ -91,12 +94,26 @@ are_too_many (struct tries *tries)
   return ++tries->n > MAX_TRIES;
 }
 
+static bool
+is_new (const struct stat *st)
+{
+  struct timespec now;
+  int64_t age;
+
+  clock_gettime (CLOCK_REALTIME, &now);
+  age = ((int64_t) now.tv_sec - st->st_ctim.tv_sec) * INT64_C (1000000000)
+      + now.tv_nsec - st->st_ctim.tv_nsec;
+  return age >= 0 && age < PERMISSIONS_NS;
+}
+
 /* Is "nobody there yet" what this error means? */
 static bool
 is_absence (const struct sf_consumer *c, int error)
 {
   struct stat st;
 
+  if (error == -EACCES && c->path[0] != '@' && stat (c->path, &st) == 0)
+    return S_ISSOCK (st.st_mode) && is_new (&st);
   if (error == -ECONNREFUSED && c->path[0] != '@' && stat (c->path, &st) == 0
       && !S_ISSOCK (st.st_mode))
     return false;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Who may serve a consumer. Takes two users, and so root. */
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -126,11 +127,54 @@ test_root_serves (void)
   place_remove (&place);
 }
 
+/* The file of a socket is there before its permissions are: who waits for it is
+ * not to give up in between. */
+static void
+test_permission_comes_late (void)
+{
+  struct place place;
+  struct sf_producer *p;
+  int ready[2];
+  pid_t child;
+  char c;
+
+  unit_skip_unless_root ();
+  place_make (&place);
+  check_int (chmod (place.folder, 0777), 0);
+  p = open_producer (place.path, 0, false);
+  check_int (pipe2 (ready, O_NONBLOCK), 0);
+  child = fork ();
+  if (child == 0) {
+    struct sf_consumer *consumer;
+    struct sf_received in;
+
+    check_int (setgid (OTHER) | setuid (OTHER), 0);
+    consumer = open_consumer (place.path, SF_DELIVERY_AUTO, 1);
+    do
+      check_int (sf_consumer_next (consumer, &in, LONG), 1);
+    while (in.kind == SF_RECEIVED_WAITING && write (ready[1], "r", 1) == 1);
+    check_int (in.kind, SF_RECEIVED_CONNECTED);
+    sf_consumer_close (consumer);
+    _exit (0);
+  }
+  while (read (ready[0], &c, 1) != 1 && waitpid (child, NULL, WNOHANG) == 0) {
+    check_int (chmod (place.path, 0600), 0);
+    usleep (20000);
+  }
+  check_int (chmod (place.path, 0666), 0);
+  unit_wait_ok (child);
+  close (ready[0]);
+  close (ready[1]);
+  sf_producer_close (p);
+  place_remove (&place);
+}
+
 int
 main (void)
 {
   static const struct unit_test tests[] = {
     TEST (test_abstract_name), TEST (test_path), TEST (test_root_serves),
+    TEST (test_permission_comes_late),
   };
 
   return unit_main (tests);
