@@ -45,6 +45,8 @@ rtpjpegdepay name=depay{n} ! jpegdec ! queue ! pair.sink_{n}
 
 def split(address):
     host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        sys.exit(f"two_machines: write HOST:PORT in place of {address}")
     return host, int(port)
 
 

@@ -5,8 +5,8 @@
 Usage: blocks_test.py TREE PAGE [BUILD]. Prints TAP, with the line of each block.
 
 A page runs in a folder of its own, which also takes the place of /tmp in its
-blocks, with short videos A.avi and B.avi; abstract names and the port 8554 get
-some of their own, too. Comments before a block say what a
+blocks, with short videos A.avi and B.avi; abstract names, the port 8554 and the
+network 192.168.1 get some of their own, too. Comments before a block say what a
 reader need not know:
 
   <!-- start -->          leave it running until the next heading
@@ -48,7 +48,7 @@ MARKS = ("start", "for", "within", "expect", "fails", "needs", "with", "file", "
          "machine", "beside", "not run")
 ALWAYS = [("/tmp/", "{here}/"), (". scripts/environment", ":"),
           ("autovideosink", "fakesink"), ("/usr/bin/python3", sys.executable),
-          ("8554", "{port}")]
+          ("8554", "{port}"), ("192.168.1.", "{net}.")]
 LANGUAGES = ("sh", "python", "c", "ini", "yaml", "text", "rust")
 
 
@@ -58,6 +58,8 @@ def free_port():
 
 
 PORT = free_port()
+# Addresses of this machine that no other page uses.
+NET = f"127.{os.getpid() // 250 % 250 + 1}.{os.getpid() % 250 + 1}"
 
 
 class Failure(Exception):
@@ -121,7 +123,7 @@ def substitute(block, here):
             raise Failure(f"the page does not say {old!r}")
         text = text.replace(old, new)
     for old, new in ALWAYS:
-        text = text.replace(old, new.format(here=here, port=PORT))
+        text = text.replace(old, new.format(here=here, port=PORT, net=NET))
     return re.sub(r"(socket-path=@[\w-]+)", rf"\1-{os.getpid()}", text)
 
 

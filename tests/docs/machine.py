@@ -9,6 +9,7 @@ import os
 import pathlib
 import shutil
 import subprocess
+import tempfile
 import time
 
 SECONDS_TO_BOOT = 60
@@ -57,15 +58,15 @@ class Machine:
             raise Missing("no systemd-nspawn")
         # Others than root go there, too.
         os.chmod(here, 0o755)
-        folder = here / "machine"
-        folder.mkdir()
         self._here = here
         self._log = (here / "machine.log").open("w+")
+        # Not in the page's folder, which would have all of the machine in it.
+        self._folder = tempfile.TemporaryDirectory()
         # A folder below /tmp is hidden by the container's own.
         binds = [f"--bind={here}", f"--bind-ro={tree}", f"--bind-ro={build}"]
         self._nspawn = subprocess.Popen(
             ["unshare", "--mount", "--propagation", "private", "bash", "-euc",
-             START, "machine", folder, build, *binds], stdin=subprocess.DEVNULL,
+             START, "machine", self._folder.name, build, *binds], stdin=subprocess.DEVNULL,
             stdout=self._log, stderr=self._log, start_new_session=True)
         self._leader = None
         self._boot()
@@ -107,3 +108,4 @@ class Machine:
             self._nspawn.kill()
             self._nspawn.wait()
         self._log.close()
+        self._folder.cleanup()
