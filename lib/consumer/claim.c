@@ -43,7 +43,7 @@ check_ref (struct sf_consumer *c, struct sf_connection_state *conn,
   int r = sf_segment_check (segment, ref);
 
   if (r > 0) {
-    sf_add_count (&c->mapped_late, 1);
+    sf_add_count (&c->figures.mapped_late, 1);
     r = sf_connection_is_within_bounds (conn) ? 0 : -EPROTO;
   }
   if (r == 0 && sf_segment_has_grown (segment)
@@ -57,13 +57,13 @@ parts_room (struct sf_consumer *c, uint32_t n)
 {
   struct sf_memory_ref_mapped *parts;
 
-  if (n <= c->parts_room)
+  if (n <= c->stream.parts_room)
     return true;
-  parts = realloc (c->parts, n * sizeof (*parts));
+  parts = realloc (c->stream.parts, n * sizeof (*parts));
   if (parts == NULL)
     return false;
-  c->parts = parts;
-  c->parts_room = n;
+  c->stream.parts = parts;
+  c->stream.parts_room = n;
   return true;
 }
 
@@ -102,7 +102,7 @@ lease_segment (struct sf_consumer *c, struct sf_connection_state *conn,
   return r;
 }
 
-/* The payload, in c->payload wherever it lies. Its size, or as
+/* The payload, in c->stream.payload wherever it lies. Its size, or as
  * await_segment(). */
 SF_HOT static int
 fetch_payload (struct sf_consumer *c, struct sf_connection_state *conn,
@@ -115,12 +115,12 @@ fetch_payload (struct sf_consumer *c, struct sf_connection_state *conn,
 
   if (record->payload_size < sizeof (head))
     return -EPROTO;
-  memcpy (head, c->payload, sizeof (head));
+  memcpy (head, c->stream.payload, sizeof (head));
   if (head[1] != SF_PAYLOAD_SPILLED)
     return (int) record->payload_size;
   if (head[0] != 1 || record->payload_size != sizeof (head) + sizeof (ref))
     return -EPROTO;
-  memcpy (&ref, c->payload + sizeof (head), sizeof (ref));
+  memcpy (&ref, c->stream.payload + sizeof (head), sizeof (ref));
   if (ref.size < sizeof (head) || ref.size > SF_MAX_FRAME_PAYLOAD)
     return -EPROTO;
   r = await_segment (c, conn, ref.segment, &segment);
@@ -128,7 +128,7 @@ fetch_payload (struct sf_consumer *c, struct sf_connection_state *conn,
     return r;
   r = check_ref (c, conn, segment, &ref);
   if (r == 0)
-    sf_copy_shared (c->payload, sf_segment_slot (segment, ref.slot)
+    sf_copy_shared (c->stream.payload, sf_segment_slot (segment, ref.slot)
         + ref.offset, ref.size);
   sf_segment_unref (segment);
   return r < 0 ? r : (int) ref.size;
@@ -145,7 +145,7 @@ resolve (struct sf_consumer *c, struct sf_connection_state *conn,
 
   if (size < 0)
     return size;
-  memcpy (head, c->payload, sizeof (head));
+  memcpy (head, c->stream.payload, sizeof (head));
   if (head[0] > SF_MAX_MEMORY_REFS || head[1] != 0
       || (uint64_t) size - at < head[0] * sizeof (struct sf_memory_ref_wire))
     return -EPROTO;
@@ -156,10 +156,10 @@ resolve (struct sf_consumer *c, struct sf_connection_state *conn,
   if (in->lease == NULL)
     return -ENOMEM;
   for (uint32_t i = 0; i < head[0]; i++) {
-    struct sf_memory_ref_mapped *part = &c->parts[i];
+    struct sf_memory_ref_mapped *part = &c->stream.parts[i];
     struct sf_memory_ref_wire ref;
 
-    memcpy (&ref, c->payload + at, sizeof (ref));
+    memcpy (&ref, c->stream.payload + at, sizeof (ref));
     at += sizeof (ref);
     r = lease_segment (c, conn, in->lease, ref.segment, &last_id);
     if (r < 0)
@@ -173,9 +173,9 @@ resolve (struct sf_consumer *c, struct sf_connection_state *conn,
     part->size = ref.size;
     part->data = sf_segment_slot (part->segment, ref.slot) + ref.offset;
   }
-  in->parts = c->parts;
+  in->parts = c->stream.parts;
   in->n_parts = head[0];
-  in->body = c->payload + at;
+  in->body = c->stream.payload + at;
   in->body_size = (uint32_t) ((uint64_t) size - at);
   return 0;
 }
@@ -184,7 +184,7 @@ static bool
 is_same_stream (const struct sf_consumer *c,
     const struct sf_connection_state *conn)
 {
-  return c->have_last && c->last_producer_id == conn->producer_id;
+  return c->stream.have_last && c->stream.last_producer_id == conn->producer_id;
 }
 
 /* Takes note of the frame. -1: we had it before the connection broke; otherwise
@@ -193,17 +193,17 @@ SF_HOT static int64_t
 note_seq (struct sf_consumer *c, const struct sf_connection_state *conn,
     uint64_t seq)
 {
-  int64_t lost = (int64_t) sf_load_hint (&c->revoked);
+  int64_t lost = (int64_t) sf_load_hint (&c->figures.revoked);
 
   if (is_same_stream (c, conn)) {
-    if (seq < c->next_seq)
+    if (seq < c->stream.next_seq)
       return -1;
-    lost = (int64_t) (seq - c->next_seq);
+    lost = (int64_t) (seq - c->stream.next_seq);
   }
-  sf_store_hint (&c->revoked, 0);
-  c->have_last = true;
-  c->last_producer_id = conn->producer_id;
-  c->next_seq = seq + 1;
+  sf_store_hint (&c->figures.revoked, 0);
+  c->stream.have_last = true;
+  c->stream.last_producer_id = conn->producer_id;
+  c->stream.next_seq = seq + 1;
   return lost;
 }
 
@@ -214,7 +214,7 @@ is_evicted (struct sf_consumer *c, struct sf_connection_state *conn)
   bool lossless;
 
   pthread_mutex_lock (&c->lock);
-  lossless = c->latency.lossless != 0;
+  lossless = c->notices.latency.lossless != 0;
   pthread_mutex_unlock (&c->lock);
   return lossless || sf_observe_u32 (&conn->over) != 0;
 }
@@ -229,13 +229,13 @@ note_revoked (struct sf_consumer *c, struct sf_connection_state *conn,
   if (!is_same_stream (c, conn)) {
     if (!is_evicted (c, conn))
       return;
-    sf_add_count (&c->lost, sf_load_hint (&c->revoked));
-    c->have_last = true;
-    c->last_producer_id = conn->producer_id;
-    c->next_seq = seq;
+    sf_add_count (&c->figures.lost, sf_load_hint (&c->figures.revoked));
+    c->stream.have_last = true;
+    c->stream.last_producer_id = conn->producer_id;
+    c->stream.next_seq = seq;
   }
-  if (seq >= c->next_seq)
-    sf_store_hint (&c->revoked, seq - c->next_seq + 1);
+  if (seq >= c->stream.next_seq)
+    sf_store_hint (&c->figures.revoked, seq - c->stream.next_seq + 1);
 }
 
 SF_HOT int
@@ -248,7 +248,8 @@ sf_consumer_take_frame (struct sf_consumer *c, struct sf_connection_state *conn,
 
   if (record->lease >= SF_MAX_LEASES)
     return -EPROTO;
-  if (!conn->claimed && !sf_decide_u64 (&conn->ring.page->lease[record->lease],
+  if (!conn->reading.claimed
+      && !sf_decide_u64 (&conn->ring.page->lease[record->lease],
           SF_LEASE_WORD (record->lease_stamp, SF_LEASE_ANNOUNCED),
           SF_LEASE_WORD (record->lease_stamp, SF_LEASE_CLAIMED), &seen)) {
     note_revoked (c, conn, record->seq);
@@ -256,12 +257,12 @@ sf_consumer_take_frame (struct sf_consumer *c, struct sf_connection_state *conn,
   }
   SF_HOOK ("claimed");
   r = resolve (c, conn, record, in);
-  conn->claimed = r == -EINTR;
+  conn->reading.claimed = r == -EINTR;
   if (r == -EINTR && in->lease != NULL)
     in->lease->kept = true;
   lost = r < 0 ? 0 : note_seq (c, conn, record->seq);
   /* What a flush took is not lost. */
-  if (c->after_flush && lost > 0)
+  if (c->stream.after_flush && lost > 0)
     lost = 0;
   if (r < 0 || lost < 0) {
     if (in->lease != NULL)
@@ -274,10 +275,10 @@ sf_consumer_take_frame (struct sf_consumer *c, struct sf_connection_state *conn,
   in->discont = lost > 0;
   in->sticky = (record->flags & SF_RECORD_STICKY) != 0;
   in->lossless = (record->flags & SF_RECORD_LOSSLESS) != 0;
-  in->flushed = c->after_flush;
-  c->after_flush = false;
-  sf_add_count (&c->lost, (uint64_t) lost);
-  sf_add_count (&c->frames, 1);
+  in->flushed = c->stream.after_flush;
+  c->stream.after_flush = false;
+  sf_add_count (&c->figures.lost, (uint64_t) lost);
+  sf_add_count (&c->figures.frames, 1);
   return 1;
 }
 
@@ -286,9 +287,9 @@ sf_consumer_skip_frame (struct sf_connection_state *conn,
     const struct sf_record_header *record)
 {
   /* Interrupted with it in our hands, it goes back as if it had been used. */
-  if (conn->claimed) {
+  if (conn->reading.claimed) {
     sf_connection_return (conn, record->lease);
-    conn->claimed = false;
+    conn->reading.claimed = false;
   }
   sf_ring_consume (&conn->ring, record);
 }
@@ -302,6 +303,6 @@ sf_consumer_note_handover (struct sf_consumer *c, int64_t ns)
   if (conn == NULL)
     return;
   ns = ns < 1 ? 1 : ns > UINT32_MAX ? UINT32_MAX : ns;
-  sf_store_flag (&conn->ring.page->handover[conn->n_handovers++
+  sf_store_flag (&conn->ring.page->handover[conn->reading.n_handovers++
           % SF_HANDOVERS], (uint32_t) ns);
 }

@@ -33,9 +33,9 @@ fail (struct sf_consumer *c, int error, const struct sf_reject *reject)
 {
   pthread_mutex_lock (&c->lock);
   c->phase = SF_PHASE_FAILED;
-  c->error = error;
+  c->failure.error = error;
   if (reject != NULL)
-    c->reject = *reject;
+    c->failure.reject = *reject;
   pthread_cond_broadcast (&c->cond);
   pthread_mutex_unlock (&c->lock);
 }
@@ -44,13 +44,13 @@ fail (struct sf_consumer *c, int error, const struct sf_reject *reject)
 static int
 watch_folder (const struct sf_consumer *c)
 {
-  char folder[sizeof (c->path)];
+  char folder[sizeof (c->settings.path)];
   char *slash;
   int fd;
 
-  if (c->path[0] == '@')
+  if (c->settings.path[0] == '@')
     return -1;
-  strcpy (folder, c->path);
+  strcpy (folder, c->settings.path);
   slash = strrchr (folder, '/');
   if (slash == NULL)
     strcpy (folder, ".");
@@ -110,11 +110,12 @@ is_new (const struct stat *st)
 static bool
 is_absence (const struct sf_consumer *c, int error)
 {
+  const char *path = c->settings.path;
   struct stat st;
 
-  if (error == -EACCES && c->path[0] != '@' && stat (c->path, &st) == 0)
+  if (error == -EACCES && path[0] != '@' && stat (path, &st) == 0)
     return S_ISSOCK (st.st_mode) && is_new (&st);
-  if (error == -ECONNREFUSED && c->path[0] != '@' && stat (c->path, &st) == 0
+  if (error == -ECONNREFUSED && path[0] != '@' && stat (path, &st) == 0
       && !S_ISSOCK (st.st_mode))
     return false;
   return error == -ENOENT || error == -ECONNREFUSED || error == -EAGAIN
@@ -124,8 +125,8 @@ is_absence (const struct sf_consumer *c, int error)
 void
 sf_consumer_forget_process (struct sf_consumer *c)
 {
-  sf_fd_close (c->process_fd);
-  c->process_fd = -1;
+  sf_fd_close (c->control.process_fd);
+  c->control.process_fd = -1;
 }
 
 /* From here on the producer's process is watched, too: its children may have
@@ -136,12 +137,12 @@ connect_process (struct sf_consumer *c)
   int fd, process;
 
   SF_HOOK ("connecting");
-  fd = sf_connect (c->path);
+  fd = sf_connect (c->settings.path);
   if (fd < 0)
     return fd;
   process = sf_peer_process (sf_fd_own (fd));
   if (process >= 0)
-    c->process_fd = sf_fd_own (process);
+    c->control.process_fd = sf_fd_own (process);
   if (process != -ESRCH && !sf_process_is_gone (process))
     return fd;
   sf_consumer_forget_process (c);
@@ -153,14 +154,15 @@ connect_process (struct sf_consumer *c)
 static void
 report_waiting (struct sf_consumer *c, const struct sf_reject *full)
 {
-  bool *reported = full != NULL ? &c->full_reported : &c->absent_reported;
+  bool *reported =
+      full != NULL ? &c->control.full_reported : &c->control.absent_reported;
 
   if (*reported)
     return;
   *reported = true;
   pthread_mutex_lock (&c->lock);
-  c->waiting_notice = true;
-  c->waiting = full != NULL ? *full : (struct sf_reject) { 0 };
+  c->notices.waiting = true;
+  c->notices.waiting_reject = full != NULL ? *full : (struct sf_reject) { 0 };
   sf_consumer_notify_locked (c);
   pthread_mutex_unlock (&c->lock);
 }
@@ -168,15 +170,17 @@ report_waiting (struct sf_consumer *c, const struct sf_reject *full)
 static void
 begin_to_connect (struct sf_consumer *c)
 {
-  c->until = c->connect_timeout < 0 ? INT64_MAX
-      : sf_now () + c->connect_timeout;
-  c->absent_reported = c->full_reported = false;
+  c->control.deadline = c->settings.connect_timeout < 0 ? INT64_MAX
+      : sf_now () + c->settings.connect_timeout;
+  c->control.absent_reported = c->control.full_reported = false;
 }
 
 static int64_t
 time_left (const struct sf_consumer *c)
 {
-  return c->until == INT64_MAX ? INT64_MAX : c->until - sf_now ();
+  int64_t deadline = c->control.deadline;
+
+  return deadline == INT64_MAX ? INT64_MAX : deadline - sf_now ();
 }
 
 /* Connects, and tries until it does. The fd; -1: stopping, or failed
@@ -238,12 +242,12 @@ send_hello (struct sf_consumer *c, int fd, uint32_t *asked)
     .magic = SF_PROTOCOL_MAGIC,
     .version_min = SF_PROTOCOL_VERSION,
     .version_max = SF_PROTOCOL_VERSION,
-    .delivery = c->delivery,
-    .max_lag = (uint64_t) c->max_lag,
+    .delivery = c->settings.delivery,
+    .max_lag = (uint64_t) c->settings.max_lag,
   };
-  memcpy (msg.hello.name, c->name, sizeof (msg.hello.name));
+  memcpy (msg.hello.name, c->settings.name, sizeof (msg.hello.name));
   pthread_mutex_lock (&c->lock);
-  *asked = msg.hello.max_held = c->max_held;
+  *asked = msg.hello.max_held = c->holding.max_held;
   pthread_mutex_unlock (&c->lock);
   return sf_send (fd, &msg, NULL, 0);
 }
@@ -263,7 +267,7 @@ await_answer (struct sf_consumer *c, int fd, struct sf_message *msg,
       return r;
     if (sf_consumer_is_stopping (c))
       return -EINTR;
-    if (sf_process_is_gone (c->process_fd))
+    if (sf_process_is_gone (c->control.process_fd))
       return 0;
     if (sf_timeout_expired (&timeout))
       return -ETIMEDOUT;
@@ -336,10 +340,11 @@ sf_consumer_connect (struct sf_consumer *c, uint32_t *asked, bool *reached)
   struct sf_reject reject;
   int fd, r;
 
-  if (c->until == 0)
+  if (c->control.deadline == 0)
     begin_to_connect (c);
   /* Each connection would leave more of them behind. */
-  if (c->got_unexpected_fds && sf_fd_count_discarded () >= MAX_DISCARDED) {
+  if (c->control.got_unexpected_fds
+      && sf_fd_count_discarded () >= MAX_DISCARDED) {
     *reached = false;
     fail (c, -EPROTO, NULL);
     return NULL;
@@ -348,7 +353,7 @@ sf_consumer_connect (struct sf_consumer *c, uint32_t *asked, bool *reached)
   *reached = fd >= 0;
   if (fd < 0)
     return NULL;
-  r = sf_peer_check_trust (fd, c->path, &reject);
+  r = sf_peer_check_trust (fd, c->settings.path, &reject);
   if (r == 0)
     return shake_hands (c, fd, asked);
   sf_fd_shut (fd);

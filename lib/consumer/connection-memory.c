@@ -55,7 +55,7 @@ sf_connection_new (struct sf_connection_state **conn, int fd,
   }
   l->refs = 1;
   l->generation = sf_generation;
-  l->spin_after = SF_SPIN_AFTER;
+  l->reading.spin_after = SF_SPIN_AFTER;
   l->fd = fd;
   l->producer_id = welcome->producer_id;
   l->max_held = welcome->max_held;
@@ -216,19 +216,19 @@ sf_connection_map_growth (struct sf_connection_state *conn)
 bool
 sf_consumer_free_ended (struct sf_consumer *c)
 {
-  struct sf_connection_state **at = &c->ended;
+  struct sf_connection_state **at = &c->control.ended;
 
   while (*at != NULL) {
     struct sf_connection_state *conn = *at;
 
     if (sf_observe_u32 (&conn->refs) == 1) {
-      *at = conn->next_ended;
+      *at = conn->control.next_ended;
       sf_connection_unref (conn);
     } else {
-      at = &conn->next_ended;
+      at = &conn->control.next_ended;
     }
   }
-  return c->ended != NULL;
+  return c->control.ended != NULL;
 }
 
 SF_HOT struct sf_segment *
@@ -292,9 +292,9 @@ sf_connection_answer (struct sf_connection_state *conn, sf_atomic_u32 *paused)
     .paused = sf_load_flag (paused),
   };
 
-  conn->pong_due = conn->pong_due
+  conn->control.pong_due = conn->control.pong_due
       && sf_send (conn->fd, &msg, NULL, 0) == -EAGAIN;
-  return !conn->pong_due;
+  return !conn->control.pong_due;
 }
 
 /* One return for each wish of the producer is signalled: it looks at all. */

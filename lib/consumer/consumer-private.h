@@ -2,11 +2,7 @@
 /* Shared by the consumer's source files only.
  *
  * Locks: sf_consumer.lock, then sf_connection_state.lock (a leaf, the table of
- * segments). Neither is held over I/O.
- *
- * A connection is one connection. Whoever uses it holds a reference: the
- * consumer, and every lease. Its socket is closed with the last one, since the
- * producer takes a hang-up to mean that nobody reads its frames any more. */
+ * segments). Neither is held over I/O. */
 #ifndef SF_CONSUMER_PRIVATE_H
 #define SF_CONSUMER_PRIVATE_H
 
@@ -26,46 +22,59 @@ struct sf_connection_segment
   struct sf_segment *segment;
 };
 
+/* One connection. Whoever uses it holds a reference: the consumer, and every
+ * lease. The last reference closes the socket, since the producer takes a
+ * hang-up to mean that nobody reads its frames any more. */
 struct sf_connection_state
 {
-  struct sf_connection_state *next_ended;       /* the control thread's */
   sf_atomic_u32 refs;
+
   /* Constant. */
-  /* of the process that made it, see shared/fork.h */
-  uint32_t generation;
+  uint32_t generation;          /* of its process, see shared/fork.h */
   int fd;
   struct sf_guard *guard;
   uint64_t producer_id;
   int64_t clock_offset;         /* as in struct sf_received */
   struct sf_shm announce, returns;
-  /* The streaming thread's. */
+
+  /* The streaming thread's, without a lock. */
   struct sf_ring_reader ring;
-  bool connected_reported, holding_reported;
-  bool claimed;                 /* the next record's frame is ours already */
-  uint64_t skipped_pos;         /* the record that met a full connection */
-  uint32_t skipped_max_held;    /* and how many could be held then */
-  uint32_t n_handovers;         /* noted for observers */
-  uint32_t n_unpaced;           /* records in a row that were soon there */
-  uint32_t spin_after;          /* so many, and the next is waited for awake */
-  bool pong_due;                /* the control thread's */
-  uint32_t n_messages;          /* read since, which is its, too */
-  int64_t quota_from;
-  uint32_t flushed;             /* steps of flushes that we have read past */
-  uint64_t void_until;          /* position: records before it are void */
-  /* The control thread's. */
-  uint32_t flush_reported;      /* the step that was called back for */
-  /* Any thread's. */
+  struct
+  {
+    bool connected_reported, holding_reported;
+    bool claimed;               /* the next record's frame is ours already */
+    /* A record that found max_held frames held, and how many that were: it
+     * waits until more may be held. */
+    uint64_t skipped_pos;
+    uint32_t skipped_max_held;
+    uint32_t n_handovers;       /* noted for observers */
+    uint32_t n_unpaced;         /* records in a row within SF_SPIN_THRESHOLD */
+    uint32_t spin_after;        /* so many, and the next is spun for */
+    uint32_t flushed;           /* steps of flushes that we have read past */
+    uint64_t void_until;        /* position: records before it are void */
+  } reading;
+
+  /* The control thread's, without a lock. */
+  struct
+  {
+    struct sf_connection_state *next_ended;
+    bool pong_due;
+    uint32_t n_messages;        /* read since then: */
+    int64_t quota_from;
+    uint32_t flush_reported;    /* the last step that was called back for */
+  } control;
+
+  /* Any thread's, without a lock. */
   sf_atomic_u32 held;
   sf_atomic_u32 max_held;
   sf_atomic_u32 wants_room;     /* the streaming thread waits for a return */
-  sf_atomic_u32 signalled;      /* the last wish for returns that was met */
+  sf_atomic_u32 signalled;      /* the last number of want_returns answered */
   sf_atomic_u32 over;           /* the socket is at its end, `bye` is set */
-  /* the step that sf_consumer_end_flush() named */
-  sf_atomic_u32 flush_ended;
-  /* the control thread is to look for new slots */
-  sf_atomic_u32 grown;
-  struct sf_reject bye;
-  pthread_mutex_t lock;         /* the table */
+  sf_atomic_u32 flush_ended;    /* the step of sf_consumer_end_flush() */
+  sf_atomic_u32 grown;          /* segments may have new slots to map */
+  struct sf_reject bye;         /* constant once `over` is set */
+
+  pthread_mutex_t lock;         /* a leaf; the two below */
   struct sf_connection_segment *segments;
   uint32_t n_segments;
 };
@@ -73,68 +82,89 @@ struct sf_connection_state
 enum sf_consumer_phase
 {
   SF_PHASE_CONNECTING,
-  /* connection is there for the streaming thread */
-  SF_PHASE_CONNECTED,
-  /* told DISCONNECTED: reconnects at the next call */
-  SF_PHASE_OVER,
+  SF_PHASE_CONNECTED,           /* `conn` is there to be read */
+  SF_PHASE_OVER,                /* DISCONNECTED: the next call reconnects */
   SF_PHASE_FAILED,
 };
 
 struct sf_consumer
 {
   /* Constant. */
-  char path[109];
-  char name[SF_NAME_MAX];
-  uint32_t delivery;
-  int64_t connect_timeout, spin, max_lag;
-  uint32_t generation;          /* as of a connection */
-  void (*flush) (void *user);
-  void *user;
-  pthread_t thread;
-  int wake_fd;                  /* eventfd for the thread, ours alone */
+  uint32_t generation;          /* of its process, see shared/fork.h */
+  pthread_t thread;             /* the control thread */
+  int wake_fd;                  /* eventfd for it, ours alone */
+  struct
+  {
+    char path[109];
+    char name[SF_NAME_MAX];
+    uint32_t delivery;          /* enum sf_delivery */
+    int64_t connect_timeout, spin, max_lag;     /* ns */
+    void (*flush) (void *user);
+    void *user;
+  } settings;
 
+  /* The streaming thread's, without a lock. */
+  struct
+  {
+    uint64_t last_producer_id, next_seq;
+    bool have_last;             /* the two above */
+    bool after_flush;           /* no frame since one */
+    struct sf_memory_ref_mapped *parts;
+    uint32_t parts_room;
+    uint8_t payload[SF_MAX_FRAME_PAYLOAD];
+  } stream;
+
+  /* The control thread's, without a lock. */
+  struct
+  {
+    int process_fd;             /* of the producer's process, or -1 */
+    int64_t deadline;           /* to be connected; 0: not tried yet */
+    struct sf_connection_state *ended;  /* their last frames are not back */
+    bool absent_reported, full_reported;        /* in this try to connect */
+    bool got_unexpected_fds;    /* a producer sent fds that no message has */
+  } control;
+
+  /* Any thread's, without a lock. */
+  sf_atomic_u32 interrupted;
+  sf_atomic_u32 paused;
+  struct
+  {
+    sf_atomic_u64 frames, lost;
+    sf_atomic_u64 mapped_late;  /* growths that the streaming thread mapped */
+    sf_atomic_u64 revoked;      /* lost, unless they are announced again */
+  } figures;
+
+  /* All below: under the lock. */
   pthread_mutex_t lock;
   pthread_cond_t cond;          /* phase, notices, interruption */
   enum sf_consumer_phase phase;
   struct sf_connection_state *conn;
   bool stopping;
-  bool grow;                    /* ask for more when all are held */
-  bool waiting_notice;          /* WAITING is to be told, */
-  struct sf_reject waiting;     /* for this */
-  bool latency_notice;
-  struct sf_latency latency;
-  uint32_t needed;              /* frames to hold, as the user of this says */
-  uint32_t max_held;            /* frames asked for, which may have grown */
-  bool refused_notice;          /* a WANT was refused: FAILED is to be told */
-  struct sf_reject refused;
-  int error;                    /* of SF_PHASE_FAILED */
-  struct sf_reject reject;
-  sf_atomic_u32 interrupted;
-  /* one of the notices is set: a look at the lock */
-  sf_atomic_u32 notices;
-  uint64_t last_producer_id, next_seq;
-  bool have_last;
   uint64_t connections;
-  sf_atomic_u64 frames, lost;
-  /* Growths that the streaming thread had to map, for a frame that was there
-   * before the control thread had done it. */
-  sf_atomic_u64 mapped_late;
-  /* Announced to us, and taken back: lost, unless they are announced again. */
-  sf_atomic_u64 revoked;
-  sf_atomic_u32 paused;
-  bool after_flush;             /* the streaming thread's: no frame since */
-  /* The streaming thread's. */
-  struct sf_memory_ref_mapped *parts;
-  uint32_t parts_room;
-  uint8_t payload[SF_MAX_FRAME_PAYLOAD];
-  /* The control thread's. */
-  int process_fd;               /* of the producer we are connected to, or -1 */
-  /* to be connected; 0: not tried yet; INT64_MAX */
-  int64_t until;
-  /* connections whose last frames are not back */
-  struct sf_connection_state *ended;
-  bool absent_reported, full_reported;  /* since we last were, or began */
-  bool got_unexpected_fds;      /* a producer sent fds that no message has */
+
+  /* What sf_consumer_next() is to report besides the ring. */
+  struct
+  {
+    sf_atomic_u32 pending;      /* one may be set; read without the lock */
+    bool waiting, latency_changed, refused;
+    struct sf_reject waiting_reject, refused_reject;
+    struct sf_latency latency;
+  } notices;
+
+  /* Frames to hold. */
+  struct
+  {
+    bool grow;                  /* ask for more when all are held */
+    uint32_t needed;            /* as sf_consumer_want() said */
+    uint32_t max_held;          /* asked for, which may have grown */
+  } holding;
+
+  /* Of SF_PHASE_FAILED. */
+  struct
+  {
+    int error;
+    struct sf_reject reject;
+  } failure;
 };
 
 struct sf_lease

@@ -18,10 +18,10 @@ static void
 free_consumer (struct sf_consumer *c)
 {
   sf_fd_close (c->wake_fd);
-  sf_fd_close (c->process_fd);
+  sf_fd_close (c->control.process_fd);
   pthread_mutex_destroy (&c->lock);
   pthread_cond_destroy (&c->cond);
-  free (c->parts);
+  free (c->stream.parts);
   free (c);
 }
 
@@ -51,7 +51,7 @@ sf_consumer_open (struct sf_consumer **consumer,
 
   if (config->path == NULL || config->path[0] == '\0')
     return -EINVAL;
-  if (strlen (config->path) >= sizeof (c->path) - 1)
+  if (strlen (config->path) >= sizeof (c->settings.path) - 1)
     return -ENAMETOOLONG;
   if (config->max_held < 1 || config->max_held > SF_MAX_LEASES
       || config->max_lag < 0)
@@ -60,17 +60,17 @@ sf_consumer_open (struct sf_consumer **consumer,
   if (c == NULL)
     return -ENOMEM;
   c->generation = sf_generation;
-  c->process_fd = -1;
-  strcpy (c->path, config->path);
-  strncpy (c->name, config->name, sizeof (c->name) - 1);
-  c->delivery = config->delivery;
-  c->grow = config->grow;
-  c->needed = c->max_held = config->max_held;
-  c->connect_timeout = config->connect_timeout;
-  c->spin = config->spin;
-  c->max_lag = config->max_lag;
-  c->flush = config->flush;
-  c->user = config->user;
+  c->control.process_fd = -1;
+  strcpy (c->settings.path, config->path);
+  strncpy (c->settings.name, config->name, sizeof (c->settings.name) - 1);
+  c->settings.delivery = config->delivery;
+  c->holding.grow = config->grow;
+  c->holding.needed = c->holding.max_held = config->max_held;
+  c->settings.connect_timeout = config->connect_timeout;
+  c->settings.spin = config->spin;
+  c->settings.max_lag = config->max_lag;
+  c->settings.flush = config->flush;
+  c->settings.user = config->user;
   pthread_mutex_init (&c->lock, NULL);
   pthread_condattr_init (&attr);
   pthread_condattr_setclock (&attr, CLOCK_MONOTONIC);
@@ -92,7 +92,7 @@ leave (struct sf_connection_state *conn)
 {
   struct sf_message msg = {
     .type = SF_MESSAGE_BYE,
-    .reject = { .reason = SF_REASON_STOPPED},
+    .reject = { .reason = SF_REASON_STOPPED },
   };
 
   sf_send (conn->fd, &msg, NULL, 0);
@@ -119,25 +119,25 @@ sf_consumer_close (struct sf_consumer *c)
 static int
 take_notice_locked (struct sf_consumer *c, struct sf_received *in)
 {
-  sf_store_flag (&c->notices, 0);
-  if (c->refused_notice) {
-    c->refused_notice = false;
+  sf_store_flag (&c->notices.pending, 0);
+  if (c->notices.refused) {
+    c->notices.refused = false;
     in->kind = SF_RECEIVED_FAILED;
     in->error = -ENOBUFS;
-    in->reject = c->refused;
-  } else if (c->latency_notice) {
-    c->latency_notice = false;
+    in->reject = c->notices.refused_reject;
+  } else if (c->notices.latency_changed) {
+    c->notices.latency_changed = false;
     in->kind = SF_RECEIVED_LATENCY;
-    in->latency = c->latency;
-  } else if (c->waiting_notice) {
-    c->waiting_notice = false;
+    in->latency = c->notices.latency;
+  } else if (c->notices.waiting) {
+    c->notices.waiting = false;
     in->kind = SF_RECEIVED_WAITING;
-    in->reject = c->waiting;
+    in->reject = c->notices.waiting_reject;
   } else {
     return 0;
   }
   /* There may be another one. */
-  sf_store_flag (&c->notices, 1);
+  sf_store_flag (&c->notices.pending, 1);
   return 1;
 }
 
@@ -164,8 +164,8 @@ await_connection (struct sf_consumer *c, struct sf_received *in,
       r = 1;
     } else if (c->phase == SF_PHASE_FAILED) {
       in->kind = SF_RECEIVED_FAILED;
-      in->error = c->error;
-      in->reject = c->reject;
+      in->error = c->failure.error;
+      in->reject = c->failure.reject;
       r = 1;
     } else if (sf_now () < until
         && sf_consumer_timed_wait_locked (c, until) == 0) {
@@ -184,7 +184,7 @@ drop_connection (struct sf_consumer *c, struct sf_connection_state *conn,
 {
   in->kind = SF_RECEIVED_DISCONNECTED;
   in->reject = conn->bye;
-  in->lost = sf_load_hint (&c->revoked);
+  in->lost = sf_load_hint (&c->figures.revoked);
   pthread_mutex_lock (&c->lock);
   c->conn = NULL;
   c->phase = SF_PHASE_OVER;
@@ -220,9 +220,9 @@ grow (struct sf_consumer *c, uint32_t max_held)
   bool growing;
 
   pthread_mutex_lock (&c->lock);
-  growing = c->grow && max_held < SF_MAX_LEASES;
-  if (growing && more > c->max_held)
-    c->max_held = more;
+  growing = c->holding.grow && max_held < SF_MAX_LEASES;
+  if (growing && more > c->holding.max_held)
+    c->holding.max_held = more;
   else
     more = 0;
   pthread_mutex_unlock (&c->lock);
@@ -239,13 +239,13 @@ ask_for_more (struct sf_consumer *c, struct sf_connection_state *conn,
   uint32_t max_held = sf_load_flag (&conn->max_held);
 
   SF_HOOK ("full");
-  conn->skipped_pos = conn->ring.pos;
-  conn->skipped_max_held = max_held;
+  conn->reading.skipped_pos = conn->ring.pos;
+  conn->reading.skipped_max_held = max_held;
   if (grow (c, max_held))
     return 0;
-  if (conn->holding_reported)
+  if (conn->reading.holding_reported)
     return 0;
-  conn->holding_reported = true;
+  conn->reading.holding_reported = true;
   in->kind = SF_RECEIVED_HOLDING;
   return 1;
 }
@@ -256,10 +256,10 @@ is_at_its_limit (struct sf_consumer *c, struct sf_connection_state *conn)
 {
   bool grows;
 
-  if (conn->holding_reported || !sf_connection_is_full (conn))
+  if (conn->reading.holding_reported || !sf_connection_is_full (conn))
     return false;
   pthread_mutex_lock (&c->lock);
-  grows = c->grow && sf_load_flag (&conn->max_held) < SF_MAX_LEASES;
+  grows = c->holding.grow && sf_load_flag (&conn->max_held) < SF_MAX_LEASES;
   pthread_mutex_unlock (&c->lock);
   return !grows;
 }
@@ -281,7 +281,7 @@ wait_for_record (struct sf_consumer *c, struct sf_connection_state *conn,
   sf_consumer_wait (c, conn, until < timeout ? until : timeout);
   if (sf_now () < timeout || !is_at_its_limit (c, conn))
     return 0;
-  conn->holding_reported = true;
+  conn->reading.holding_reported = true;
   in->kind = SF_RECEIVED_HOLDING;
   return 1;
 }
@@ -294,9 +294,9 @@ take_record (struct sf_consumer *c, struct sf_connection_state *conn,
 {
   /* Not for ever, should all of them have been taken back. */
   for (int i = 0; i < RECORDS_PER_TURN; i++) {
-    bool is_void = (int64_t) (conn->void_until - conn->ring.pos) > 0;
+    bool is_void = (int64_t) (conn->reading.void_until - conn->ring.pos) > 0;
     struct sf_record_header record;
-    int r = sf_ring_peek (&conn->ring, &record, c->payload);
+    int r = sf_ring_peek (&conn->ring, &record, c->stream.payload);
 
     /* Who sees a record from behind a flush sees the flush: that comes
      * first. */
@@ -306,7 +306,7 @@ take_record (struct sf_consumer *c, struct sf_connection_state *conn,
       in->flushed = is_void;
       sf_ring_consume (&conn->ring, &record);
       in->kind = SF_RECEIVED_EVENT;
-      in->body = c->payload;
+      in->body = c->stream.payload;
       in->body_size = record.payload_size;
       in->sticky = (record.flags & SF_RECORD_STICKY) != 0;
       return 1;
@@ -319,7 +319,7 @@ take_record (struct sf_consumer *c, struct sf_connection_state *conn,
     }
     if (sf_connection_is_full (conn))
       return ask_for_more (c, conn, in);
-    conn->holding_reported = false;
+    conn->reading.holding_reported = false;
     r = sf_consumer_take_frame (c, conn, &record, in);
     if (r == -EINTR)
       return r;
@@ -344,13 +344,13 @@ next_on_connection (struct sf_consumer *c, struct sf_connection_state *conn,
 
     if (sf_load_flag (&c->interrupted))
       return -EINTR;
-    if (!conn->connected_reported) {
-      conn->connected_reported = true;
+    if (!conn->reading.connected_reported) {
+      conn->reading.connected_reported = true;
       in->kind = SF_RECEIVED_CONNECTED;
       in->clock_offset = conn->clock_offset;
       return 1;
     }
-    if (sf_load_flag (&c->notices)) {
+    if (sf_load_flag (&c->notices.pending)) {
       pthread_mutex_lock (&c->lock);
       r = take_notice_locked (c, in);
       pthread_mutex_unlock (&c->lock);
@@ -426,11 +426,11 @@ sf_consumer_want (struct sf_consumer *c, uint32_t max_held)
   pthread_mutex_lock (&c->lock);
   if (max_held > SF_MAX_LEASES)
     max_held = SF_MAX_LEASES;
-  more = max_held > c->max_held;
+  more = max_held > c->holding.max_held;
   if (more)
-    c->max_held = max_held;
-  if (max_held > c->needed)
-    c->needed = max_held;
+    c->holding.max_held = max_held;
+  if (max_held > c->holding.needed)
+    c->holding.needed = max_held;
   pthread_mutex_unlock (&c->lock);
   if (more)
     sf_consumer_kick (c);
@@ -468,9 +468,10 @@ sf_consumer_get_stats (struct sf_consumer *c, struct sf_consumer_stats *stats)
   conn = c->conn != NULL ? sf_connection_ref (c->conn) : NULL;
   stats->connections = c->connections;
   pthread_mutex_unlock (&c->lock);
-  stats->frames = sf_load_hint (&c->frames);
-  stats->mapped_late = sf_load_hint (&c->mapped_late);
-  stats->lost = sf_load_hint (&c->lost) + sf_load_hint (&c->revoked);
+  stats->frames = sf_load_hint (&c->figures.frames);
+  stats->mapped_late = sf_load_hint (&c->figures.mapped_late);
+  stats->lost =
+      sf_load_hint (&c->figures.lost) + sf_load_hint (&c->figures.revoked);
   if (conn == NULL)
     return;
   stats->connected = true;

@@ -35,11 +35,11 @@ handle_reject (struct sf_consumer *c, struct sf_connection_state *conn,
     const struct sf_reject *reject)
 {
   pthread_mutex_lock (&c->lock);
-  if (c->needed > sf_load_flag (&conn->max_held)) {
-    c->refused_notice = true;
-    c->refused = *reject;
+  if (c->holding.needed > sf_load_flag (&conn->max_held)) {
+    c->notices.refused = true;
+    c->notices.refused_reject = *reject;
   }
-  c->grow = false;
+  c->holding.grow = false;
   sf_consumer_notify_locked (c);
   pthread_mutex_unlock (&c->lock);
 }
@@ -48,8 +48,8 @@ static void
 handle_latency (struct sf_consumer *c, const struct sf_latency *latency)
 {
   pthread_mutex_lock (&c->lock);
-  c->latency = *latency;
-  c->latency_notice = true;
+  c->notices.latency = *latency;
+  c->notices.latency_changed = true;
   sf_consumer_notify_locked (c);
   pthread_mutex_unlock (&c->lock);
 }
@@ -103,7 +103,7 @@ handle_message (struct sf_consumer *c, struct sf_connection_state *conn,
       handle_latency (c, &msg->latency);
       return;
     case SF_MESSAGE_PING:
-      conn->pong_due = true;
+      conn->control.pong_due = true;
       return;
     case SF_MESSAGE_FLUSH:
       /* Looked for after each turn of messages: see serve(). */
@@ -137,7 +137,7 @@ read_messages (struct sf_consumer *c, struct sf_connection_state *conn,
       return true;
     if (r == 1) {
       SF_HOOK ("message");
-      conn->n_messages++;
+      conn->control.n_messages++;
       handle_message (c, conn, &msg, fds, bye);
       continue;
     }
@@ -146,7 +146,7 @@ read_messages (struct sf_consumer *c, struct sf_connection_state *conn,
     else
       bye->reason = r == -EPROTO || r == -EBADF ? SF_REASON_VIOLATION
           : SF_REASON_HANGUP;
-    c->got_unexpected_fds |= r == -EBADF;
+    c->control.got_unexpected_fds |= r == -EBADF;
   }
   return false;
 }
@@ -158,7 +158,7 @@ ask_for_room (struct sf_consumer *c, struct sf_connection_state *conn,
   struct sf_message msg = { .type = SF_MESSAGE_WANT };
 
   pthread_mutex_lock (&c->lock);
-  msg.max_held = c->max_held;
+  msg.max_held = c->holding.max_held;
   pthread_mutex_unlock (&c->lock);
   if (msg.max_held > *asked && sf_send (conn->fd, &msg, NULL, 0) >= 0)
     *asked = msg.max_held;
@@ -168,13 +168,15 @@ ask_for_room (struct sf_consumer *c, struct sf_connection_state *conn,
 static int
 mute_ms (struct sf_connection_state *conn)
 {
-  int64_t now = sf_now (), left = conn->quota_from + QUOTA_TIME - now;
+  int64_t now = sf_now (), left = conn->control.quota_from + QUOTA_TIME - now;
 
   if (left <= 0) {
-    conn->n_messages = 0;
-    conn->quota_from = now;
+    conn->control.n_messages = 0;
+    conn->control.quota_from = now;
   }
-  return conn->n_messages < MESSAGE_QUOTA ? 0 : (int) (left / 1000000) + 1;
+  if (conn->control.n_messages < MESSAGE_QUOTA)
+    return 0;
+  return (int) (left / 1000000) + 1;
 }
 
 /* Listens until the connection ends, or it is time to stop. */
@@ -187,7 +189,7 @@ serve (struct sf_consumer *c, struct sf_connection_state *conn, uint32_t asked)
   /* Messages that the producer sent before it was gone are read before its end
    * is taken note of: segments of frames yet to be drained are among them. */
   while (!sf_consumer_is_stopping (c) && sf_observe_u32 (&conn->over) == 0) {
-    bool gone = sf_process_is_gone (c->process_fd);
+    bool gone = sf_process_is_gone (c->control.process_fd);
 
     if (read_messages (c, conn, &bye) && gone)
       bye.reason = SF_REASON_HANGUP;
@@ -237,10 +239,10 @@ wait_to_connect (struct sf_consumer *c)
 static void
 release_ended (struct sf_consumer *c)
 {
-  while (c->ended != NULL) {
-    struct sf_connection_state *conn = c->ended;
+  while (c->control.ended != NULL) {
+    struct sf_connection_state *conn = c->control.ended;
 
-    c->ended = conn->next_ended;
+    c->control.ended = conn->control.next_ended;
     sf_connection_unref (conn);
   }
 }
@@ -251,7 +253,7 @@ hand_over (struct sf_consumer *c, struct sf_connection_state *conn)
   pthread_mutex_lock (&c->lock);
   c->conn = sf_connection_ref (conn);
   c->phase = SF_PHASE_CONNECTED;
-  c->waiting_notice = false;
+  c->notices.waiting = false;
   c->connections++;
   pthread_cond_broadcast (&c->cond);
   pthread_mutex_unlock (&c->lock);
@@ -272,12 +274,12 @@ sf_consumer_thread (void *consumer)
     if (conn != NULL) {
       hand_over (c, conn);
       serve (c, conn, asked);
-      c->until = 0;
+      c->control.deadline = 0;
       pause = sf_observe_u32 (&conn->over) != 0
           && (conn->bye.reason == SF_REASON_VIOLATION
           || conn->bye.reason == SF_REASON_RESOURCES);
-      conn->next_ended = c->ended;
-      c->ended = conn;
+      conn->control.next_ended = c->control.ended;
+      c->control.ended = conn;
     }
     sf_consumer_forget_process (c);
     if (pause)

@@ -25,9 +25,10 @@ phase_of (const struct sf_consumer *c, const struct sf_connection_state *conn,
 {
   bool ended;
 
-  if (step == conn->flushed)
+  if (step == conn->reading.flushed)
     return SF_FLUSH_NONE;
-  ended = c->flush != NULL ? step == sf_observe_u32 (&conn->flush_ended)
+  ended =
+      c->settings.flush != NULL ? step == sf_observe_u32 (&conn->flush_ended)
       : (step & 1) == 0 || is_over (conn);
   return ended ? SF_FLUSH_ENDED : SF_FLUSH_UNDER_WAY;
 }
@@ -60,10 +61,10 @@ sf_consumer_pass_flush (struct sf_consumer *c, struct sf_connection_state *conn)
   if ((int64_t) (end - conn->ring.pos) > (int64_t) (head - conn->ring.pos)
       || (end & 63u) != 0)
     return -EPROTO;
-  conn->void_until = end;
-  conn->flushed = step;
-  c->after_flush = true;
-  sf_store_hint (&c->revoked, 0);
+  conn->reading.void_until = end;
+  conn->reading.flushed = step;
+  c->stream.after_flush = true;
+  sf_store_hint (&c->figures.revoked, 0);
   return 1;
 }
 
@@ -73,11 +74,12 @@ sf_consumer_report_flush (struct sf_consumer *c,
 {
   uint32_t now = last_step (conn);
 
-  if (c->flush == NULL || (now == conn->flush_reported && !over)
+  if (c->settings.flush == NULL || (now == conn->control.flush_reported
+          && !over)
       || (over && now == sf_observe_u32 (&conn->flush_ended)))
     return;
-  conn->flush_reported = now;
-  c->flush (c->user);
+  conn->control.flush_reported = now;
+  c->settings.flush (c->settings.user);
 }
 
 /* The connection, referenced, and its number. */

@@ -29,8 +29,8 @@ SF_HOT static bool
 has_record (struct sf_connection_state *conn)
 {
   return sf_ring_has_record (&conn->ring) && (!sf_connection_is_full (conn)
-      || conn->skipped_pos != conn->ring.pos
-      || conn->skipped_max_held != sf_load_flag (&conn->max_held));
+      || conn->reading.skipped_pos != conn->ring.pos
+      || conn->reading.skipped_max_held != sf_load_flag (&conn->max_held));
 }
 
 /* Is there anything to do but sleep? */
@@ -39,7 +39,7 @@ has_work (struct sf_consumer *c, struct sf_connection_state *conn)
 {
   enum sf_flush_phase flush = sf_connection_flush_phase (c, conn);
 
-  if (sf_load_flag (&c->interrupted) || sf_load_flag (&c->notices)
+  if (sf_load_flag (&c->interrupted) || sf_load_flag (&c->notices.pending)
       || flush == SF_FLUSH_ENDED)
     return true;
   return flush == SF_FLUSH_NONE
@@ -99,21 +99,24 @@ SF_HOT void
 sf_consumer_wait (struct sf_consumer *c, struct sf_connection_state *conn,
     int64_t until)
 {
-  bool spins = conn->n_unpaced >= conn->spin_after;
-  int64_t began = sf_now ();
+  bool spins = conn->reading.n_unpaced >= conn->reading.spin_after;
+  int64_t began = sf_now (), ns = c->settings.spin;
 
   sf_store_flag (&conn->ring.page->cpu, (uint32_t) sched_getcpu ());
-  spin_for_work (c, conn, began, spins
-      && c->spin < SF_SPIN_THRESHOLD ? SF_SPIN_THRESHOLD : c->spin);
+  if (spins && ns < SF_SPIN_THRESHOLD)
+    ns = SF_SPIN_THRESHOLD;
+  spin_for_work (c, conn, began, ns);
   if (has_work (c, conn)) {
-    conn->spin_after = SF_SPIN_AFTER;
+    conn->reading.spin_after = SF_SPIN_AFTER;
     return;
   }
-  if (spins && conn->spin_after < MAX_SPIN_AFTER)
-    conn->spin_after *= 2;
+  if (spins && conn->reading.spin_after < MAX_SPIN_AFTER)
+    conn->reading.spin_after *= 2;
   sleep_on_connection (c, conn, until);
-  conn->n_unpaced =
-      sf_now () - began < SF_SPIN_THRESHOLD ? conn->n_unpaced + 1 : 0;
+  if (sf_now () - began < SF_SPIN_THRESHOLD)
+    conn->reading.n_unpaced++;
+  else
+    conn->reading.n_unpaced = 0;
 }
 
 bool
@@ -130,7 +133,7 @@ sf_consumer_is_stopping (struct sf_consumer *c)
 void
 sf_consumer_notify_locked (struct sf_consumer *c)
 {
-  sf_store_flag (&c->notices, 1);
+  sf_store_flag (&c->notices.pending, 1);
   pthread_cond_broadcast (&c->cond);
   if (c->conn != NULL)
     sf_connection_wake (c->conn);
@@ -148,8 +151,10 @@ sf_consumer_kick (struct sf_consumer *c)
 bool
 sf_consumer_poll (struct sf_consumer *c, int fd, int ms)
 {
-  struct pollfd fds[3] = { { .fd = c->wake_fd, .events = POLLIN},
-  { .fd = fd, .events = POLLIN}, { .fd = c->process_fd, .events = POLLIN}
+  struct pollfd fds[3] = {
+    { .fd = c->wake_fd, .events = POLLIN },
+    { .fd = fd, .events = POLLIN },
+    { .fd = c->control.process_fd, .events = POLLIN },
   };
   const int tick_ms = SF_ENDED_TICK / 1000000;
   uint64_t n;

@@ -63,12 +63,16 @@ sf_client_accept (struct sf_producer *p, int fd,
       .refs = 1,
       .producer = p,
       .fd = fd,
-      .guard_fd = -1,
-      .process_fd = -1,
       .peer = *peer,
-      .deadline = sf_now () + SF_GREETING_TIMEOUT,
-      .announce = { .fd = -1},
-      .returns = { .fd = -1},
+      .session = {
+            .guard_fd = -1,
+            .process_fd = -1,
+            .deadline = sf_now () + SF_GREETING_TIMEOUT,
+          },
+      .queue = {
+            .announce = { .fd = -1 },
+            .returns = { .fd = -1 },
+          },
       };
     r = c == NULL ? -ENOMEM : sf_client_watch (c, fd, EPOLLIN | EPOLLRDHUP, 0);
   }

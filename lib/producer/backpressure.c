@@ -28,24 +28,24 @@ sf_producer_set_want_locked (struct sf_producer *p)
 {
   uint32_t want = 0;
 
-  if (p->n_waiting > 0 || p->pooled) {
-    if (++p->last_want == 0)
-      p->last_want = 1;
-    want = p->last_want;
+  if (p->waiting.n > 0 || p->frames.pooled) {
+    if (++p->waiting.last_want == 0)
+      p->waiting.last_want = 1;
+    want = p->waiting.last_want;
   }
   for (struct sf_client *c = p->clients; c != NULL; c = c->next)
-    if (c->ring.header != NULL)
-      sf_store_flag (&c->ring.header->want_returns, want);
+    if (c->queue.ring.header != NULL)
+      sf_store_flag (&c->queue.ring.header->want_returns, want);
 }
 
 void
 sf_producer_note_progress (struct sf_producer *p)
 {
-  sf_add_count (&p->progress, 1);
+  sf_add_count (&p->progress.count, 1);
   /* Pairs with the fence of the waiter, which counts itself first and looks for
    * a free slot after. */
   sf_fence_store_load ();
-  if (sf_load_flag (&p->waiting_hint) == 0)
+  if (sf_load_flag (&p->progress.has_waiters) == 0)
     return;
   pthread_mutex_lock (&p->lock);
   pthread_cond_broadcast (&p->cond);
@@ -55,7 +55,7 @@ sf_producer_note_progress (struct sf_producer *p)
 uint64_t
 sf_producer_token (struct sf_producer *p)
 {
-  return sf_observe_u64 (&p->progress);
+  return sf_observe_u64 (&p->progress.count);
 }
 
 /* The live client whose oldest unclaimed frame is the oldest of all. */
@@ -148,7 +148,8 @@ sf_producer_poll_slot (struct sf_producer *p, uint64_t size, uint32_t keep)
 static bool
 can_progress_locked (const struct sf_producer *p)
 {
-  if (sf_observe_u32 ((sf_atomic_u32 *) &p->n_releasing) > 0 || p->done != NULL)
+  if (sf_observe_u32 ((sf_atomic_u32 *) &p->progress.n_releasing) > 0
+      || p->frames.done != NULL)
     return true;
   for (const struct sf_client *c = p->clients; c != NULL; c = c->next)
     if (c->leases != NULL && sf_leases_outstanding (c->leases) > 0)
@@ -160,7 +161,7 @@ can_progress_locked (const struct sf_producer *p)
 static void
 note_wait_locked (struct sf_producer *p)
 {
-  p->last_wait = sf_now ();
+  p->waiting.last = sf_now ();
   if (p->ticking)
     return;
   p->ticking = true;
@@ -180,23 +181,23 @@ cond_wait_locked (struct sf_producer *p, int64_t ns)
 static void
 sleep_locked (struct sf_producer *p, uint64_t token)
 {
-  p->n_waiting++;
-  sf_store_flag (&p->waiting_hint, 1);
+  p->waiting.n++;
+  sf_store_flag (&p->progress.has_waiters, 1);
   sf_producer_set_want_locked (p);
   /* The clients see that we want returns, or we see what they returned. */
   sf_fence_store_load ();
   if (sf_producer_collect_locked (p) > 0)
-    sf_add_count (&p->progress, 1);
-  if (p->need_kick || p->done != NULL) {
+    sf_add_count (&p->progress.count, 1);
+  if (p->need_kick || p->frames.done != NULL) {
     sf_producer_unlock (p);
     pthread_mutex_lock (&p->lock);
   }
-  if (sf_producer_token (p) == token && !p->interrupted)
+  if (sf_producer_token (p) == token && !p->waiting.interrupted)
     cond_wait_locked (p, SF_WAIT_SLICE);
-  p->n_waiting--;
-  p->last_wait = sf_now ();
-  sf_store_flag (&p->waiting_hint, p->n_waiting > 0);
-  if (p->n_waiting == 0)
+  p->waiting.n--;
+  p->waiting.last = sf_now ();
+  sf_store_flag (&p->progress.has_waiters, p->waiting.n > 0);
+  if (p->waiting.n == 0)
     sf_producer_set_want_locked (p);
 }
 
@@ -224,8 +225,8 @@ sf_producer_wait (struct sf_producer *p, uint64_t token)
 
     pthread_mutex_lock (&p->lock);
     over = sf_producer_collect_locked (p) > 0
-        || sf_producer_token (p) != token || p->interrupted;
-    r = p->interrupted ? -EINTR : 0;
+        || sf_producer_token (p) != token || p->waiting.interrupted;
+    r = p->waiting.interrupted ? -EINTR : 0;
     same_cpu = has_client_on_this_cpu_locked (p);
     sf_producer_unlock (p);
     if (over)
@@ -238,13 +239,13 @@ sf_producer_wait (struct sf_producer *p, uint64_t token)
   SF_HOOK ("full");
   can_progress = can_progress_locked (p);
   note_wait_locked (p);
-  if (p->interrupted)
+  if (p->waiting.interrupted)
     r = -EINTR;
   else if (!can_progress && sf_producer_token (p) == token)
     r = -ENODATA;
   else
     sleep_locked (p, token);
-  if (p->interrupted)
+  if (p->waiting.interrupted)
     r = -EINTR;
   sf_producer_unlock (p);
   return r;
@@ -273,8 +274,8 @@ sf_producer_wait_for_live (struct sf_producer *p)
     pthread_mutex_lock (&p->lock);
     sf_producer_collect_locked (p);
     wait = false;
-    for (struct sf_client *c = p->clients; c != NULL && !p->interrupted;
-        c = c->next)
+    for (struct sf_client *c = p->clients;
+        c != NULL && !p->waiting.interrupted; c = c->next)
       wait = wait || is_about_to_take_locked (c, sf_now ());
     sf_producer_unlock (p);
     /* Nobody tells when a frame is claimed. */
@@ -300,9 +301,9 @@ sf_producer_wait_clients (struct sf_producer *p, uint32_t n)
 
   pthread_mutex_lock (&p->lock);
   while (r == 0 && !are_there_locked (p, n)) {
-    if (p->interrupted)
+    if (p->waiting.interrupted)
       r = -EINTR;
-    else if (p->client_wait_cancelled)
+    else if (p->waiting.clients_cancelled)
       r = -ECANCELED;
     else
       pthread_cond_wait (&p->cond, &p->lock);
@@ -315,7 +316,7 @@ void
 sf_producer_cancel_wait_clients (struct sf_producer *p, bool on)
 {
   pthread_mutex_lock (&p->lock);
-  p->client_wait_cancelled = on;
+  p->waiting.clients_cancelled = on;
   pthread_cond_broadcast (&p->cond);
   pthread_mutex_unlock (&p->lock);
 }
@@ -324,7 +325,7 @@ void
 sf_producer_interrupt (struct sf_producer *p, bool on)
 {
   pthread_mutex_lock (&p->lock);
-  p->interrupted = on;
+  p->waiting.interrupted = on;
   pthread_cond_broadcast (&p->cond);
   pthread_mutex_unlock (&p->lock);
 }

@@ -25,7 +25,7 @@ sf_producer_promised_locked (struct sf_producer *p, const struct sf_client *but)
 
   for (struct sf_client *c = p->clients; c != NULL; c = c->next)
     if (c != but)
-      sum += c->max_held;
+      sum += c->grant.max_held;
   return sum;
 }
 
@@ -60,8 +60,9 @@ sf_producer_needed_slots_locked (struct sf_producer *p, uint64_t promised)
 {
   uint64_t held = promised > SF_USUAL_HELD ? promised : SF_USUAL_HELD;
 
-  return (held + sf_producer_base_slots (p->slot_size)) * p->slots_per_record
-      + p->upstream_slots;
+  return (held +
+      sf_producer_base_slots (p->capacity.slot_size)) *
+      p->capacity.slots_per_record + p->capacity.upstream_slots;
 }
 
 int
@@ -72,18 +73,19 @@ sf_producer_make_room_locked (struct sf_producer *p, uint64_t promised,
   int r;
 
   pthread_mutex_lock (&p->lock);
-  slot_size = p->slot_size;
-  each = p->slots_per_record;
+  slot_size = p->capacity.slot_size;
+  each = p->capacity.slots_per_record;
   n = sf_producer_needed_slots_locked (p, promised);
   pthread_mutex_unlock (&p->lock);
-  if (p->fixed_slots != 0 && promised + SF_SPARE_SLOTS > p->fixed_slots) {
+  if (p->settings.fixed_slots != 0
+      && promised + SF_SPARE_SLOTS > p->settings.fixed_slots) {
     *needed = promised + SF_SPARE_SLOTS;
     return -ENOSPC;
   }
   if (slot_size == 0)
     return 0;
-  if (p->fixed_slots != 0)
-    return ensure (p, p->fixed_slots, slot_size, needed);
+  if (p->settings.fixed_slots != 0)
+    return ensure (p, p->settings.fixed_slots, slot_size, needed);
   r = ensure (p, round_up (n), slot_size, needed);
   if (sf_capacity_is_short (r))
     r = ensure (p, n, slot_size, needed);
@@ -126,7 +128,7 @@ sf_producer_target_held_locked (struct sf_producer *p, uint32_t most)
   uint64_t sum = 0;
 
   for (struct sf_client *c = p->clients; c != NULL; c = c->next)
-    sum += c->target_held < most ? c->target_held : most;
+    sum += c->grant.target < most ? c->grant.target : most;
   return sum;
 }
 
@@ -139,10 +141,10 @@ make_first_slots (struct sf_producer *p, uint64_t *needed)
   int r;
 
   pthread_mutex_lock (&p->lock);
-  slot_size = p->slot_size;
-  each = p->slots_per_record;
+  slot_size = p->capacity.slot_size;
+  each = p->capacity.slots_per_record;
   n = (SF_USUAL_HELD + sf_producer_base_slots (slot_size)) * each
-      + p->upstream_slots;
+      + p->capacity.upstream_slots;
   least = (sf_producer_target_held_locked (p, 1) + SF_SPARE_SLOTS) * each;
   pthread_mutex_unlock (&p->lock);
   r = ensure (p, n, slot_size, needed);
@@ -160,10 +162,10 @@ make_first_slots (struct sf_producer *p, uint64_t *needed)
 static void
 promise_nothing_locked (struct sf_client *c)
 {
-  if (c->max_held > c->grace_held)
-    c->grace_held = c->max_held;
-  c->grace_until = INT64_MAX;
-  c->max_held = c->target_held = 0;
+  if (c->grant.max_held > c->grant.grace)
+    c->grant.grace = c->grant.max_held;
+  c->grant.grace_until = INT64_MAX;
+  c->grant.max_held = c->grant.target = 0;
 }
 
 int
@@ -175,26 +177,27 @@ sf_producer_set_format (struct sf_producer *p, uint64_t slot_size,
 
   pthread_mutex_lock (&p->lock);
   /* It is of the format before, and in the way of the new slots. */
-  sf_frame_unref_locked (p, p->latest);
-  p->latest = NULL;
+  sf_frame_unref_locked (p, p->frames.latest);
+  p->frames.latest = NULL;
   sf_producer_unlock (p);
 
   pthread_mutex_lock (&p->room_lock);
   pthread_mutex_lock (&p->lock);
-  p->slot_size = slot_size;
-  p->slots_per_record = per_record;
+  p->capacity.slot_size = slot_size;
+  p->capacity.slots_per_record = per_record;
   for (struct sf_client *c = p->clients; c != NULL; c = c->next)
     if (c->state >= SF_CLIENT_LEAVING)
       promise_nothing_locked (c);
   promised = sf_producer_promised_locked (p, NULL);
   pthread_mutex_unlock (&p->lock);
-  r = p->fixed_slots != 0 ? sf_producer_make_room_locked (p, promised, needed)
+  r = p->settings.fixed_slots != 0 ? sf_producer_make_room_locked (p, promised,
+      needed)
       : make_first_slots (p, needed);
   pthread_mutex_unlock (&p->room_lock);
 
   pthread_mutex_lock (&p->lock);
   sf_producer_forget_segments_locked (p);
-  p->grants_pending = p->fixed_slots == 0;
+  p->capacity.grants_pending = p->settings.fixed_slots == 0;
   p->need_kick = true;
   sf_producer_unlock (p);
   return r;
@@ -208,8 +211,8 @@ sf_producer_want_slot_size (struct sf_producer *p, uint64_t slot_size,
   uint64_t now;
 
   pthread_mutex_lock (&p->lock);
-  now = p->slot_size;
-  per_record = p->slots_per_record;
+  now = p->capacity.slot_size;
+  per_record = p->capacity.slots_per_record;
   pthread_mutex_unlock (&p->lock);
   return slot_size <= now ? 0 : sf_producer_set_format (p, slot_size,
       per_record, needed);

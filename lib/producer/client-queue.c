@@ -31,7 +31,7 @@ limit_lag_locked (struct sf_client *c, int64_t now)
     const struct sf_frame *oldest =
         c->leases->entry[c->leases->unclaimed.first].frame;
 
-    if (now - oldest->published <= c->max_lag)
+    if (now - oldest->published <= c->hello.max_lag)
       return;
     sf_client_count_revoked_locked (c, SF_DROP_LAG,
         sf_leases_revoke_first (c->leases, sf_frame_done_locked, c->producer));
@@ -43,8 +43,8 @@ limit_lag_locked (struct sf_client *c, int64_t now)
 static void
 overflow_locked (struct sf_client *c)
 {
-  c->overflowed = true;
-  sf_publish_u32 (&c->ring.header->overflowed, 1);
+  c->queue.overflowed = true;
+  sf_publish_u32 (&c->queue.ring.header->overflowed, 1);
   while (sf_client_revoke_locked (c, SF_DROP_QUEUE) > 0);
 }
 
@@ -52,17 +52,17 @@ overflow_locked (struct sf_client *c)
 static bool
 has_read_all_locked (struct sf_client *c)
 {
-  if (sf_ring_update_read_pos (&c->ring) < 0) {
+  if (sf_ring_update_read_pos (&c->queue.ring) < 0) {
     note_violation_locked (c);
     return false;
   }
-  return c->ring.read_pos == c->ring.head;
+  return c->queue.ring.read_pos == c->queue.ring.head;
 }
 
 SF_HOT int
 sf_client_room_locked (struct sf_client *c, uint32_t payload_size, bool frame)
 {
-  int r = sf_ring_room (&c->ring, payload_size);
+  int r = sf_ring_room (&c->queue.ring, payload_size);
 
   if (r == -EPROTO)
     note_violation_locked (c);
@@ -72,7 +72,7 @@ sf_client_room_locked (struct sf_client *c, uint32_t payload_size, bool frame)
     return -EAGAIN;
   /* It overflowed while it was served live, or by the sticky events. The
    * control thread goes on with those, and wakes it. */
-  if (c->overflowed) {
+  if (c->queue.overflowed) {
     c->producer->need_kick |= has_read_all_locked (c);
     return -EAGAIN;
   }
@@ -91,9 +91,9 @@ write_locked (struct sf_client *c, struct sf_record_header *record,
 
   /* It had nothing left to read: its time to make progress begins now. What it
    * holds does not count, a sink may keep the last frame for good. */
-  if (c->ring.read_pos == c->ring.head)
-    c->last_progress = sf_now ();
-  r = sf_ring_write (&c->ring, record, payload, size);
+  if (c->queue.ring.read_pos == c->queue.ring.head)
+    c->liveness.last_progress = sf_now ();
+  r = sf_ring_write (&c->queue.ring, record, payload, size);
   if (r == -EPROTO)
     note_violation_locked (c);
   else if (r < 0)
@@ -106,34 +106,36 @@ write_locked (struct sf_client *c, struct sf_record_header *record,
 static void
 resend_sticky_locked (struct sf_client *c)
 {
-  for (struct sf_sticky *s = c->producer->sticky; s != NULL; s = s->next) {
+  struct sf_sticky *s = c->producer->sticky.first;
+
+  for (; s != NULL; s = s->next) {
     struct sf_record_header record = {
       .type = SF_RECORD_EVENT,
       .flags = SF_RECORD_STICKY,
     };
 
-    if (s->key < c->sticky_from)
+    if (s->key < c->queue.sticky_from)
       continue;
     if (write_locked (c, &record, s->body, s->size) < 0) {
-      c->sticky_from = s->key;
+      c->queue.sticky_from = s->key;
       return;
     }
   }
-  c->sticky_from = SF_NO_KEY;
+  c->queue.sticky_from = SF_NO_KEY;
 }
 
 /* Over with the overflow? Then the sticky events come that it has missed. */
 SF_HOT static bool
 try_recover_locked (struct sf_client *c)
 {
-  if (!c->overflowed)
+  if (!c->queue.overflowed)
     return true;
   if (!has_read_all_locked (c))
     return false;
-  c->overflowed = false;
-  sf_publish_u32 (&c->ring.header->overflowed, 0);
+  c->queue.overflowed = false;
+  sf_publish_u32 (&c->queue.ring.header->overflowed, 0);
   resend_sticky_locked (c);
-  return !c->overflowed;
+  return !c->queue.overflowed;
 }
 
 SF_HOT void
@@ -159,7 +161,7 @@ sf_client_announce_locked (struct sf_client *c, struct sf_frame *frame,
   if (!lossless && frame->foreign)
     while (c->leases->unclaimed.count >= SF_MAX_FOREIGN_QUEUED
         && sf_client_revoke_locked (c, SF_DROP_QUEUE) > 0);
-  if (!lossless && c->max_lag > 0)
+  if (!lossless && c->hello.max_lag > 0)
     limit_lag_locked (c, frame->published);
   if (c->leases->n_free == 0)
     sf_client_collect_locked (c);
@@ -174,21 +176,22 @@ sf_client_announce_locked (struct sf_client *c, struct sf_frame *frame,
    * broke the protocol: then its end takes all leases back. */
   if (write_locked (c, &record, frame->payload, frame->payload_size) < 0)
     return;
-  c->last_seq = frame->seq;
-  c->frames++;
+  c->queue.last_seq = frame->seq;
+  c->figures.frames++;
 }
 
 void
 sf_client_recover_locked (struct sf_client *c)
 {
-  struct sf_frame *latest = c->producer->latest;
+  struct sf_frame *latest = c->producer->frames.latest;
 
-  if (!c->overflowed || !try_recover_locked (c))
+  if (!c->queue.overflowed || !try_recover_locked (c))
     return;
-  if (latest != NULL && (latest->seq > c->last_seq || c->frames == 0)
+  if (latest != NULL && (latest->seq > c->queue.last_seq
+          || c->figures.frames == 0)
       && sf_client_missing_segment_locked (c, latest) == 0)
     sf_client_announce_locked (c, latest,
-        c->frames == 0 ? SF_RECORD_STICKY : 0);
+        c->figures.frames == 0 ? SF_RECORD_STICKY : 0);
 }
 
 void
@@ -197,26 +200,27 @@ sf_client_event_locked (struct sf_client *c, uint64_t key, const void *body,
 {
   struct sf_record_header record = { .type = SF_RECORD_EVENT };
 
-  if (!c->overflowed && write_locked (c, &record, body, size) == 0)
+  if (!c->queue.overflowed && write_locked (c, &record, body, size) == 0)
     return;
   /* The sticky ones come again when it has recovered. */
-  if (key < c->sticky_from)
-    c->sticky_from = key;
+  if (key < c->queue.sticky_from)
+    c->queue.sticky_from = key;
 }
 
 void
 sf_client_catch_up_locked (struct sf_client *c)
 {
-  c->sticky_from = 0;
+  c->queue.sticky_from = 0;
   resend_sticky_locked (c);
-  if (c->producer->latest != NULL && !c->overflowed)
-    sf_client_announce_locked (c, c->producer->latest, SF_RECORD_STICKY);
+  if (c->producer->frames.latest != NULL && !c->queue.overflowed)
+    sf_client_announce_locked (c, c->producer->frames.latest, SF_RECORD_STICKY);
 }
 
 SF_HOT bool
 sf_client_was_sent_locked (const struct sf_client *c, uint32_t id)
 {
-  return id < c->sent_size && (c->sent_segments[id / 64] >> (id % 64) & 1);
+  return id < c->segments.sent_size
+      && (c->segments.sent[id / 64] >> (id % 64) & 1);
 }
 
 SF_HOT uint32_t
@@ -234,9 +238,10 @@ unread_fds_locked (struct sf_client *c)
 {
   int bytes = 0;
 
-  if (c->unread_fds > 0 && ioctl (c->fd, SIOCOUTQ, &bytes) == 0 && bytes == 0)
-    c->unread_fds = 0;
-  return c->unread_fds;
+  if (c->segments.n_unread_fds > 0 && ioctl (c->fd, SIOCOUTQ, &bytes) == 0
+      && bytes == 0)
+    c->segments.n_unread_fds = 0;
+  return c->segments.n_unread_fds;
 }
 
 /* All that clients have not read. `most`: who has most of it, if anybody has
@@ -268,7 +273,7 @@ sf_client_is_fd_limited_locked (struct sf_client *c)
 
   if (unread_fds_locked (c) == 0 || sf_client_is_lossless_locked (c))
     return false;
-  return c->unread_fds >= MAX_UNREAD_FDS
+  return c->segments.n_unread_fds >= MAX_UNREAD_FDS
       || (getrlimit (RLIMIT_NOFILE, &limit) == 0
       && sum_unread_fds_locked (c->producer, &most) >= limit.rlim_cur / 2);
 }
@@ -279,7 +284,7 @@ sf_client_note_fds_locked (struct sf_client *c, unsigned n_fds, int r)
   struct sf_client *most = NULL;
 
   if (r == 0)
-    c->unread_fds += n_fds;
+    c->segments.n_unread_fds += n_fds;
   if (r != -ETOOMANYREFS)
     return;
   /* It is of no use to end who reads. */
@@ -299,14 +304,15 @@ reserve_sent_locked (struct sf_client *c, uint32_t id)
   uint32_t size = (id / 64 + 4) * 64;
   uint64_t *bits;
 
-  if (id < c->sent_size)
+  if (id < c->segments.sent_size)
     return 0;
-  bits = realloc (c->sent_segments, size / 8);
+  bits = realloc (c->segments.sent, size / 8);
   if (bits == NULL)
     return -ENOMEM;
-  memset (bits + c->sent_size / 64, 0, (size - c->sent_size) / 8);
-  c->sent_segments = bits;
-  c->sent_size = size;
+  memset (bits + c->segments.sent_size / 64, 0,
+      (size - c->segments.sent_size) / 8);
+  c->segments.sent = bits;
+  c->segments.sent_size = size;
   return 0;
 }
 
@@ -340,17 +346,17 @@ send_and_note_locked (struct sf_client *c, struct sf_segment *segment,
   unsigned n_fds;
   int r;
 
-  c->sending = true;
+  c->segments.sending = true;
   sf_segment_ref (segment);
   pthread_mutex_unlock (&p->lock);
   r = send_segment (c, segment, id, &n_fds);
   sf_segment_unref (segment);
   pthread_mutex_lock (&p->lock);
-  c->sending = false;
+  c->segments.sending = false;
   pthread_cond_broadcast (&p->cond);
   sf_client_note_fds_locked (c, n_fds, r);
   if (r == 0)
-    c->sent_segments[id / 64] |= UINT64_C (1) << (id % 64);
+    c->segments.sent[id / 64] |= UINT64_C (1) << (id % 64);
   else if (r != -ETOOMANYREFS)
     /* EAGAIN: it has hundreds of messages unread. */
     sf_client_schedule_disconnect_locked (c, r == -EAGAIN ? SF_REASON_SLOW
@@ -370,11 +376,11 @@ sf_client_send_segment (struct sf_client *c, uint32_t id)
     return 0;
   }
   sf_client_ref (c);
-  if (!c->sending)
+  if (!c->segments.sending)
     r = send_and_note_locked (c, k->segment, id);
   else
     /* What comes out of it is to be looked at anew. */
-    while (c->sending)
+    while (c->segments.sending)
       pthread_cond_wait (&p->cond, &p->lock);
   sf_client_unref (c);
   return r;

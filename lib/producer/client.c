@@ -29,12 +29,12 @@ static void
 free_client (struct sf_client *c)
 {
   sf_fd_shut (c->fd);
-  sf_fd_close (c->guard_fd);
-  sf_fd_close (c->process_fd);
-  sf_shm_close (&c->announce);
-  sf_shm_close (&c->returns);
+  sf_fd_close (c->session.guard_fd);
+  sf_fd_close (c->session.process_fd);
+  sf_shm_close (&c->queue.announce);
+  sf_shm_close (&c->queue.returns);
   free (c->leases);
-  free (c->sent_segments);
+  free (c->segments.sent);
   free (c);
 }
 
@@ -42,7 +42,7 @@ free_client (struct sf_client *c)
 void
 sf_producer_free_removed (struct sf_producer *p)
 {
-  struct sf_client **link = &p->removed;
+  struct sf_client **link = &p->control.removed;
 
   while (*link != NULL) {
     struct sf_client *c = *link;
@@ -72,7 +72,8 @@ sf_client_watch (struct sf_client *c, int fd, uint32_t events, unsigned tag)
 SF_HOT bool
 sf_client_is_lossless_locked (const struct sf_client *c)
 {
-  return c->producer->lossless && c->delivery != SF_DELIVERY_LIVE;
+  return c->producer->delivery.lossless
+      && c->hello.delivery != SF_DELIVERY_LIVE;
 }
 
 SF_HOT bool
@@ -93,14 +94,15 @@ sf_client_schedule_disconnect_locked (struct sf_client *c, uint32_t reason)
 uint32_t
 sf_client_limit_locked (struct sf_client *c)
 {
-  if (c->grace_held > c->max_held && sf_now () >= c->grace_until) {
-    c->grace_until = INT64_MAX;
-    if (c->leases->held.count > c->max_held)
+  if (c->grant.grace > c->grant.max_held && sf_now () >= c->grant.grace_until) {
+    c->grant.grace_until = INT64_MAX;
+    if (c->leases->held.count > c->grant.max_held)
       sf_client_schedule_disconnect_locked (c, SF_REASON_MEMORY);
     else
-      c->grace_held = 0;
+      c->grant.grace = 0;
   }
-  return c->grace_held > c->max_held ? c->grace_held : c->max_held;
+  return c->grant.grace >
+      c->grant.max_held ? c->grant.grace : c->grant.max_held;
 }
 
 /* What it has claimed is looked at before what it gave back: a client that
@@ -122,27 +124,27 @@ collect_from_locked (struct sf_client *c)
 int
 sf_client_collect_locked (struct sf_client *c)
 {
-  uint64_t read_pos = c->ring.read_pos;
+  uint64_t read_pos = c->queue.ring.read_pos;
   int n;
 
   if (c->leases == NULL || c->pending_disconnect == SF_REASON_VIOLATION)
     return 0;
   n = collect_from_locked (c);
-  if (n < 0 || sf_ring_update_read_pos (&c->ring) < 0) {
+  if (n < 0 || sf_ring_update_read_pos (&c->queue.ring) < 0) {
     sf_client_schedule_disconnect_locked (c, SF_REASON_VIOLATION);
     return 0;
   }
-  c->n_returned += (uint64_t) n;
-  if (n > 0 || c->ring.read_pos != read_pos)
-    c->last_progress = sf_now ();
+  c->figures.n_returned += (uint64_t) n;
+  if (n > 0 || c->queue.ring.read_pos != read_pos)
+    c->liveness.last_progress = sf_now ();
   /* Room in its ring is something that was waited for, too. */
-  return n + (c->ring.read_pos != read_pos && c->producer->n_waiting > 0);
+  return n + (c->queue.ring.read_pos != read_pos && c->producer->waiting.n > 0);
 }
 
 void
 sf_client_drop_locked (struct sf_client *c, enum sf_drop why, uint32_t n)
 {
-  c->dropped[why] += n;
+  c->figures.dropped[why] += n;
   c->producer->stats.dropped[why] += n;
 }
 
@@ -168,7 +170,8 @@ sf_client_revoke_locked (struct sf_client *c, enum sf_drop why)
 bool
 sf_client_is_silent_locked (const struct sf_client *c)
 {
-  return c->ping_sent_at != 0 && sf_now () - c->ping_sent_at > ANSWER_WITHIN;
+  return c->liveness.ping_sent != 0
+      && sf_now () - c->liveness.ping_sent > ANSWER_WITHIN;
 }
 
 void
@@ -179,16 +182,16 @@ sf_client_info_locked (struct sf_client *c, struct sf_client_info *info)
     .peer = c->peer,
     .lossless = sf_client_is_lossless_locked (c),
     .lingering = c->state >= SF_CLIENT_LEAVING,
-    .max_held = c->max_held,
-    .frames = c->frames,
-    .unclaimed = c->unclaimed,
-    .paused = c->paused,
+    .max_held = c->grant.max_held,
+    .frames = c->figures.frames,
+    .unclaimed = c->figures.unclaimed,
+    .paused = c->liveness.paused,
     .silent = sf_client_is_silent_locked (c),
   };
-  memcpy (info->name, c->name, sizeof (info->name));
-  memcpy (info->drops, c->dropped, sizeof (info->drops));
+  memcpy (info->name, c->hello.name, sizeof (info->name));
+  memcpy (info->drops, c->figures.dropped, sizeof (info->drops));
   for (unsigned i = 0; i < SF_N_DROPS; i++)
-    info->dropped += c->dropped[i];
+    info->dropped += c->figures.dropped[i];
   if (c->leases != NULL) {
     int held = sf_leases_count_held (c->leases);
 

@@ -99,13 +99,13 @@ expire_deadlines (struct sf_producer *p)
   while (c != NULL) {
     struct sf_client *following = c->next;
 
-    if (c->muted_until != 0 && c->muted_until <= now)
+    if (c->quota.muted_until != 0 && c->quota.muted_until <= now)
       sf_client_unmute (c);
-    else if (c->muted_until != 0 && c->muted_until < next)
-      next = c->muted_until;
+    else if (c->quota.muted_until != 0 && c->quota.muted_until < next)
+      next = c->quota.muted_until;
     if (c->state < SF_CLIENT_WAITING || has_left (c)) {
-      if (c->deadline > now)
-        next = c->deadline < next ? c->deadline : next;
+      if (c->session.deadline > now)
+        next = c->session.deadline < next ? c->session.deadline : next;
       else if (c->state < SF_CLIENT_WAITING)
         sf_client_greet_or_close (c);
       else
@@ -123,10 +123,10 @@ send_gone (struct sf_producer *p)
   uint32_t n;
 
   pthread_mutex_lock (&p->lock);
-  gone = p->gone;
-  n = p->n_gone;
-  p->gone = NULL;
-  p->n_gone = 0;
+  gone = p->segments.gone;
+  n = p->segments.n_gone;
+  p->segments.gone = NULL;
+  p->segments.n_gone = 0;
   pthread_mutex_unlock (&p->lock);
   for (uint32_t i = 0; i < n; i++) {
     struct sf_message msg = {
@@ -136,7 +136,7 @@ send_gone (struct sf_producer *p)
 
     /* A hint: one that does not hear it unmaps when it disconnects. */
     for (struct sf_client *c = p->clients; c != NULL; c = c->next)
-      if (c->state == SF_CLIENT_ACTIVE && !c->hung_up)
+      if (c->state == SF_CLIENT_ACTIVE && !c->session.hung_up)
         sf_send (c->fd, &msg, NULL, 0);
     sf_segment_unref (gone[i].segment);
   }
@@ -150,13 +150,13 @@ send_latency (struct sf_producer *p)
   bool changed;
 
   pthread_mutex_lock (&p->lock);
-  changed = p->delivery_changed;
-  p->delivery_changed = false;
+  changed = p->delivery.unsent;
+  p->delivery.unsent = false;
   pthread_mutex_unlock (&p->lock);
   while (changed && c != NULL) {
     struct sf_client *following = c->next;
 
-    if (c->state == SF_CLIENT_ACTIVE && !c->hung_up)
+    if (c->state == SF_CLIENT_ACTIVE && !c->session.hung_up)
       sf_client_send_latency (c);
     c = following;
   }
@@ -204,13 +204,13 @@ recover (struct sf_producer *p)
     bool wake = false, better = false;
 
     pthread_mutex_lock (&p->lock);
-    if (sf_client_is_served_locked (c) && c->overflowed) {
+    if (sf_client_is_served_locked (c) && c->queue.overflowed) {
       sf_client_recover_locked (c);
       sf_fence_store_load ();
       /* Not over it, it may have got some of what it lacks. */
-      wake = c->ring.read_pos != c->ring.head
+      wake = c->queue.ring.read_pos != c->queue.ring.head
           && sf_client_take_sleeping_flag (c);
-      better = !c->overflowed;
+      better = !c->queue.overflowed;
     }
     sf_producer_unlock (p);
     if (wake)
@@ -230,7 +230,7 @@ retry_grants (struct sf_producer *p)
     struct sf_client *following = c->next;
     uint64_t needed = 0;
     uint32_t max_held;
-    int r = c->requested_held != 0 && !c->hung_up
+    int r = c->grant.requested != 0 && !c->session.hung_up
         && c->state < SF_CLIENT_LEAVING ? sf_client_retry_grant (c, &max_held,
         &needed) : -EAGAIN;
 
@@ -258,14 +258,14 @@ timeout_ms (struct sf_producer *p, int greeting_ms)
   int ms;
 
   pthread_mutex_lock (&p->lock);
-  out = p->grants_pending || p->removed != NULL
+  out = p->capacity.grants_pending || p->control.removed != NULL
       || sf_producer_is_waiting_locked (p);
   for (struct sf_client *c = p->clients; c != NULL && !out; c = c->next)
-    out = c->requested_held != 0
+    out = c->grant.requested != 0
         || (c->leases != NULL && sf_leases_outstanding (c->leases) > 0);
   p->ticking = out;             /* that frames are out, or grants pending */
-  for (uint32_t i = 0; i < p->n_known && !relays; i++)
-    relays = !sf_slots_own (p->slots, p->known[i].segment);
+  for (uint32_t i = 0; i < p->segments.n_known && !relays; i++)
+    relays = !sf_slots_own (p->slots, p->segments.known[i].segment);
   pthread_mutex_unlock (&p->lock);
   if (!out && !relays)
     return greeting_ms;
@@ -284,14 +284,14 @@ accept_some (struct sf_producer *p)
     int fd = sf_listener_accept (&p->listener, &peer);
 
     if (fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM || fd == -ENOBUFS) {
-      if (!p->starved_reported && p->callbacks.starved != NULL)
-        p->callbacks.starved (p->user, fd);
-      p->starved_reported = true;
+      if (!p->control.starved_reported && p->settings.callbacks.starved != NULL)
+        p->settings.callbacks.starved (p->settings.user, fd);
+      p->control.starved_reported = true;
       return true;
     }
     if (fd < 0)
       return false;
-    p->starved_reported = false;
+    p->control.starved_reported = false;
     sf_client_accept (p, fd, &peer);
   }
   return false;
@@ -316,7 +316,7 @@ dispatch (struct sf_producer *p, const struct epoll_event *ev)
   /* An earlier event of this turn may have ended it. */
   if (!is_alive (p, c))
     return;
-  if (tag == 0 && !c->hung_up)
+  if (tag == 0 && !c->session.hung_up)
     sf_client_readable (c);
   else if (tag == 1 && (ev->events & (EPOLLHUP | EPOLLERR)))
     sf_client_guard_hangup (c);

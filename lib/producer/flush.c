@@ -19,7 +19,7 @@ step_locked (struct sf_client *c, bool start, uint32_t seqnum, bool reset_time)
 {
   int r;
 
-  if (c->ring.header == NULL || c->state > SF_CLIENT_ACTIVE
+  if (c->queue.ring.header == NULL || c->state > SF_CLIENT_ACTIVE
       || c->pending_disconnect != 0)
     return;
   while ((r = sf_leases_revoke_oldest (c->leases, sf_frame_done_locked,
@@ -27,15 +27,15 @@ step_locked (struct sf_client *c, bool start, uint32_t seqnum, bool reset_time)
   if (r < 0)
     sf_client_schedule_disconnect_locked (c, SF_REASON_VIOLATION);
   /* It did not keep anybody waiting for what is void. */
-  c->last_progress = sf_now ();
+  c->liveness.last_progress = sf_now ();
   /* Two starts in a row, or a stop without the start, from before it joined,
    * are steps as well: even to even is a whole flush. */
-  c->n_flushes += (c->n_flushes & 1) == start ? 2 : 1;
+  c->queue.n_flushes += (c->queue.n_flushes & 1) == start ? 2 : 1;
   if (!start)
-    sf_publish_u64 (&c->ring.header->flush_end,
-        c->ring.head | (reset_time ? SF_FLUSH_RESETS : 0));
-  sf_publish_u64 (&c->ring.header->flush,
-      (uint64_t) seqnum << 32 | c->n_flushes);
+    sf_publish_u64 (&c->queue.ring.header->flush_end,
+        c->queue.ring.head | (reset_time ? SF_FLUSH_RESETS : 0));
+  sf_publish_u64 (&c->queue.ring.header->flush,
+      (uint64_t) seqnum << 32 | c->queue.n_flushes);
 }
 
 static void
@@ -45,9 +45,9 @@ flush_locked (struct sf_producer *p, bool start, uint32_t seqnum,
   sf_producer_drop_latest_locked (p);
   for (struct sf_client *c = p->clients; c != NULL; c = c->next)
     step_locked (c, start, seqnum, reset_time);
-  p->flushing = start;
-  p->flush_seqnum = seqnum;
-  p->flush_unsent = true;
+  p->flush.on = start;
+  p->flush.seqnum = seqnum;
+  p->flush.unsent = true;
   p->need_kick = true;
 }
 
@@ -76,10 +76,10 @@ sf_producer_end_stream (struct sf_producer *p)
   pthread_mutex_lock (&p->lock);
   sf_sticky_forget_locked (p, 0, UINT64_MAX);
   sf_producer_drop_latest_locked (p);
-  p->upstream_slots = 0;
+  p->capacity.upstream_slots = 0;
   /* Its stop does not come any more, and clients wait for one. */
-  if (p->flushing)
-    flush_locked (p, false, p->flush_seqnum, true);
+  if (p->flush.on)
+    flush_locked (p, false, p->flush.seqnum, true);
   sf_producer_unlock (p);
 }
 
@@ -90,15 +90,15 @@ sf_producer_send_flush (struct sf_producer *p)
   bool changed;
 
   pthread_mutex_lock (&p->lock);
-  changed = p->flush_unsent;
-  p->flush_unsent = false;
+  changed = p->flush.unsent;
+  p->flush.unsent = false;
   pthread_mutex_unlock (&p->lock);
   if (!changed)
     return;
   /* The words before the sleeping flags. */
   sf_fence_store_load ();
   for (struct sf_client *c = p->clients; c != NULL; c = c->next) {
-    if (c->state != SF_CLIENT_ACTIVE || c->hung_up)
+    if (c->state != SF_CLIENT_ACTIVE || c->session.hung_up)
       continue;
     /* A full socket is one that is yet to be read: the words are looked at
      * then. */

@@ -21,9 +21,9 @@ sf_producer_kick (struct sf_producer *p)
 SF_HOT struct sf_known_segment *
 sf_known_find_locked (struct sf_producer *p, uint32_t id)
 {
-  for (uint32_t i = 0; i < p->n_known; i++)
-    if (p->known[i].id == id)
-      return &p->known[i];
+  for (uint32_t i = 0; i < p->segments.n_known; i++)
+    if (p->segments.known[i].id == id)
+      return &p->segments.known[i];
   return NULL;
 }
 
@@ -32,22 +32,22 @@ sf_known_add_locked (struct sf_producer *p, struct sf_segment *segment)
 {
   struct sf_known_segment *k;
 
-  for (uint32_t i = 0; i < p->n_known; i++)
-    if (p->known[i].segment == segment)
-      return &p->known[i];
-  if (p->n_known == p->known_room) {
-    uint32_t room = p->known_room + 16;
+  for (uint32_t i = 0; i < p->segments.n_known; i++)
+    if (p->segments.known[i].segment == segment)
+      return &p->segments.known[i];
+  if (p->segments.n_known == p->segments.known_room) {
+    uint32_t room = p->segments.known_room + 16;
 
-    k = realloc (p->known, room * sizeof (*k));
+    k = realloc (p->segments.known, room * sizeof (*k));
     if (k == NULL)
       return NULL;
-    p->known = k;
-    p->known_room = room;
+    p->segments.known = k;
+    p->segments.known_room = room;
   }
-  k = &p->known[p->n_known++];
+  k = &p->segments.known[p->segments.n_known++];
   *k = (struct sf_known_segment) {
     .segment = sf_segment_ref (segment),
-    .id = ++p->last_segment_id,
+    .id = ++p->segments.last_id,
     .n_slots_sent = sf_observe_u32 (&segment->n_slots),
   };
   return k;
@@ -79,30 +79,30 @@ sf_frame_note_segment_locked (struct sf_producer *p, struct sf_frame *frame,
 static void
 note_gone_locked (struct sf_producer *p, const struct sf_known_segment *known)
 {
-  struct sf_known_segment *gone = realloc (p->gone,
-      (p->n_gone + 1) * sizeof (*gone));
+  struct sf_known_segment *gone = realloc (p->segments.gone,
+      (p->segments.n_gone + 1) * sizeof (*gone));
 
   if (gone == NULL) {
     sf_segment_unref (known->segment);
     return;
   }
-  p->gone = gone;
-  p->gone[p->n_gone++] = *known;
+  p->segments.gone = gone;
+  p->segments.gone[p->segments.n_gone++] = *known;
   p->need_kick = true;
 }
 
 void
 sf_producer_forget_segments_locked (struct sf_producer *p)
 {
-  for (uint32_t i = 0; i < p->n_known;) {
-    struct sf_known_segment *k = &p->known[i];
+  for (uint32_t i = 0; i < p->segments.n_known;) {
+    struct sf_known_segment *k = &p->segments.known[i];
 
     if (k->n_frames > 0 || sf_observe_u32 (&k->segment->retired) == 0) {
       i++;
       continue;
     }
     note_gone_locked (p, k);
-    *k = p->known[--p->n_known];
+    *k = p->segments.known[--p->segments.n_known];
   }
 }
 
@@ -119,9 +119,9 @@ sf_frame_unref_locked (struct sf_producer *p, struct sf_frame *frame)
         && sf_observe_u32 (&k->segment->retired) != 0)
       sf_producer_forget_segments_locked (p);
   }
-  frame->next_done = p->done;
-  p->done = frame;
-  p->n_frames--;
+  frame->next_done = p->frames.done;
+  p->frames.done = frame;
+  p->frames.n--;
 }
 
 void
@@ -133,20 +133,20 @@ sf_frame_done_locked (void *frame, void *producer)
 void
 sf_producer_drop_latest_locked (struct sf_producer *p)
 {
-  sf_frame_unref_locked (p, p->latest);
-  p->latest = NULL;
+  sf_frame_unref_locked (p, p->frames.latest);
+  p->frames.latest = NULL;
 }
 
 void
 sf_producer_unlock (struct sf_producer *p)
 {
-  struct sf_frame *done = p->done;
+  struct sf_frame *done = p->frames.done;
   bool kick = p->need_kick;
 
-  p->done = NULL;
+  p->frames.done = NULL;
   p->need_kick = false;
   if (done != NULL)
-    sf_ref (&p->n_releasing);
+    sf_ref (&p->progress.n_releasing);
   pthread_mutex_unlock (&p->lock);
   if (kick)
     sf_producer_kick (p);
@@ -162,6 +162,6 @@ sf_producer_unlock (struct sf_producer *p)
     done = next;
   }
   /* Who gave up hope in between tries once more. */
-  sf_add_count (&p->progress, 1);
-  sf_unref_is_last (&p->n_releasing);
+  sf_add_count (&p->progress.count, 1);
+  sf_unref_is_last (&p->progress.n_releasing);
 }

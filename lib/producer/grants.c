@@ -24,14 +24,15 @@ report_growth (struct sf_producer *p, uint64_t before, struct sf_client *c,
   struct sf_client_info info;
 
   sf_slots_get_state (p->slots, &slots);
-  if (slots.growths == before || p->callbacks.grown == NULL)
+  if (slots.growths == before || p->settings.callbacks.grown == NULL)
     return;
   if (c != NULL) {
     pthread_mutex_lock (&p->lock);
     sf_client_info_locked (c, &info);
     pthread_mutex_unlock (&p->lock);
   }
-  p->callbacks.grown (p->user, &slots, c != NULL ? &info : NULL, max_held);
+  p->settings.callbacks.grown (p->settings.user, &slots,
+      c != NULL ? &info : NULL, max_held);
 }
 
 int
@@ -50,8 +51,8 @@ sf_client_grant (struct sf_client *c, uint32_t max_held, uint64_t *needed)
   r = sf_producer_make_room_locked (p, promised, needed);
   pthread_mutex_lock (&p->lock);
   if (r == 0) {
-    c->max_held = c->target_held = max_held;
-    c->restore_until = 0;
+    c->grant.max_held = c->grant.target = max_held;
+    c->grant.target_deadline = 0;
   }
   pthread_mutex_unlock (&p->room_lock);
   sf_producer_forget_segments_locked (p);
@@ -72,14 +73,16 @@ sf_producer_miss_slot (struct sf_producer *p)
   sf_slots_get_state (p->slots, &slots);
   used = slots.n_slots - slots.n_free;
   pthread_mutex_lock (&p->lock);
-  share = sf_producer_base_slots (p->slot_size) + p->upstream_slots;
+  share =
+      sf_producer_base_slots (p->capacity.slot_size) +
+      p->capacity.upstream_slots;
   /* Upstream has its share; it is not the clients who are slow. One more is the
    * latest, and some are kept to copy into. */
-  keeps_all = p->fixed_slots == 0 && p->slots_per_record == 1
-      && used + 1 + SF_SPARE_SLOTS >= p->n_frames + share;
-  if (keeps_all && p->upstream_slots < SF_MAX_UPSTREAM_SLOTS) {
-    p->need_kick = p->need_kick || !p->slot_missed;
-    p->slot_missed = true;
+  keeps_all = p->settings.fixed_slots == 0 && p->capacity.slots_per_record == 1
+      && used + 1 + SF_SPARE_SLOTS >= p->frames.n + share;
+  if (keeps_all && p->capacity.upstream_slots < SF_MAX_UPSTREAM_SLOTS) {
+    p->need_kick = p->need_kick || !p->capacity.slot_missed;
+    p->capacity.slot_missed = true;
     keeps_all = false;
   }
   sf_producer_unlock (p);
@@ -94,20 +97,20 @@ sf_producer_grow_for_upstream (struct sf_producer *p)
   bool missed;
 
   pthread_mutex_lock (&p->lock);
-  missed = p->slot_missed;
+  missed = p->capacity.slot_missed;
   pthread_mutex_unlock (&p->lock);
   if (!missed)
     return;
   sf_slots_get_state (p->slots, &slots);
   pthread_mutex_lock (&p->room_lock);
   pthread_mutex_lock (&p->lock);
-  p->upstream_slots += sf_producer_base_slots (p->slot_size);
+  p->capacity.upstream_slots += sf_producer_base_slots (p->capacity.slot_size);
   promised = sf_producer_promised_locked (p, NULL);
   pthread_mutex_unlock (&p->lock);
   /* Without room for more, upstream goes on with ordinary memory. */
   sf_producer_make_room_locked (p, promised, &needed);
   pthread_mutex_lock (&p->lock);
-  p->slot_missed = false;
+  p->capacity.slot_missed = false;
   pthread_mutex_unlock (&p->room_lock);
   sf_producer_forget_segments_locked (p);
   sf_producer_unlock (p);
@@ -119,7 +122,10 @@ sf_producer_grow_for_upstream (struct sf_producer *p)
 void
 sf_client_send_grant (struct sf_client *c)
 {
-  struct sf_message msg = { .type = SF_MESSAGE_GRANT, .max_held = c->max_held };
+  struct sf_message msg = {
+    .type = SF_MESSAGE_GRANT,
+    .max_held = c->grant.max_held,
+  };
 
   sf_send (c->fd, &msg, NULL, 0);
 }
@@ -136,14 +142,14 @@ grant_spare_slots (struct sf_client *c, uint32_t max_held)
   sf_slots_get_state (p->slots, &slots);
   pthread_mutex_lock (&p->lock);
   spare = sf_producer_promised_locked (p, c) + SF_SPARE_SLOTS;
-  spare = slots.n_slots / p->slots_per_record > spare
-      ? slots.n_slots / p->slots_per_record - spare : 0;
+  spare = slots.n_slots / p->capacity.slots_per_record > spare
+      ? slots.n_slots / p->capacity.slots_per_record - spare : 0;
   if (spare > max_held)
     spare = max_held;
-  if (spare > c->max_held)
-    c->max_held = (uint32_t) spare;
-  if (c->target_held < c->max_held)
-    c->target_held = c->max_held;
+  if (spare > c->grant.max_held)
+    c->grant.max_held = (uint32_t) spare;
+  if (c->grant.target < c->grant.max_held)
+    c->grant.target = c->grant.max_held;
   pthread_mutex_unlock (&p->lock);
   sf_client_send_grant (c);
 }
@@ -158,20 +164,20 @@ sf_client_explain_grant (const struct sf_client *c, int error,
   reject->needed = needed;
   if (error == -ENOSPC) {
     reject->reason = SF_REASON_MEMORY;
-    reject->limit = p->fixed_slots;
+    reject->limit = p->settings.fixed_slots;
     snprintf (reject->text, sizeof (reject->text),
         "a client that holds %u frames needs %llu slots; raise slots=%u of "
         "shmframesink or leave it at 0", max_held,
-        (unsigned long long) needed, p->fixed_slots);
+        (unsigned long long) needed, p->settings.fixed_slots);
     sf_producer_name_holder (p, reject);
   } else if (error == -E2BIG) {
     reject->reason = SF_REASON_MEMORY;
-    reject->limit = p->max_memory;
+    reject->limit = p->settings.max_memory;
     snprintf (reject->text, sizeof (reject->text),
         "a client that holds %u frames needs %llu bytes; raise max-memory=%llu "
         "of shmframesink, or hold fewer frames (max-held of shmframesrc, "
         "batch-duration)", max_held, (unsigned long long) needed,
-        (unsigned long long) p->max_memory);
+        (unsigned long long) p->settings.max_memory);
     sf_producer_name_holder (p, reject);
   } else if (error == -EDQUOT) {
     struct sf_headroom room;
@@ -202,8 +208,9 @@ sf_client_refuse_grant (struct sf_client *c, int error, uint32_t max_held,
 
   sf_client_explain_grant (c, error, max_held, needed, &msg.reject);
   sf_send (c->fd, &msg, NULL, 0);
-  if (c->producer->callbacks.refused != NULL)
-    c->producer->callbacks.refused (c->producer->user, &c->peer, &msg.reject);
+  if (c->producer->settings.callbacks.refused != NULL)
+    c->producer->settings.callbacks.refused (c->producer->settings.user,
+        &c->peer, &msg.reject);
 }
 
 void
@@ -212,9 +219,10 @@ sf_client_want (struct sf_client *c, uint32_t max_held)
   uint64_t needed = 0;
   int r;
 
-  if (max_held > c->max_held)
+  if (max_held > c->grant.max_held)
     grant_spare_slots (c, max_held);
-  r = max_held <= c->max_held ? 0 : sf_client_grant (c, max_held, &needed);
+  r = max_held <= c->grant.max_held ? 0 : sf_client_grant (c, max_held,
+      &needed);
   if (r == 0 || !sf_client_postpone_grant (c, r, max_held, needed))
     sf_client_answer_want (c, r, max_held, needed);
 }
@@ -244,19 +252,20 @@ fits_later (struct sf_client *c, int error, uint32_t max_held)
   pthread_mutex_lock (&p->lock);
   for (struct sf_client *other = p->clients; other; other = other->next) {
     if (other->state >= SF_CLIENT_LEAVING)
-      to_come += other->max_held;
+      to_come += other->grant.max_held;
     else if (other != c)
-      promised += other->max_held;
+      promised += other->grant.max_held;
   }
-  promised *= p->fixed_slots != 0 ? 1 : p->slots_per_record;
-  slot_size = p->slot_size;
+  promised *= p->settings.fixed_slots != 0 ? 1 : p->capacity.slots_per_record;
+  slot_size = p->capacity.slot_size;
   pthread_mutex_unlock (&p->lock);
   if (to_come == 0 && slots.retired_bytes == 0)
     return false;
-  if (p->fixed_slots != 0)
-    return error == -ENOSPC && promised <= p->fixed_slots;
+  if (p->settings.fixed_slots != 0)
+    return error == -ENOSPC && promised <= p->settings.fixed_slots;
   return sf_capacity_is_short (error) && promised <= SF_MAX_SLOTS
-      && sf_segment_bytes ((uint32_t) promised, slot_size) <= p->max_memory;
+      && sf_segment_bytes ((uint32_t) promised,
+      slot_size) <= p->settings.max_memory;
 }
 
 bool
@@ -265,18 +274,18 @@ sf_client_postpone_grant (struct sf_client *c, int error, uint32_t max_held,
 {
   struct sf_producer *p = c->producer;
   struct sf_reject reject = { 0 };
-  bool again = c->requested_held != 0;
+  bool again = c->grant.requested != 0;
 
   if (!fits_later (c, error, max_held))
     return false;
   pthread_mutex_lock (&p->lock);
-  c->requested_held = max_held;
+  c->grant.requested = max_held;
   if (!again)
-    c->request_until = sf_now () + SF_GRANT_TIMEOUT;
+    c->grant.request_deadline = sf_now () + SF_GRANT_TIMEOUT;
   pthread_mutex_unlock (&p->lock);
   sf_client_explain_grant (c, error, max_held, needed, &reject);
-  if (!again && p->callbacks.postponed != NULL)
-    p->callbacks.postponed (p->user, &c->peer, &reject);
+  if (!again && p->settings.callbacks.postponed != NULL)
+    p->settings.callbacks.postponed (p->settings.user, &c->peer, &reject);
   return true;
 }
 
@@ -287,12 +296,14 @@ sf_client_retry_grant (struct sf_client *c, uint32_t *max_held,
   struct sf_producer *p = c->producer;
   int r;
 
-  *max_held = c->requested_held;
-  r = *max_held <= c->max_held ? 0 : sf_client_grant (c, *max_held, needed);
-  if (r < 0 && sf_now () < c->request_until && fits_later (c, r, *max_held))
+  *max_held = c->grant.requested;
+  r = *max_held <= c->grant.max_held ? 0 : sf_client_grant (c, *max_held,
+      needed);
+  if (r < 0 && sf_now () < c->grant.request_deadline
+      && fits_later (c, r, *max_held))
     return -EAGAIN;
   pthread_mutex_lock (&p->lock);
-  c->requested_held = 0;
+  c->grant.requested = 0;
   pthread_mutex_unlock (&p->lock);
   return r;
 }
@@ -302,8 +313,8 @@ sf_client_retry_grant (struct sf_client *c, uint32_t *max_held,
 static uint32_t
 fair_share_locked (struct sf_producer *p)
 {
-  uint64_t there = sf_slots_most (p->slots, p->slot_size)
-      / p->slots_per_record;
+  uint64_t there = sf_slots_most (p->slots, p->capacity.slot_size)
+      / p->capacity.slots_per_record;
   uint32_t most = SF_MAX_LEASES;
 
   while (most > 1
@@ -316,19 +327,19 @@ fair_share_locked (struct sf_producer *p)
 static void
 set_grant_locked (struct sf_client *c, uint32_t most)
 {
-  uint32_t max_held = c->target_held < most ? c->target_held : most;
+  uint32_t max_held = c->grant.target < most ? c->grant.target : most;
   int64_t until = sf_now () + SF_GRANT_TIMEOUT;
 
-  if (max_held < c->max_held && c->grace_held < c->max_held) {
-    c->grace_held = c->max_held;
-    c->grace_until = until;
+  if (max_held < c->grant.max_held && c->grant.grace < c->grant.max_held) {
+    c->grant.grace = c->grant.max_held;
+    c->grant.grace_until = until;
   }
-  c->grant_changed = c->grant_changed || max_held != c->max_held;
-  c->max_held = max_held;
-  if (max_held == c->target_held)
-    c->restore_until = 0;
-  else if (c->restore_until == 0)
-    c->restore_until = until;
+  c->grant.unsent = c->grant.unsent || max_held != c->grant.max_held;
+  c->grant.max_held = max_held;
+  if (max_held == c->grant.target)
+    c->grant.target_deadline = 0;
+  else if (c->grant.target_deadline == 0)
+    c->grant.target_deadline = until;
 }
 
 /* Makes the slots that were promised, or as many as max-memory holds, and
@@ -376,17 +387,17 @@ report_grant (struct sf_client *c, int error, uint64_t needed)
   bool changed, restorable;
 
   pthread_mutex_lock (&p->lock);
-  changed = c->grant_changed;
-  c->grant_changed = false;
-  restorable = c->restore_until != 0;
-  if (restorable && sf_now () >= c->restore_until) {
-    refused = c->target_held;
-    c->target_held = c->max_held;
-    c->restore_until = 0;
+  changed = c->grant.unsent;
+  c->grant.unsent = false;
+  restorable = c->grant.target_deadline != 0;
+  if (restorable && sf_now () >= c->grant.target_deadline) {
+    refused = c->grant.target;
+    c->grant.target = c->grant.max_held;
+    c->grant.target_deadline = 0;
     restorable = false;
   }
   pthread_mutex_unlock (&p->lock);
-  if (c->state != SF_CLIENT_ACTIVE || c->hung_up)
+  if (c->state != SF_CLIENT_ACTIVE || c->session.hung_up)
     return false;
   if (changed)
     sf_client_send_grant (c);
@@ -404,8 +415,8 @@ sf_producer_fulfil_grants (struct sf_producer *p)
 
   sf_slots_reclaim (p->slots);
   pthread_mutex_lock (&p->lock);
-  pending = p->grants_pending;
-  p->grants_pending = false;
+  pending = p->capacity.grants_pending;
+  p->capacity.grants_pending = false;
   pthread_mutex_unlock (&p->lock);
   if (!pending)
     return;
@@ -416,7 +427,7 @@ sf_producer_fulfil_grants (struct sf_producer *p)
   for (struct sf_client *c = p->clients; c != NULL; c = c->next)
     pending = report_grant (c, error, needed) || pending;
   pthread_mutex_lock (&p->lock);
-  p->grants_pending = p->grants_pending || pending;
+  p->capacity.grants_pending = p->capacity.grants_pending || pending;
   sf_producer_forget_segments_locked (p);
   sf_producer_unlock (p);
   sf_producer_note_progress (p);

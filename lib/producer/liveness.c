@@ -29,7 +29,7 @@ holds_others_memory_locked (const struct sf_client *c)
     if (lists[i]->count == 0)
       continue;
     oldest = c->leases->entry[lists[i]->first].frame;
-    if (oldest->foreign || c->producer->pooled)
+    if (oldest->foreign || c->producer->frames.pooled)
       return true;
   }
   return false;
@@ -47,7 +47,7 @@ is_served_lossless_locked (const struct sf_client *c)
 static bool
 is_starved_by_client_locked (const struct sf_producer *p, int64_t now)
 {
-  if (now - p->last_publish < SF_WAIT_SLICE)
+  if (now - p->frames.last_publish < SF_WAIT_SLICE)
     return false;
   for (const struct sf_client *c = p->clients; c != NULL; c = c->next)
     if (is_served_lossless_locked (c) && holds_others_memory_locked (c))
@@ -58,7 +58,8 @@ is_starved_by_client_locked (const struct sf_producer *p, int64_t now)
 bool
 sf_producer_is_waiting_locked (const struct sf_producer *p)
 {
-  return p->last_wait != 0 && sf_now () - p->last_wait < 2 * SF_WAIT_SLICE;
+  return p->waiting.last != 0
+      && sf_now () - p->waiting.last < 2 * SF_WAIT_SLICE;
 }
 
 static int64_t
@@ -73,14 +74,15 @@ later_by (int64_t time, int64_t ns, int64_t now)
 static void
 discount_absence_locked (struct sf_producer *p, int64_t now)
 {
-  int64_t absent = now - p->last_liveness_check - 2 * SF_WAIT_SLICE;
+  int64_t absent = now - p->waiting.last_check - 2 * SF_WAIT_SLICE;
 
-  p->last_liveness_check = now;
+  p->waiting.last_check = now;
   if (absent <= 0)
     return;
   for (struct sf_client *c = p->clients; c != NULL; c = c->next) {
-    c->last_progress = later_by (c->last_progress, absent, now);
-    c->last_alive = later_by (c->last_alive, absent, now);
+    c->liveness.last_progress =
+        later_by (c->liveness.last_progress, absent, now);
+    c->liveness.last_sign = later_by (c->liveness.last_sign, absent, now);
   }
 }
 
@@ -89,21 +91,22 @@ discount_absence_locked (struct sf_producer *p, int64_t now)
 static bool
 has_unread_locked (const struct sf_client *c)
 {
-  return c->leases->unclaimed.count > 0 || c->ring.read_pos != c->ring.head;
+  return c->leases->unclaimed.count > 0
+      || c->queue.ring.read_pos != c->queue.ring.head;
 }
 
 static bool
 is_dead_locked (const struct sf_client *c, int64_t silent)
 {
-  int64_t timeout = c->producer->client_timeout;
+  int64_t timeout = c->producer->settings.client_timeout;
 
-  return timeout > 0 && c->ping_sent_at != 0 && silent > timeout;
+  return timeout > 0 && c->liveness.ping_sent != 0 && silent > timeout;
 }
 
 static bool
 has_stalled_locked (const struct sf_client *c, int64_t stalled)
 {
-  int64_t timeout = c->producer->stall_timeout;
+  int64_t timeout = c->producer->settings.stall_timeout;
 
   return timeout > 0 && has_unread_locked (c) && stalled > timeout;
 }
@@ -112,15 +115,16 @@ has_stalled_locked (const struct sf_client *c, int64_t stalled)
 static bool
 check_locked (struct sf_client *c, int64_t now)
 {
-  const struct sf_producer *p = c->producer;
-  int64_t stalled = now - c->last_progress;
-  int64_t silent =
-      now - c->last_alive < stalled ? now - c->last_alive : stalled;
-  int64_t ping_after = p->client_timeout > 0
-      && p->client_timeout / 4 <
-      PING_AFTER ? p->client_timeout / 4 : PING_AFTER;
+  int64_t timeout = c->producer->settings.client_timeout;
+  int64_t stalled = now - c->liveness.last_progress;
+  int64_t silent = now - c->liveness.last_sign;
+  int64_t ping_after = PING_AFTER;
   bool ask;
 
+  if (silent > stalled)
+    silent = stalled;
+  if (timeout > 0 && timeout / 4 < ping_after)
+    ping_after = timeout / 4;
   if (is_dead_locked (c, silent))
     c->evict_text = "no sign of life for client-timeout while frames waited; "
         "where the consumer's process may be stopped for longer, raise "
@@ -132,9 +136,9 @@ check_locked (struct sf_client *c, int64_t now)
     sf_client_schedule_disconnect_locked (c, SF_REASON_SLOW);
     return false;
   }
-  ask = c->ping_sent_at == 0 && silent > ping_after;
+  ask = c->liveness.ping_sent == 0 && silent > ping_after;
   if (ask)
-    c->ping_sent_at = now;
+    c->liveness.ping_sent = now;
   return ask;
 }
 
@@ -142,11 +146,11 @@ check_locked (struct sf_client *c, int64_t now)
 static bool
 must_report_wait_locked (struct sf_client *c, int64_t now)
 {
-  int64_t before = c->wait_reported_at;
+  int64_t before = c->liveness.wait_reported;
 
-  if (!has_unread_locked (c) || now - c->last_progress < TELL_AFTER)
+  if (!has_unread_locked (c) || now - c->liveness.last_progress < TELL_AFTER)
     return false;
-  c->wait_reported_at = now;
+  c->liveness.wait_reported = now;
   return before == 0 || now - before > TELL_AGAIN_AFTER;
 }
 
@@ -162,17 +166,17 @@ check_client (struct sf_client *c, int64_t now)
   if (is_served_lossless_locked (c)) {
     /* Nothing is asked of one that has nothing. */
     if (sf_leases_outstanding (c->leases) == 0 && !has_unread_locked (c))
-      c->last_progress = now;
+      c->liveness.last_progress = now;
     ask = check_locked (c, now);
     tell = c->pending_disconnect == 0 && must_report_wait_locked (c, now);
     sf_client_info_locked (c, &info);
   }
   sf_producer_unlock (p);
   /* One whose socket is full has not read what was sent before, either. */
-  if (ask && !c->hung_up)
+  if (ask && !c->session.hung_up)
     sf_send (c->fd, &ping, NULL, 0);
-  if (tell && p->callbacks.waiting != NULL)
-    p->callbacks.waiting (p->user, &info);
+  if (tell && p->settings.callbacks.waiting != NULL)
+    p->settings.callbacks.waiting (p->settings.user, &info);
 }
 
 void
@@ -208,7 +212,7 @@ void
 sf_client_note_alive (struct sf_client *c)
 {
   pthread_mutex_lock (&c->producer->lock);
-  c->last_alive = sf_now ();
+  c->liveness.last_sign = sf_now ();
   pthread_mutex_unlock (&c->producer->lock);
 }
 
@@ -218,9 +222,9 @@ sf_client_pong (struct sf_client *c, bool paused)
   bool asked;
 
   pthread_mutex_lock (&c->producer->lock);
-  asked = c->ping_sent_at != 0;
-  c->ping_sent_at = 0;
-  c->paused = paused;
+  asked = c->liveness.ping_sent != 0;
+  c->liveness.ping_sent = 0;
+  c->liveness.paused = paused;
   pthread_mutex_unlock (&c->producer->lock);
   return asked;
 }

@@ -59,9 +59,9 @@ handle_message (struct sf_client *c, const struct sf_message *msg)
     return true;
   }
   if (msg->type == SF_MESSAGE_UPSTREAM && greeted) {
-    if (p->callbacks.upstream != NULL)
-      p->callbacks.upstream (p->user, c->id, msg->upstream.data,
-          msg->upstream.size);
+    if (p->settings.callbacks.upstream != NULL)
+      p->settings.callbacks.upstream (p->settings.user, c->id,
+          msg->upstream.data, msg->upstream.size);
     return true;
   }
   if (msg->type == SF_MESSAGE_BYE && c->state > SF_CLIENT_JOINING) {
@@ -90,10 +90,10 @@ listen_to (struct sf_client *c, uint32_t events)
 void
 sf_client_unmute (struct sf_client *c)
 {
-  c->muted_until = 0;
-  c->n_messages = 0;
-  c->quota_from = sf_now ();
-  if (!c->hung_up)
+  c->quota.muted_until = 0;
+  c->quota.n_messages = 0;
+  c->quota.since = sf_now ();
+  if (!c->session.hung_up)
     listen_to (c, EPOLLIN | EPOLLRDHUP);
 }
 
@@ -106,22 +106,22 @@ is_over_quota (struct sf_client *c)
   int64_t now;
   uint64_t n_returned;
 
-  if (++c->n_messages < (observes ? SF_OBSERVER_QUOTA : MESSAGE_QUOTA))
+  if (++c->quota.n_messages < (observes ? SF_OBSERVER_QUOTA : MESSAGE_QUOTA))
     return false;
   now = sf_now ();
   pthread_mutex_lock (&c->producer->lock);
-  n_returned = c->n_returned;
+  n_returned = c->figures.n_returned;
   pthread_mutex_unlock (&c->producer->lock);
-  if (n_returned != c->n_returned_before || now - c->quota_from >= time) {
-    c->n_returned_before = n_returned;
-    c->quota_from = now;
-    c->n_messages = 0;
+  if (n_returned != c->quota.n_returned || now - c->quota.since >= time) {
+    c->quota.n_returned = n_returned;
+    c->quota.since = now;
+    c->quota.n_messages = 0;
     return false;
   }
   /* Its end is heard all the same. */
-  if (c->muted_until == 0)
+  if (c->quota.muted_until == 0)
     listen_to (c, 0);
-  c->muted_until = now + time;
+  c->quota.muted_until = now + time;
   return true;
 }
 
@@ -143,7 +143,7 @@ read_some (struct sf_client *c)
     if (r <= 0) {
       /* The fd stays open, it is only not looked at any more. */
       epoll_ctl (c->producer->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
-      c->hung_up = true;
+      c->session.hung_up = true;
       sf_client_end (c, SF_REASON_HANGUP, "");
       return SF_READ_END;
     }
@@ -169,7 +169,7 @@ sf_client_greet_or_close (struct sf_client *c)
     return;
   if (c->state == SF_CLIENT_GREETING)
     sf_client_end (c, SF_REASON_VIOLATION, "it never said HELLO");
-  else if (c->state == SF_CLIENT_OBSERVING && c->deadline <= sf_now ())
+  else if (c->state == SF_CLIENT_OBSERVING && c->session.deadline <= sf_now ())
     sf_client_end (c, SF_REASON_HANGUP, "");
 }
 
@@ -179,8 +179,8 @@ void
 sf_client_process_ended (struct sf_client *c)
 {
   struct sf_producer *p = c->producer;
-  const struct sf_returns_page *page = c->returns.map;
-  enum sf_read r = c->hung_up ? SF_READ_ALL : SF_READ_SOME;
+  const struct sf_returns_page *page = c->queue.returns.map;
+  enum sf_read r = c->session.hung_up ? SF_READ_ALL : SF_READ_SOME;
 
   /* What it said before comes first. */
   for (int i = 0; i < LAST_TURNS && r == SF_READ_SOME; i++)
@@ -188,13 +188,13 @@ sf_client_process_ended (struct sf_client *c)
   /* This is told again in the next turn, if it is still there. */
   if (r == SF_READ_END)
     return;
-  epoll_ctl (p->epoll_fd, EPOLL_CTL_DEL, c->process_fd, NULL);
-  c->process_gone = true;
+  epoll_ctl (p->epoll_fd, EPOLL_CTL_DEL, c->session.process_fd, NULL);
+  c->session.process_gone = true;
   if (page == NULL || sf_observe_u32 (&page->passed_on) == 0) {
     sf_client_guard_hangup (c);
-  } else if (!c->hung_up) {
+  } else if (!c->session.hung_up) {
     epoll_ctl (p->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
-    c->hung_up = true;
+    c->session.hung_up = true;
     sf_client_end (c, SF_REASON_HANGUP, "");
   }
 }

@@ -41,7 +41,7 @@ compare (const void *a, const void *b)
 static void
 read_handovers (const struct sf_client *c, struct sf_client_stats *stats)
 {
-  const struct sf_returns_page *page = c->returns.map;
+  const struct sf_returns_page *page = c->queue.returns.map;
   uint32_t ns[SF_HANDOVERS], n = 0;
 
   for (uint32_t i = 0; page != NULL && i < SF_HANDOVERS; i++) {
@@ -109,12 +109,13 @@ describe (struct sf_producer *p, struct sf_stats *stats)
   sf_producer_get_stats (p, &own);
   stats->version = SF_PROTOCOL_VERSION;
   stats->producer_id = p->id;
-  stats->max_clients = p->max_clients;
-  stats->max_memory = p->max_memory;
+  stats->max_clients = p->settings.max_clients;
+  stats->max_memory = p->settings.max_memory;
   stats->n_observers = count_observers (p);
   pthread_mutex_lock (&p->lock);
-  if (p->delivery_known)
-    stats->delivery = p->lossless ? SF_DELIVERY_LOSSLESS : SF_DELIVERY_LIVE;
+  if (p->delivery.known)
+    stats->delivery =
+        p->delivery.lossless ? SF_DELIVERY_LOSSLESS : SF_DELIVERY_LIVE;
   pthread_mutex_unlock (&p->lock);
   stats->frames = own.frames;
   stats->clock = (uint64_t) sf_now ();
@@ -125,8 +126,8 @@ describe (struct sf_producer *p, struct sf_stats *stats)
   stats->n_clients = own.n_clients;
   stats->n_lingering = own.n_lingering;
   describe_slots (&own.slots, stats);
-  if (p->callbacks.observed != NULL)
-    p->callbacks.observed (p->user, stats);
+  if (p->settings.callbacks.observed != NULL)
+    p->settings.callbacks.observed (p->settings.user, stats);
 }
 
 /* One whose socket is full does not read its answers: it goes. */
@@ -191,7 +192,7 @@ sf_client_observe (struct sf_client *c, const struct sf_observe *observe)
 
   sf_client_ref (c);
   if (c->state == SF_CLIENT_OBSERVING || admit (c, observe)) {
-    c->deadline = sf_now () + OBSERVER_TIMEOUT;
+    c->session.deadline = sf_now () + OBSERVER_TIMEOUT;
     answer (c, observe->before);
   }
   alive = c->state != SF_CLIENT_GONE;

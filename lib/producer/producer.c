@@ -39,15 +39,15 @@ init_locks (struct sf_producer *p)
 static void
 free_producer (struct sf_producer *p)
 {
-  while (p->sticky != NULL) {
-    struct sf_sticky *next = p->sticky->next;
+  while (p->sticky.first != NULL) {
+    struct sf_sticky *next = p->sticky.first->next;
 
-    free (p->sticky);
-    p->sticky = next;
+    free (p->sticky.first);
+    p->sticky.first = next;
   }
   sf_producer_free_removed (p);
-  for (uint32_t i = 0; i < p->n_known; i++)
-    sf_segment_unref (p->known[i].segment);
+  for (uint32_t i = 0; i < p->segments.n_known; i++)
+    sf_segment_unref (p->segments.known[i].segment);
   sf_fd_close (p->epoll_fd);
   sf_fd_close (p->wake_fd);
   sf_slots_unref (p->slots);
@@ -55,11 +55,11 @@ free_producer (struct sf_producer *p)
   pthread_mutex_destroy (&p->room_lock);
   pthread_mutex_destroy (&p->lock);
   pthread_cond_destroy (&p->cond);
-  free (p->known);
-  for (uint32_t i = 0; i < p->n_gone; i++)
-    sf_segment_unref (p->gone[i].segment);
-  free (p->gone);
-  free (p->to_wake);
+  free (p->segments.known);
+  for (uint32_t i = 0; i < p->segments.n_gone; i++)
+    sf_segment_unref (p->segments.gone[i].segment);
+  free (p->segments.gone);
+  free (p->waking.clients);
   free (p);
 }
 
@@ -108,19 +108,19 @@ sf_producer_open (struct sf_producer **producer,
   init_locks (p);
   p->generation = sf_generation;
   p->epoll_fd = p->wake_fd = -1;
-  p->callbacks = config->callbacks;
-  p->user = config->user;
-  p->slots_per_record = 1;
-  p->max_clients = config->max_clients;
-  p->max_memory = config->max_memory;
-  p->fixed_slots = config->slots;
-  p->min_clients = config->min_clients;
-  p->client_timeout = config->client_timeout;
-  p->stall_timeout = config->stall_timeout;
+  p->settings.callbacks = config->callbacks;
+  p->settings.user = config->user;
+  p->capacity.slots_per_record = 1;
+  p->settings.max_clients = config->max_clients;
+  p->settings.max_memory = config->max_memory;
+  p->settings.fixed_slots = config->slots;
+  p->settings.min_clients = config->min_clients;
+  p->settings.client_timeout = config->client_timeout;
+  p->settings.stall_timeout = config->stall_timeout;
   p->slots = sf_slots_new (config->max_memory);
   p->spill_slots = sf_slots_new (SF_MAX_SPILL_BYTES);
-  p->to_wake = calloc (config->max_clients, sizeof (struct sf_client *));
-  if (p->slots == NULL || p->spill_slots == NULL || p->to_wake == NULL
+  p->waking.clients = calloc (config->max_clients, sizeof (struct sf_client *));
+  if (p->slots == NULL || p->spill_slots == NULL || p->waking.clients == NULL
       || getrandom (&p->id, sizeof (p->id), 0) != sizeof (p->id)) {
     free_producer (p);
     return -ENOMEM;
@@ -169,15 +169,15 @@ sf_producer_close (struct sf_producer *p)
   sf_slots_shut (p->slots);
   pthread_mutex_lock (&p->lock);
   p->stopping = true;
-  p->interrupted = true;
+  p->waiting.interrupted = true;
   pthread_cond_broadcast (&p->cond);
   pthread_mutex_unlock (&p->lock);
   sf_producer_kick (p);
   pthread_join (p->thread, NULL);
   sf_listener_close (&p->listener);
   pthread_mutex_lock (&p->lock);
-  sf_frame_unref_locked (p, p->latest);
-  p->latest = NULL;
+  sf_frame_unref_locked (p, p->frames.latest);
+  p->frames.latest = NULL;
   sf_producer_unlock (p);
   sf_slots_set_freed (p->slots, NULL, NULL);
   if (p->clients == NULL)
@@ -198,14 +198,16 @@ sf_producer_set_delivery (struct sf_producer *p, bool live, bool lossless,
     uint64_t latency_min, uint64_t latency_max)
 {
   pthread_mutex_lock (&p->lock);
-  if (!p->delivery_known || p->live != live || p->lossless != lossless
-      || p->latency_min != latency_min || p->latency_max != latency_max) {
-    p->delivery_known = true;
-    p->live = live;
-    p->lossless = lossless;
-    p->latency_min = latency_min;
-    p->latency_max = latency_max;
-    p->delivery_changed = true;
+  if (!p->delivery.known || p->delivery.live != live
+      || p->delivery.lossless != lossless
+      || p->delivery.latency_min != latency_min
+      || p->delivery.latency_max != latency_max) {
+    p->delivery.known = true;
+    p->delivery.live = live;
+    p->delivery.lossless = lossless;
+    p->delivery.latency_min = latency_min;
+    p->delivery.latency_max = latency_max;
+    p->delivery.unsent = true;
     p->need_kick = true;
   }
   sf_producer_unlock (p);

@@ -147,9 +147,9 @@ prepare_clients_locked (struct sf_producer *p, const struct sf_frame *frame,
     n += sf_client_is_served_locked (c);
     c = c->next;
   }
-  if (p->lossless && n < min_clients)
+  if (p->delivery.lossless && n < min_clients)
     return -ENOTCONN;
-  return p->lossless && unsent ? -EAGAIN : r;
+  return p->delivery.lossless && unsent ? -EAGAIN : r;
 }
 
 /* Tells everybody, notes who is to be woken for it, and makes it the latest. */
@@ -158,19 +158,20 @@ announce_locked (struct sf_producer *p, struct sf_frame *frame)
 {
   uint32_t cpu = (uint32_t) sched_getcpu ();
 
-  frame->seq = p->seq++;
+  frame->seq = p->frames.next_seq++;
   frame->published = sf_now ();
-  p->unpaced = frame->published - p->last_publish < SF_SPIN_THRESHOLD;
-  p->last_publish = frame->published;
+  p->waking.unpaced =
+      frame->published - p->frames.last_publish < SF_SPIN_THRESHOLD;
+  p->frames.last_publish = frame->published;
   for (struct sf_client *c = p->clients; c != NULL; c = c->next) {
     if (!sf_client_is_served_locked (c))
       continue;
-    sf_store_flag (&c->ring.header->cpu, cpu);
+    sf_store_flag (&c->queue.ring.header->cpu, cpu);
     sf_client_announce_locked (c, frame, 0);
     sf_client_note_sleep_locked (c);
   }
-  p->latest = frame;
-  p->n_frames++;
+  p->frames.latest = frame;
+  p->frames.n++;
   p->stats.frames++;
 }
 
@@ -182,9 +183,9 @@ reclaim (struct sf_producer *p, struct sf_frame *before, bool pooled)
   pthread_mutex_lock (&p->lock);
   sf_producer_collect_locked (p);
   sf_frame_unref_locked (p, before);
-  p->last_publish = sf_now ();
-  if (p->pooled != pooled) {
-    p->pooled = pooled;
+  p->frames.last_publish = sf_now ();
+  if (p->frames.pooled != pooled) {
+    p->frames.pooled = pooled;
     sf_producer_set_want_locked (p);
   }
   if (!p->ticking) {
@@ -209,7 +210,8 @@ publish (struct sf_producer *p, const struct sf_publish_args *pub,
     sf_producer_unlock (p);
     return r;
   }
-  r = prepare_clients_locked (p, frame, frame->payload_size, p->min_clients);
+  r = prepare_clients_locked (p, frame, frame->payload_size,
+      p->settings.min_clients);
   if (frame->foreign)
     SF_HOOK ("relay");
   if (r < 0) {
@@ -217,7 +219,7 @@ publish (struct sf_producer *p, const struct sf_publish_args *pub,
     sf_producer_unlock (p);
     return r;
   }
-  before = p->latest;
+  before = p->frames.latest;
   announce_locked (p, frame);
   pthread_mutex_unlock (&p->lock);
   SF_HOOK ("announced");
@@ -256,7 +258,7 @@ sf_producer_event (struct sf_producer *p, uint64_t key, const void *body,
     return -EMSGSIZE;
   pthread_mutex_lock (&p->lock);
   r = prepare_clients_locked (p, NULL, size,
-      flags & SF_EVENT_NEEDS_CLIENTS ? p->min_clients : 0);
+      flags & SF_EVENT_NEEDS_CLIENTS ? p->settings.min_clients : 0);
   if (r == 0 && (flags & SF_EVENT_STICKY))
     r = sf_sticky_keep_locked (p, key, body, size);
   if (r == 0) {

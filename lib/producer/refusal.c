@@ -13,8 +13,8 @@ sf_client_report_refusal (struct sf_producer *p,
   pthread_mutex_lock (&p->lock);
   p->stats.clients_refused++;
   pthread_mutex_unlock (&p->lock);
-  if (p->callbacks.refused != NULL)
-    p->callbacks.refused (p->user, peer, reject);
+  if (p->settings.callbacks.refused != NULL)
+    p->settings.callbacks.refused (p->settings.user, peer, reject);
 }
 
 void
@@ -48,7 +48,7 @@ sf_producer_name_holder (struct sf_producer *p, struct sf_reject *reject)
   if (most != NULL)
     snprintf (reject->text + len, sizeof (reject->text) - len,
         "; process %d (%s), which %s, still holds %u frame(s)",
-        (int) most->peer.pid, most->name, most->process_gone
+        (int) most->peer.pid, most->hello.name, most->session.process_gone
         ? "has ended but had passed them on"
         : most->state == SF_CLIENT_LEAVING ? "has left" : "was disconnected",
         outstanding (most));
@@ -70,7 +70,7 @@ sf_producer_explain_full (struct sf_producer *p, struct sf_reject *reject)
 {
   *reject = (struct sf_reject) {
     .reason = SF_REASON_FULL,
-    .limit = p->max_clients,
+    .limit = p->settings.max_clients,
     .text = "all places are taken; raise max-clients of shmframesink",
   };
   sf_producer_name_holder (p, reject);

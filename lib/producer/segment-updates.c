@@ -26,8 +26,8 @@ static uint32_t
 missing_own_segment_locked (const struct sf_producer *p,
     const struct sf_client *c)
 {
-  for (uint32_t i = 0; i < p->n_known; i++) {
-    const struct sf_known_segment *k = &p->known[i];
+  for (uint32_t i = 0; i < p->segments.n_known; i++) {
+    const struct sf_known_segment *k = &p->segments.known[i];
 
     if (k->segment->writable && sf_observe_u32 (&k->segment->retired) == 0
         && !sf_client_was_sent_locked (c, k->id))
@@ -62,8 +62,8 @@ next_grown (struct sf_producer *p)
   uint32_t id = 0;
 
   pthread_mutex_lock (&p->lock);
-  for (uint32_t i = 0; i < p->n_known && id == 0; i++) {
-    struct sf_known_segment *k = &p->known[i];
+  for (uint32_t i = 0; i < p->segments.n_known && id == 0; i++) {
+    struct sf_known_segment *k = &p->segments.known[i];
     uint32_t n_slots = sf_observe_u32 (&k->segment->n_slots);
 
     if (n_slots != k->n_slots_sent) {
@@ -90,7 +90,7 @@ send_grown (struct sf_producer *p, uint32_t id)
     knows = c->state == SF_CLIENT_ACTIVE && sf_client_was_sent_locked (c, id);
     pthread_mutex_unlock (&p->lock);
     /* One that does not hear of it sees it when it has a frame there. */
-    if (knows && !c->hung_up)
+    if (knows && !c->session.hung_up)
       sf_send (c->fd, &msg, NULL, 0);
   }
 }

@@ -33,17 +33,17 @@ remove_client (struct sf_client *c)
   if (c->state == SF_CLIENT_ACTIVE)
     p->n_active--;
   c->state = SF_CLIENT_GONE;
-  p->n_connections -= c->has_place;
+  p->n_connections -= c->session.has_place;
   if (c->leases != NULL)
     sf_leases_clear (c->leases, sf_frame_done_locked, p);
   sf_producer_unlock (p);
   epoll_ctl (p->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
-  if (c->guard_fd >= 0)
-    epoll_ctl (p->epoll_fd, EPOLL_CTL_DEL, c->guard_fd, NULL);
-  if (c->process_fd >= 0)
-    epoll_ctl (p->epoll_fd, EPOLL_CTL_DEL, c->process_fd, NULL);
-  c->next = p->removed;
-  p->removed = c;
+  if (c->session.guard_fd >= 0)
+    epoll_ctl (p->epoll_fd, EPOLL_CTL_DEL, c->session.guard_fd, NULL);
+  if (c->session.process_fd >= 0)
+    epoll_ctl (p->epoll_fd, EPOLL_CTL_DEL, c->session.process_fd, NULL);
+  c->next = p->control.removed;
+  p->control.removed = c;
   sf_producer_free_removed (p);
   sf_producer_note_progress (p);
 }
@@ -54,14 +54,14 @@ sf_client_report_end (struct sf_client *c, uint32_t reason, const char *text)
   struct sf_producer *p = c->producer;
   struct sf_client_info info;
 
-  if (!c->reported)
+  if (!c->session.reported)
     return;
-  c->reported = false;
+  c->session.reported = false;
   pthread_mutex_lock (&p->lock);
   sf_client_info_locked (c, &info);
   pthread_mutex_unlock (&p->lock);
-  if (p->callbacks.disconnected != NULL)
-    p->callbacks.disconnected (p->user, &info, reason, text);
+  if (p->settings.callbacks.disconnected != NULL)
+    p->settings.callbacks.disconnected (p->settings.user, &info, reason, text);
 }
 
 /* It is not served any more: what it has not claimed, it will not. */
@@ -78,7 +78,7 @@ revoke_queue_locked (struct sf_client *c)
     while (sf_leases_revoke_oldest (c->leases, sf_frame_done_locked, p) > 0)
       unclaimed++;
   }
-  c->unclaimed += unclaimed;
+  c->figures.unclaimed += unclaimed;
   sf_client_drop_locked (c, SF_DROP_LEFT, unclaimed);
 }
 
@@ -106,7 +106,7 @@ void
 sf_client_leave (struct sf_client *c)
 {
   if (c->state != SF_CLIENT_LEAVING)
-    c->deadline = sf_now () + SF_GREETING_TIMEOUT;
+    c->session.deadline = sf_now () + SF_GREETING_TIMEOUT;
   stop_serving (c, SF_CLIENT_LEAVING);
 }
 
@@ -116,7 +116,7 @@ sf_client_end (struct sf_client *c, uint32_t reason, const char *text)
   struct sf_producer *p = c->producer;
   struct sf_message msg = {
     .type = SF_MESSAGE_BYE,
-    .reject = { .reason = reason},
+    .reject = { .reason = reason },
   };
   /* Or observing. */
   bool empty, greeting = c->state < SF_CLIENT_JOINING;
@@ -136,7 +136,7 @@ sf_client_end (struct sf_client *c, uint32_t reason, const char *text)
   sf_client_report_end (c, reason, text);
   /* Told after its queue is taken back, of which it would take more than it
    * may. */
-  if (!c->hung_up && !greeting) {
+  if (!c->session.hung_up && !greeting) {
     sf_send (c->fd, &msg, NULL, 0);
     SF_HOOK ("told");
     /* One whose socket is full of what it has not read finds its end behind
@@ -190,14 +190,14 @@ make_channels (struct sf_client *c, int *guard_write)
   sf_ring_format (announce.map, returns.map, SF_ANNOUNCE_RING_SIZE);
   sf_leases_init (leases, returns.map);
   pthread_mutex_lock (&p->lock);
-  c->announce = announce;
-  c->returns = returns;
-  c->guard_fd = guard[0];
+  c->queue.announce = announce;
+  c->queue.returns = returns;
+  c->session.guard_fd = guard[0];
   c->leases = leases;
-  sf_ring_writer_init (&c->ring, announce.map, returns.map,
+  sf_ring_writer_init (&c->queue.ring, announce.map, returns.map,
       SF_ANNOUNCE_RING_SIZE);
-  sf_store_flag (&c->ring.header->want_returns, p->n_waiting > 0 || p->pooled ?
-      p->last_want : 0);
+  sf_store_flag (&c->queue.ring.header->want_returns, p->waiting.n > 0
+      || p->frames.pooled ? p->waiting.last_want : 0);
   pthread_mutex_unlock (&p->lock);
   *guard_write = guard[1];
   return 0;
@@ -212,14 +212,14 @@ join (struct sf_client *c)
 
   sf_client_ref (c);
   pthread_mutex_lock (&p->lock);
-  while (p->latest != NULL && c->pending_disconnect == 0) {
-    uint32_t id = sf_client_missing_segment_locked (c, p->latest);
+  while (p->frames.latest != NULL && c->pending_disconnect == 0) {
+    uint32_t id = sf_client_missing_segment_locked (c, p->frames.latest);
 
     if (id == 0 || sf_client_send_segment (c, id) < 0)
       break;
   }
   c->state = SF_CLIENT_ACTIVE;
-  c->last_progress = c->last_alive = sf_now ();
+  c->liveness.last_progress = c->liveness.last_sign = sf_now ();
   p->n_active++;
   p->stats.clients_seen++;
   sf_client_catch_up_locked (c);
@@ -229,9 +229,9 @@ join (struct sf_client *c)
   sf_fence_store_load ();
   if (sf_client_take_sleeping_flag (c))
     sf_client_wake (c);
-  c->reported = true;
-  if (p->callbacks.connected != NULL)
-    p->callbacks.connected (p->user, &info);
+  c->session.reported = true;
+  if (p->settings.callbacks.connected != NULL)
+    p->settings.callbacks.connected (p->settings.user, &info);
   sf_client_unref (c);
 }
 
@@ -247,9 +247,9 @@ reject_hello (struct sf_client *c, const struct sf_reject *reject)
 static void
 watch_process (struct sf_client *c)
 {
-  c->process_fd = sf_fd_own (sf_peer_process (c->fd));
-  if (c->process_fd >= 0)
-    sf_client_watch (c, c->process_fd, EPOLLIN, 2);
+  c->session.process_fd = sf_fd_own (sf_peer_process (c->fd));
+  if (c->session.process_fd >= 0)
+    sf_client_watch (c, c->session.process_fd, EPOLLIN, 2);
 }
 
 /* False: it is refused. */
@@ -259,13 +259,13 @@ take_place (struct sf_client *c)
   struct sf_producer *p = c->producer;
   struct sf_reject reject;
 
-  if (p->n_connections >= p->max_clients) {
+  if (p->n_connections >= p->settings.max_clients) {
     sf_producer_explain_full (p, &reject);
     reject_hello (c, &reject);
     return false;
   }
   pthread_mutex_lock (&p->lock);
-  c->has_place = true;
+  c->session.has_place = true;
   p->n_connections++;
   pthread_mutex_unlock (&p->lock);
   watch_process (c);
@@ -290,9 +290,9 @@ sf_client_hello (struct sf_client *c, const struct sf_hello *hello)
   if (!take_place (c))
     return;
   pthread_mutex_lock (&p->lock);
-  memcpy (c->name, hello->name, sizeof (c->name));
-  c->delivery = hello->delivery;
-  c->max_lag = (int64_t) hello->max_lag;
+  memcpy (c->hello.name, hello->name, sizeof (c->hello.name));
+  c->hello.delivery = hello->delivery;
+  c->hello.max_lag = (int64_t) hello->max_lag;
   pthread_mutex_unlock (&p->lock);
   SF_HOOK ("hello");
   r = sf_client_grant (c, hello->max_held, &needed);
@@ -333,8 +333,8 @@ sf_client_answer_hello (struct sf_client *c, int r, uint32_t max_held,
     .version = SF_PROTOCOL_VERSION,
     .n_leases = SF_MAX_LEASES,
     .producer_id = p->id,
-    .announce_size = c->announce.size,
-    .returns_size = c->returns.size,
+    .announce_size = c->queue.announce.size,
+    .returns_size = c->queue.returns.size,
     .max_held = max_held,
     .clock = (uint64_t) sf_now (),
   };
@@ -342,11 +342,11 @@ sf_client_answer_hello (struct sf_client *c, int r, uint32_t max_held,
   c->state = SF_CLIENT_JOINING;
   pthread_mutex_unlock (&p->lock);
   r = sf_send (c->fd, &msg, (int[]) {
-        c->announce.fd, c->returns.fd, guard_write
+        c->queue.announce.fd, c->queue.returns.fd, guard_write
       }, 3);
   sf_fd_close (guard_write);
-  sf_shm_keep_map (&c->announce);
-  sf_shm_keep_map (&c->returns);
+  sf_shm_keep_map (&c->queue.announce);
+  sf_shm_keep_map (&c->queue.returns);
   SF_HOOK ("welcomed");
   pthread_mutex_lock (&p->lock);
   sf_client_note_fds_locked (c, 3, r);
@@ -370,11 +370,11 @@ sf_client_send_bye (struct sf_client *c)
   struct sf_producer *p = c->producer;
   struct sf_message msg = {
     .type = SF_MESSAGE_BYE,
-    .reject = { .reason = SF_REASON_STOPPED},
+    .reject = { .reason = SF_REASON_STOPPED },
   };
   bool lingers;
 
-  if (!c->hung_up && c->state == SF_CLIENT_ACTIVE)
+  if (!c->session.hung_up && c->state == SF_CLIENT_ACTIVE)
     sf_send (c->fd, &msg, NULL, 0);
   /* The lease words stay as they are: it may still claim what is there. */
   pthread_mutex_lock (&p->lock);
@@ -406,13 +406,14 @@ sf_client_send_latency (struct sf_client *c)
   bool known, refused;
 
   pthread_mutex_lock (&p->lock);
-  known = p->delivery_known;
-  refused = known && !p->lossless && c->delivery == SF_DELIVERY_LOSSLESS;
+  known = p->delivery.known;
+  refused = known && !p->delivery.lossless
+      && c->hello.delivery == SF_DELIVERY_LOSSLESS;
   msg.latency = (struct sf_latency) {
-    .live = p->live,
+    .live = p->delivery.live,
     .lossless = sf_client_is_lossless_locked (c),
-    .min = p->latency_min,
-    .max = p->latency_max,
+    .min = p->delivery.latency_min,
+    .max = p->delivery.latency_max,
   };
   pthread_mutex_unlock (&p->lock);
   if (refused)

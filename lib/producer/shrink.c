@@ -30,7 +30,8 @@ is_too_large (struct sf_producer *p)
   struct sf_slots_state slots;
 
   sf_slots_get_state (p->slots, &slots);
-  return p->fixed_slots == 0 && slots.n_slots / TOO_LARGE >= needed_slots (p);
+  return p->settings.fixed_slots == 0
+      && slots.n_slots / TOO_LARGE >= needed_slots (p);
 }
 
 int
@@ -39,20 +40,22 @@ sf_producer_shrink (struct sf_producer *p)
   int64_t now = sf_now (), left;
 
   if (!is_too_large (p)) {
-    p->too_large_since = 0;
+    p->control.too_large_since = 0;
     return -1;
   }
-  if (p->too_large_since == 0)
-    p->too_large_since = now;
-  left = p->too_large_since + SF_SHRINK_AFTER_MS * INT64_C (1000000) - now;
+  if (p->control.too_large_since == 0)
+    p->control.too_large_since = now;
+  left =
+      p->control.too_large_since + SF_SHRINK_AFTER_MS * INT64_C (1000000) - now;
   if (left > 0)
     return (int) (left / 1000000) + 1;
   /* Where there is no memory for both, not again at once. */
-  p->too_large_since = now;
+  p->control.too_large_since = now;
   pthread_mutex_lock (&p->room_lock);
   /* Nobody else has changed it meanwhile. */
   if (is_too_large (p))
-    sf_slots_replace (p->slots, (uint32_t) needed_slots (p), p->slot_size);
+    sf_slots_replace (p->slots, (uint32_t) needed_slots (p),
+        p->capacity.slot_size);
   pthread_mutex_unlock (&p->room_lock);
   sf_slots_reclaim (p->slots);
   return SF_SHRINK_AFTER_MS;

@@ -14,7 +14,7 @@ drop_locked (struct sf_producer *p, struct sf_sticky **link)
   struct sf_sticky *s = *link;
 
   *link = s->next;
-  p->sticky_bytes -= s->size;
+  p->sticky.bytes -= s->size;
   free (s);
 }
 
@@ -22,14 +22,14 @@ int
 sf_sticky_keep_locked (struct sf_producer *p, uint64_t key, const void *body,
     uint32_t size)
 {
-  struct sf_sticky **link = &p->sticky;
+  struct sf_sticky **link = &p->sticky.first;
   struct sf_sticky *s;
   uint32_t before;
 
   while (*link != NULL && (*link)->key < key)
     link = &(*link)->next;
   before = *link != NULL && (*link)->key == key ? (*link)->size : 0;
-  if (p->sticky_bytes - before + size > SF_MAX_STICKY_BYTES)
+  if (p->sticky.bytes - before + size > SF_MAX_STICKY_BYTES)
     return -E2BIG;
   s = malloc (sizeof (*s) + size);
   if (s == NULL)
@@ -41,14 +41,14 @@ sf_sticky_keep_locked (struct sf_producer *p, uint64_t key, const void *body,
   memcpy (s->body, body, size);
   s->next = *link;
   *link = s;
-  p->sticky_bytes += size;
+  p->sticky.bytes += size;
   return 0;
 }
 
 void
 sf_sticky_forget_locked (struct sf_producer *p, uint64_t from, uint64_t to)
 {
-  struct sf_sticky **link = &p->sticky;
+  struct sf_sticky **link = &p->sticky.first;
 
   while (*link != NULL) {
     if ((*link)->key >= from && (*link)->key <= to)

@@ -15,7 +15,7 @@
 SF_HOT bool
 sf_client_take_sleeping_flag (struct sf_client *c)
 {
-  sf_atomic_u32 *sleeping = &c->ring.page->sleeping;
+  sf_atomic_u32 *sleeping = &c->queue.ring.page->sleeping;
 
   return sf_load_flag (sleeping) != 0 && sf_take_flag (sleeping) != 0;
 }
@@ -23,14 +23,14 @@ sf_client_take_sleeping_flag (struct sf_client *c)
 SF_HOT bool
 sf_client_is_on_this_cpu (const struct sf_client *c)
 {
-  return sf_load_flag (&c->ring.page->cpu) == (uint32_t) sched_getcpu ();
+  return sf_load_flag (&c->queue.ring.page->cpu) == (uint32_t) sched_getcpu ();
 }
 
 SF_HOT void
 sf_client_wake (struct sf_client *c)
 {
-  sf_bump_u32 (&c->ring.page->wake);
-  sf_futex_wake (&c->ring.page->wake);
+  sf_bump_u32 (&c->queue.ring.page->wake);
+  sf_futex_wake (&c->queue.ring.page->wake);
 }
 
 SF_HOT void
@@ -40,8 +40,9 @@ sf_client_note_sleep_locked (struct sf_client *c)
 
   /* The head is visible before the flag is read: see shared/atomics.h. */
   sf_fence_store_load ();
-  if (p->n_to_wake < p->max_clients && sf_client_take_sleeping_flag (c))
-    p->to_wake[p->n_to_wake++] = sf_client_ref (c);
+  if (p->waking.n_clients < p->settings.max_clients
+      && sf_client_take_sleeping_flag (c))
+    p->waking.clients[p->waking.n_clients++] = sf_client_ref (c);
 }
 
 /* Gives our processor to a client on it, unless that was in vain before. */
@@ -50,18 +51,18 @@ yield_to_client (struct sf_producer *p)
 {
   int64_t before;
 
-  if (p->n_yields_to_skip > 0) {
-    p->n_yields_to_skip--;
+  if (p->waking.n_yields_to_skip > 0) {
+    p->waking.n_yields_to_skip--;
     return;
   }
   before = sf_now ();
   sched_yield ();
   if (sf_now () - before < MAX_YIELD_NS) {
-    p->yield_back_off = 0;
+    p->waking.yield_back_off = 0;
     return;
   }
-  p->yield_back_off += p->yield_back_off < MAX_BACK_OFF;
-  p->n_yields_to_skip = 1u << p->yield_back_off;
+  p->waking.yield_back_off += p->waking.yield_back_off < MAX_BACK_OFF;
+  p->waking.n_yields_to_skip = 1u << p->waking.yield_back_off;
 }
 
 SF_HOT void
@@ -69,14 +70,15 @@ sf_producer_wake_sleepers (struct sf_producer *p)
 {
   bool on_this_cpu = false;
 
-  for (uint32_t i = 0; i < p->n_to_wake; i++) {
-    on_this_cpu = on_this_cpu || sf_client_is_on_this_cpu (p->to_wake[i]);
-    sf_client_wake (p->to_wake[i]);
-    sf_client_unref (p->to_wake[i]);
+  for (uint32_t i = 0; i < p->waking.n_clients; i++) {
+    on_this_cpu = on_this_cpu
+        || sf_client_is_on_this_cpu (p->waking.clients[i]);
+    sf_client_wake (p->waking.clients[i]);
+    sf_client_unref (p->waking.clients[i]);
   }
-  p->n_to_wake = 0;
+  p->waking.n_clients = 0;
   /* It has what it waited for, and waits for our processor now. Where frames
    * come as fast as they can be made, it gets it when we are out of slots. */
-  if (on_this_cpu && !p->unpaced)
+  if (on_this_cpu && !p->waking.unpaced)
     yield_to_client (p);
 }

@@ -80,19 +80,19 @@ start_over (void)
   conn_->ring = (struct sf_ring_reader) {
     header, page, ring, RING_SIZE, 0
   };
-  conn_->connected_reported = true;
-  conn_->holding_reported = conn_->claimed = false;
+  conn_->reading.connected_reported = true;
+  conn_->reading.holding_reported = conn_->reading.claimed = false;
   conn_->held = 0;
   conn_->max_held = MAX_LEASES_OUT;
   conn_->over = 0;
-  conn_->flushed = 0;
-  conn_->void_until = 0;
+  conn_->reading.flushed = 0;
+  conn_->reading.void_until = 0;
   sf_publish_u64 (&header->flush, 0);
   sf_publish_u64 (&header->flush_end, 0);
   conn_->producer_id++;
   c->conn = conn_;
   c->phase = SF_PHASE_CONNECTED;
-  c->notices = c->interrupted = 0;
+  c->notices.pending = c->interrupted = 0;
 }
 
 static void
