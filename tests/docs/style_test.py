@@ -10,7 +10,7 @@ import sys
 # What none may reach elsewhere, and what holds in these folders.
 MAX_COLUMNS = 110
 NARROW_COLUMNS = 80
-NARROW_FOLDERS = ("lib",)
+NARROW_FOLDERS = ("lib", "gst")
 MAX_LINES = 500
 MAX_TEST_LINES = 600
 FOLDERS = ("lib", "gst", "tests", "examples", "python", "tools")

@@ -88,7 +88,7 @@ add_stream_locked (GstSecondBatcher * self, SecondBatch * batch,
     GstSecondBatcherPad * pad, GPtrArray * trash)
 {
   SecondTrack *track = &pad->track;
-  SecondStreamWindow window = {.pad = gst_object_ref (pad) };
+  SecondStreamWindow window = { .pad = gst_object_ref (pad) };
   SecondHeld *last = list_frames_locked (self, &window);
 
   move_events_locked (&window);

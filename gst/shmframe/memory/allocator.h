@@ -15,7 +15,7 @@ G_BEGIN_DECLS
 
 #define GST_TYPE_SHM_FRAME_ALLOCATOR (gst_shm_frame_allocator_get_type ())
 G_DECLARE_FINAL_TYPE (GstShmFrameAllocator, gst_shm_frame_allocator, GST,
-    SHM_FRAME_ALLOCATOR, GstAllocator)
+    SHM_FRAME_ALLOCATOR, GstAllocator);
 
 /* Slots that upstream cannot allocate, so that one is left to copy into: one
  * for the sink, and one for GStreamer, which copies what a decoder keeps. */

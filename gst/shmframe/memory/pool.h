@@ -15,7 +15,7 @@ G_BEGIN_DECLS
 
 #define GST_TYPE_SHM_FRAME_POOL (gst_shm_frame_pool_get_type ())
 G_DECLARE_FINAL_TYPE (GstShmFramePool, gst_shm_frame_pool, GST,
-    SHM_FRAME_POOL, GstVideoBufferPool)
+    SHM_FRAME_POOL, GstVideoBufferPool);
 
 /* `wait`: whether acquiring waits for a slot, since no frame may be lost. */
 GstBufferPool *gst_shm_frame_pool_new (GstShmFrameAllocator * allocator,

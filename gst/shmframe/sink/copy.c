@@ -72,7 +72,7 @@ typedef struct
 static gboolean
 copy_meta (GstBuffer * from, GstMeta ** meta, gpointer user)
 {
-  GstMetaTransformCopy whole = {.region = FALSE,.offset = 0,.size = -1 };
+  GstMetaTransformCopy whole = { .region = FALSE, .offset = 0, .size = -1 };
   const GstMetaInfo *info = (*meta)->info;
   Copy *copy = user;
 
@@ -113,7 +113,7 @@ copy_to_slot (GstShmFrameSink * self, GstBuffer * buffer, guint in_record,
     GstBuffer ** copy)
 {
   gsize size = gst_buffer_get_size (buffer);
-  Copy copying = {.self = self };
+  Copy copying = { .self = self };
   struct sf_slot slot;
   GstFlowReturn ret = take_slot (self, size, in_record, &slot);
 
@@ -192,7 +192,7 @@ GstFlowReturn
 gst_shm_frame_sink_make_batch_slots (GstShmFrameSink * self, GstBuffer * batch)
 {
   struct sf_slots_state state;
-  Needs needs = {.slots = sf_producer_slots (self->producer) };
+  Needs needs = { .slots = sf_producer_slots (self->producer) };
   GstFlowReturn ret;
 
   gst_shm_frame_batch_foreach (batch, add_needs, &needs);
@@ -246,7 +246,7 @@ GstFlowReturn
 gst_shm_frame_sink_copy_batch (GstShmFrameSink * self, GstBuffer * batch,
     GstBuffer ** copy)
 {
-  CopyBatch copying = {.self = self,.in_record = self->stream.per_record };
+  CopyBatch copying = { .self = self, .in_record = self->stream.per_record };
   GstCustomMeta *meta;
 
   *copy = gst_buffer_copy (batch);

@@ -44,8 +44,9 @@ GST_ELEMENT_REGISTER_DEFINE (shmframesink, "shmframesink", GST_RANK_NONE,
 static gboolean
 open_producer (GstShmFrameSink * self)
 {
-  struct sf_producer_config config = {.callbacks =
-        gst_shm_frame_sink_callbacks,.user = self
+  struct sf_producer_config config = {
+    .callbacks = gst_shm_frame_sink_callbacks,
+    .user = self,
   };
   struct sf_producer *producer;
   gchar *path;

@@ -15,7 +15,7 @@ G_BEGIN_DECLS
 
 #define GST_TYPE_SHM_FRAME_SINK (gst_shm_frame_sink_get_type ())
 G_DECLARE_FINAL_TYPE (GstShmFrameSink, gst_shm_frame_sink, GST,
-    SHM_FRAME_SINK, GstBaseSink)
+    SHM_FRAME_SINK, GstBaseSink);
 GST_ELEMENT_REGISTER_DECLARE (shmframesink);
 
 /* The properties. Object lock. All but `delivery` are read once, on the way to
@@ -179,8 +179,7 @@ GstFlowReturn gst_shm_frame_sink_make_slots (GstShmFrameSink * self,
 /* sink/wait.c */
 guint gst_shm_frame_sink_get_num_clients (GstShmFrameSink * self);
 /* A reference; NULL while the sink is stopped. */
-GstShmFrameAllocator *gst_shm_frame_sink_ref_allocator (GstShmFrameSink *
-    self);
+GstShmFrameAllocator *gst_shm_frame_sink_ref_allocator (GstShmFrameSink * self);
 /* While set, upstream gets ordinary memory instead of waiting for slots. */
 void gst_shm_frame_sink_release_upstream (GstShmFrameSink * self,
     gboolean no_wait);
@@ -230,7 +229,7 @@ void gst_shm_frame_upstream_init (GstShmFrameUpstream * self);
 void gst_shm_frame_upstream_clear (GstShmFrameUpstream * self);
 /* sf_producer_callbacks.upstream */
 void gst_shm_frame_sink_on_upstream (void *user, uint64_t client,
-    const uint8_t * data, uint32_t size);
+    const uint8_t *data, uint32_t size);
 /* To be called when the client is gone. */
 void gst_shm_frame_upstream_forget (GstShmFrameUpstream * self, guint64 client);
 guint64 gst_shm_frame_upstream_get_dropped (GstShmFrameUpstream * self);

@@ -109,16 +109,22 @@ make_publish_args (GstShmFrameSink * self, GstBuffer * buffer,
     const struct sf_memory_ref *only, gboolean pooled,
     struct sf_publish_args *pub)
 {
-  GstShmFrameStamp stamp = {.kind = self->stream.is_batch
-        ? GST_SHM_FRAME_KIND_BATCH : GST_SHM_FRAME_KIND_BUFFER,.capture_time =
-        gst_shm_frame_sink_capture_time (self,
-        GST_BUFFER_PTS (buffer)),.publish_time = sf_now ()
+  GstShmFrameStamp stamp = {
+    .kind = self->stream.is_batch ? GST_SHM_FRAME_KIND_BATCH
+        : GST_SHM_FRAME_KIND_BUFFER,
+    .capture_time = gst_shm_frame_sink_capture_time (self,
+        GST_BUFFER_PTS (buffer)),
+    .publish_time = sf_now (),
   };
 
   *pub = (struct sf_publish_args) {
-    .parts = only,.n_parts = 1,.body = self->record.template.body,.body_size =
-        self->record.template.body_size,.release = release_buffer,.user =
-        buffer,.pooled = pooled
+    .parts = only,
+    .n_parts = 1,
+    .body = self->record.template.body,
+    .body_size = self->record.template.body_size,
+    .release = release_buffer,
+    .user = buffer,
+    .pooled = pooled,
   };
   return (only != NULL
       && gst_shm_frame_record_template_apply (&self->record.template, buffer,

@@ -190,7 +190,7 @@ read_event (GstShmFrameSink * self, guint64 client, const guint8 * data,
 
 void
 gst_shm_frame_sink_on_upstream (void *user, uint64_t client,
-    const uint8_t * data, uint32_t size)
+    const uint8_t *data, uint32_t size)
 {
   GstShmFrameSink *self = user;
   guint64 capture_time = GST_CLOCK_TIME_NONE;

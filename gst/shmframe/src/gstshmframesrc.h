@@ -14,7 +14,7 @@ G_BEGIN_DECLS
 
 #define GST_TYPE_SHM_FRAME_SRC (gst_shm_frame_src_get_type ())
 G_DECLARE_FINAL_TYPE (GstShmFrameSrc, gst_shm_frame_src, GST,
-    SHM_FRAME_SRC, GstPushSrc)
+    SHM_FRAME_SRC, GstPushSrc);
 GST_ELEMENT_REGISTER_DECLARE (shmframesrc);
 
 /* Buckets of hand-over latencies, four to an octave, from 1 us to about 16 s:
@@ -227,8 +227,7 @@ void gst_shm_frame_src_watch (GstShmFrameSrc * self, gboolean on);
 /* src/flush.c */
 /* sf_consumer_config.flush */
 void gst_shm_frame_src_on_flush (void *user);
-gboolean gst_shm_frame_src_send_event (GstElement * element,
-    GstEvent * event);
+gboolean gst_shm_frame_src_send_event (GstElement * element, GstEvent * event);
 
 /* src/stats.c */
 void gst_shm_frame_src_count_frame (GstShmFrameSrc * self,

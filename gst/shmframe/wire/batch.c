@@ -163,7 +163,7 @@ fair_share (GArray * sizes, guint space)
 static gboolean
 find_meta_budget (Writer * self, GstBuffer * batch, guint * meta_budget)
 {
-  Measure measure = {.writer = self };
+  Measure measure = { .writer = self };
   gboolean ok;
 
   self->unserializable->dry_run = TRUE;
@@ -190,7 +190,7 @@ gboolean
 gst_shm_frame_wire_put_batch (GstByteWriter * w, GArray * parts,
     GstBuffer * batch, GstShmFrameUnserializable * unserializable)
 {
-  Writer self = {.w = w,.parts = parts,.unserializable = unserializable };
+  Writer self = { .w = w, .parts = parts, .unserializable = unserializable };
   guint at = gst_byte_writer_get_pos (w), n_parts = parts->len, meta_budget;
   gboolean ok;
 
@@ -349,7 +349,7 @@ gst_shm_frame_wire_get_batch (GstByteReader * r, struct sf_lease *lease,
     const struct sf_memory_ref_mapped **parts,
     const struct sf_memory_ref_mapped *end)
 {
-  Reader self = {.r = r,.lease = lease,.parts = parts,.end = end };
+  Reader self = { .r = r, .lease = lease, .parts = parts, .end = end };
   GstBuffer *batch = gst_shm_frame_wire_get_buffer (r, lease, parts, end,
       NULL);
   GstCustomMeta *meta;
@@ -418,7 +418,7 @@ gst_shm_frame_batch_foreach (GstBuffer * batch, GstShmFrameBatchFunc func,
     gpointer user)
 {
   const GstStructure *structure = gst_second_batch_get_structure (batch);
-  Foreach self = {.func = func,.user = user };
+  Foreach self = { .func = func, .user = user };
 
   return structure == NULL
       || gst_structure_foreach (structure, foreach_field, &self);

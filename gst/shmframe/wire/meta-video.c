@@ -142,8 +142,11 @@ gboolean
 gst_shm_frame_wire_put_video_meta (GstByteWriter * w,
     const GstVideoMeta * m, GstBuffer * buffer)
 {
-  VideoFields f = {.format = m->format,.width = m->width,.height = m->height,
-    .n_planes = m->n_planes
+  VideoFields f = {
+    .format = m->format,
+    .width = m->width,
+    .height = m->height,
+    .n_planes = m->n_planes,
   };
 
   memcpy (f.offset, m->offset, sizeof (f.offset));
