@@ -5,8 +5,7 @@
 
 /* Puts the function beside the others that have this. A camera's frame finds
  * all caches cold, so what its way costs is above all the number of pages it
- * lies on: together, these take a fifth less time
- * (docs/internals/benchmarks.md). */
+ * lies on: together, these lie on fewer. */
 #define SF_HOT __attribute__ ((hot))
 
 #endif

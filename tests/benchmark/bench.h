@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The same frames through the same probes, by three ways: a queue in one
- * process, and two pairs of elements between two processes. */
+/* Frames through one of several ways: a queue inside one process, or a pair of
+ * elements between two. */
 #ifndef BENCH_H
 #define BENCH_H
 
@@ -10,19 +10,35 @@ G_BEGIN_DECLS
 
 typedef enum
 {
-  BENCH_QUEUE,
-  BENCH_DEEP_QUEUE,             /* as many buffers as shmframesink has slots */
+  BENCH_QUEUE,                  /* as deep as `depth` says */
   BENCH_SHMFRAME,
   BENCH_SHM,
+  BENCH_UNIXFD,
   BENCH_N_WAYS,
 } BenchWay;
+
+typedef struct
+{
+  BenchWay way;
+  guint width, height;
+  guint fps;                    /* 0: as fast as it goes */
+  guint n_frames;
+  guint n_warm;                 /* of them, before the steady state */
+  guint n_consumers;            /* the figures are the first one's */
+  guint cpus;                   /* 1: all on one, 2: each end its own, 0: any */
+  guint depth;                  /* frames in the queue, or in shmsink's memory */
+  gboolean touch;               /* write and read every pixel */
+  gboolean copy;                /* a tee in front: the sink copies each frame */
+  gboolean memory;              /* measure `pss` */
+} BenchConfig;
 
 /* At one frame, on one side. */
 typedef struct
 {
   gint64 time;                  /* CLOCK_MONOTONIC, ns */
-  gint64 cpu_time;              /* of the process, user and system, ns */
+  gint64 cpu;                   /* of the process, user and system, ns */
   gint64 faults;                /* of the process, minor and major */
+  gint64 switches;              /* of the process, between threads */
 } BenchMark;
 
 typedef struct
@@ -34,42 +50,32 @@ typedef struct
 /* One run, in memory that the processes share. */
 typedef struct
 {
-  BenchWay way;
-  gboolean paced;
-  guint n_frames;
-  guint n_warm;                 /* frames before the steady state */
-  guint cpus;                   /* 1: both on one, 2: one each, 0: on any */
+  BenchConfig config;
   gchar path[108];              /* of the socket */
   BenchSide sender, receiver;
   gint done;                    /* atomic: the receiver has seen the last one */
-  guint64 copied;               /* frames that shmframesink had to copy */
-  guint64 n_stamps;             /* n_frames, or 0: times are not wanted */
+  guint64 copied, slots;        /* of shmframesink */
+  guint64 pss;                  /* of all processes, bytes */
   struct
   {
     gint64 sent, received;      /* CLOCK_MONOTONIC, ns; 0: did not come by */
-  } stamps[];
+  } stamps[];                   /* of each frame, where they are paced */
 } BenchRun;
 
 const gchar *bench_way_name (BenchWay way);
 
+/* Of a name; BENCH_N_WAYS if there is none such. */
+BenchWay bench_way (const gchar * name);
+
 /* Are the elements there? */
 gboolean bench_way_exists (BenchWay way);
 
-/* Allocates; `stamped`: with times for each frame. */
-BenchRun *bench_run_new (BenchWay way, gboolean paced, guint n_frames,
-    guint n_warm, gboolean stamped);
+BenchRun *bench_run_new (const BenchConfig * config);
 void bench_run_free (BenchRun * run);
 
 /* Runs it, in processes of its own. FALSE if one failed or took longer than
  * `timeout` seconds; it has said why. */
 gboolean bench_run (BenchRun * run, guint timeout);
-
-/* Of sorted values. */
-gint64 bench_quantile (const gint64 * sorted, guint n, gdouble q);
-void bench_sort (gint64 * values, guint n);
-
-/* A number out of the command line, for --name=N; `fallback` if it is not there. */
-guint bench_option (int argc, char **argv, const gchar * name, guint fallback);
 
 G_END_DECLS
 

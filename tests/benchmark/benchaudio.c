@@ -17,13 +17,12 @@ struct _BenchAudio
 };
 
 G_DEFINE_TYPE (BenchAudio, bench_audio, GST_TYPE_AUDIO_SINK)
-
-static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE ("sink",
+     static GstStaticPadTemplate sink_template =
+         GST_STATIC_PAD_TEMPLATE ("sink",
     GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS (CAPS));
 
 /* Samples that the card has yet to play. */
-static gint64
-queued (BenchAudio * self)
+     static gint64 queued (BenchAudio * self)
 {
   gint64 left = 0;
 

@@ -10,9 +10,8 @@ G_BEGIN_DECLS
 
 #define BENCH_TYPE_AUDIO (bench_audio_get_type ())
 G_DECLARE_FINAL_TYPE (BenchAudio, bench_audio, BENCH, AUDIO, GstAudioSink)
-
 /* As "benchaudio" */
-void bench_audio_register (void);
+     void bench_audio_register (void);
 
 G_END_DECLS
 

@@ -5,33 +5,50 @@
 #include <gst/video/video.h>
 #include <gst/video/gstvideopool.h>
 
-#define CAPS "video/x-raw, format=I420, width=1920, height=1080, framerate=60/1"
-#define PERIOD (GST_SECOND / 60)
+#include "benchtools.h"
+
+#define CAPS "video/x-raw, format=I420, width=[1, 2147483647], " \
+    "height=[1, 2147483647], framerate=[1/1, 2147483647/1]"
 
 struct _BenchSource
 {
   GstPushSrc parent;
   guint64 frames;
+  guint width, height, fps;
+  gboolean painted;
   guint64 next;
   GstClockTime start;           /* CLOCK_MONOTONIC */
 };
 
 G_DEFINE_TYPE (BenchSource, bench_source, GST_TYPE_PUSH_SRC)
+     enum
+     {
+       PROP_FRAMES = 1,
+       PROP_PACED,
+       PROP_WIDTH,
+       PROP_HEIGHT,
+       PROP_FPS,
+       PROP_PAINTED,
+     };
 
-enum
-{
-  PROP_FRAMES = 1,
-  PROP_PACED,
-};
-
-static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE ("src",
+     static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE ("src",
     GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS (CAPS));
 
-static gboolean
-bench_source_start (GstBaseSrc * src)
+     static gboolean bench_source_start (GstBaseSrc * src)
 {
   BENCH_SOURCE (src)->next = 0;
   return TRUE;
+}
+
+static GstCaps *
+bench_source_get_caps (GstBaseSrc * src, GstCaps * filter)
+{
+  BenchSource *self = BENCH_SOURCE (src);
+
+  return gst_caps_new_simple ("video/x-raw", "format", G_TYPE_STRING, "I420",
+      "width", G_TYPE_INT, (gint) self->width, "height", G_TYPE_INT,
+      (gint) self->height, "framerate", GST_TYPE_FRACTION, (gint) self->fps, 1,
+      NULL);
 }
 
 /* The base class puts the allocator that was offered into the pool's config. */
@@ -61,10 +78,22 @@ sleep_until (GstClockTime due)
   while (clock_nanosleep (CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL) != 0);
 }
 
+static void
+paint (GstBuffer * buffer, guint8 value)
+{
+  GstMapInfo map;
+
+  if (!gst_buffer_map (buffer, &map, GST_MAP_WRITE))
+    g_error ("a frame cannot be written");
+  bench_paint (map.data, map.size, value);
+  gst_buffer_unmap (buffer, &map);
+}
+
 static GstFlowReturn
 bench_source_fill (GstPushSrc * src, GstBuffer * buffer)
 {
   BenchSource *self = BENCH_SOURCE (src);
+  GstClockTime period = GST_SECOND / self->fps;
   struct timespec now;
 
   if (self->next == self->frames)
@@ -74,10 +103,12 @@ bench_source_fill (GstPushSrc * src, GstBuffer * buffer)
       clock_gettime (CLOCK_MONOTONIC, &now);
       self->start = GST_TIMESPEC_TO_TIME (now);
     }
-    sleep_until (self->start + self->next * PERIOD);
+    sleep_until (self->start + self->next * period);
   }
-  GST_BUFFER_PTS (buffer) = self->next * PERIOD;
-  GST_BUFFER_DURATION (buffer) = PERIOD;
+  if (self->painted)
+    paint (buffer, (guint8) self->next);
+  GST_BUFFER_PTS (buffer) = self->next * period;
+  GST_BUFFER_DURATION (buffer) = period;
   GST_BUFFER_OFFSET (buffer) = self->next++;
   return GST_FLOW_OK;
 }
@@ -92,6 +123,14 @@ bench_source_set_property (GObject * object, guint id, const GValue * value,
     self->frames = g_value_get_uint64 (value);
   else if (id == PROP_PACED)
     gst_base_src_set_live (GST_BASE_SRC (self), g_value_get_boolean (value));
+  else if (id == PROP_WIDTH)
+    self->width = g_value_get_uint (value);
+  else if (id == PROP_HEIGHT)
+    self->height = g_value_get_uint (value);
+  else if (id == PROP_FPS)
+    self->fps = g_value_get_uint (value);
+  else if (id == PROP_PAINTED)
+    self->painted = g_value_get_boolean (value);
   else
     G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
 }
@@ -108,13 +147,25 @@ bench_source_class_init (BenchSourceClass * klass)
       g_param_spec_uint64 ("frames", "Frames", "Frames before the end", 0,
           G_MAXUINT64, 0, flags));
   g_object_class_install_property (object_class, PROP_PACED,
-      g_param_spec_boolean ("paced", "Paced", "Live, at 60 frames a second",
+      g_param_spec_boolean ("paced", "Paced", "Live, each frame at its time",
           FALSE, flags));
+  g_object_class_install_property (object_class, PROP_WIDTH,
+      g_param_spec_uint ("width", "Width", "Of a frame", 1, G_MAXINT, 1920,
+          flags));
+  g_object_class_install_property (object_class, PROP_HEIGHT,
+      g_param_spec_uint ("height", "Height", "Of a frame", 1, G_MAXINT, 1080,
+          flags));
+  g_object_class_install_property (object_class, PROP_FPS,
+      g_param_spec_uint ("fps", "Rate", "Frames a second", 1, 1000, 60, flags));
+  g_object_class_install_property (object_class, PROP_PAINTED,
+      g_param_spec_boolean ("painted", "Painted", "Write every pixel", FALSE,
+          flags));
   gst_element_class_add_static_pad_template (GST_ELEMENT_CLASS (klass),
       &src_template);
   gst_element_class_set_static_metadata (GST_ELEMENT_CLASS (klass),
       "Benchmark source", "Source/Video", "Frames that nobody painted",
       "The gst-shmframe authors");
+  src_class->get_caps = bench_source_get_caps;
   src_class->start = bench_source_start;
   src_class->decide_allocation = bench_source_decide_allocation;
   GST_PUSH_SRC_CLASS (klass)->fill = bench_source_fill;
@@ -123,6 +174,9 @@ bench_source_class_init (BenchSourceClass * klass)
 static void
 bench_source_init (BenchSource * self)
 {
+  self->width = 1920;
+  self->height = 1080;
+  self->fps = 60;
   gst_base_src_set_format (GST_BASE_SRC (self), GST_FORMAT_TIME);
 }
 

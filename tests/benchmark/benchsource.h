@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* `benchsource`: 1080p60 I420 frames out of the pool that downstream offers, or
- * else one of its own on downstream's allocator. Pixels are never touched. */
+/* `benchsource`: I420 frames out of the pool that downstream offers, or
+ * else one of its own on downstream's allocator. */
 #ifndef BENCH_SOURCE_H
 #define BENCH_SOURCE_H
 
@@ -10,11 +10,12 @@ G_BEGIN_DECLS
 
 #define BENCH_TYPE_SOURCE (bench_source_get_type ())
 G_DECLARE_FINAL_TYPE (BenchSource, bench_source, BENCH, SOURCE, GstPushSrc)
-
 /* Makes the element known to gst_parse_launch(). Its properties:
  *   frames  how many there are before the end of the stream
- *   paced   TRUE: a live source, one frame every 1/60 s; FALSE: at full speed */
-void bench_source_register (void);
+ *   width, height, fps  1920, 1080 and 60, if nothing else is said
+ *   paced   TRUE: a live source, `fps` frames a second; FALSE: at full speed
+ *   painted TRUE: every pixel is written; FALSE: none is */
+     void bench_source_register (void);
 
 G_END_DECLS
 

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench.h"
+#include "benchtools.h"
 #include "benchaudio.h"
 #include "benchpair.h"
 #include "benchsource.h"

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What those who are there feel of others that join, one per 150 ms, at 60 fps: in a
- * ring that grows for them, against one that has its size from the start. Then: what is
- * left behind by many that join and leave.
+ * ring that grows for them, or in one that has its size from the start. Or: what is
+ * left behind by many that join and leave. Prints one JSON object.
  *
- *     joining [--consumers=N] [--rounds=N] [--churn=N] [--width=N] [--height=N]
+ *     joining [--consumers=N] [--fixed=1] [--churn=N] [--width=N] [--height=N]
+ *         [--cpus=0|1|2]
  */
 #include <dirent.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "bench.h"
+#include "benchtools.h"
 #include "shared/clock.h"
 #include "consumer/consumer.h"
 #include "producer/producer.h"
@@ -26,7 +26,6 @@
 #define HELD 4u
 #define MAX_FRAMES 20000u
 #define MAX_CONSUMERS 64u
-#define MAX_ROUNDS 16u
 
 /* Shared by all processes. */
 struct board
@@ -45,13 +44,13 @@ struct result
 };
 
 static char path[64];
+static uint32_t cpus;
 
 static struct sf_consumer *
 consumer_open (void)
 {
-  struct sf_consumer_config config = {.path = path,.name = "joining",
-    .delivery = SF_DELIVERY_LIVE,.max_held = HELD,.connect_timeout =
-        SF_FOREVER
+  struct sf_consumer_config config = { .path = path, .name = "joining",
+    .delivery = SF_DELIVERY_LIVE, .max_held = HELD, .connect_timeout = SF_FOREVER
   };
   struct sf_consumer *c;
 
@@ -102,16 +101,16 @@ publish (struct sf_producer *p, uint64_t size)
   int64_t start = sf_now ();
   uint64_t sent = (uint64_t) start;
   struct sf_memory_ref part;
-  struct sf_publish_args pub = {.parts = &part,.n_parts = 1,.body =
-        &sent,.body_size = sizeof (sent),.release = give,.user = slot
+  struct sf_publish_args pub = { .parts = &part, .n_parts = 1, .body =
+        &sent, .body_size = sizeof (sent), .release = give, .user = slot
   };
 
   if (slot == NULL || sf_producer_acquire_slot (p, size, 0, slot) < 0) {
     free (slot);
     return 0;
   }
-  part = (struct sf_memory_ref) {.segment = slot->segment,.slot = slot->index,.size =
-        size
+  part = (struct sf_memory_ref) { .segment = slot->segment, .slot =
+        slot->index, .size = size
   };
   memset (sf_segment_slot (slot->segment, slot->index), 7, 4096);
   if (sf_producer_publish (p, &pub) < 0)
@@ -132,9 +131,8 @@ cpu_us (void)
 static struct sf_producer *
 producer_open (uint64_t size, uint32_t slots)
 {
-  struct sf_producer_config config = {.path = path,.mode = 0600,
-    .max_clients = MAX_CONSUMERS,.max_memory = UINT64_C (8) << 30,.slots =
-        slots
+  struct sf_producer_config config = { .path = path, .mode = 0600,
+    .max_clients = MAX_CONSUMERS, .max_memory = UINT64_C (8) << 30, .slots = slots
   };
   struct sf_producer *p;
   uint64_t needed;
@@ -171,10 +169,12 @@ measure (uint32_t n, uint64_t size, uint32_t slots, struct result *result)
 
   for (uint32_t i = 0; i < n; i++)
     if (fork () == 0) {
+      bench_pin_end (cpus, TRUE);
       usleep (200000 + i * 150000);
       consume (board, (int) i);
       _exit (0);
     }
+  bench_pin_end (cpus, FALSE);
   memset (result, 0, sizeof (*result));
   cpu = cpu_us ();
   p = producer_open (size, slots);
@@ -206,40 +206,6 @@ measure (uint32_t n, uint64_t size, uint32_t slots, struct result *result)
   }
   munmap (board, sizeof (*board));
   return p != NULL && result->p99 > 0;
-}
-
-static int64_t
-median_of (const struct result *results, uint32_t n, size_t at)
-{
-  int64_t values[MAX_ROUNDS];
-
-  for (uint32_t i = 0; i < n; i++)
-    memcpy (&values[i], (const char *) &results[i] + at, sizeof (values[i]));
-  bench_sort (values, n);
-  return values[n / 2];
-}
-
-/* Of each figure by itself. */
-static struct result
-medians (const struct result *results, uint32_t n)
-{
-  struct result m = results[n - 1];
-
-  m.publish_max = median_of (results, n, offsetof (struct result, publish_max));
-  m.p99 = median_of (results, n, offsetof (struct result, p99));
-  m.max = median_of (results, n, offsetof (struct result, max));
-  m.join_max = median_of (results, n, offsetof (struct result, join_max));
-  m.cpu = median_of (results, n, offsetof (struct result, cpu));
-  return m;
-}
-
-static void
-print (const char *name, uint32_t n, const struct result *r)
-{
-  printf ("%9u %-8s %9.2f %9.2f %9.2f %9.1f %9.1f %10.1f %7llu\n", n, name,
-      (double) r->publish_max / 1e6, (double) r->p99 / 1e6,
-      (double) r->max / 1e6, (double) r->cpu / 1e3, (double) r->join_max / 1e6,
-      (double) r->bytes / 1e6, (unsigned long long) r->growths);
 }
 
 static int
@@ -310,9 +276,10 @@ churn (uint32_t n, uint64_t size)
     return false;
   usleep (300000);
   sf_producer_get_stats (p, &stats);
-  printf ("%u joins and leaves: %d maps, %d fds, %.1f MB; after a tenth of them "
-      "%d, %d, %.1f\n", n, count ("maps"), count ("fds"),
-      (double) stats.slots.bytes / 1e6, maps, fds, (double) bytes / 1e6);
+  printf ("{\"maps\": %d, \"fds\": %d, \"bytes\": %llu, \"tenth_maps\": %d, "
+      "\"tenth_fds\": %d, \"tenth_bytes\": %llu}\n", count ("maps"),
+      count ("fds"), (unsigned long long) stats.slots.bytes, maps, fds,
+      (unsigned long long) bytes);
   same = stats.slots.bytes <= bytes && count ("fds") <= fds + 2;
   sf_producer_close (p);
   munmap (board, sizeof (*board));
@@ -322,41 +289,24 @@ churn (uint32_t n, uint64_t size)
 int
 main (int argc, char **argv)
 {
-  uint32_t most = bench_option (argc, argv, "consumers", 32);
-  uint32_t n_churn = bench_option (argc, argv, "churn", 1000);
+  uint32_t n = bench_option (argc, argv, "consumers", 8);
+  uint32_t n_churn = bench_option (argc, argv, "churn", 0);
   uint64_t size = (uint64_t) bench_option (argc, argv, "width", 1920)
       * bench_option (argc, argv, "height", 1080) * 3 / 2;
-  uint32_t rounds = bench_option (argc, argv, "rounds", 1);
-  bool ok = true;
+  bool fixed = bench_option (argc, argv, "fixed", 0) != 0;
+  struct result r;
 
   snprintf (path, sizeof (path), "@shmframe-joining-%d", (int) getpid ());
-  most = most < MAX_CONSUMERS ? most : MAX_CONSUMERS;
-  rounds = rounds < 1 ? 1 : rounds < MAX_ROUNDS ? rounds : MAX_ROUNDS;
-  printf ("one more consumer per 150 ms, frames of %llu bytes, %u a second\n"
-      "%9s %-8s %9s %9s %9s %9s %9s %10s %7s\n", (unsigned long long) size, FPS,
-      "consumers", "ring", "publish", "hand-over", "its max", "CPU/frame",
-      "join max", "slots", "growths");
-  printf ("%9s %-8s %9s %9s %9s %9s %9s %10s\n", "", "", "max, ms", "p99, ms",
-      "ms", "us", "ms", "MB");
-  for (uint32_t n = most < 2 ? most : 2; n <= most && ok; n *= 2) {
-    struct result grows[MAX_ROUNDS], fixed[MAX_ROUNDS], g, f;
-    double load[3] = { 0 };
-
-    for (uint32_t i = 0; i < rounds && ok; i++)
-      ok = measure (n, size, n * HELD + 16, &fixed[i])
-          && measure (n, size, 0, &grows[i]);
-    if (!ok)
-      break;
-    g = medians (grows, rounds);
-    f = medians (fixed, rounds);
-    print ("fixed", n, &f);
-    print ("grows", n, &g);
-    getloadavg (load, 3);
-    printf ("%9s %-8s %9s %9.2f %9.2f %9.2f %9s %10.2f   load %.1f\n", "",
-        "ratio", "", (double) g.p99 / (double) f.p99, (double) g.max
-        / (double) f.max, (double) g.cpu / (double) f.cpu, "",
-        (double) g.bytes / (double) f.bytes, load[0]);
-    fflush (stdout);
-  }
-  return ok && churn (n_churn, size) ? 0 : 1;
+  cpus = bench_option (argc, argv, "cpus", 0);
+  if (n_churn > 0)
+    return churn (n_churn, size) ? 0 : 1;
+  n = n < MAX_CONSUMERS ? n : MAX_CONSUMERS;
+  if (!measure (n, size, fixed ? n * HELD + 16 : 0, &r))
+    return 1;
+  printf ("{\"publish_max\": %lld, \"p99\": %lld, \"max\": %lld, \"join_max\": "
+      "%lld, \"cpu\": %lld, \"bytes\": %llu, \"growths\": %llu}\n",
+      (long long) r.publish_max, (long long) r.p99, (long long) r.max,
+      (long long) r.join_max, (long long) r.cpu, (unsigned long long) r.bytes,
+      (unsigned long long) r.growths);
+  return 0;
 }

@@ -6,7 +6,7 @@
  */
 #include <gst/base/gstbasesink.h>
 
-#include "bench.h"
+#include "benchtools.h"
 #include "benchpair.h"
 #include "benchsource.h"
 #include "latesource.h"
@@ -72,8 +72,7 @@ produce (gpointer shared)
 {
   bench_source_register ();
   return bench_pair_play (shared, "benchsource name=source paced=true "
-      "frames=100000000 ! shmframesink socket-path=@", NULL,
-      prepare_producer);
+      "frames=100000000 ! shmframesink socket-path=@", NULL, prepare_producer);
 }
 
 static GstBusSyncReply
@@ -102,8 +101,7 @@ consume (gpointer shared)
 {
   return bench_pair_play (shared, "shmframesrc socket-path=@ ! "
       "fakesink name=out sync=true qos=true max-lateness=0 "
-      "processing-deadline=0", NULL,
-      prepare_consumer);
+      "processing-deadline=0", NULL, prepare_consumer);
 }
 
 static void

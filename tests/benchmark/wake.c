@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* From "there is something" in one process to "awake" in the other, 60 times a
- * second and nothing else: which wake-up is the quickest?
+ * second and nothing else. Prints one JSON object.
  *
- *     wake [--rounds=N] [--wakes=N]
+ *     wake [--kind=futex|eventfd|pipe|socket] [--wakes=N] [--cpus=0|1|2]
  */
-#include <poll.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -15,20 +14,20 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "bench.h"
+#include "benchtools.h"
 #include "shared/clock.h"
 #include "shared/futex.h"
 
-#define PERIOD (SF_NS_PER_SECOND / 60)
-#define MAX_ROUNDS 100
+#define FPS 60
+#define PERIOD (SF_NS_PER_SECOND / FPS)
 
 enum
 {
-  FUTEX, EVENTFD, PIPE, SOCKET, POLLED_EVENTFD, N_KINDS
+  FUTEX, EVENTFD, PIPE, SOCKET, N_KINDS
 };
 
 static const char *const names[N_KINDS] = { "futex", "eventfd", "pipe",
-  "unix socket", "eventfd, polled"
+  "socket"
 };
 
 /* Shared by the two processes. */
@@ -52,7 +51,7 @@ open_channel (struct channel *ch, int kind)
   int r = 0;
 
   ch->kind = kind;
-  if (kind == EVENTFD || kind == POLLED_EVENTFD)
+  if (kind == EVENTFD)
     r = fds[0] = fds[1] = eventfd (0, EFD_CLOEXEC | EFD_SEMAPHORE);
   else if (kind == PIPE)
     r = pipe (fds);
@@ -89,7 +88,6 @@ wake (struct channel *ch, struct board *board)
 static void
 sleep_on (struct channel *ch, struct board *board, uint32_t seen)
 {
-  struct pollfd pfd = {.fd = ch->in,.events = POLLIN };
   uint64_t n;
 
   if (ch->kind == FUTEX) {
@@ -97,8 +95,6 @@ sleep_on (struct channel *ch, struct board *board, uint32_t seen)
       sf_futex_wait (&board->word, seen, SF_FOREVER);
     return;
   }
-  if (ch->kind == POLLED_EVENTFD && poll (&pfd, 1, -1) < 0)
-    _exit (1);
   if (read (ch->in, &n, sizeof (n)) < 0)
     _exit (1);
 }
@@ -129,60 +125,54 @@ send_all (struct channel *ch, struct board *board, uint32_t n)
   }
 }
 
-/* The p50 of one kind, or -1. */
-static int64_t
-measure (int kind, uint32_t n)
+/* Fills `took`, sorted. */
+static bool
+measure (int kind, uint32_t n, uint32_t cpus, int64_t *took)
 {
   size_t size = sizeof (struct board) + n * sizeof (int64_t);
   struct board *board = mmap (NULL, size, PROT_READ | PROT_WRITE,
       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   struct channel ch;
-  int64_t p50 = -1;
   int status = 1;
   pid_t pid;
 
   if (board == MAP_FAILED || open_channel (&ch, kind) < 0)
-    return -1;
+    return false;
   pid = fork ();
   if (pid == 0) {
-    alarm (n / 60 + 20);
+    alarm (n / FPS + 20);
+    bench_pin_end (cpus, TRUE);
     receive (&ch, board, n);
     _exit (0);
   }
+  bench_pin_end (cpus, FALSE);
   send_all (&ch, board, n);
-  if (pid > 0 && waitpid (pid, &status, 0) == pid && status == 0) {
-    bench_sort (board->took, n);
-    p50 = bench_quantile (board->took, n, 0.5);
-  }
+  if (pid < 0 || waitpid (pid, &status, 0) != pid || status != 0)
+    return false;
+  memcpy (took, board->took, n * sizeof (*took));
   close_channel (&ch);
   munmap (board, size);
-  return p50;
+  return true;
 }
 
 int
 main (int argc, char **argv)
 {
-  uint32_t rounds = bench_option (argc, argv, "rounds", 7);
+  const char *name = bench_text_option (argc, argv, "kind", "futex");
   uint32_t n = bench_option (argc, argv, "wakes", 240);
-  static int64_t p50[N_KINDS][MAX_ROUNDS];
+  int64_t *took = g_new0 (int64_t, n);
+  int kind = 0;
 
-  rounds = rounds < MAX_ROUNDS ? rounds : MAX_ROUNDS;
-  for (uint32_t round = 0; round < rounds; round++) {
-    for (int kind = 0; kind < N_KINDS; kind++) {
-      p50[kind][round] = measure (kind, n);
-      if (p50[kind][round] < 0) {
-        fprintf (stderr, "%s does not work\n", names[kind]);
-        return 1;
-      }
-    }
+  while (kind < N_KINDS && strcmp (names[kind], name) != 0)
+    kind++;
+  if (kind == N_KINDS
+      || !measure (kind, n, bench_option (argc, argv, "cpus", 0), took)) {
+    fprintf (stderr, "%s does not work\n", name);
+    return 1;
   }
-  printf ("one-way wake-up at 60 Hz, us; median of the p50 of %u rounds of %u\n"
-      "%-28s %8s %15s\n", rounds, n, "way", "p50", "of a round");
-  for (int kind = 0; kind < N_KINDS; kind++) {
-    bench_sort (p50[kind], rounds);
-    printf ("%-28s %8.1f %6.1f - %6.1f\n", names[kind],
-        (double) bench_quantile (p50[kind], rounds, 0.5) / 1000,
-        (double) p50[kind][0] / 1000, (double) p50[kind][rounds - 1] / 1000);
-  }
+  g_print ("{\"took\": ");
+  bench_print_list (took, n);
+  g_print ("}\n");
+  g_free (took);
   return 0;
 }

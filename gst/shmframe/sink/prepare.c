@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Publishes in prepare() what need not wait for render(), so that clients wake
  * up while the base class does the rest of its work on the frame. At 60 fps,
- * where each frame finds all caches cold, render() would publish it 5 us later
- * (docs/internals/benchmarks.md).
+ * where each frame finds all caches cold, render() would publish it some
+ * microseconds later.
  *
  * The base class holds the preroll lock from here to the end of render();
  * need_preroll changes under that lock. */

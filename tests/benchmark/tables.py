@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Writes the figures of a run into the page about them.
+
+Between `<!-- figures: NAME -->` and `<!-- end -->` stands what the function NAME of
+FILLERS makes of the run.
+"""
+
+import re
+
+from figures import Results
+from goals import verdicts
+
+BLOCK = re.compile(r"(<!-- figures: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def table(head, rows):
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(map(str, line))} |\n" for line in lines)
+
+
+def number(value):
+    if value is None:
+        return "-"
+    if value == 0:
+        return "0"
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def cell(found, name, scale=1):
+    """The median, and in brackets the least and the most of a round."""
+    figure = found["figures"].get(name)
+    if figure is None:
+        return "-"
+    text = number(figure["median"] / scale)
+    if len(figure.get("rounds", [])) > 1:
+        text += f" ({number(figure['least'] / scale)}-{number(figure['most'] / scale)})"
+    return text
+
+
+def machine(report, name):
+    about = report["machine"]
+    missing = "; ".join(f"{way}: {why}" for way, why in report["missing"].items())
+    return (
+        f"Run of {report['when']}, `{report['command']}`, {report['seconds']} s, in "
+        f"[benchmarks/{name}](benchmarks/{name}): {about['processor']}, {about['cores']} "
+        f"processors, {about['memory']}, {about['system']}, Linux {about['kernel']}, "
+        f"GStreamer {about['gstreamer']}, Python {about['python']}, build "
+        f"{about['buildtype']} of {about['commit']}; load "
+        f"{report['load before'][0]:.1f} before, {report['load after'][0]:.1f} after (its "
+        f"own). Not measured: {missing or 'nothing'}. Runs that failed: "
+        f"{len(report['failures'])}.\n")
+
+
+def costs_table(report, row, head, names, case=None):
+    return table(["case", "placement", "way", *head], [
+        [m["case"], m["placement"], m["way"],
+         *(cell(m, name, scale) for name, scale in names)]
+        for m in Results(report["measurements"]).find(row, case)])
+
+
+def hand_over(report, _):
+    return costs_table(report, "hand-over", [
+        "p50", "p99", "p99.9 of all", "CPU a frame", "lost"],
+        [(name, 1) for name in ("p50_us", "p99_us", "p999_us", "cpu_us", "lost")],
+        "1080p60")
+
+
+def sizes(report, _):
+    results = Results(report["measurements"])
+    rows = []
+    for m in results.find("hand-over", None, None, "shmframe"):
+        if m["case"] != "1080p60":
+            queue = results.find("hand-over", m["case"], m["placement"], "queue")[0]
+            rows.append([m["case"], m["placement"], cell(queue, "p50_us"),
+                         cell(m, "p50_us"), cell(queue, "p99_us"), cell(m, "p99_us"),
+                         cell(m, "p999_us")])
+    return table(["case", "placement", "queue p50", "shmframe p50", "queue p99",
+                  "shmframe p99", "shmframe p99.9 of all"], rows)
+
+
+def speed(report, _):
+    return costs_table(report, "full speed", [
+        "frames/s", "CPU a frame, both ends", "at the producer", "at the consumer",
+        "page faults a frame: producer", "consumer"],
+        [(name, 1) for name in ("fps", "cpu_us", "sender_cpu_us", "receiver_cpu_us",
+                                "sender_faults", "receiver_faults")])
+
+
+def touched(report, _):
+    return costs_table(report, "written and read", [
+        "frames/s", "CPU a frame"], [("fps", 1), ("cpu_us", 1)]) + "\n" + costs_table(
+        report, "copy path", ["time of a frame", "CPU at the producer"],
+        [("frame_us", 1), ("sender_cpu_us", 1)])
+
+
+def clients(report, _):
+    return costs_table(report, "consumers", ["CPU a frame at the producer", "p50"], [
+        ("sender_cpu_us", 1), ("p50_us", 1)]) + "\n" + costs_table(
+        report, "system calls", ["a frame at the producer", "at the first consumer"],
+        [("sender", 1), ("receiver", 1)])
+
+
+def batches(report, _):
+    return costs_table(report, "batch hop", [
+        "to the fourth process, p50", "as arrays there, p50", "p99", "bytes copied",
+        "frames", "streams in one piece"],
+        [(name, 1) for name in ("p50_us", "mapped_p50_us", "mapped_p99_us",
+                                "bytes_copied", "frames", "in_one_piece")]
+        ) + "\n" + costs_table(report, "batcher", ["CPU a frame"], [("cpu_us", 1)])
+
+
+def joins(report, _):
+    results = Results(report["measurements"])
+    measured = [m for m in results.find("joins") if m["case"].isdigit()]
+    rows = [[m["case"], m["way"], *(cell(m, f"{name}_us", 1000) for name in (
+        "publish_max", "p99", "max", "join_max", "cpu")), cell(m, "bytes", 1e6),
+        cell(m, "growths")] for m in measured]
+    text = table(["consumers", "ring", "publish() max, ms", "hand-over p99, ms", "max, ms",
+                  "first frame within, ms", "producer's CPU a frame, ms", "MB",
+                  "growths"], rows)
+    for m in results.find("joins", "joins and leaves"):
+        text += ("\nAfter many joins and leaves the producer had {maps} maps, {fds} fds "
+                 "and {bytes} bytes of slots; after a tenth of them {tenth_maps}, "
+                 "{tenth_fds} and {tenth_bytes}.\n").format(
+                     **{k: round(v["median"]) for k, v in m["figures"].items()})
+    return text
+
+
+def memory(report, _):
+    return costs_table(report, "memory", ["PSS of all processes, MB", "slots"], [
+        ("pss_mb", 1), ("slots", 1)])
+
+
+def others(report, _):
+    return costs_table(report, "pings", ["p50", "p99"], [
+        ("p50_us", 1), ("p99_us", 1)]) + "\n" + costs_table(
+        report, "Python", ["p50, ms", "p99, ms", "CPU a frame, reading included, ms"],
+        [("p50_us", 1000), ("p99_us", 1000), ("cpu_us", 1000)])
+
+
+def goals(report, _):
+    return table(["goal", "where", "figure", "limit", ""], [
+        [v.goal, v.where, number(v.value), f"{'>=' if v.at_least else '<='} {v.limit:g}",
+         "**MISSED**" if v.missed else "reached" if v.value is not None else "not measured"]
+        for v in verdicts(Results(report["measurements"]))])
+
+
+FILLERS = {f.__name__: f for f in (machine, goals, hand_over, sizes, speed, touched, clients,
+                                   batches, joins, memory, others)}
+
+
+def fill(page, report, name):
+    text = page.read_text(encoding="utf-8")
+    page.write_text(BLOCK.sub(
+        lambda match: f"{match[1]}{FILLERS[match[2]](report, name)}{match[3]}", text),
+        encoding="utf-8")
