@@ -16,7 +16,7 @@ cleanup() {
   mapfile -t children < <(jobs -p)
   # As the first process of a PID namespace they take no other signal.
   [[ ${#children[@]} -eq 0 ]] || kill -KILL "${children[@]}" 2>/dev/null || true
-  wait
+  wait 2>/dev/null || true
   rm -rf "$folder"
 }
 trap cleanup EXIT

@@ -20,6 +20,7 @@ reader need not know:
   <!-- with: A -> B -->   run B where the page says A
   <!-- file: NAME -->     not a command: the content of this file
   <!-- shows: NAME -->    what it shows is this file of the tree
+  <!-- part of: NAME -->  it is in this file of the tree, which another test runs
   <!-- machine -->        run it as root, and in a machine that is thrown away
                           (machine.py); skip it where there can be none
   <!-- beside: NAME -->   run this program of tests/docs beside it, with the port
@@ -45,7 +46,7 @@ TIMEOUT = 60
 FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 MARK = re.compile(r"<!--\s*(.+?)\s*-->", re.DOTALL)
 MARKS = ("start", "for", "within", "expect", "fails", "needs", "with", "file", "shows",
-         "machine", "beside", "not run")
+         "part of", "machine", "beside", "not run")
 ALWAYS = [("/tmp/", "{here}/"), (". scripts/environment", ":"),
           ("autovideosink", "fakesink"), ("/usr/bin/python3", sys.executable),
           ("8554", "{port}"), ("192.168.1.", "{net}.")]
@@ -317,6 +318,10 @@ def run_block(block, place, started):
     if block.has("shows") and (
             block.text != (place.tree / block.get("shows")).read_text()):
         raise Failure(f"this is not what is in {block.get('shows')}")
+    if block.has("part of"):
+        if block.text not in (place.tree / block.get("part of")).read_text():
+            raise Failure(f"this is not in {block.get('part of')}")
+        return
     text = substitute(block, place.here)
     for need in (block.get("needs") or "").split():
         if not look_for(need):
