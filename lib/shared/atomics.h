@@ -17,7 +17,8 @@ _Static_assert (ATOMIC_INT_LOCK_FREE == 2 && ATOMIC_LLONG_LOCK_FREE == 2,
     "words in shared memory must be lock-free, a lock would be per process");
 
 typedef _Atomic uint32_t sf_atomic_u32;
-typedef _Atomic uint64_t sf_atomic_u64;
+/* Aligned alike by every compiler: 32-bit ones disagree about it. */
+typedef _Atomic uint64_t sf_atomic_u64 __attribute__ ((aligned (8)));
 
 /* A counter that only its owner writes, read back by the owner itself: nobody
  * else's writes can be missed, so no order is needed. */
