@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* batcher ! more elements ! a splitter ! for each stream: more elements ! fakesink,
- * and a function that sees each frame at the end of its stream */
+/* batcher ! more elements ! a splitter ! for each stream: more elements !
+ * fakesink, and a function that sees each frame at the end of its stream */
 #ifndef ANALYTICSPIPE_H
 #define ANALYTICSPIPE_H
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A batcher, ours or analyticscombiner, that is given streams of events and frames,
- * and what comes out of it. A thread per stream pushes, since either one stops a
- * stream that is ahead of another.
+ * Runs a batcher, ours or analyticscombiner, on streams of events and frames,
+ * and keeps what comes out of it. Each stream has a thread, since both batchers
+ * block a stream that is ahead of another.
  */
 #ifndef ANALYTICSRIG_H
 #define ANALYTICSRIG_H
@@ -147,6 +147,7 @@ make_batcher (const gchar * factory, GstClockTime duration)
   return element;
 }
 
-#define ANALYTICS_SUITE(name) FDCHECK_SUITE (name, fdcheck_setup, fdcheck_teardown)
+#define ANALYTICS_SUITE(name) \
+    FDCHECK_SUITE (name, fdcheck_setup, fdcheck_teardown)
 
 #endif

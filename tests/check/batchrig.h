@@ -45,7 +45,8 @@ static GstStaticPadTemplate rig_sink_template = GST_STATIC_PAD_TEMPLATE ("sink",
     GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS_ANY);
 
 /* The harness knows what to answer before it has the batcher, whose thread asks
- * once, as soon as it runs, and goes on as if live where the answer came late */
+ * once, as soon as it runs, and goes on as if live where the answer came
+ * late */
 static inline GstHarness *
 rig_harness (GstElement * batcher, const gchar * name, gboolean has_src,
     gboolean live)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Batches as text, so that a case is a line: "1: 4 1000 1040; 8 -" is batch 1
- * with frames of 1000 and 1040 ms and a width of 4 in the first stream, and none,
- * but caps of width 8, in the second. A frame whose size is not that of the caps
- * it lies under has a '!'.
+ * with frames of 1000 and 1040 ms and a width of 4 in the first stream, and no
+ * frames, but caps of width 8, in the second. A frame whose size does not match
+ * its caps has a '!'.
  */
 #ifndef BATCHTEXT_H
 #define BATCHTEXT_H

@@ -6,9 +6,11 @@
 #include "shared/connection.h"
 #include "shmrig.h"
 
-/* A terminal's escape, a broken sequence of UTF-8, a turned direction, a newline */
+/* A terminal's escape, a broken sequence of UTF-8, a turned direction, a
+ * newline */
 #define HOSTILE "a\x1b[31mb\xff" "c\xe2\x80\xae" "d\ne"
-#define CLEAN "a\xef\xbf\xbd[31mb\xef\xbf\xbd" "c\xef\xbf\xbd" "d\xef\xbf\xbd" "e"
+#define CLEAN \
+    "a\xef\xbf\xbd[31mb\xef\xbf\xbd" "c\xef\xbf\xbd" "d\xef\xbf\xbd" "e"
 
 /* The structure of the next element message of this name. Free it. */
 static inline GstStructure *

@@ -33,7 +33,8 @@ frames_out (GstElement * sink)
   return sum;
 }
 
-/* A flush takes what has not been read: how much that is, is not the question */
+/* A flush takes what has not been read: how much that is, is not the
+ * question */
 void
 cut_event (GstHarness * h, GstEvent * event)
 {

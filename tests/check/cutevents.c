@@ -10,7 +10,8 @@ new_tags (GstTagScope scope)
   GstBuffer *image = cut_frame (9, 1000);
   GstCaps *caps = gst_caps_from_string ("image/png, sof-marker={ 1, 2 }");
   GstSample *sample = gst_sample_new (image, caps, NULL,
-      gst_structure_new ("info", "type", GST_TYPE_STATE, GST_STATE_PAUSED, "flags",
+      gst_structure_new ("info", "type", GST_TYPE_STATE, GST_STATE_PAUSED,
+          "flags",
           GST_TYPE_PAD_LINK_CHECK, GST_PAD_LINK_CHECK_CAPS, NULL));
   GstTagList *tags = gst_tag_list_new (GST_TAG_TITLE, "a \"title\", \\ ; \n",
       GST_TAG_ARTIST, "one", GST_TAG_ARTIST, "two", GST_TAG_BITRATE, 1234u,

@@ -333,8 +333,8 @@ put_event (CutRecord * self, GstEvent * event)
   const GstSegment *segment;
   guint group;
 
-  /* What is not serialized has a number of the process's own; and an EOS that is
-   * passed over on one side must not count on the other. */
+  /* What is not serialized has a number of the process's own; and an EOS that
+   * is passed over on one side must not count on the other. */
   gboolean counts = GST_EVENT_IS_SERIALIZED (event)
       && (self->ends || GST_EVENT_TYPE (event) != GST_EVENT_EOS);
 

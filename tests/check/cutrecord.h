@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What crosses a pad, a line of text for each event and each buffer, so that two
- * processes can compare. */
+/* What crosses a pad, a line of text for each event and each buffer, so that
+ * two processes can compare. */
 #ifndef CUTRECORD_H
 #define CUTRECORD_H
 
@@ -15,7 +15,8 @@ typedef struct
   gboolean ended;               /* EOS came, or the event CUT_END */
 } CutRecord;
 
-/* The name of a custom event, the last of each case that does not end with EOS */
+/* The name of a custom event, the last of each case that does not end with
+ * EOS */
 #define CUT_END "cut-end"
 
 void cut_record_start (CutRecord * record, GstElement * element,

@@ -214,7 +214,8 @@ GST_START_TEST (test_properties)
 
 GST_END_TEST;
 
-/* Up and down alone: with GST_STATE_CHANGE_FAILURE nowhere, and the same again */
+/* Up and down alone: with GST_STATE_CHANGE_FAILURE nowhere, and the same
+ * again */
 GST_START_TEST (test_states)
 {
   GstElement *e = make (elements[__i__]);

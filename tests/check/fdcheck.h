@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * A leak of file descriptors fails the test that made it: add fdcheck_setup and
- * fdcheck_teardown as a checked fixture to each test case. And what check does not
- * know: tests that are skipped.
+ * fdcheck_teardown as a checked fixture to each test case. Also skips tests,
+ * which check cannot do.
  */
 #ifndef FDCHECK_H
 #define FDCHECK_H
@@ -62,8 +62,8 @@ fdcheck_setup (void)
   fdcheck_before = fdcheck_count ();
 }
 
-/* GStreamer's threads let go of a pipeline, and with it of its bus, a moment after
- * it stopped. */
+/* GStreamer's threads let go of a pipeline, and with it of its bus, a moment
+ * after it stopped. */
 static inline void
 fdcheck_teardown (void)
 {

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What passes the source's pad while the producer's flushes, as a line of letters. */
+/* What passes the source's pad while the producer's flushes, as a line of
+ * letters. */
 #ifndef FLUSHRIG_H
 #define FLUSHRIG_H
 
 #include "shmrig.h"
 
 
-/* What passes a pad: one letter each, "^" and "v" for FLUSH_START and FLUSH_STOP,
- * "s", "c", "[", "e" for the usual events, the last digit of a frame's number */
+/* What passes a pad: one letter each, "^" and "v" for FLUSH_START and
+ * FLUSH_STOP, "s", "c", "[", "e" for the usual events, the last digit of a
+ * frame's number */
 typedef struct
 {
   GMutex lock;

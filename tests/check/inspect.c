@@ -290,6 +290,7 @@ main (int argc, char **argv)
   for (gint i = first + 1; i < argc; i++)
     ok = check (argv[first], argv[i], update) && ok;
   if (!ok)
-    g_print ("If that is meant: ninja -C build update-inspect, and commit it.\n");
+    g_print ("If that is meant: ninja -C build update-inspect, and commit "
+        "it.\n");
   return ok ? 0 : 1;
 }

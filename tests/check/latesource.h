@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What a live source says whose frames are of SOURCE_LATENCY ago, as probes at a
- * source that makes them without. */
+/* What a live source says whose frames are of SOURCE_LATENCY ago, as probes at
+ * a source that makes them without. */
 #ifndef LATESOURCE_H
 #define LATESOURCE_H
 

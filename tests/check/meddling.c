@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Whoever reads and sets properties, asks for figures, sends events and requests
- * pads while frames flow and states change, is answered, and does no harm. Built
- * with TSan it is a race where one of the elements lacks a lock. */
+/* Whoever reads and sets properties, asks for figures, sends events and
+ * requests pads while frames flow and states change, is answered, and does no
+ * harm. Built with TSan it is a race where one of the elements lacks a lock. */
 #include "shmrig.h"
 
 /* camera -> batcher -> reader, each a pipeline */
@@ -218,7 +218,8 @@ take_and_copy (gpointer pool)
 GST_START_TEST (test_while_sink_leaves)
 {
   for (guint round = 0; round < 10; round++) {
-    GstHarness *h = rig_harness (rig_element ("shmframesink", "delivery", "live",
+    GstHarness *h =
+        rig_harness (rig_element ("shmframesink", "delivery", "live",
             NULL));
     GstBufferPool *pool;
 

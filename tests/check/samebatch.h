@@ -58,8 +58,8 @@ check_same_field (GQuark id, const GValue * a, gpointer structure)
   return TRUE;
 }
 
-/* Memory K of a received batch is the frames of stream K where they lie in a row,
- * these themselves, and empty where they do not */
+/* Memory K of a received batch is the frames of stream K where they lie in a
+ * row, these themselves, and empty where they do not */
 static inline void
 check_stream_memory (GstBuffer * batch, guint k)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the elements tell of what they did: QOS messages, statistics, the debug log,
- * dot files. */
+/* What the elements tell of what they did: QOS messages, statistics, the debug
+ * log, dot files. */
 #include "shmrig.h"
 
 #define FRAME_SIZE (8 * 8)
@@ -272,7 +272,8 @@ GST_START_TEST (test_dot)
   const gchar *names[] = { "shmframesink", "shmframesrc" };
 
   for (guint i = 0; i < G_N_ELEMENTS (names); i++) {
-    GstElement *bin = gst_bin_new (NULL), *element = rig_element (names[i], NULL);
+    GstElement *bin = gst_bin_new (NULL);
+    GstElement *element = rig_element (names[i], NULL);
     gchar *dot;
 
     gst_object_ref_sink (bin);
@@ -366,8 +367,8 @@ expect_slots (Lines * lines, GstElement * sink, const gchar * why)
   }
 }
 
-/* What the ring takes is told before the first frame, and of each growth how far
- * and for whom. */
+/* What the ring takes is told before the first frame, and of each growth how
+ * far and for whom. */
 GST_START_TEST (test_growth_is_told)
 {
   GstHarness *h;

@@ -375,8 +375,8 @@ pooled_frame (GstBufferPool * pool, guint number)
   return buffer;
 }
 
-/* A frame in a slot is published ahead of render(), once; one in a list after it,
- * or after a step, is not taken for it. */
+/* A frame in a slot is published ahead of render(), once; one in a list after
+ * it, or after a step, is not taken for it. */
 GST_START_TEST (test_published_once)
 {
   GstBufferList *list = gst_buffer_list_new ();

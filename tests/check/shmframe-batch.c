@@ -182,7 +182,8 @@ check_own_pool (const gchar * line, guint n_streams)
 }
 
 /* Frames of this process, made in the relay's slots, of which there are fewer
- * than a batch has frames at first; and if a queue, too, keeps as many as it gets */
+ * than a batch has frames at first; and if a queue, too, keeps as many as it
+ * gets */
 GST_START_TEST (test_own_pool)
 {
   check_own_pool (FILM " ! b.sink_0 " BATCHER, 1);
@@ -230,8 +231,10 @@ expect_all (GstElement * reader, GAsyncQueue * sent)
 /* A single stream, passed on frame by frame */
 GST_START_TEST (test_relay_of_frames)
 {
-  GstElement *film = rig_launch (FILM " ! shmframesink name=sink socket-path=@0");
-  GstElement *relay = rig_launch ("shmframesrc socket-path=@0 is-live=false ! "
+  GstElement *film =
+      rig_launch (FILM " ! shmframesink name=sink socket-path=@0");
+  GstElement *relay =
+      rig_launch ("shmframesrc socket-path=@0 is-live=false ! "
       "shmframesink name=relay socket-path=@2");
   GstElement *reader = rig_launch (READER);
   GAsyncQueue *sent = keep_buffers (rig_child (film, "sink"), keep_buffer);
@@ -265,8 +268,10 @@ launch_relay (guint i)
 /* Seven pass the frames on; the eighth copies, and the ninth passes these on */
 GST_START_TEST (test_row_of_relays)
 {
-  GstElement *film = rig_launch (FILM " ! shmframesink name=sink socket-path=@0");
-  GstElement *reader = rig_launch ("shmframesrc socket-path=@9 is-live=false ! "
+  GstElement *film =
+      rig_launch (FILM " ! shmframesink name=sink socket-path=@0");
+  GstElement *reader =
+      rig_launch ("shmframesrc socket-path=@9 is-live=false ! "
       "appsink name=out sync=false");
   GAsyncQueue *sent = keep_buffers (rig_child (film, "sink"), keep_copy);
   GstElement *relay[9];
@@ -288,13 +293,15 @@ GST_START_TEST (test_row_of_relays)
 
 GST_END_TEST;
 
-/* Many batches at once, live, to somebody who takes them, if not as quickly as they
- * come: did all arrive? */
+/* Many batches at once, live, to somebody who takes them, if not as quickly as
+ * they come: did all arrive? */
 static gboolean
 try_burst (void)
 {
-  GstElement *film = rig_launch (FILM " ! shmframesink name=sink socket-path=@0");
-  GstElement *relay = rig_launch ("shmframesrc socket-path=@0 is-live=false ! "
+  GstElement *film =
+      rig_launch (FILM " ! shmframesink name=sink socket-path=@0");
+  GstElement *relay =
+      rig_launch ("shmframesrc socket-path=@0 is-live=false ! "
       "b.sink_0 secondbatcher name=b hop=250000000 ! shmframesink name=relay "
       "delivery=live socket-path=@2");
   GstElement *reader = rig_launch (READER " max-buffers=1");
@@ -362,13 +369,14 @@ GST_START_TEST (test_long_relay)
 
 GST_END_TEST;
 
-/* Four batches were granted by the first one, which is short: four of those that
- * come after it can be held as well */
+/* Four batches were granted by the first one, which is short: four of those
+ * that come after it can be held as well */
 GST_START_TEST (test_grant_in_batches)
 {
   GstElement *producer = rig_launch ("videotestsrc num-buffers=200 "
-      "timestamp-offset=880000000 ! video/x-raw,format=GRAY8,width=64,height=48,"
-      "framerate=25/1 ! identity drop-allocation=true ! secondbatcher ! "
+      "timestamp-offset=880000000 ! video/x-raw,format=GRAY8,width=64,"
+      "height=48,framerate=25/1 ! identity drop-allocation=true ! "
+      "secondbatcher ! "
       "shmframesink name=sink delivery=lossless socket-path=@2");
   GstElement *reader = rig_launch ("shmframesrc socket-path=@2 is-live=false "
       "max-held=4 ! appsink name=out sync=false max-buffers=1");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Two pipelines with a clock each. The truth is when, of CLOCK_MONOTONIC, a frame
- * was made: how old it is by the consumer's clock has to be how old it is. */
+/* Two pipelines with a clock each. The truth is when, of CLOCK_MONOTONIC, a
+ * frame was made: how old it is by the consumer's clock has to be how old it
+ * is. */
 #include <gst/base/gstbasesink.h>
 #include <gst/net/net.h>
 
@@ -118,8 +119,8 @@ GST_START_TEST (test_drift)
 
 GST_END_TEST;
 
-/* Either clock is stepped between two frames: the next one is right already. Back,
- * a GstClock stands still instead. */
+/* Either clock is stepped between two frames: the next one is right already.
+ * Back, a GstClock stands still instead. */
 GST_START_TEST (test_step)
 {
   static const gint64 steps[] = { 1500 * GST_USECOND, 50 * GST_MSECOND,
@@ -187,8 +188,8 @@ GST_START_TEST (test_realtime)
 
 GST_END_TEST;
 
-/* A clock of the network, which is 3 days ahead of this machine. GStreamer keeps
- * its sockets for a minute after its end. */
+/* A clock of the network, which is 3 days ahead of this machine. GStreamer
+ * keeps its sockets for a minute after its end. */
 GST_START_TEST (test_net)
 {
   GstClock *clock = test_clock_new (3 * DAY, 0);
@@ -219,7 +220,8 @@ GST_START_TEST (test_net)
 
 GST_END_TEST;
 
-/* Another clock takes the place of the first, which may be where that one was */
+/* Another clock takes the place of the first, which may be where that one
+ * was */
 GST_START_TEST (test_other_clock)
 {
   Pair pair;
@@ -274,8 +276,8 @@ GST_START_TEST (test_pause)
 
 GST_END_TEST;
 
-/* What was made while the consumer stood still is of a time before it went on: it
- * comes all the same, in order, and what is made afterwards is right. */
+/* What was made while the consumer stood still is of a time before it went on:
+ * it comes all the same, in order, and what is made afterwards is right. */
 GST_START_TEST (test_made_in_pause)
 {
   GstClockTime last = 0;
@@ -341,8 +343,8 @@ probe (GstElement * pipeline, const gchar * element, const gchar * of,
   gst_object_unref (pad);
 }
 
-/* What the source is late by is in the latency of the consumer's pipeline, so that
- * a sink that shows frames at their time gets them in time. */
+/* What the source is late by is in the latency of the consumer's pipeline, so
+ * that a sink that shows frames at their time gets them in time. */
 GST_START_TEST (test_in_time)
 {
   GstElement *producer = rig_launch ("videotestsrc name=source is-live=true ! "

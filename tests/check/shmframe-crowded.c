@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Crowded scenes and many cameras: metas that do not fit are left out, fairly, said
- * once, and counted; a hundred cameras of 60 fps cross in one batch; more is refused
- * with the number. */
+/* Crowded scenes and many cameras: metas that do not fit are left out, fairly,
+ * said once, and counted; a hundred cameras of 60 fps cross in one batch; more
+ * is refused with the number. */
 #include <sys/wait.h>
 
 #include "gstsecondbatchmeta.h"
@@ -80,8 +80,8 @@ count_messages (GstMessageType types, const gchar * word)
   return n;
 }
 
-/* More than fits in one frame of each three; where its picture lies is said last, and
- * arrives */
+/* More than fits in one frame of each three; where its picture lies is said
+ * last, and arrives */
 GST_START_TEST (test_frame)
 {
   guint64 dropped = 0;
@@ -312,8 +312,8 @@ GST_START_TEST (test_too_many_frames)
 {
   open_pair ();
   push_start (in, GST_SECOND_BATCH_CAPS_NAME);
-  fail_unless_equals_int (gst_harness_push (in, new_batch (1, SF_MAX_MEMORY_REFS + 1,
-              none)), GST_FLOW_ERROR);
+  fail_unless_equals_int (gst_harness_push (in, new_batch (1,
+              SF_MAX_MEMORY_REFS + 1, none)), GST_FLOW_ERROR);
   expect_refused (G_STRINGIFY (16385));
   fail_unless_equals_uint64 (rig_stat (in->element, "frames-copied"), 0);
   close_pair ();

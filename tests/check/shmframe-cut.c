@@ -21,18 +21,19 @@ static const struct
   {"custom-downstream-oob ", "it has no place among the frames"},
 };
 
-/* Except in the cases that end with it. */
-#define PASSED_OVER "eos "      /* on-eos=reconnect, so that a stream can follow */
+/* Except in the cases that end with it: on-eos=reconnect, so that a stream can
+ * follow. */
+#define PASSED_OVER "eos "
 
 /* Apart from these, not whole lines:
  * - a group-id and a seqnum are numbers of one process, so that their order of
  *   coming is compared (cutrecord.c);
  * - TAG_MEMORY is about memory (cutrecord.c);
- * - the video meta of one field (interlace-mode=alternate) claims twice the rows
- *   that are there, which a meta alone does not show: it is left out, and counted
- *   (cutcases.c);
- * - GstBaseSrc sets DISCONT on each frame of a segment that goes backwards, and on
- *   the first of all (cutcases.c). */
+ * - the video meta of one field (interlace-mode=alternate) claims twice the
+ *   rows that are there, which a meta alone does not show: it is left out, and
+ *   counted (cutcases.c);
+ * - GstBaseSrc sets DISCONT on each frame of a segment that goes backwards, and
+ *   on the first of all (cutcases.c). */
 
 static gchar *
 without_by_design (const gchar * record, gboolean ends)
@@ -117,7 +118,8 @@ run_cut (const CutCase * c)
 {
   gchar self[] = "/proc/self/exe", option[] = "--consume";
   gchar option_ends[] = "--consume-to-eos";
-  gchar *argv[] = { self, cut_case_ends (c) ? option_ends : option, rig_path, NULL };
+  gchar *argv[] =
+      { self, cut_case_ends (c) ? option_ends : option, rig_path, NULL };
   GstHarness *h = rig_harness (rig_element ("shmframesink", "delivery",
           "lossless", "async", FALSE, NULL));
   GError *error = NULL;
@@ -146,7 +148,8 @@ GST_START_TEST (test_case)
   gchar **a, **b;
   guint i;
 
-  fail_unless (strstr (uncut, cut_case_ends (c) ? PASSED_OVER : CUT_END) != NULL);
+  fail_unless (strstr (uncut,
+          cut_case_ends (c) ? PASSED_OVER : CUT_END) != NULL);
   a = g_strsplit (expected, "\n", -1);
   b = g_strsplit (cut, "\n", -1);
   for (i = 0; a[i] != NULL && b[i] != NULL; i++)

@@ -14,7 +14,8 @@ check_refused (const gchar * producer_line, const gchar * behind,
 {
   for (guint live = 0; live < 2; live++) {
     gchar *line = g_strdup_printf ("shmframesrc name=src is-live=%u "
-        "socket-path=@ %s %s", live, behind[0] != '\0' ? "!" : "identity name=idle", behind);
+        "socket-path=@ %s %s", live,
+        behind[0] != '\0' ? "!" : "identity name=idle", behind);
     GstElement *producer = rig_launch (producer_line);
     GstElement *consumer = rig_launch (line);
     GstBus *bus = gst_element_get_bus (consumer);
@@ -157,8 +158,8 @@ on_log (GstDebugCategory * category, GstDebugLevel level, const gchar * file,
   gst_object_unref (peer);
 }
 
-/* CAPS come just when the source is stopped, or the branch behind it: nobody has
- * refused anything. */
+/* CAPS come just when the source is stopped, or the branch behind it: nobody
+ * has refused anything. */
 GST_START_TEST (test_stopped_at_caps)
 {
   GstElement *producer = rig_launch (VIDEO);
@@ -275,8 +276,8 @@ GST_START_TEST (test_who_holds)
 
 GST_END_TEST;
 
-/* A producer that waits for frames to come back announces none: both would stand
- * without a word. */
+/* A producer that waits for frames to come back announces none: both would
+ * stand without a word. */
 GST_START_TEST (test_nobody_pulls)
 {
   GstElement *producer = rig_launch ("videotestsrc ! video/x-raw,"
@@ -298,8 +299,8 @@ GST_START_TEST (test_nobody_pulls)
 
 GST_END_TEST;
 
-/* Nor need there be a limit: memory is used up, and at a camera's rate that takes
- * long. Who pulls is not told anything. */
+/* Nor need there be a limit: memory is used up, and at a camera's rate that
+ * takes long. Who pulls is not told anything. */
 GST_START_TEST (test_nobody_pulls_live)
 {
   for (guint pulls = 0; pulls < 2; pulls++) {
@@ -331,7 +332,8 @@ GST_START_TEST (test_nobody_pulls_live)
 
 GST_END_TEST;
 
-/* Full, it keeps the streaming thread. Neither does one at rest, nor behind EOS. */
+/* Full, it keeps the streaming thread. Neither does one at rest, nor behind
+ * EOS. */
 GST_START_TEST (test_full_appsink)
 {
   static const gchar *const lines[] = {

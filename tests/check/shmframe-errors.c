@@ -7,7 +7,8 @@
 
 #define SOURCE "videotestsrc ! " RIG_GRAY (32, 24)
 
-/* Starts the pipeline, which fails. The element's one error has `word` in it. */
+/* Starts the pipeline, which fails. The element's one error has `word` in
+ * it. */
 static void
 check_fails (const gchar * description, const gchar * word)
 {
@@ -271,7 +272,8 @@ meddle (gpointer sink)
   return NULL;
 }
 
-/* What the text says is looked at while it is set: TSan sees whether both know */
+/* What the text says is looked at while it is set: TSan sees whether both
+ * know */
 GST_START_TEST (test_set_meanwhile)
 {
   GstElement *sink = rig_element ("shmframesink", "min-clients", 0, NULL);
@@ -424,8 +426,8 @@ GST_START_TEST (test_garbage)
 
 GST_END_TEST;
 
-/* It never answers: as good as nobody, or, when there is a limit to waiting, not
- * what we look for */
+/* It never answers: as good as nobody, or, when there is a limit to waiting,
+ * not what we look for */
 GST_START_TEST (test_mute)
 {
   int fd = rig_socket (SOCK_SEQPACKET, TRUE);

@@ -104,7 +104,8 @@ typedef struct
 static void
 evict (Evicted * e, const gchar * policy)
 {
-  gchar *line = g_strconcat ("shmframesrc name=src socket-path=@ on-disconnect=",
+  gchar *line =
+      g_strconcat ("shmframesrc name=src socket-path=@ on-disconnect=",
       policy, " ! appsink name=out max-buffers=1 sync=false", NULL);
 
   e->producer = rig_launch ("videotestsrc num-buffers=500 ! " GRAY SINK

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Flushes overtake: what a consumer has not shown when the producer seeks is gone,
- * and what follows comes at once, as with a queue in place of the pair. */
+/* Flushes overtake: what a consumer has not shown when the producer seeks is
+ * gone, and what follows comes at once, as with a queue in place of the
+ * pair. */
 #include "flushrig.h"
 #include "producer/producer.h"
 
@@ -98,8 +99,8 @@ GST_START_TEST (test_many_in_a_row)
 
 GST_END_TEST;
 
-/* While the producer stands between FLUSH_START and FLUSH_STOP its consumers may
- * stop, and others come */
+/* While the producer stands between FLUSH_START and FLUSH_STOP its consumers
+ * may stop, and others come */
 GST_START_TEST (test_consumer_stops_meanwhile)
 {
   GstElement *consumer = open_pair ("");
@@ -174,8 +175,8 @@ GST_START_TEST (test_producer_ends_meanwhile)
 
 GST_END_TEST;
 
-/* With times of its own a consumer goes on: frames that it has not read are gone,
- * and nothing began anew */
+/* With times of its own a consumer goes on: frames that it has not read are
+ * gone, and nothing began anew */
 GST_START_TEST (test_own_times)
 {
   GstElement *consumer = open_pair ("timestamps=clock max-held=2");
@@ -187,7 +188,8 @@ GST_START_TEST (test_own_times)
   push_frame (0, 8);
   expect ("sc[0");
   await_playing (consumer);
-  block = gst_pad_add_probe (pad, GST_PAD_PROBE_TYPE_BLOCK_DOWNSTREAM, NULL, NULL,
+  block =
+      gst_pad_add_probe (pad, GST_PAD_PROBE_TYPE_BLOCK_DOWNSTREAM, NULL, NULL,
       NULL);
   for (guint i = 1; i < 6; i++)
     push_frame (i, 8);
@@ -235,7 +237,8 @@ GST_START_TEST (test_full_ring)
   begin (1);
   push_frame (0, 8);
   expect ("sc[0");
-  block = gst_pad_add_probe (pad, GST_PAD_PROBE_TYPE_BLOCK_DOWNSTREAM, NULL, NULL,
+  block =
+      gst_pad_add_probe (pad, GST_PAD_PROBE_TYPE_BLOCK_DOWNSTREAM, NULL, NULL,
       NULL);
   g_atomic_int_set (&n_pushed, 0);
   g_atomic_int_set (&n_stopped, 0);

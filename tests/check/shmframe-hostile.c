@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* shmframesrc at a producer that speaks the protocol and talks nonsense: it passes
- * over, or ends with one error. A complaint of GLib's, which may be fatal to the
- * application, fails a test as well. */
+/* shmframesrc at a producer that speaks the protocol and talks nonsense: it
+ * passes over, or ends with one error. A complaint of GLib's, which may be
+ * fatal to the application, fails a test as well. */
 #include <errno.h>
 
 #include "producer/producer.h"
@@ -209,8 +209,8 @@ GST_START_TEST (test_frame_without_caps)
 
 GST_END_TEST;
 
-/* Of `lie` 0: an unknown kind of value; 1: one that says it is longer; 2: more than
- * there should be; 3: a name that is none. */
+/* Of `lie` 0: an unknown kind of value; 1: one that says it is longer; 2: more
+ * than there should be; 3: a name that is none. */
 static void
 send_unreadable_caps (guint lie)
 {
@@ -286,8 +286,8 @@ send_sticky (guint number)
   g_free (name);
 }
 
-/* Pads keep them all, by their names: there is a limit to that, not to others of the
- * same name. */
+/* Pads keep them all, by their names: there is a limit to that, not to others
+ * of the same name. */
 GST_START_TEST (test_sticky_events)
 {
   GstHarness *h;

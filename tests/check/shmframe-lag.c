@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* How far behind a consumer falls that is served live: max-lag of its own, beside
- * another one that makes the ring large. */
+/* How far behind a consumer falls that is served live: max-lag of its own,
+ * beside another one that makes the ring large. */
 #include "gstsecondbatchmeta.h"
 #include "shmrig.h"
 
 #define FRAME_SIZE 64
 #define LAG_MS 100
-#define CONSUMER "shmframesrc name=src socket-path=@ timestamps=keep max-lag=%" \
+#define CONSUMER \
+    "shmframesrc name=src socket-path=@ timestamps=keep max-lag=%" \
     G_GUINT64_FORMAT " ! appsink name=out sync=false max-buffers=1"
 /* What it takes before it stands: one in the appsink, one on the way there */
 #define TAKEN 2
@@ -89,8 +90,8 @@ taken (void)
   return rig_stat (rig_child (consumer, "src"), "frames");
 }
 
-/* It stands while so many are published, and for longer than it may lag; then one
- * more comes. */
+/* It stands while so many are published, and for longer than it may lag; then
+ * one more comes. */
 static void
 stand (guint from, guint n)
 {

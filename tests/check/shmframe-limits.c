@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Out of fds, of memory: one error of the element, with what to do about it; and
- * when there is enough again, it works. */
+/* Out of fds, of memory: one error of the element, with what to do about it;
+ * and when there is enough again, it works. */
 #include <sys/resource.h>
 
 #include "shmrig.h"

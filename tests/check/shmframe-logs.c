@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the log tells of a stream, and what the bus tells of properties that are set
- * too late. */
+/* What the log tells of a stream, and what the bus tells of properties that are
+ * set too late. */
 #include "busrig.h"
 
 static GMutex lock;

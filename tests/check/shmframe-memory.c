@@ -255,8 +255,8 @@ GST_START_TEST (test_growing)
   rig_play (producer);
   fail_unless_equals_int (hold_frames (producer, consumer, held, 300), 300);
   fail_unless (rig_stat (sink, "growths") > 0);
-  /* It asks for twice as many each time: up to 599; then come those for upstream, up
-   * to 80, and a tenth. */
+  /* It asks for twice as many each time: up to 599; then come those for
+   * upstream, up to 80, and a tenth. */
   fail_unless (rig_stat (sink, "slots") <= (599 + 80) * 11 / 10);
   g_ptr_array_unref (held);
   rig_stop (consumer);
@@ -307,8 +307,8 @@ is_slot (GstBuffer * buffer)
 /* 64 slots more than 16, 16 at a time */
 #define MAX_GROWTHS 4
 
-/* A decoder that keeps many frames gets ordinary memory meanwhile, and then more
- * slots; but not without end */
+/* A decoder that keeps many frames gets ordinary memory meanwhile, and then
+ * more slots; but not without end */
 GST_START_TEST (test_growing_for_upstream)
 {
   GstHarness *h = rig_harness (rig_element ("shmframesink", NULL));
@@ -387,7 +387,8 @@ GST_END_TEST;
 GST_START_TEST (test_bounded_pool)
 {
   GstElement *consumer = rig_launch ("shmframesrc socket-path=@ ! fakesink");
-  GstHarness *h = rig_harness (rig_element ("shmframesink", "delivery", "lossless",
+  GstHarness *h =
+      rig_harness (rig_element ("shmframesink", "delivery", "lossless",
           NULL));
   GstBufferPool *pool = gst_buffer_pool_new ();
   GstStructure *config = gst_buffer_pool_get_config (pool);
@@ -425,8 +426,8 @@ GST_START_TEST (test_bounded_pool)
 
 GST_END_TEST;
 
-/* On huge pages, or on ordinary ones with a warning that says what to do; frames
- * cross either way */
+/* On huge pages, or on ordinary ones with a warning that says what to do;
+ * frames cross either way */
 GST_START_TEST (test_huge_pages)
 {
   GstElement *producer = rig_launch (PRODUCER ("huge-pages=true slots=24"));

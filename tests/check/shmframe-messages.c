@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What applications hear of peers: messages on both buses, `connected`, and what
- * clients say of themselves. */
+/* What applications hear of peers: messages on both buses, `connected`, and
+ * what clients say of themselves. */
 #include "busrig.h"
 
 #define SOURCE RIG_APPSRC (32, 24)

@@ -24,8 +24,9 @@ static void
 open_pair (gboolean keep)
 {
   in = rig_harness (rig_element ("shmframesink", "delivery", "lossless", NULL));
-  out = rig_harness (rig_element ("shmframesrc", "timestamps", keep ? "keep" : "clock",
-          NULL));
+  out =
+      rig_harness (rig_element ("shmframesrc", "timestamps",
+          keep ? "keep" : "clock", NULL));
   rig_until (rig_num_clients (in->element) == 1);
   rig_until (is_connected (out->element));
 }
@@ -186,8 +187,9 @@ check_unlike (GstBuffer * buffer, guint i, guint how)
 GST_START_TEST (test_unlike)
 {
   static const guint cases[] = { 0, 0, UNLIKE_FLAGS, 0, UNLIKE_ROI, UNLIKE_ROI,
-    0, UNLIKE_STRIDE, UNLIKE_STRIDE, 0, UNLIKE_BARE, UNLIKE_BARE, 0, UNLIKE_SIZE,
-    UNLIKE_SIZE, 0, UNLIKE_TWO, UNLIKE_TWO, 0, UNLIKE_ROI | UNLIKE_BARE,
+    0, UNLIKE_STRIDE, UNLIKE_STRIDE, 0, UNLIKE_BARE, UNLIKE_BARE, 0,
+    UNLIKE_SIZE, UNLIKE_SIZE, 0, UNLIKE_TWO, UNLIKE_TWO, 0,
+    UNLIKE_ROI | UNLIKE_BARE,
     UNLIKE_BARE, UNLIKE_STRIDE | UNLIKE_SIZE, 0, 0,
     UNLIKE_CUT, UNLIKE_CUT, 0
   };
@@ -363,7 +365,8 @@ GST_START_TEST (test_upstream)
 
 GST_END_TEST;
 
-/* One of two clients cannot make the source drop frames for both, nor flood it */
+/* One of two clients cannot make the source drop frames for both, nor flood
+ * it */
 GST_START_TEST (test_upstream_bounded)
 {
   GstHarness *other;

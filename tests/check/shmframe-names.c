@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Names, which stay in a process for good: each connection may bring so many. What
- * one brings too many of is left out, and the stream goes on; another one is not
- * concerned. The other end is always in a process of its own, or all its names would
- * be known here. */
+/* Names, which stay in a process for good: each connection may bring so many.
+ * What one brings too many of is left out, and the stream goes on; another one
+ * is not concerned. The other end is always in a process of its own, or all its
+ * names would be known here. */
 #include <sys/wait.h>
 
 #include "gstsecondbatchmeta.h"
 #include "shmrig.h"
 
 
-/* Starts `function` in a process that ends with it. Before anything of GStreamer's
- * runs here. */
+/* Starts `function` in a process that ends with it. Before anything of
+ * GStreamer's runs here. */
 static pid_t
 in_process (void (*function) (GstHarness * sink), const gchar * path,
     gint wait_for)
@@ -182,8 +182,8 @@ GST_END_TEST;
 
 #define METAS 100
 
-/* A new one in each frame, and one that they all have; at the end one with fields that
- * nobody knows, behind all the names that there may be */
+/* A new one in each frame, and one that they all have; at the end one with
+ * fields that nobody knows, behind all the names that there may be */
 static void
 flood_metas (GstHarness * h)
 {
@@ -265,8 +265,8 @@ GST_START_TEST (test_protection)
 
 GST_END_TEST;
 
-/* All names are used up: caps, metas and fields that are known still come, and what is
- * not known is missing where it was, and only there */
+/* All names are used up: caps, metas and fields that are known still come, and
+ * what is not known is missing where it was, and only there */
 static void
 flood_fields (GstHarness * h)
 {
@@ -364,7 +364,8 @@ flood_batches (GstHarness * h)
   gst_harness_push (h, new_batch ());
 }
 
-/* The frames of a batch, of streams that nobody had yet, are not names too many */
+/* The frames of a batch, of streams that nobody had yet, are not names too
+ * many */
 GST_START_TEST (test_batch)
 {
   GstBus *bus = gst_bus_new ();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Two producers behind one secondbatcher, one of which has stopped or stops. The
- * other's windows go on, and in them is nothing of another time. */
+/* Two producers behind one secondbatcher, one of which has stopped or stops.
+ * The other's windows go on, and in them is nothing of another time. */
 #include "samebatch.h"
 
 #define CAMERA "videotestsrc is-live=true ! " RIG_GRAY (16, 8) \
@@ -46,7 +46,8 @@ next_batch (GstElement * pipeline, guint n[2])
   gst_buffer_unref (batch);
 }
 
-/* A camera that has stood still for 5 s: its last frame is in no window of now. */
+/* A camera that has stood still for 5 s: its last frame is in no window of
+ * now. */
 GST_START_TEST (test_stale)
 {
   static const gchar *const aligns[] = { "running-time", "utc", "clock" };
@@ -80,9 +81,9 @@ GST_START_TEST (test_stale)
 
 GST_END_TEST;
 
-/* A camera whose latency is 0, of which its producer can hold nothing, beside one
- * of another latency: the pair holds what the other one takes. When it falls
- * silent, the other's batches go on. */
+/* A camera whose latency is 0, of which its producer can hold nothing, beside
+ * one of another latency: the pair holds what the other one takes. When it
+ * falls silent, the other's batches go on. */
 GST_START_TEST (test_silent)
 {
   gchar *line = g_strdup_printf (BATCHER, "running-time");

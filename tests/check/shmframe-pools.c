@@ -17,7 +17,7 @@ typedef enum
   MMAP,                         /* memory of the driver */
   DMABUF,                       /* the same, as file descriptors */
   USERPTR,                      /* the driver's pool, on memory of the sink */
-  IMPORT,                       /* the sink's pool; POOLED are with the driver */
+  IMPORT,                       /* the sink's pool; the driver has POOLED */
 } IoMode;
 
 /* Memory that another process could be given */
@@ -29,7 +29,8 @@ fd_memory (gsize size)
   GstMemory *memory;
 
   fail_unless (fd >= 0 && ftruncate (fd, (off_t) size) == 0);
-  memory = gst_fd_allocator_alloc (allocator, fd, size, GST_FD_MEMORY_FLAG_NONE);
+  memory =
+      gst_fd_allocator_alloc (allocator, fd, size, GST_FD_MEMORY_FLAG_NONE);
   gst_object_unref (allocator);
   return memory;
 }
@@ -129,7 +130,8 @@ check_frame (GstElement * fakesink, GstBuffer * buffer, GstPad * pad,
 GST_START_TEST (test_io_mode)
 {
   IoMode mode = __i__;
-  GstHarness *h = rig_harness (rig_element ("shmframesink", "delivery", "lossless",
+  GstHarness *h =
+      rig_harness (rig_element ("shmframesink", "delivery", "lossless",
           NULL));
   GstElement *consumer = rig_launch ("shmframesrc socket-path=@ ! "
       "fakesink name=out signal-handoffs=true sync=false");
@@ -212,7 +214,8 @@ shoot_imported (gpointer harness)
  * waits in the sink's pool, and goes on with what comes back */
 GST_START_TEST (test_blocked_in_pool)
 {
-  GstHarness *h = rig_harness (rig_element ("shmframesink", "delivery", "lossless",
+  GstHarness *h =
+      rig_harness (rig_element ("shmframesink", "delivery", "lossless",
           "slots", 12, NULL));
   GstElement *consumer = rig_launch ("shmframesrc socket-path=@ max-held=3 ! "
       "appsink name=out sync=false max-buffers=1");
@@ -282,12 +285,13 @@ GST_START_TEST (test_exhausted)
 
 GST_END_TEST;
 
-/* A decoder that plays backwards takes a group of pictures before it gives the first
- * one away, and the consumer keeps a frame for good: more slots are made, and in the end
- * it gets ordinary memory. */
+/* A decoder that plays backwards takes a group of pictures before it gives the
+ * first one away, and the consumer keeps a frame for good: more slots are made,
+ * and in the end it gets ordinary memory. */
 GST_START_TEST (test_kept_by_both)
 {
-  GstHarness *h = rig_harness (rig_element ("shmframesink", "delivery", "lossless",
+  GstHarness *h =
+      rig_harness (rig_element ("shmframesink", "delivery", "lossless",
           NULL));
   GstElement *consumer = rig_launch ("shmframesrc socket-path=@ ! "
       "appsink name=out sync=false max-buffers=1");

@@ -92,9 +92,9 @@ answer_latency (GstPad * pad, GstObject * parent, GstQuery * query)
 
 #define AT(rate) "video/x-raw,format=GRAY8,width=8,height=8,framerate=" rate
 
-/* What the pair holds, as a queue does, is in the maximum: max-held frames, or what
- * downstream may come to hold. It is never less than what the producer says. Each
- * change of the answer is told, and nothing else. */
+/* What the pair holds, as a queue does, is in the maximum: max-held frames, or
+ * what downstream may come to hold. It is never less than what the producer
+ * says. Each change of the answer is told, and nothing else. */
 GST_START_TEST (test_latency_max)
 {
   static const struct

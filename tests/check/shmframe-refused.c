@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What cannot cross is refused, when it is negotiated where that can be: one error
- * that says what to do, and no frame under other caps than its own. And memory that
- * cannot be mapped is no frame. */
+/* What cannot cross is refused, when it is negotiated where that can be: one
+ * error that says what to do, and no frame under other caps than its own. And
+ * memory that cannot be mapped is no frame. */
 #include "gstsecondbatchmeta.h"
 #include "shmrig.h"
 
@@ -210,7 +210,8 @@ GST_START_TEST (test_between)
 
 GST_END_TEST;
 
-/* Of frames, then of the streams of batches; nothing goes under the caps before */
+/* Of frames, then of the streams of batches; nothing goes under the caps
+ * before */
 static void
 check_field (GstCaps * caps, const gchar * word)
 {
@@ -344,7 +345,8 @@ GST_START_TEST (test_copy)
   GstBuffer *buffer;
   GstMemory *copy;
 
-  sink = rig_harness (rig_element ("shmframesink", "delivery", "lossless", NULL));
+  sink =
+      rig_harness (rig_element ("shmframesink", "delivery", "lossless", NULL));
   out = rig_harness (rig_element ("shmframesrc", NULL));
   gst_harness_set_src_caps (sink, rig_caps ("GRAY8", 8, 8));
   gst_harness_push (sink, rig_frame (3, 64));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Scenarios that players know (play, pause and resume, seek, scrub), on a pipeline and
- * on the same one with the pair in it, watched by the rules that gst-validate has for
- * pads. Debian has no package of that. What is found with the pair is what is found
- * with a queue in its place. */
+/* Scenarios that players know (play, pause and resume, seek, scrub), on a
+ * pipeline and on the same one with the pair in it, watched by the rules that
+ * gst-validate has for pads. Debian has no package of that. What is found with
+ * the pair is what is found with a queue in its place. */
 #include "shmrig.h"
 
 #define FRAMES 20
@@ -49,7 +49,8 @@ check_buffer (Monitor * self, GstBuffer * buffer)
     issue (self, "buffer without time");
     return;
   }
-  if (self->has_segment && !gst_segment_clip (&self->segment, GST_FORMAT_TIME, pts,
+  if (self->has_segment
+      && !gst_segment_clip (&self->segment, GST_FORMAT_TIME, pts,
           pts + GST_BUFFER_DURATION (buffer), &start, &stop))
     issue (self, "buffer out of segment");
   if (GST_CLOCK_TIME_IS_VALID (self->last) && pts < self->last)
@@ -270,8 +271,8 @@ static const struct
 static gchar *
 source (guint i)
 {
-  return g_strdup_printf ("videotestsrc num-buffers=%d ! " RIG_GRAY (8, 8) " ! ",
-      scenarios[i].n_frames);
+  return g_strdup_printf ("videotestsrc num-buffers=%d ! "
+      RIG_GRAY (8, 8) " ! ", scenarios[i].n_frames);
 }
 
 #define SINK "fakesink name=sink sync=true"
@@ -313,8 +314,9 @@ compare (guint i, const gchar * between)
 {
   gchar *uncut = run (i, NULL), *cut = run (i, between);
 
-  fail_unless (strcmp (cut, uncut) == 0, "%s: with the pair '%s', with a queue '%s'",
-      scenarios[i].name, cut, uncut);
+  fail_unless (strcmp (cut, uncut) == 0,
+      "%s: with the pair '%s', with a queue '%s'", scenarios[i].name, cut,
+      uncut);
   g_free (uncut);
   g_free (cut);
 }

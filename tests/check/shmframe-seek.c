@@ -8,7 +8,8 @@
 #define SECONDS 17
 #define FPS 25
 
-/* And how many of them lie in wait at least, behind a sink that waits for the clock */
+/* And how many of them lie in wait at least, behind a sink that waits for the
+ * clock */
 static const struct
 {
   const gchar *producer;
@@ -112,9 +113,9 @@ seek (GstElement * pipeline)
           SEEK_TO, GST_SEEK_TYPE_SET, SEEK_TO + SECONDS * GST_SECOND));
 }
 
-/* Two streams, the second of them slow, so that the first one's frames lie in wait
- * for the batcher. Seeks of one pipeline with both of them have one seqnum; those of
- * two pipelines do not. */
+/* Two streams, the second of them slow, so that the first one's frames lie in
+ * wait for the batcher. Seeks of one pipeline with both of them have one
+ * seqnum; those of two pipelines do not. */
 GST_START_TEST (test_two_streams)
 {
   gboolean one = __i__ == 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The whole way: streams into batches, the batches to another process, there
- * back into streams, and these into batches again. What comes out at each end is
- * what went in. */
+ * back into streams, and these into batches again. What comes out at each end
+ * is what went in. */
 #include "samebatch.h"
 
 #define MS GST_MSECOND
@@ -80,7 +80,8 @@ log_item (GstPad * pad, GstPadProbeInfo * info, gpointer text)
   return GST_PAD_PROBE_OK;
 }
 
-/* All that enters this pad; written by the pad's thread, read when it is gone */
+/* All that enters this pad; written by the pad's thread, read when it is
+ * gone */
 static GString *
 log_pad (GstElement * element, const gchar * name)
 {

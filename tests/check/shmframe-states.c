@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* State changes never hang, whatever the peer does, and leave nothing behind. */
+/* State changes never hang, whatever the peer does, and leave nothing
+ * behind. */
 #include "shmrig.h"
 
 #define ROUNDS 100

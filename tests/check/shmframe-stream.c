@@ -231,7 +231,8 @@ GST_START_TEST (test_late_joiner_after_caps)
 
 GST_END_TEST;
 
-/* A pad whose offset changes tells the start and the segment anew, not the caps */
+/* A pad whose offset changes tells the start and the segment anew, not the
+ * caps */
 GST_START_TEST (test_late_joiner_after_second_start)
 {
   GstElement *src = rig_element ("shmframesrc", "timestamps", "keep", NULL);

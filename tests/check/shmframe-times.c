@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What is part of the stream with timestamps=clock: nothing outside the producer's
- * segment, and nothing from before this pipeline played, unless it is lossless. */
+/* What is part of the stream with timestamps=clock: nothing outside the
+ * producer's segment, and nothing from before this pipeline played, unless it
+ * is lossless. */
 #include "gstsecondbatchmeta.h"
 #include "timesrig.h"
 
@@ -127,8 +128,8 @@ GST_END_TEST;
 
 /* --- from before --- */
 
-/* Who joins gets the last frame, with its age, and no part of it reaches into our
- * time; then the stream begins. */
+/* Who joins gets the last frame, with its age, and no part of it reaches into
+ * our time; then the stream begins. */
 GST_START_TEST (test_latest)
 {
   static const struct
@@ -161,8 +162,8 @@ GST_START_TEST (test_latest)
 
 GST_END_TEST;
 
-/* What is announced while we are there, of a time before. Live, that is before the
- * start; one segment does for all of them. Lossless, none is lost. */
+/* What is announced while we are there, of a time before. Live, that is before
+ * the start; one segment does for all of them. Lossless, none is lost. */
 GST_START_TEST (test_announced)
 {
   gboolean lossless = __i__;
@@ -218,7 +219,8 @@ GST_START_TEST (test_after_pause)
 
 GST_END_TEST;
 
-/* Another source of the pipeline was flushed by a seek: running time begins anew. */
+/* Another source of the pipeline was flushed by a seek: running time begins
+ * anew. */
 GST_START_TEST (test_after_seek)
 {
   open_pair (__i__ == 0 ? "live" : "lossless", "clock", 0);
@@ -236,9 +238,9 @@ GST_START_TEST (test_after_seek)
 
 GST_END_TEST;
 
-/* A frame of 3 s, where 5 s had come. It is from before if it was there when the
- * source joined again. Where the source was quicker it is one like others, whose PTS
- * does not run backwards. TRUE: from before. */
+/* A frame of 3 s, where 5 s had come. It is from before if it was there when
+ * the source joined again. Where the source was quicker it is one like others,
+ * whose PTS does not run backwards. TRUE: from before. */
 static gboolean
 expect_older (void)
 {
@@ -253,8 +255,8 @@ expect_older (void)
   return before;
 }
 
-/* Another producer at the same place, whose last frame is older than what we had;
- * and one whose last frame is of our time, though of long ago */
+/* Another producer at the same place, whose last frame is older than what we
+ * had; and one whose last frame is of our time, though of long ago */
 GST_START_TEST (test_reconnect)
 {
   gboolean older = __i__;
@@ -299,8 +301,8 @@ push_batch (GstClockTime window, GstClockTime duration)
   fail_unless_equals_int (gst_harness_push (in, batch), GST_FLOW_OK);
 }
 
-/* Batches: one that ends before we began is from before, one that does not is not;
- * the producer's segment holds for them, too. */
+/* Batches: one that ends before we began is from before, one that does not is
+ * not; the producer's segment holds for them, too. */
 GST_START_TEST (test_batches)
 {
   theirs = 100000 * GST_SECOND;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* shmframe-top beside a pair: it says what the element's stats say, in JSON and in a
- * table, and the pair does not notice. */
+/* shmframe-top beside a pair: it says what the element's stats say, in JSON and
+ * in a table, and the pair does not notice. */
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -14,8 +14,8 @@ static GstHarness *in, *out;
 static void
 open_pair (void)
 {
-  in = rig_harness (rig_element ("shmframesink", "delivery", "lossless", "max-clients", 1,
-          NULL));
+  in = rig_harness (rig_element ("shmframesink", "delivery", "lossless",
+          "max-clients", 1, NULL));
   out = rig_harness (rig_element ("shmframesrc", "timestamps", "keep", NULL));
   rig_until (rig_num_clients (in->element) == 1);
   gst_harness_set_src_caps (in, rig_caps ("GRAY8", 64, 48));
@@ -38,7 +38,8 @@ close_pair (void)
   gst_harness_teardown (out);
 }
 
-/* Its exit status; arguments up to NULL. `user`: a function for the child, or NULL. */
+/* Its exit status; arguments up to NULL. `user`: a function for the child, or
+ * NULL. */
 static gint
 run_as (GSpawnChildSetupFunc user, gchar ** text, gchar ** errors,
     const gchar * argument, ...)
@@ -274,7 +275,8 @@ GST_START_TEST (test_producer_comes_and_goes)
 
 GST_END_TEST;
 
-/* Without arguments: a path and an abstract name, among whatever else is there. */
+/* Without arguments: a path and an abstract name, among whatever else is
+ * there. */
 GST_START_TEST (test_finds_sockets)
 {
   gchar *name = g_strdup_printf ("@shmframe-top-test-%d", getpid ());

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Two sinks in one process, and frames that lie in slots of one while the other
- * publishes them: as behind output-selector, which lets upstream keep the pool of
- * the branch that it used first, or after relinking. */
+ * publishes them: as behind output-selector, which lets upstream keep the pool
+ * of the branch that it used first, or after relinking. */
 #include "shmrig.h"
 
 #define WIDTH 64
@@ -126,7 +126,8 @@ GST_START_TEST (test_turns)
 
 GST_END_TEST;
 
-/* The sink whose slots they are not stops while its client reads, and starts anew */
+/* The sink whose slots they are not stops while its client reads, and starts
+ * anew */
 GST_START_TEST (test_borrower_stops)
 {
   End a, b;
@@ -196,6 +197,8 @@ GST_END_TEST;
 
 #define TURN 10
 #define FRAMES 200
+#define READER(path) \
+    "shmframesrc socket-path=" path " max-held=6 ! appsink name=out sync=false"
 
 typedef struct
 {
@@ -204,7 +207,8 @@ typedef struct
   guint number;
 } Switch;
 
-/* Each frame gets its number and bytes; the selector its next branch, before it. */
+/* Each frame gets its number and bytes; the selector its next branch, before
+ * it. */
 static GstPadProbeReturn
 number_frame (GstPad * pad, GstPadProbeInfo * info, gpointer user)
 {
@@ -254,7 +258,8 @@ GST_START_TEST (test_selector)
   GstElement *producer = rig_launch ("videotestsrc name=in num-buffers="
       G_STRINGIFY (FRAMES) " ! " RIG_GRAY (64, 48)
       " ! output-selector name=sel  sel. ! shmframesink name=a "
-      "socket-path=@a delivery=lossless async=false  sel. ! shmframesink name=b "
+      "socket-path=@a delivery=lossless async=false  "
+      "sel. ! shmframesink name=b "
       "socket-path=@b delivery=lossless async=false");
   Switch s = {.selector = rig_child (producer, "sel") };
   GstPad *in = gst_element_get_static_pad (rig_child (producer, "in"), "src");
@@ -266,9 +271,8 @@ GST_START_TEST (test_selector)
 
     s.pads[i] = gst_element_get_static_pad (s.selector, name);
     g_free (name);
-    readers[i] = (Reader) {.pipeline = rig_launch (i == 0
-          ? "shmframesrc socket-path=@a max-held=6 ! appsink name=out sync=false"
-          : "shmframesrc socket-path=@b max-held=6 ! appsink name=out sync=false")
+    readers[i] = (Reader) {
+      .pipeline = rig_launch (i == 0 ? READER ("@a") : READER ("@b"))
     };
     rig_play (readers[i].pipeline);
     threads[i] = g_thread_new ("reader", read_all, &readers[i]);

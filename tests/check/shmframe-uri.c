@@ -35,7 +35,8 @@ GST_START_TEST (test_paths)
       "shmframe:///run/camera");
   check_path ("shmframe:@camera", "@camera", "shmframe:@camera");
   check_path ("shmframe://@camera", "@camera", "shmframe:@camera");
-  check_path ("shmframe:///a%20b%3F%25%40", "/a b?%@", "shmframe:///a%20b%3F%25@");
+  check_path ("shmframe:///a%20b%3F%25%40", "/a b?%@",
+      "shmframe:///a%20b%3F%25@");
   check_path ("shmframe:///%C3%A9", "/\303\251", "shmframe:///%C3%A9");
 }
 
@@ -107,8 +108,10 @@ check_opens (const gchar * description)
   GstElement *producer, *consumer;
 
   skip_unless (has_element ("uridecodebin") && has_element ("playbin")
-      && has_element ("videotestsrc"), "no uridecodebin, playbin, videotestsrc");
-  producer = rig_launch ("videotestsrc is-live=true ! "
+      && has_element ("videotestsrc"),
+      "no uridecodebin, playbin, videotestsrc");
+  producer =
+      rig_launch ("videotestsrc is-live=true ! "
       "video/x-raw,format=GRAY8,width=64,height=48,framerate=100/1 ! "
       "shmframesink socket-path=@");
   rig_play (producer);

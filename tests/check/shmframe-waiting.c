@@ -13,8 +13,8 @@ pull_number (GstElement * pipeline)
   return number;
 }
 
-/* PLAYING is reached without a consumer; the frame is there for the one that comes
- * then. */
+/* PLAYING is reached without a consumer; the frame is there for the one that
+ * comes then. */
 GST_START_TEST (test_preroll)
 {
   GstElement *producer = rig_launch ("videotestsrc num-buffers=5 ! " GRAY SINK);
@@ -120,7 +120,8 @@ GST_START_TEST (test_consumer_leaves)
   rig_play (producer);
   for (guint life = 0; life < 3; life++) {
     /* times are kept, so that none is of a time before */
-    GstElement *consumer = rig_launch ("shmframesrc socket-path=@ is-live=false "
+    GstElement *consumer =
+        rig_launch ("shmframesrc socket-path=@ is-live=false "
         "! appsink name=out sync=false");
 
     rig_feed (producer, "in", rig_frame (next, 32 * 24));
@@ -294,9 +295,10 @@ GST_END_TEST;
 /* A wait is left for PAUSED, and gone on with */
 GST_START_TEST (test_pause_while_waiting)
 {
-  GstElement *producer = rig_launch ("videotestsrc num-buffers=20 ! " GRAY SINK);
-  GstElement *consumer = rig_launch ("shmframesrc name=src socket-path=@ ! "
-      "fakesink");
+  GstElement *producer =
+      rig_launch ("videotestsrc num-buffers=20 ! " GRAY SINK);
+  GstElement *consumer =
+      rig_launch ("shmframesrc name=src socket-path=@ ! fakesink");
 
   for (guint i = 0; i < 3; i++) {
     await_playing (producer);

@@ -87,7 +87,8 @@ GST_START_TEST (test_every_window)
       " ! shmframesink name=origin socket-path=@");
   /* so that the ring has its size at once, however slow this machine is */
   GstElement *consumer = rig_launch ("shmframesrc socket-path=@ is-live=false"
-      " max-held=60 ! secondbatcher output=memory ! appsink name=out sync=false max-buffers=1");
+      " max-held=60 ! secondbatcher output=memory ! appsink name=out "
+      "sync=false max-buffers=1");
 
   rig_play (producer);
   rig_play (consumer);
@@ -144,8 +145,8 @@ check_own (GstPad * pad, GstPadProbeInfo * info, gpointer user)
   return GST_PAD_PROBE_OK;
 }
 
-/* In the process that makes the frames, too, in the slots of the sink behind the
- * batcher */
+/* In the process that makes the frames, too, in the slots of the sink behind
+ * the batcher */
 GST_START_TEST (test_where_they_are_made)
 {
   GstElement *producer = rig_launch ("videotestsrc pattern=snow ! " SMALL
@@ -172,9 +173,11 @@ GST_END_TEST;
 /* What the sender says of its own addresses is not believed */
 GST_START_TEST (test_sender_is_wrong)
 {
-  GstHarness *in = rig_harness (rig_element ("shmframesink", "delivery", "lossless",
+  GstHarness *in =
+      rig_harness (rig_element ("shmframesink", "delivery", "lossless",
           NULL));
-  GstHarness *out = rig_harness (rig_element ("shmframesrc", "timestamps", "keep",
+  GstHarness *out =
+      rig_harness (rig_element ("shmframesrc", "timestamps", "keep",
           NULL));
 
   gst_harness_set_src_caps_str (in, GST_SECOND_BATCH_CAPS_NAME);
@@ -209,7 +212,8 @@ GST_END_TEST;
 static GstHarness *
 batch_sink (void)
 {
-  GstHarness *h = rig_harness (rig_element ("shmframesink", "delivery", "lossless",
+  GstHarness *h =
+      rig_harness (rig_element ("shmframesink", "delivery", "lossless",
           NULL));
 
   gst_harness_set_src_caps_str (h, GST_SECOND_BATCH_CAPS_NAME);
@@ -258,7 +262,8 @@ static const gsize none_even[2][6] = { {64, 65, 66}, {0} };
 GST_START_TEST (test_memory_per_stream)
 {
   GstHarness *in = batch_sink ();
-  GstHarness *out = rig_harness (rig_element ("shmframesrc", "timestamps", "keep",
+  GstHarness *out =
+      rig_harness (rig_element ("shmframesrc", "timestamps", "keep",
           NULL));
   GstBuffer *batch = pass (in, out, make_batch (some_even, 3));
   GstMapInfo map;
@@ -321,11 +326,13 @@ GST_END_TEST;
 
 static const gsize many[17][6] = { {64, 64}, {64, 64} };
 
-/* More streams than a buffer has memories: nothing is merged, which would copy */
+/* More streams than a buffer has memories: nothing is merged, which would
+ * copy */
 GST_START_TEST (test_memory_of_many)
 {
   GstHarness *in = batch_sink ();
-  GstHarness *out = rig_harness (rig_element ("shmframesrc", "timestamps", "keep",
+  GstHarness *out =
+      rig_harness (rig_element ("shmframesrc", "timestamps", "keep",
           NULL));
   GstBuffer *batch = pass (in, out, make_batch (many, 17));
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What passes an element's sink pad, by a sum over the bytes of each buffer that
- * tells their order. To be looked at behind EOS. */
+/* What passes an element's sink pad, by a sum over the bytes of each buffer
+ * that tells their order. To be looked at behind EOS. */
 #ifndef SUMS_H
 #define SUMS_H
 

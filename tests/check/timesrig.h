@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A sink and a source, of which what comes is kept with the segment it came in. Both
- * have the clock that their processes share, and base times that are set here, so
- * that times are exact to the ns and nothing has to be waited for. */
+/* A sink and a source, of which what comes is kept with the segment it came in.
+ * Both have the clock that their processes share, and base times that are set
+ * here, so that times are exact to the ns and nothing has to be waited for. */
 #ifndef TIMESRIG_H
 #define TIMESRIG_H
 
@@ -23,7 +23,7 @@ static GstHarness *in, *out;
 static GstClockTime theirs;     /* the producer's base time */
 static GQueue got;
 static gint n_segments;         /* atomic */
-static gboolean first_one;          /* the base class sets DISCONT on that one */
+static gboolean first_one;      /* the base class sets DISCONT on that one */
 
 static inline void
 got_free (Got * g)
@@ -59,7 +59,8 @@ on_sent (GstPad * pad, GstPadProbeInfo * info, gpointer user)
 static inline GstHarness *
 start (GstElement * e, GstClockTime base)
 {
-  /* That it is a source says nothing: shmframesink is one, too, for send_event(). */
+  /* That it is a source says nothing: shmframesink is one, too, for
+   * send_event(). */
   gboolean is_src = GST_IS_BASE_SRC (e);
   GstHarness *h = gst_harness_new_with_element (e, is_src ? NULL : "sink",
       is_src ? "src" : NULL);

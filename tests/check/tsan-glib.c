@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* GLib's locks are made of futexes, which ThreadSanitizer does not see. Linked
  * into a test, these stand before those of the library, call them, and say what
- * comes before what: what was done before a lock was let go is seen by who takes
- * it, and what was done with an object by who frees it. Of other atomics nothing
- * is said. */
+ * comes before what: what was done before a lock was let go is seen by who
+ * takes it, and what was done with an object by who frees it. Of other atomics
+ * nothing is said. */
 #include <dlfcn.h>
 #include <gst/gst.h>
 #include <sanitizer/tsan_interface.h>
@@ -120,8 +120,8 @@ g_async_queue_timeout_pop (GAsyncQueue * queue, guint64 timeout)
   return data;
 }
 
-/* The last one to let go frees what the others used; it is the last one that has
- * seen all of them go. */
+/* The last one to let go frees what the others used; it is the last one that
+ * has seen all of them go. */
 #define LET_GO(name, object, refs, shared) \
   __typeof__ (refs) left; \
   REAL (name); \
