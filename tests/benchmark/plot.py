@@ -30,7 +30,8 @@ PLACEMENTS = ("unpinned", "one CPU", "two CPUs")
 
 def save(figure, folder, name):
     figure.tight_layout()
-    figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
+    figure.savefig(folder / f"{name}.svg", metadata={"Date": None},
+                   bbox_inches="tight")
     plt.close(figure)
 
 
@@ -53,6 +54,9 @@ def bars(axes, results, row, case, ways, name, text, scale=1):
                           textcoords="offset points")
     axes.set_xticks(range(len(groups)), groups)
     axes.grid(False, axis="x")
+    heights = [patch.get_height() for patch in axes.patches]
+    if heights and max(heights) > 20 * min(heights):
+        axes.set_yscale("log")
     axes.margins(y=0.15)
 
 
@@ -86,9 +90,10 @@ def plot_sizes(results, folder):
                           color=COLOURS[way], label=f"{way}, {size}")
         axes.set_xticks(range(3), [f"{rate} fps" for rate in rates])
         axes.set_title(place, fontsize=10)
-        axes.set_ylim(bottom=0)
     panels[0][0].set_ylabel("hand-over p50, µs")
-    panels[0][-1].legend(fontsize=8, loc="lower left")
+    panels[0][0].set_ylim(bottom=0)
+    figure.legend(*panels[0][0].get_legend_handles_labels(), fontsize=8, ncols=6,
+                  loc="upper center", bbox_to_anchor=(0.5, 0.02))
     save(figure, folder, "sizes")
 
 
@@ -129,7 +134,9 @@ def plot_consumers(results, folder):
         right.annotate(f"{value:.2f}", (value, y), va="center", xytext=(3, 0),
                        textcoords="offset points")
     right.invert_yaxis()
-    right.margins(x=0.15)
+    right.set_xscale("log")
+    right.xaxis.set_major_formatter("{x:g}")
+    right.margins(x=0.2)
     right.grid(True, axis="x")
     right.grid(False, axis="y")
     right.set_title("A frame of the demo's file from Python to Python", fontsize=10)
@@ -144,7 +151,7 @@ def main():
     with plt.rc_context(RC):
         for plot in (plot_hand_over, plot_sizes, plot_speed, plot_consumers):
             plot(results, path.parent)
-    tables.fill(path.parents[1] / "benchmarks.md", report, path.name)
+    tables.fill(path.parents[1] / "benchmarks.md", path)
 
 
 if __name__ == "__main__":

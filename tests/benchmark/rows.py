@@ -55,7 +55,7 @@ def hand_over_case(bench, case, placement, fps, seconds, ways, rounds):
 def hand_over(bench):
     """From before the boundary to behind it, pixels untouched."""
     for placement in bench.placements(always_all=True):
-        hand_over_case(bench, "1080p", placement, 60, bench.few(.3, 2.5),
+        hand_over_case(bench, "1080p", placement, 60, bench.few(.3, 2),
                        ["shmframe", "queue", "shmsink", "unixfdsink"],
                        bench.few(1, 4))
 
@@ -68,7 +68,7 @@ def sizes(bench):
                 if (case, fps) != ("1080p", 60):
                     hand_over_case(bench, case, placement, fps,
                                    {25: 1.4, 60: 1, 240: .5}[fps],
-                                   ["shmframe", "queue"], 2)
+                                   ["shmframe", "queue"], 2 if fps == 60 else 1)
 
 
 def full_speed(bench):
@@ -88,7 +88,7 @@ def touched(bench):
     """Every pixel written and read, as fast as it goes."""
     for placement in bench.placements():
         boundary = Boundary(bench, placement, fps=0, touch=1,
-                            frames=bench.few(60, 700), warm=bench.few(20, 100))
+                            frames=bench.few(60, 600), warm=bench.few(20, 100))
 
         def measure(way):
             if way == "bare loops":
@@ -126,14 +126,14 @@ def consumers(bench):
     for placement in bench.placements():
         for n in bench.few((1, 2), (1, 4, 16, 32)):
             boundary = Boundary(bench, placement, fps=60, consumers=n, warm=30,
-                                frames=bench.few(45, 120))
+                                frames=bench.few(45, 150))
 
             def measure(way):
                 run = boundary.run(way)
                 return {"sender_cpu_us": run["sender"]["cpu"] / MICROSECOND,
                         **latencies(run["took"])}, []
             bench.compare("consumers", str(n), placement, ["shmframe"],
-                          bench.few(1, 2), measure)
+                          1, measure)
 
 
 def calls(bench):
@@ -145,7 +145,7 @@ def calls(bench):
         return
     for placement in bench.placements():
         for n in bench.few((1,), (1, 4)):
-            frames = bench.few(40, 120)
+            frames = bench.few(40, 100)
 
             def measure(way):
                 sides = bench.traced("boundary", placement, way=way, frames=frames,
@@ -161,7 +161,7 @@ def batch_hop(bench):
     """Batches of 2 x 25 x 1080p to a fourth process, and each stream as an array."""
     for placement in bench.placements():
         def measure(way):
-            run = bench.run("batchhop", placement, batches=bench.few(2, 12))
+            run = bench.run("batchhop", placement, batches=bench.few(2, 8))
             return ({**latencies(run["took"]), **latencies(run["mapped"], "mapped_"),
                      "bytes_copied": run["copied"], "frames": run["frames"],
                      "in_one_piece": run["in_one_piece"]}, run["took"])
@@ -225,10 +225,10 @@ def pings(bench):
     for placement in bench.placements():
         def measure(way):
             took = bench.run("wake", placement, kind=way,
-                             wakes=bench.few(10, 90))["took"]
+                             wakes=bench.few(10, 80))["took"]
             return latencies(took), took
-        bench.compare("pings", "60 Hz", placement, ["futex", "eventfd", "socket"],
-                      bench.few(1, 2), measure)
+        bench.compare("pings", "60 Hz", placement, ["futex", "eventfd", "socket"], 1,
+                      measure)
 
 
 def python(bench):
@@ -239,7 +239,7 @@ def python(bench):
     def measure(way):
         run = json.loads(bench.execute([
             TREE / "tests/benchmark/python-ways.py", way, videos[-1],
-            str(bench.few(1, 4))]))
+            str(bench.few(1, 3))]))
         return {**latencies(run["took"]), "cpu_us": run["cpu"] / MICROSECOND}, run["took"]
     bench.compare("Python", videos[-1].rsplit("/", 1)[1], "unpinned",
                   ["shmframe", "shared_memory", "Pipe", "Queue"], 1, measure)

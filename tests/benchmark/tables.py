@@ -2,15 +2,17 @@
 """Writes the figures of a run into the page about them.
 
 Between `<!-- figures: NAME -->` and `<!-- end -->` stands what the function NAME of
-FILLERS makes of the run.
+FILLERS makes of the run; `<!-- figures: NAME RUN -->` is of another one beside it.
 """
 
+import json
 import re
 
 from figures import Results
 from goals import verdicts
 
-BLOCK = re.compile(r"(<!-- figures: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+BLOCK = re.compile(r"(<!-- figures: (\w+)(?: ([\w-]+))? -->\n).*?(<!-- end -->)",
+                   re.DOTALL)
 
 
 def table(head, rows):
@@ -39,13 +41,14 @@ def cell(found, name, scale=1):
 
 def machine(report, name):
     about = report["machine"]
+    memory = int(about["memory"].split()[0])  # kB
     missing = "; ".join(f"{way}: {why}" for way, why in report["missing"].items())
     return (
         f"Run of {report['when']}, `{report['command']}`, {report['seconds']} s, in "
         f"[benchmarks/{name}](benchmarks/{name}): {about['processor']}, {about['cores']} "
-        f"processors, {about['memory']}, {about['system']}, Linux {about['kernel']}, "
-        f"GStreamer {about['gstreamer']}, Python {about['python']}, build "
-        f"{about['buildtype']} of {about['commit']}; load "
+        f"processors, {memory / 1e6:.0f} GB, {about['system']}, Linux "
+        f"{about['kernel']}, GStreamer {about['gstreamer']}, Python {about['python']}, "
+        f"build {about['buildtype']} of {about['commit']}; load "
         f"{report['load before'][0]:.1f} before, {report['load after'][0]:.1f} after (its "
         f"own). Not measured: {missing or 'nothing'}. Runs that failed: "
         f"{len(report['failures'])}.\n")
@@ -149,8 +152,12 @@ FILLERS = {f.__name__: f for f in (machine, goals, hand_over, sizes, speed, touc
                                    batches, joins, memory, others)}
 
 
-def fill(page, report, name):
+def fill(page, path):
+    def figures(match):
+        run = path.with_stem(match[3]) if match[3] else path
+        if not run.exists():
+            return match[0]
+        report = json.loads(run.read_text(encoding="ascii"))
+        return f"{match[1]}{FILLERS[match[2]](report, run.name)}{match[4]}"
     text = page.read_text(encoding="utf-8")
-    page.write_text(BLOCK.sub(
-        lambda match: f"{match[1]}{FILLERS[match[2]](report, name)}{match[3]}", text),
-        encoding="utf-8")
+    page.write_text(BLOCK.sub(figures, text), encoding="utf-8")
