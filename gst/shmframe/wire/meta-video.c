@@ -122,7 +122,7 @@ is_format (guint32 number)
 /* Whether every byte that a user of this meta may touch, the rows of each plane
  * at these strides, lies in the buffer. */
 static gboolean
-video_fields_fit (const VideoFields * f, gsize size)
+check_video_fields (const VideoFields * f, gsize size)
 {
   GstVideoInfo standard;
 
@@ -135,6 +135,24 @@ video_fields_fit (const VideoFields * f, gsize size)
     if (f->offset[p] > size
         || plane_bytes (&standard, p, f->stride[p]) > size - f->offset[p])
       return FALSE;
+  return TRUE;
+}
+
+/* The same, quicker: the frames of a stream mostly have the fields of the one
+ * before. */
+static gboolean
+video_fields_fit (const VideoFields * f, gsize size)
+{
+  static _Thread_local VideoFields last;
+  static _Thread_local gsize last_size;
+
+  if (last.width > 0 && size == last_size
+      && memcmp (f, &last, sizeof (last)) == 0)
+    return TRUE;
+  if (!check_video_fields (f, size))
+    return FALSE;
+  last = *f;
+  last_size = size;
   return TRUE;
 }
 
