@@ -52,6 +52,7 @@ gather (SecondStreamWindow * window)
   g_autoptr (GstBufferList) copies = gst_buffer_list_new_sized (n);
   GstBuffer *room;
   GstMapInfo map;
+  guint8 *data;
 
   for (guint i = 0; i < n; i++)
     stride = MAX (stride, gst_buffer_get_size (gst_buffer_list_get
@@ -64,15 +65,16 @@ gather (SecondStreamWindow * window)
   /* system memory keeps its address after unmapping, as long as room lives:
    * until the last memory in it is freed */
   gst_buffer_map (room, &map, GST_MAP_WRITE);
+  data = map.data;              /* GStreamer 1.28 forgets it with the map */
   gst_buffer_unmap (room, &map);
-  window->memory = gst_memory_new_wrapped (GST_MEMORY_FLAG_READONLY, map.data,
+  window->memory = gst_memory_new_wrapped (GST_MEMORY_FLAG_READONLY, data,
       n * stride, 0, n * stride, room, (GDestroyNotify) gst_buffer_unref);
   for (guint i = 0; i < n; i++) {
     GstBuffer *frame = gst_buffer_list_get (window->list, i);
     gsize size = gst_buffer_get_size (frame);
     GstBuffer *copy;
 
-    if (gst_buffer_extract (frame, 0, map.data + i * stride, size) != size)
+    if (gst_buffer_extract (frame, 0, data + i * stride, size) != size)
       return FALSE;
     copy = gst_buffer_copy (frame);
     gst_buffer_replace_all_memory (copy, gst_memory_share (window->memory,
