@@ -260,6 +260,14 @@ describe (const BenchRun * run, const gchar * text)
   return g_string_free (out, FALSE);
 }
 
+/* What is copied is memory of its own, not the kernel's one page of zeros. */
+static guint
+frames_to_paint (const BenchConfig * config)
+{
+  return config->touch ? config->n_frames
+      : config->copy ? config->n_warm / 2 : 0;
+}
+
 gboolean
 bench_play_producer (BenchRun * run)
 {
@@ -267,9 +275,9 @@ bench_play_producer (BenchRun * run)
   const BenchElements *way = &bench_elements[c->way];
   gchar *end = describe (run, way->producer);
   gchar *description = g_strdup_printf ("benchsource frames=%u width=%u "
-      "height=%u fps=%u paced=%s painted=%s ! %s%s", c->n_frames, c->width,
+      "height=%u fps=%u paced=%s painted=%u ! %s%s", c->n_frames, c->width,
       c->height, c->fps > 0 ? c->fps : 60, c->fps > 0 ? "true" : "false",
-      c->touch ? "true" : "false", c->copy ? "tee ! " : "", end);
+      frames_to_paint (c), c->copy ? "tee ! " : "", end);
   GstElement *pipeline, *boundary;
 
   bench_source_register ();

@@ -15,7 +15,7 @@ struct _BenchSource
   GstPushSrc parent;
   guint64 frames;
   guint width, height, fps;
-  gboolean painted;
+  guint64 painted;              /* frames whose pixels are written */
   guint64 next;
   GstClockTime start;           /* CLOCK_MONOTONIC */
 };
@@ -105,7 +105,7 @@ bench_source_fill (GstPushSrc * src, GstBuffer * buffer)
     }
     sleep_until (self->start + self->next * period);
   }
-  if (self->painted)
+  if (self->next < self->painted)
     paint (buffer, (guint8) self->next);
   GST_BUFFER_PTS (buffer) = self->next * period;
   GST_BUFFER_DURATION (buffer) = period;
@@ -130,7 +130,7 @@ bench_source_set_property (GObject * object, guint id, const GValue * value,
   else if (id == PROP_FPS)
     self->fps = g_value_get_uint (value);
   else if (id == PROP_PAINTED)
-    self->painted = g_value_get_boolean (value);
+    self->painted = g_value_get_uint64 (value);
   else
     G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
 }
@@ -158,7 +158,8 @@ bench_source_class_init (BenchSourceClass * klass)
   g_object_class_install_property (object_class, PROP_FPS,
       g_param_spec_uint ("fps", "Rate", "Frames a second", 1, 1000, 60, flags));
   g_object_class_install_property (object_class, PROP_PAINTED,
-      g_param_spec_boolean ("painted", "Painted", "Write every pixel", FALSE,
+      g_param_spec_uint64 ("painted", "Painted",
+          "How many frames have every pixel written", 0, G_MAXUINT64, 0,
           flags));
   gst_element_class_add_static_pad_template (GST_ELEMENT_CLASS (klass),
       &src_template);

@@ -14,7 +14,7 @@ G_DECLARE_FINAL_TYPE (BenchSource, bench_source, BENCH, SOURCE, GstPushSrc)
  *   frames  how many there are before the end of the stream
  *   width, height, fps  1920, 1080 and 60, if nothing else is said
  *   paced   TRUE: a live source, `fps` frames a second; FALSE: at full speed
- *   painted TRUE: every pixel is written; FALSE: none is */
+ *   painted the first so many frames have every pixel written, the rest none */
      void bench_source_register (void);
 
 G_END_DECLS
