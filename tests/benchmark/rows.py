@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What is measured, row by row. Each is a function of the bench; ROWS has them all."""
+"""What is measured, row by row. Each is a function of the bench; see ROWS."""
 
 import json
 import os
 
 from figures import MICROSECOND, latencies
+from offline import offline
 from programs import TREE, Failed
 
 SIZES = {"240p": (320, 240), "1080p": (1920, 1080), "4320p": (7680, 4320)}
@@ -249,3 +250,5 @@ ROWS = {"hand-over": hand_over, "sizes": sizes, "full speed": full_speed, "writt
         "copy path": copied, "consumers": consumers, "system calls": calls,
         "batch hop": batch_hop, "batcher": batcher, "joins": joins, "memory": memory,
         "pings": pings, "Python": python}
+# They take minutes, and are measured where they are named.
+MORE_ROWS = {"offline": offline}
