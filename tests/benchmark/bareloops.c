@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What no framework can beat: one process writes every byte of each frame into
- * shared memory, another reads it, and semaphores are all that they do besides. Or
- * one process that copies each frame there. Prints one JSON object.
+/* What no framework can beat: one process writes every byte of each frame
+ * into shared memory, another reads it, and semaphores are all that they do
+ * besides. Or one process that copies each frame there. Prints one JSON
+ * object.
  *
- *     bareloops [--frames=N] [--size=BYTES] [--slots=N] [--cpus=0|1|2] [--copy=1]
+ *     bareloops [--frames=N] [--size=BYTES] [--slots=N] [--cpus=0|1|2]
+ *         [--copy=1]
  */
 #include <errno.h>
 #include <semaphore.h>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Two cameras of 1080p in a process each, batches of both made in a third and sent
- * to a fourth: from before its shmframesink to behind the last shmframesrc, and until
- * each stream is one array. Windows are short, so that there are many of them, with
- * as many frames as a second of 25 fps has. Prints one JSON object.
+/* Two cameras of 1080p in a process each, batches of both made in a third
+ * and sent to a fourth: from before its shmframesink to behind the last
+ * shmframesrc, and until each stream is one array. Windows are short, so
+ * that there are many of them, with as many frames as a second of 25 fps
+ * has. Prints one JSON object.
  *
  *     batchhop [--batches=N] [--fps=N] [--cpus=0|1|2]
  */

@@ -26,7 +26,7 @@ typedef struct
   guint n_warm;                 /* of them, before the steady state */
   guint n_consumers;            /* the figures are the first one's */
   guint cpus;                   /* 1: all on one, 2: each end its own, 0: any */
-  guint depth;                  /* frames in the queue, or in shmsink's memory */
+  guint depth;                  /* of the queue, in frames */
   gboolean touch;               /* write and read every pixel */
   gboolean copy;                /* a tee in front: the sink copies each frame */
   gboolean memory;              /* measure `pss` */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* An audio sink whose sound card, which is not there, plays 200 ppm too fast: as
- * any audio sink does, it gives its pipeline the clock. */
+/* An audio sink whose sound card, which is not there, plays 200 ppm too
+ * fast: as any audio sink does, it gives its pipeline the clock. */
 #ifndef BENCH_AUDIO_H
 #define BENCH_AUDIO_H
 

@@ -20,8 +20,9 @@ typedef gboolean (*BenchProcess) (gpointer shared);
 gpointer bench_pair_new (gsize size);
 void bench_pair_free (gpointer shared, gsize size);
 
-/* Runs each side, up to a NULL, in a process of its own; the first to return ends
- * the others. FALSE if one failed, or took longer than `timeout` seconds. */
+/* Runs each side, up to a NULL, in a process of its own; the first to return
+ * ends the others. FALSE if one failed, or took longer than `timeout`
+ * seconds. */
 gboolean bench_pair_run (gpointer shared, const BenchProcess * sides,
     guint timeout);
 

@@ -53,7 +53,8 @@ mark (BenchMark * m)
   m->time = bench_now (CLOCK_MONOTONIC);
 }
 
-/* Served live, a consumer may have lost frames in between; the last one comes. */
+/* Served live, a consumer may have lost frames in between; the last one
+ * comes. */
 static void
 count (BenchRun * run, BenchSide * side, gboolean is_last)
 {
@@ -147,8 +148,8 @@ add_probe (GstElement * boundary, const gchar * pad_name,
   gst_object_unref (pad);
 }
 
-/* Waits for an error (said) or the last frame. FALSE: the error. What comes after
- * that frame is none: shmsrc fails when its producer ends. */
+/* Waits for an error (said) or the last frame. FALSE: the error. What comes
+ * after that frame is none: shmsrc fails when its producer ends. */
 static gboolean
 wait_for_end (GstElement * pipeline, BenchRun * run)
 {

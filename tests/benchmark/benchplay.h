@@ -11,8 +11,8 @@ typedef struct
 {
   const gchar *name;
   const gchar *elements[2];     /* that have to exist */
-  /* The boundary's pads are those of the elements called `boundary`. In the text
-   * @ is the socket's path, # the depth, $ bytes for four times as many
+  /* The boundary's pads are those of the elements called `boundary`. In the
+   * text @ is the socket's path, # the depth, $ bytes for four times as many
    * frames (shmsink stands still without room), ? whether it is live. */
   const gchar *producer, *consumer;
 } BenchElements;

@@ -25,7 +25,8 @@ guint64 bench_read (gconstpointer pixels, gsize size);
 gint64 bench_quantile (const gint64 * sorted, guint n, gdouble q);
 void bench_sort (gint64 * values, guint n);
 
-/* A number out of the command line, for --name=N; `fallback` if it is not there. */
+/* A number out of the command line, for --name=N; `fallback` if it is not
+ * there. */
 guint bench_option (int argc, char **argv, const gchar * name, guint fallback);
 
 /* Likewise a text. */

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Frames through a queue in one process, or from one process to others: when each
- * came, and what it cost. Prints one JSON object; tests/benchmark/run compares.
+/* Frames through a queue in one process, or from one process to others: when
+ * each came, and what it cost. Prints one JSON object; tests/benchmark/run
+ * compares.
  *
- *     boundary [--way=queue|shmframe|shmsink|unixfdsink] [--fps=N, 0: as fast as it
- *         goes] [--frames=N] [--warm=N] [--width=N] [--height=N] [--consumers=N]
- *         [--cpus=0|1|2] [--depth=N] [--touch=1] [--copy=1] [--memory=1]
+ *     boundary [--way=queue|shmframe|shmsink|unixfdsink]
+ *         [--fps=N, 0: as fast as it goes] [--frames=N] [--warm=N]
+ *         [--width=N] [--height=N] [--consumers=N] [--cpus=0|1|2] [--depth=N]
+ *         [--touch=1] [--copy=1] [--memory=1]
  */
 #include "bench.h"
 #include "benchtools.h"

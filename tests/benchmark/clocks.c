@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* How well the time of a frame crosses between pipelines with a clock each. When
- * a frame was made, of CLOCK_MONOTONIC, is known: behind shmframesrc it has to be
- * as old by the consumer's clock as it is. 1080p60.
+/* How well the time of a frame crosses between pipelines with a clock each.
+ * When a frame was made, of CLOCK_MONOTONIC, is known: behind shmframesrc it
+ * has to be as old by the consumer's clock as it is. 1080p60.
  *
  *     clocks [--seconds=N] [--only=NAME-OF-A-CLOCK]
  */

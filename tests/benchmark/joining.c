@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What those who are there feel of others that join, one per 150 ms, at 60 fps: in a
- * ring that grows for them, or in one that has its size from the start. Or: what is
- * left behind by many that join and leave. Prints one JSON object.
+/* What those who are there feel of others that join, one per 150 ms, at 60
+ * fps: in a ring that grows for them, or in one that has its size from the
+ * start. Or: what is left behind by many that join and leave. Prints one
+ * JSON object.
  *
  *     joining [--consumers=N] [--fixed=1] [--churn=N] [--width=N] [--height=N]
  *         [--cpus=0|1|2]
@@ -50,7 +51,8 @@ static struct sf_consumer *
 consumer_open (void)
 {
   struct sf_consumer_config config = { .path = path, .name = "joining",
-    .delivery = SF_DELIVERY_LIVE, .max_held = HELD, .connect_timeout = SF_FOREVER
+    .delivery = SF_DELIVERY_LIVE, .max_held = HELD,
+    .connect_timeout = SF_FOREVER
   };
   struct sf_consumer *c;
 
@@ -132,7 +134,8 @@ static struct sf_producer *
 producer_open (uint64_t size, uint32_t slots)
 {
   struct sf_producer_config config = { .path = path, .mode = 0600,
-    .max_clients = MAX_CONSUMERS, .max_memory = UINT64_C (8) << 30, .slots = slots
+    .max_clients = MAX_CONSUMERS, .max_memory = UINT64_C (8) << 30,
+    .slots = slots
   };
   struct sf_producer *p;
   uint64_t needed;

@@ -20,7 +20,7 @@ typedef struct
   BenchPair pair;
   guint n_frames;
   guint64 n_dropped_warm, n_dropped;    /* as the sink says */
-  guint n_qos;                  /* messages of a frame too late, after warm-up */
+  guint n_qos;                  /* of frames too late, after warm-up */
   guint n_came;
   gint64 slack[];               /* of each frame, before its time */
 } Run;

@@ -103,8 +103,8 @@ def plot_speed(results, folder):
     bars(left, results, "full speed", "1080p", ways, "fps", "{:.0f}", 1000)
     left.set_title("1080p at full speed, pixels untouched", fontsize=10)
     left.set_ylabel("thousand frames a second")
-    bars(right, results, "written and read", "1080p", ("bare loops", *ways, "unixfdsink"), "fps",
-         "{:.0f}")
+    bars(right, results, "written and read", "1080p",
+         ("bare loops", *ways, "unixfdsink"), "fps", "{:.0f}")
     right.set_title("every pixel written and read", fontsize=10)
     right.set_ylabel("frames a second")
     for axes in (left, right):

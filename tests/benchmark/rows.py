@@ -246,8 +246,8 @@ def python(bench):
                   ["shmframe", "shared_memory", "Pipe", "Queue"], 1, measure)
 
 
-ROWS = {"hand-over": hand_over, "sizes": sizes, "full speed": full_speed, "written and read": touched,
-        "copy path": copied, "consumers": consumers, "system calls": calls,
+ROWS = {"hand-over": hand_over, "sizes": sizes, "full speed": full_speed,
+        "written and read": touched, "copy path": copied, "consumers": consumers, "system calls": calls,
         "batch hop": batch_hop, "batcher": batcher, "joins": joins, "memory": memory,
         "pings": pings, "Python": python}
 # They take minutes, and are measured where they are named.
