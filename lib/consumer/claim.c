@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A FRAME record made into memory that its receiver can read. */
+/* Claims frames, and turns their records into memory that can be read. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "consumer/consumer-private.h"
 
-/* Finds the segment; its SEGMENT message was sent before the announcement, so
- * the control thread has it or is about to. 0, -EINTR, or -EPROTO. */
+/* Finds a segment. SEGMENT was sent before the announcement, so the control
+ * thread has it or is about to. 0, -EINTR, or -EPROTO. */
 SF_HOT static int
 await_segment (struct sf_consumer *c, struct sf_connection_state *conn,
     uint32_t id, struct sf_segment **segment)
@@ -15,7 +15,6 @@ await_segment (struct sf_consumer *c, struct sf_connection_state *conn,
   struct sf_timeout timeout;
   int r = 0;
 
-  /* Mostly it has come long ago. */
   *segment = sf_connection_find_segment (conn, id);
   if (*segment != NULL)
     return 0;
@@ -33,9 +32,9 @@ await_segment (struct sf_consumer *c, struct sf_connection_state *conn,
   return r;
 }
 
-/* Is it inside, and readable? What has been added to the segment is the control
- * thread's to map; a frame that is there before it is done does not wait for
- * it. */
+/* Checks that the memory lies inside the segment and is mapped. The control
+ * thread maps what has been added, ahead of frames; a frame that comes earlier
+ * is mapped here. */
 SF_HOT static int
 check_ref (struct sf_consumer *c, struct sf_connection_state *conn,
     struct sf_segment *segment, const struct sf_memory_ref_wire *ref)
@@ -84,7 +83,7 @@ lease_new (struct sf_connection_state *conn, uint32_t index, uint32_t n_parts)
   return lease;
 }
 
-/* The segment of one part, held by the lease once, however many parts. As
+/* Adds one part's segment to the lease, once for all parts in it. Returns as
  * await_segment(). */
 SF_HOT static int
 lease_segment (struct sf_consumer *c, struct sf_connection_state *conn,
@@ -102,8 +101,8 @@ lease_segment (struct sf_consumer *c, struct sf_connection_state *conn,
   return r;
 }
 
-/* The payload, in c->stream.payload wherever it lies. Its size, or as
- * await_segment(). */
+/* Reads the payload into c->stream.payload, from the record or where it was
+ * spilled. Returns its size, or as await_segment(). */
 SF_HOT static int
 fetch_payload (struct sf_consumer *c, struct sf_connection_state *conn,
     const struct sf_record_header *record)
@@ -149,7 +148,7 @@ resolve (struct sf_consumer *c, struct sf_connection_state *conn,
   if (head[0] > SF_MAX_MEMORY_REFS || head[1] != 0
       || (uint64_t) size - at < head[0] * sizeof (struct sf_memory_ref_wire))
     return -EPROTO;
-  /* One at least: users count from where they begin. */
+  /* Never NULL: callers compute addresses from it. */
   if (!parts_room (c, head[0] > 0 ? head[0] : 1))
     return -ENOMEM;
   in->lease = lease_new (conn, record->lease, head[0]);
@@ -187,8 +186,8 @@ is_same_stream (const struct sf_consumer *c,
   return c->stream.have_last && c->stream.last_producer_id == conn->producer_id;
 }
 
-/* Takes note of the frame. -1: we had it before the connection broke; otherwise
- * how many frames since the last one were lost to us. */
+/* Notes the frame's number. -1: we had it before the connection broke; else the
+ * number of frames that were lost to us since the last one. */
 SF_HOT static int64_t
 note_seq (struct sf_consumer *c, const struct sf_connection_state *conn,
     uint64_t seq)
@@ -207,7 +206,8 @@ note_seq (struct sf_consumer *c, const struct sf_connection_state *conn,
   return lost;
 }
 
-/* Served losslessly, a frame is taken back only from one that is evicted. */
+/* Tells whether we are being evicted: that is why a lossless producer
+ * revokes. */
 static bool
 is_evicted (struct sf_consumer *c, struct sf_connection_state *conn)
 {
@@ -219,9 +219,9 @@ is_evicted (struct sf_consumer *c, struct sf_connection_state *conn)
   return lossless || sf_observe_u32 (&conn->over) != 0;
 }
 
-/* The frame was taken back before we could claim it. The next one tells how
- * many were, but after an eviction there may be none; and what was there before
- * we had the first one was meant for us then, too. */
+/* Notes a frame that was revoked before we claimed it. Usually the next frame's
+ * number tells how many were lost; after an eviction there may be none. Frames
+ * before the first one count only then. */
 static void
 note_revoked (struct sf_consumer *c, struct sf_connection_state *conn,
     uint64_t seq)
@@ -261,7 +261,7 @@ sf_consumer_take_frame (struct sf_consumer *c, struct sf_connection_state *conn,
   if (r == -EINTR && in->lease != NULL)
     in->lease->kept = true;
   lost = r < 0 ? 0 : note_seq (c, conn, record->seq);
-  /* What a flush took is not lost. */
+  /* What a flush made void is not lost. */
   if (c->stream.after_flush && lost > 0)
     lost = 0;
   if (r < 0 || lost < 0) {
@@ -286,7 +286,7 @@ void
 sf_consumer_skip_frame (struct sf_connection_state *conn,
     const struct sf_record_header *record)
 {
-  /* Interrupted with it in our hands, it goes back as if it had been used. */
+  /* Claimed already when sf_consumer_next() was interrupted: return it. */
   if (conn->reading.claimed) {
     sf_connection_return (conn, record->lease);
     conn->reading.claimed = false;
@@ -297,7 +297,7 @@ sf_consumer_skip_frame (struct sf_connection_state *conn,
 SF_HOT void
 sf_consumer_note_handover (struct sf_consumer *c, int64_t ns)
 {
-  /* Only this thread takes it away. */
+  /* Only this thread clears it. */
   struct sf_connection_state *conn = c->conn;
 
   if (conn == NULL)

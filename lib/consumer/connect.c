@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* From no connection to one: finding the producer, and shaking hands with
- * it. */
+/* Finds the producer and shakes hands with it. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,20 +11,20 @@
 #include "consumer/consumer-private.h"
 #include "shared/unexpected-fd.h"
 
-/* How often to try where nothing tells of a new socket (abstract names, folders
- * that do not exist yet); with inotify only as a safety net. */
+/* How often to try where nothing tells of a new socket: abstract names, folders
+ * that do not exist yet (ms). With inotify, only to be safe. */
 #define RETRY_MS 50
 #ifndef SF_RETRY_WATCHED_MS
 #define SF_RETRY_WATCHED_MS 500
 #endif
-/* In RETRY_MS, before the folder is left alone for so long. */
+/* Tries within RETRY_MS; beyond, the folder is not watched for that long. */
 #define MAX_TRIES 16u
 #define MAX_READS 64
-/* A producer makes the file of its socket, and then gives it permissions. */
+/* A socket this young (ns) may not have its permissions yet. */
 #define PERMISSIONS_NS INT64_C (2000000000)
-/* And where all places were taken. */
+/* When to try again after all places were taken (ms). */
 #define RETRY_FULL_MS 300
-/* Of fds that the producer sent and that cannot be closed. */
+/* Fds that the producer sent and that cannot be closed. */
 #define MAX_DISCARDED 16u
 
 static void
@@ -40,7 +39,8 @@ fail (struct sf_consumer *c, int error, const struct sf_reject *reject)
   pthread_mutex_unlock (&c->lock);
 }
 
-/* An inotify fd on the socket's folder, or -1 where that is not possible. */
+/* Returns an inotify fd on the socket's folder, or -1 where that is not
+ * possible. */
 static int
 watch_folder (const struct sf_consumer *c)
 {
@@ -65,7 +65,7 @@ watch_folder (const struct sf_consumer *c)
   return fd;
 }
 
-/* However fast somebody makes more of them. */
+/* Reads a limited number: others may make more of them as fast. */
 static void
 drain (int fd)
 {
@@ -76,8 +76,8 @@ drain (int fd)
       break;
 }
 
-/* Tries of late. A socket that comes into being is several events; but others
- * may do what they like in that folder. */
+/* Recent tries. A new socket is several events, but others may do what they
+ * like in that folder. */
 struct tries
 {
   int64_t since;
@@ -106,7 +106,7 @@ is_new (const struct stat *st)
   return age >= 0 && age < PERMISSIONS_NS;
 }
 
-/* Is "nobody there yet" what this error means? */
+/* Tells whether this error means that nobody is there yet. */
 static bool
 is_absence (const struct sf_consumer *c, int error)
 {
@@ -129,8 +129,8 @@ sf_consumer_forget_process (struct sf_consumer *c)
   c->control.process_fd = -1;
 }
 
-/* From here on the producer's process is watched, too: its children may have
- * the other end of our socket, and its listener. As sf_connect(). */
+/* Connects as sf_connect(), and watches the producer's process: its children
+ * may have the other end of our socket, or its listener. */
 static int
 connect_process (struct sf_consumer *c)
 {
@@ -150,7 +150,7 @@ connect_process (struct sf_consumer *c)
   return -ECONNREFUSED;
 }
 
-/* Once for each kind. */
+/* Reports each kind once. */
 static void
 report_waiting (struct sf_consumer *c, const struct sf_reject *full)
 {
@@ -183,8 +183,8 @@ time_left (const struct sf_consumer *c)
   return deadline == INT64_MAX ? INT64_MAX : deadline - sf_now ();
 }
 
-/* Connects, and tries until it does. The fd; -1: stopping, or failed
- * (reported). */
+/* Tries to connect until it succeeds. Returns the fd; -1: stopping, or failed,
+ * which is reported. */
 static int
 connect_with_retries (struct sf_consumer *c)
 {
@@ -252,8 +252,8 @@ send_hello (struct sf_consumer *c, int fd, uint32_t *asked)
   return sf_send (fd, &msg, NULL, 0);
 }
 
-/* One message within SF_ANSWER_TIMEOUT: as sf_receive(), or -ETIMEDOUT, or
- * -EINTR when stopping. */
+/* Waits for one message for SF_ANSWER_TIMEOUT. Returns as sf_receive(), or
+ * -ETIMEDOUT, or -EINTR when stopping. */
 static int
 await_answer (struct sf_consumer *c, int fd, struct sf_message *msg,
     int fds[SF_MESSAGE_MAX_FDS])
@@ -275,7 +275,7 @@ await_answer (struct sf_consumer *c, int fd, struct sf_message *msg,
   }
 }
 
-/* Places become free: worth another try, while there is time. */
+/* Waits before the next try if all places are taken; else fails. */
 static void
 handle_refusal (struct sf_consumer *c, const struct sf_reject *reject)
 {
@@ -291,7 +291,8 @@ handle_refusal (struct sf_consumer *c, const struct sf_reject *reject)
       ? (int) (left / 1000000) + 1 : RETRY_FULL_MS);
 }
 
-/* HELLO, WELCOME. The connection, or NULL: try again, or failed (reported). */
+/* Sends HELLO and awaits WELCOME. Returns the connection; NULL: try again, or
+ * failed, which is reported. */
 static struct sf_connection_state *
 shake_hands (struct sf_consumer *c, int fd, uint32_t *asked)
 {
@@ -305,7 +306,7 @@ shake_hands (struct sf_consumer *c, int fd, uint32_t *asked)
   SF_HOOK ("connected");
   r = send_hello (c, fd, asked);
   SF_HOOK ("hello-sent");
-  /* One that is full has said so, and closed, perhaps before that. */
+  /* EPIPE: a producer that is full may have sent REJECT and closed already. */
   if (r >= 0 || r == -EPIPE)
     r = await_answer (c, fd, &msg, fds);
   if (r == 1 && msg.type == SF_MESSAGE_WELCOME) {
@@ -321,14 +322,14 @@ shake_hands (struct sf_consumer *c, int fd, uint32_t *asked)
   if (r == 1 && msg.type == SF_MESSAGE_REJECT) {
     handle_refusal (c, &msg.reject);
   } else if (r == -ETIMEDOUT && time_left (c) > 0) {
-    /* The kernel accepted for a producer that is stopped, or stuck. */
+    /* The kernel accepts connections of a producer that is stopped or stuck. */
     report_waiting (c, NULL);
   } else if (r == 1 || r == -EPROTO || r == -EBADF || r == -ETIMEDOUT) {
     fail (c, -EPROTO, NULL);
   } else if (r == -EMFILE) {
     fail (c, r, NULL);
   }
-  /* Otherwise it went away just then: as if it had not been there. */
+  /* Otherwise the producer ended just now: treat it as absent. */
   close_fds (fds);
   sf_fd_shut (fd);
   return NULL;

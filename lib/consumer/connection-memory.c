@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* One connection's memory, and the leases on it. */
+/* The memory of a connection, and the leases on it. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,8 +33,8 @@ sf_connection_unref (struct sf_connection_state *conn)
   free (conn->segments);
   sf_shm_close (&conn->announce);
   sf_shm_close (&conn->returns);
-  /* The socket before the guard: the producer hears that we leave before it
-   * hears that nobody reads any more. */
+  /* Close the socket before the guard: the producer hears that we leave before
+   * it hears that nobody reads any more. */
   sf_fd_shut (conn->fd);
   sf_guard_unref (conn->guard);
   pthread_mutex_destroy (&conn->lock);
@@ -88,12 +88,12 @@ sf_connection_new (struct sf_connection_state **conn, int fd,
   return 0;
 }
 
-/* More than a producer needs that relays those of many others. */
+/* More than a producer needs that relays the frames of many others. */
 #define MAX_SEGMENTS 256u
 
-/* Slots are in memory, so all of them are less than there is; but those of
- * another producer may come in two ways. The same memory under many ids would
- * take page tables without end. */
+/* All slots together fit into memory, twice if a segment of another producer
+ * comes in two ways. The limit keeps a producer from mapping the same memory
+ * under many ids, which would cost page tables without end. */
 bool
 sf_connection_is_within_bounds (struct sf_connection_state *conn)
 {
@@ -109,8 +109,8 @@ sf_connection_is_within_bounds (struct sf_connection_state *conn)
       <= (uint64_t) info.totalram + info.totalswap;
 }
 
-/* Has an id that no other has, and is not one too many. Only the control thread
- * adds segments. */
+/* Tells whether the id is new and the segment not one too many. Only the
+ * control thread adds segments. */
 static bool
 is_welcome (struct sf_connection_state *conn, uint32_t id)
 {
@@ -137,8 +137,8 @@ sf_connection_add_segment (struct sf_connection_state *conn,
     close_fds (fds);
     return r;
   }
-  /* The connection's guard, so that our producer knows whether we read, and the
-   * guards of those who relayed the segment to it. */
+  /* Pass on our connection's guard, which tells our producer whether we read,
+   * and the guards of those who relayed the segment to it. */
   memcpy (guards, fds, sizeof (guards));
   guards[0] = -1;
   r = sf_segment_open (&segment, fds[0], conn->guard, guards, info);
@@ -181,7 +181,7 @@ sf_connection_remove_segment (struct sf_connection_state *conn, uint32_t id)
   }
 }
 
-/* The n-th one, referenced; NULL: there are not so many. */
+/* Returns the n-th segment, referenced; NULL: there are fewer. */
 static struct sf_segment *
 ref_segment (struct sf_connection_state *conn, uint32_t n)
 {
@@ -208,7 +208,7 @@ sf_connection_map_growth (struct sf_connection_state *conn)
     }
     sf_segment_unref (segment);
   }
-  /* Without memory now, it is tried once more when a frame needs it. */
+  /* -ENOMEM is no error yet: mapping is tried again when a frame needs it. */
   return r == -EPROTO || (mapped && !sf_connection_is_within_bounds (conn))
       ? -EPROTO : 0;
 }
@@ -255,7 +255,7 @@ void
 sf_connection_end (struct sf_connection_state *conn,
     const struct sf_reject *bye)
 {
-  /* Both threads may come to it at once: the first one's reason counts. */
+  /* Both threads may end it at once: the first reason counts. */
   pthread_mutex_lock (&conn->lock);
   if (sf_observe_u32 (&conn->over) == 0) {
     conn->bye = *bye;
@@ -279,8 +279,8 @@ sf_connection_kick (struct sf_connection_state *conn)
 {
   struct sf_message msg = { .type = SF_MESSAGE_KICK };
 
-  /* Over the socket, not an eventfd: whether a write to that one may block is a
-   * flag that the other side can change. A full socket is read soon anyway. */
+  /* Use the socket, not an eventfd: the other side can clear its O_NONBLOCK. A
+   * full socket is read soon anyway. */
   sf_send (conn->fd, &msg, NULL, 0);
 }
 
@@ -297,7 +297,8 @@ sf_connection_answer (struct sf_connection_state *conn, sf_atomic_u32 *paused)
   return !conn->control.pong_due;
 }
 
-/* One return for each wish of the producer is signalled: it looks at all. */
+/* Answers each number in want_returns once: the producer then looks at all
+ * returns. */
 static void
 signal_return (struct sf_connection_state *conn)
 {
@@ -323,7 +324,7 @@ sf_lease_unref (struct sf_lease *lease)
 {
   struct sf_connection_state *conn = lease->conn;
 
-  /* In a child: the frame is its parent's, to be returned by that one. */
+  /* In a child process the frame stays its parent's. */
   if (sf_is_inherited (conn->generation)
       || !sf_unref_is_last (&lease->refs))
     return;

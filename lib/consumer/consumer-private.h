@@ -177,19 +177,19 @@ struct sf_lease
   struct sf_segment *segments[];
 };
 
-/* How long a producer may take for its WELCOME, and for the SEGMENT message of
- * a segment that it has announced already. Tests have less timeout. */
+/* How long a producer may take for WELCOME, and for the SEGMENT of a segment
+ * that it announced already. Tests set less. */
 #ifndef SF_ANSWER_TIMEOUT_MS
 #define SF_ANSWER_TIMEOUT_MS 5000
 #endif
 #define SF_ANSWER_TIMEOUT (SF_ANSWER_TIMEOUT_MS * INT64_C (1000000))
 
-/* How long as many frames are held as may be, and none comes, before it is
- * told. */
+/* Report HOLDING when max_held frames have been held for this long without a
+ * new one. */
 #define SF_HOLDING_TIMEOUT SF_NS_PER_SECOND
 
-/* Only time in which we ran counts against the producer, not that in which we
- * were stopped: of what lies between two looks, no more than two slices. */
+/* Counts only time in which this process ran: of the time between two looks,
+ * two slices at most. */
 struct sf_timeout
 {
   int64_t left, last;
@@ -217,103 +217,98 @@ sf_timeout_expired (struct sf_timeout *timeout)
   return timeout->left <= 0;
 }
 
-/* How often connections that have ended are looked at, until their last frames
- * are back. */
+/* How often ended connections are checked for their last frames (ns). */
 #define SF_ENDED_TICK (SF_NS_PER_SECOND / 5)
 
-/* Records that come soon before the next one is waited for awake. */
+/* Spin for the next record after so many in a row within SF_SPIN_THRESHOLD. */
 #define SF_SPIN_AFTER 8u
 
 /* consumer/connection-memory.c */
 struct sf_connection_state *sf_connection_ref (struct sf_connection_state
     *conn);
 void sf_connection_unref (struct sf_connection_state *conn);
-/* Maps what came with WELCOME; the fds are the connection's, or closed on
- * error. */
+/* Maps what came with WELCOME. Takes over the fds, closed on error. */
 int sf_connection_new (struct sf_connection_state **conn, int fd,
     const struct sf_welcome *welcome, int fds[SF_MESSAGE_MAX_FDS]);
-/* Takes over what came with SEGMENT: the segment, and the guards it had. */
+/* Takes over what came with SEGMENT: the segment and its guards. */
 int sf_connection_add_segment (struct sf_connection_state *conn,
     const struct sf_segment_info *info, const int fds[SF_MESSAGE_MAX_FDS]);
-/* Does it map no more than there can be? To be asked when it has become
- * more. */
+/* Tells whether it maps no more than fits into memory. Check after it grew. */
 bool sf_connection_is_within_bounds (struct sf_connection_state *conn);
 void sf_connection_remove_segment (struct sf_connection_state *conn,
     uint32_t id);
-/* The control thread's: makes what has been added to the segments readable,
- * ahead of the frames in it. 0 or -EPROTO. */
+/* Maps what has been added to the segments, ahead of frames there. 0 or
+ * -EPROTO. Called by the control thread. */
 int sf_connection_map_growth (struct sf_connection_state *conn);
-/* The control thread's: unmaps the connections that have ended and nobody uses
- * any more. True if there are others. */
+/* Unmaps ended connections that nobody uses any more. True: there are others.
+ * Called by the control thread. */
 bool sf_consumer_free_ended (struct sf_consumer *c);
-/* Referenced; NULL if it is not known (yet). */
+/* Returns the segment, referenced; NULL: not known (yet). */
 struct sf_segment *sf_connection_find_segment (struct sf_connection_state *conn,
     uint32_t id);
-/* The connection brings nothing more: its segments will not be filled again. */
+/* Ends the connection; its segments will not be filled again. */
 void sf_connection_end (struct sf_connection_state *conn,
     const struct sf_reject *bye);
 void sf_connection_wake (struct sf_connection_state *conn);
-/* Done with the frame of this lease. */
+/* Returns the frame of this lease to the producer. */
 void sf_connection_return (struct sf_connection_state *conn, uint32_t lease);
-/* Asks the producer to look at our returns. Any thread, never waits. */
+/* Asks the producer to look at our returns. Any thread; never waits. */
 void sf_connection_kick (struct sf_connection_state *conn);
-/* Answers the producer's PING, if there was one. False: try again, since the
- * socket is full. The control thread's. */
+/* Answers a PING. False: the socket is full, try again. Called by the control
+ * thread. */
 bool sf_connection_answer (struct sf_connection_state *conn,
     sf_atomic_u32 *paused);
 
-/* consumer/claim.c: the streaming thread's */
-/* One FRAME record: claim it, unless the producer has taken it back. 1, 0 (go
- * on with the next record) or -errno; after -EINTR it is still the next one,
- * and claimed. */
+/* consumer/claim.c; called by the streaming thread */
+/* Claims the frame of a FRAME record. 1; 0: it was revoked, go on with the next
+ * record; or -errno. After -EINTR it is claimed and stays the next record. */
 int sf_consumer_take_frame (struct sf_consumer *c,
     struct sf_connection_state *conn, const struct sf_record_header *record,
     struct sf_received *in);
-/* Passes over a FRAME record that is void. */
+/* Skips a FRAME record that is void. */
 void sf_consumer_skip_frame (struct sf_connection_state *conn,
     const struct sf_record_header *record);
 
 /* consumer/flush.c */
 enum sf_flush_phase
 {
-  SF_FLUSH_NONE,                /* that we have not read past */
-  SF_FLUSH_UNDER_WAY,           /* it was not stopped, or not ended yet: wait */
+  SF_FLUSH_NONE,                /* none that was not read past */
+  SF_FLUSH_UNDER_WAY,           /* wait: it was not stopped, or not ended yet */
   SF_FLUSH_ENDED,
 };
 
-/* The streaming thread's. */
+/* Called by the streaming thread. */
 enum sf_flush_phase sf_connection_flush_phase (const struct sf_consumer *c,
     const struct sf_connection_state *conn);
-/* 1: read on, past what a flush that has ended left; 0: one is under way; or
- * -EPROTO. */
+/* Reads past a flush that has ended. 1: read on; 0: a flush is under way; or
+ * -EPROTO. Called by the streaming thread. */
 int sf_consumer_pass_flush (struct sf_consumer *c,
     struct sf_connection_state *conn);
-/* The control thread's: calls back if there is news of a flush. `over`: or if
- * one was under way when the connection ended. */
+/* Calls back if a flush started or stopped. `over`: the connection ended; calls
+ * back if a flush was under way. Called by the control thread. */
 void sf_consumer_report_flush (struct sf_consumer *c,
     struct sf_connection_state *conn, bool over);
 
 /* consumer/wait.c */
-/* As pthread_cond_timedwait(), INT64_MAX: without limit. */
+/* As pthread_cond_timedwait(); INT64_MAX: no limit. */
 int sf_consumer_timed_wait_locked (struct sf_consumer *c, int64_t until);
 bool sf_consumer_is_stopping (struct sf_consumer *c);
-/* Something for the streaming thread outside the ring. */
+/* Wakes the streaming thread for a notice. */
 void sf_consumer_notify_locked (struct sf_consumer *c);
 void sf_consumer_kick (struct sf_consumer *c);
-/* The control thread sleeps until `fd` (-1: none) is readable, a kick, the end
- * of the producer that we are connected to, or `ms`. True if `fd` is
- * readable. */
+/* Sleeps until `fd` (-1: none) is readable, a kick, the end of the producer's
+ * process, or `ms`. True: `fd` is readable. Called by the control thread. */
 bool sf_consumer_poll (struct sf_consumer *c, int fd, int ms);
-/* The streaming thread's: */
-/* As many frames are held as may be, so that no other can be taken. */
+/* Called by the streaming thread: */
+/* Tells whether max_held frames are held, so that no other can be claimed. */
 bool sf_connection_is_full (const struct sf_connection_state *conn);
-/* Returns when there may be something to do, or time is up. */
+/* Waits until there may be something to do, or time is up. */
 void sf_consumer_wait (struct sf_consumer *c, struct sf_connection_state *conn,
     int64_t until);
 
-/* consumer/connect.c: the control thread's */
-/* Tries for as long as there is time. NULL: try again, or stop, or failed
- * (told). `reached`: somebody was there. */
+/* consumer/connect.c; called by the control thread */
+/* Tries to connect for as long as there is time. NULL: try again, or stop, or
+ * failed, which is reported. `reached`: somebody was there. */
 struct sf_connection_state *sf_consumer_connect (struct sf_consumer *c,
     uint32_t *asked, bool *reached);
 void sf_consumer_forget_process (struct sf_consumer *c);

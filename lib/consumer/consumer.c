@@ -11,7 +11,7 @@
 
 #include "consumer/consumer-private.h"
 
-/* Records passed over before the clock and interruptions are looked at. */
+/* Records skipped before the clock and interruptions are looked at. */
 #define RECORDS_PER_TURN 256
 
 static void
@@ -85,8 +85,7 @@ sf_consumer_open (struct sf_consumer **consumer,
   return 0;
 }
 
-/* Tells the producer that no more frames are wanted; those that are out keep
- * the connection open until they are back. */
+/* Says BYE. Frames that are out keep the connection until they are back. */
 static void
 leave (struct sf_connection_state *conn)
 {
@@ -115,7 +114,7 @@ sf_consumer_close (struct sf_consumer *c)
   free_consumer (c);
 }
 
-/* News that are not in the ring. 1 or 0. */
+/* Fills `in` from a notice. 1; 0: there is none. */
 static int
 take_notice_locked (struct sf_consumer *c, struct sf_received *in)
 {
@@ -141,8 +140,8 @@ take_notice_locked (struct sf_consumer *c, struct sf_received *in)
   return 1;
 }
 
-/* Waits for a connection. 1: `in` is filled; 0: `connection` is (referenced),
- * or time is up and it is NULL; -EINTR. */
+/* Waits for a connection. 1: `in` is filled; 0: `conn` is set, referenced, or
+ * time is up and it is NULL; -EINTR. */
 SF_HOT static int
 await_connection (struct sf_consumer *c, struct sf_received *in,
     struct sf_connection_state **conn, int64_t until)
@@ -177,7 +176,7 @@ await_connection (struct sf_consumer *c, struct sf_received *in,
   return r;
 }
 
-/* The connection is over and read to its end. */
+/* Lets go of a connection that is over and read to its end. */
 static void
 drop_connection (struct sf_consumer *c, struct sf_connection_state *conn,
     struct sf_received *in)
@@ -192,8 +191,8 @@ drop_connection (struct sf_consumer *c, struct sf_connection_state *conn,
   sf_connection_unref (conn);
 }
 
-/* Nothing more is read of this producer: it broke the protocol, or we are out
- * of memory. The control thread has to hear of it, to connect again. */
+/* Ends a connection on which nothing can be read any more. The control thread
+ * then connects again. */
 static void
 fail_connection (struct sf_consumer *c, struct sf_connection_state *conn,
     int error)
@@ -212,7 +211,8 @@ fail_connection (struct sf_consumer *c, struct sf_connection_state *conn,
   sf_consumer_kick (c);
 }
 
-/* Asks for twice as much, unless the producer has refused to. */
+/* Asks for twice as many frames. False: the producer refused, or there are no
+ * more. */
 static bool
 grow (struct sf_consumer *c, uint32_t max_held)
 {
@@ -231,7 +231,7 @@ grow (struct sf_consumer *c, uint32_t max_held)
   return growing;
 }
 
-/* Too many frames are held to claim another. 1: tell HOLDING; 0: wait. */
+/* Asks for more when max_held frames are held. 1: report HOLDING; 0: wait. */
 static int
 ask_for_more (struct sf_consumer *c, struct sf_connection_state *conn,
     struct sf_received *in)
@@ -250,7 +250,7 @@ ask_for_more (struct sf_consumer *c, struct sf_connection_state *conn,
   return 1;
 }
 
-/* Will never hold more than now, and has not been told so. */
+/* Tells whether as many frames are held as ever can be, unreported. */
 static bool
 is_at_its_limit (struct sf_consumer *c, struct sf_connection_state *conn)
 {
@@ -264,9 +264,8 @@ is_at_its_limit (struct sf_consumer *c, struct sf_connection_state *conn)
   return !grows;
 }
 
-/* Waits for a record. Where no frame could be taken, a producer that needs one
- * back announces none, either: that is told after a while. 1: tell HOLDING;
- * 0. */
+/* Waits for a record. While max_held frames are held, a producer that needs one
+ * back announces none: that is reported after a while. 1: report HOLDING; 0. */
 SF_HOT static int
 wait_for_record (struct sf_consumer *c, struct sf_connection_state *conn,
     struct sf_received *in, int64_t until)
@@ -286,19 +285,19 @@ wait_for_record (struct sf_consumer *c, struct sf_connection_state *conn,
   return 1;
 }
 
-/* The next record. 1: `in` is filled; 0: none now (or no room to take it);
- * -errno. */
+/* Takes the next record. 1: `in` is filled; 0: there is none, or no room to
+ * take it; -errno. */
 SF_HOT static int
 take_record (struct sf_consumer *c, struct sf_connection_state *conn,
     struct sf_received *in)
 {
-  /* Not for ever, should all of them have been taken back. */
+  /* A limit, since all of them may have been revoked. */
   for (int i = 0; i < RECORDS_PER_TURN; i++) {
     bool is_void = (int64_t) (conn->reading.void_until - conn->ring.pos) > 0;
     struct sf_record_header record;
     int r = sf_ring_peek (&conn->ring, &record, c->stream.payload);
 
-    /* Who sees a record from behind a flush sees the flush: that comes
+    /* A record behind a flush makes the flush visible, too: that comes
      * first. */
     if (r <= 0 || sf_connection_flush_phase (c, conn) != SF_FLUSH_NONE)
       return r < 0 ? r : 0;
@@ -336,8 +335,8 @@ next_on_connection (struct sf_consumer *c, struct sf_connection_state *conn,
     struct sf_received *in, int64_t until)
 {
   for (;;) {
-    /* Before the ring is looked at: what was announced before the end is in
-     * the ring by now, and is delivered first. */
+    /* Look at this before the ring: what was announced before the end is then
+     * in the ring, and is delivered first. */
     bool over = sf_observe_u32 (&conn->over) != 0;
     bool flushing;
     int r;

@@ -10,13 +10,13 @@
 #include "consumer/consumer-private.h"
 #include "shared/explain.h"
 
-/* Before whoever broke the rules, or accepted and hung up, is tried again, or
- * one whose socket is full. */
+/* The pause (ms) before another try, if the producer broke the protocol, or
+ * accepted and hung up; or if its socket is full. */
 #define PAUSE_MS 50
-/* Handled before it is looked whether to stop. */
+/* Messages read before looking whether to stop. */
 #define MESSAGES_PER_TURN 64
-/* Read in QUOTA_TIME; more than all segments of many relays. The rest waits in
- * the socket. */
+/* Messages read within QUOTA_TIME: more than all segments of many relays. The
+ * rest waits in the socket. */
 #define MESSAGE_QUOTA 512u
 #define QUOTA_TIME (SF_NS_PER_SECOND / 10)
 
@@ -28,8 +28,7 @@ close_fds (const int fds[SF_MESSAGE_MAX_FDS])
       close (fds[i]);
 }
 
-/* A refusal of what is needed is a failure; of what was only hoped for, the end
- * of growing. */
+/* Fails if the user needs the frames; else growing ends. */
 static void
 handle_reject (struct sf_consumer *c, struct sf_connection_state *conn,
     const struct sf_reject *reject)
@@ -54,7 +53,7 @@ handle_latency (struct sf_consumer *c, const struct sf_latency *latency)
   pthread_mutex_unlock (&c->lock);
 }
 
-/* The end of a connection for an error of ours. */
+/* Fills in the reason for ending a connection by an error of ours. */
 static void
 set_bye_error (struct sf_reject *bye, const char *what, int error)
 {
@@ -65,7 +64,7 @@ set_bye_error (struct sf_reject *bye, const char *what, int error)
   snprintf (bye->text, sizeof (bye->text), "%s: %s", what, why);
 }
 
-/* The connection has to end if that gives the bye a reason. */
+/* The connection has to end if `bye` gets a reason. */
 static void
 handle_message (struct sf_consumer *c, struct sf_connection_state *conn,
     const struct sf_message *msg, const int fds[SF_MESSAGE_MAX_FDS],
@@ -89,7 +88,7 @@ handle_message (struct sf_consumer *c, struct sf_connection_state *conn,
       sf_connection_remove_segment (conn, msg->segment_gone);
       return;
     case SF_MESSAGE_SEGMENT_GROWN:
-      /* Looked for after each turn of messages: see serve(). */
+      /* serve() looks after each turn of messages. */
       sf_store_flag (&conn->grown, 1);
       return;
     case SF_MESSAGE_GRANT:
@@ -106,7 +105,7 @@ handle_message (struct sf_consumer *c, struct sf_connection_state *conn,
       conn->control.pong_due = true;
       return;
     case SF_MESSAGE_FLUSH:
-      /* Looked for after each turn of messages: see serve(). */
+      /* serve() looks after each turn of messages. */
       return;
     case SF_MESSAGE_BYE:
       *bye = msg->reject;
@@ -121,9 +120,9 @@ handle_message (struct sf_consumer *c, struct sf_connection_state *conn,
   }
 }
 
-/* Reads some of what is there; one who sends without end does not keep us from
- * stopping. True: that was all. The connection has to end if `bye` has a
- * reason. */
+/* Reads a limited number of messages, so that an endless stream of them does
+ * not keep us from stopping. True: all were read. The connection has to end if
+ * `bye` has a reason. */
 static bool
 read_messages (struct sf_consumer *c, struct sf_connection_state *conn,
     struct sf_reject *bye)
@@ -164,7 +163,7 @@ ask_for_room (struct sf_consumer *c, struct sf_connection_state *conn,
     *asked = msg.max_held;
 }
 
-/* For how many ms not to listen to who says too much. */
+/* Returns for how many ms to read no messages, if there were too many. */
 static int
 mute_ms (struct sf_connection_state *conn)
 {
@@ -186,8 +185,8 @@ serve (struct sf_consumer *c, struct sf_connection_state *conn, uint32_t asked)
   struct sf_reject bye = { .reason = SF_REASON_NONE };
   int muted;
 
-  /* Messages that the producer sent before it was gone are read before its end
-   * is taken note of: segments of frames yet to be drained are among them. */
+  /* Read what the producer sent before its end is noted: it may have sent
+   * segments of frames that are still to be read. */
   while (!sf_consumer_is_stopping (c) && sf_observe_u32 (&conn->over) == 0) {
     bool gone = sf_process_is_gone (c->control.process_fd);
 
@@ -213,8 +212,8 @@ serve (struct sf_consumer *c, struct sf_connection_state *conn, uint32_t asked)
   sf_consumer_report_flush (c, conn, true);
 }
 
-/* Waits until the streaming thread has drained the connection and wants the
- * next. */
+/* Waits until the streaming thread has read the connection to its end and wants
+ * the next one. */
 static bool
 wait_to_connect (struct sf_consumer *c)
 {
@@ -235,7 +234,7 @@ wait_to_connect (struct sf_consumer *c)
   return go;
 }
 
-/* From here on the last frame of each takes it along. */
+/* From here on the last frame of each frees its connection. */
 static void
 release_ended (struct sf_consumer *c)
 {
@@ -266,8 +265,8 @@ sf_consumer_thread (void *consumer)
 
   while (wait_to_connect (c)) {
     uint32_t asked = 0;
-    /* Whoever accepts and hangs up, or breaks the rules, is not asked again
-     * without a pause; nor does it help when we, or it, lack something. */
+    /* Pause after one that accepts and hangs up, breaks the protocol, or lacks
+     * something. */
     bool pause = false;
     struct sf_connection_state *conn = sf_consumer_connect (c, &asked, &pause);
 

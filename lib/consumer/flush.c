@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Flushes of the producer. The control thread hears of them while the streaming
- * thread waits, perhaps downstream, and calls back; the streaming thread reads
- * on when the flush has been ended, and passes over what is void. */
+/* Flushes of the producer. The control thread hears of them, while the
+ * streaming thread may be waiting downstream, and calls back. Once the flush
+ * has been ended, the streaming thread reads on and skips what is void. */
 #include <errno.h>
 
 #include "consumer/consumer-private.h"
 
-/* The producer can write the words: each is looked at once. */
+/* The producer may change the words any time: read each once. */
 static uint32_t
 last_step (const struct sf_connection_state *conn)
 {
@@ -49,15 +49,14 @@ sf_consumer_pass_flush (struct sf_consumer *c, struct sf_connection_state *conn)
 
   if (phase != SF_FLUSH_ENDED)
     return phase == SF_FLUSH_NONE;
-  /* In this order: the head is never behind the end. */
+  /* In this order, so that the head is not behind the end. */
   end = sf_observe_u64 (&conn->ring.header->flush_end)
       & ~(uint64_t) SF_FLUSH_RESETS;
   head = sf_observe_u64 (&conn->ring.header->head);
   /* The connection ended before the flush did. */
   if ((step & 1) != 0)
     end = head;
-  /* It may be behind us: padding has no meaning, and may have been passed
-   * over. */
+  /* The end may be behind us: padding before it may have been skipped. */
   if ((int64_t) (end - conn->ring.pos) > (int64_t) (head - conn->ring.pos)
       || (end & 63u) != 0)
     return -EPROTO;
@@ -82,7 +81,7 @@ sf_consumer_report_flush (struct sf_consumer *c,
   c->settings.flush (c->settings.user);
 }
 
-/* The connection, referenced, and its number. */
+/* Returns the connection, referenced, and its number. */
 static struct sf_connection_state *
 ref_connection (struct sf_consumer *c, uint64_t *connection)
 {

@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* How the threads wait: the streaming thread for the next record, asleep or for
- * a moment awake, the control thread for its fds; and how they wake each
- * other. */
+/* How the threads wait and wake each other: the streaming thread for the next
+ * record, asleep or spinning, the control thread for its fds. */
 #include <poll.h>
 #include <sched.h>
 #include <unistd.h>
 
 #include "consumer/consumer-private.h"
 
-/* A record that comes within SF_SPIN_THRESHOLD is better waited for awake;
- * after SF_SPIN_AFTER of them in a row, or up to MAX_SPIN_AFTER where that was
- * in vain. */
+/* After SF_SPIN_AFTER records in a row within SF_SPIN_THRESHOLD, spinning is
+ * cheaper than sleeping. Each vain try doubles that number, up to this. */
 #define MAX_SPIN_AFTER 4096
 
 SF_HOT bool
@@ -22,9 +20,8 @@ sf_connection_is_full (const struct sf_connection_state *conn)
       >= sf_load_flag ((sf_atomic_u32 *) &conn->max_held);
 }
 
-/* A frame for which there is no room is left where it is; one that came since
- * we last looked is not yet known to be one, nor has more room been asked
- * for. */
+/* Skip a record that was already seen while max-held was reached. A new one, or
+ * the same after max_held changed, is to be looked at. */
 SF_HOT static bool
 has_record (struct sf_connection_state *conn)
 {
@@ -33,7 +30,7 @@ has_record (struct sf_connection_state *conn)
       || conn->reading.skipped_max_held != sf_load_flag (&conn->max_held));
 }
 
-/* Is there anything to do but sleep? */
+/* Tells whether there is anything to do but sleep. */
 SF_HOT static bool
 has_work (struct sf_consumer *c, struct sf_connection_state *conn)
 {
@@ -46,8 +43,8 @@ has_work (struct sf_consumer *c, struct sf_connection_state *conn)
       && (sf_observe_u32 (&conn->over) != 0 || has_record (conn));
 }
 
-/* Looks for work again and again, for `ns` at most. Where the producer was last
- * seen on our own processor, it needs that to make some. */
+/* Looks for work for `ns` at most. Yields if the producer last ran on our CPU,
+ * which it needs to make some. */
 static void
 spin_for_work (struct sf_consumer *c, struct sf_connection_state *conn,
     int64_t now, int64_t ns)
@@ -70,12 +67,12 @@ sleep_on_connection (struct sf_consumer *c, struct sf_connection_state *conn,
   struct sf_returns_page *page = conn->ring.page;
   uint32_t seen;
 
-  /* The producer keeps things back until we have read all. */
+  /* An overflowed ring gets nothing before it is read empty. */
   if (sf_observe_u32 (&conn->ring.header->overflowed) != 0
       && !sf_ring_has_record (&conn->ring))
     sf_connection_kick (conn);
   seen = sf_observe_u32 (&page->wake);
-  /* What comes back is of interest only where it is what is missing. */
+  /* Wake for a return only if that is what is missing. */
   sf_store_flag (&conn->wants_room, sf_connection_is_full (conn));
   sf_store_flag (&page->sleeping, 1);
   sf_fence_store_load ();
@@ -90,11 +87,10 @@ sleep_on_connection (struct sf_consumer *c, struct sf_connection_state *conn,
   sf_store_flag (&conn->wants_room, 0);
 }
 
-/* Where the last records were not long in coming, the next one probably is not
- * either, and falling asleep and being woken takes longer: at full speed no
- * time is lost on that, and at the rate of a camera none on looking. Where
- * looking was in vain - the producer may be waiting for this very processor -
- * it takes twice as many records in a row until it is tried again. */
+/* Spins while records come at full speed, since falling asleep and being woken
+ * takes longer than waiting for the next one; sleeps at the rate of a camera.
+ * After spinning in vain (the producer may need this CPU) it takes twice as
+ * many records in a row until the next try. */
 SF_HOT void
 sf_consumer_wait (struct sf_consumer *c, struct sf_connection_state *conn,
     int64_t until)

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* As many as max-clients can be, and as many that linger. */
+/* max-clients at most are served, and as many linger. */
 #define MAX_LISTED 4096u
 
 int
@@ -53,7 +53,7 @@ ask (struct sf_observer *o, uint64_t before)
   int r;
 
   r = sf_send (o->fd, &msg, NULL, 0);
-  /* Why it has closed is there to be read. */
+  /* The reason for closing may be there to be read. */
   return r == -EPIPE ? 0 : r;
 }
 
@@ -75,7 +75,7 @@ keep_clients (struct sf_observer *o, const struct sf_stats *stats)
 {
   uint32_t n = o->n_pending + stats->n_listed;
 
-  /* In one order over all messages, or it would never end. */
+  /* Ids must fall over all messages, or it would never end. */
   if (n > MAX_LISTED || (o->n_pending > 0 && stats->n_listed > 0
           && stats->clients[0].id >= o->pending[o->n_pending - 1].id))
     return -EPROTO;
@@ -94,7 +94,7 @@ keep_clients (struct sf_observer *o, const struct sf_stats *stats)
   return 0;
 }
 
-/* One answer. */
+/* Takes one STATS message. */
 static int
 handle_stats (struct sf_observer *o, const struct sf_stats *stats)
 {

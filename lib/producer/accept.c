@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Whoever connects, until it says HELLO. */
+/* A connection from accept() to its first message. */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -12,10 +12,11 @@
 #include "producer/producer-private.h"
 #include "producer/refusal.h"
 
-/* Connections that have not said HELLO. More than are accepted in one turn. */
+/* Connections that have not said HELLO. More than one turn accepts. */
 #define MAX_GREETING 40u
 
-/* Places are for those who talk: of too many who do not, the oldest goes. */
+/* Closes the oldest connection that has not said HELLO, if there are too
+ * many. */
 static void
 make_place (struct sf_producer *p)
 {
@@ -32,8 +33,9 @@ make_place (struct sf_producer *p)
     sf_client_greet_or_close (oldest);
 }
 
-/* What to tell who cannot be served, whatever it is going to say. Where all
- * places are taken, there still are some for observers. */
+/* Refuses other users on an abstract socket, which has no permissions. Where
+ * all places are taken, the connection is let in all the same: it may be an
+ * observer's. */
 static bool
 is_refused (struct sf_producer *p, const struct sf_credentials *peer,
     struct sf_reject *reject)

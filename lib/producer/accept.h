@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The control thread's. */
+/* Called by the control thread. */
 #ifndef SF_ACCEPT_H
 #define SF_ACCEPT_H
 

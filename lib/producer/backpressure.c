@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Taking back what clients have returned, and waiting for it. */
+/* Takes back what clients have returned, and waits for it. */
 #include <errno.h>
 #include <unistd.h>
 
@@ -21,8 +21,9 @@ sf_producer_collect_locked (struct sf_producer *p)
   return total;
 }
 
-/* Clients signal one return for each number. Who has taken a signal, or goes to
- * sleep, sets the next number before looking at the returns. */
+/* Asks clients for a signal with their next return. Each number is answered
+ * once, so whoever was signalled, or is about to sleep, sets the next one
+ * before looking at the returns. */
 void
 sf_producer_set_want_locked (struct sf_producer *p)
 {
@@ -42,8 +43,8 @@ void
 sf_producer_note_progress (struct sf_producer *p)
 {
   sf_add_count (&p->progress.count, 1);
-  /* Pairs with the fence of the waiter, which counts itself first and looks for
-   * a free slot after. */
+  /* Pairs with the fence in sleep_locked(): that side announces itself, then
+   * looks for returns. */
   sf_fence_store_load ();
   if (sf_load_flag (&p->progress.has_waiters) == 0)
     return;
@@ -58,7 +59,7 @@ sf_producer_token (struct sf_producer *p)
   return sf_observe_u64 (&p->progress.count);
 }
 
-/* The live client whose oldest unclaimed frame is the oldest of all. */
+/* Returns the live client whose oldest unclaimed frame is the oldest of all. */
 static struct sf_client *
 oldest_queue_locked (struct sf_producer *p)
 {
@@ -95,13 +96,13 @@ sf_producer_revoke_one_locked (struct sf_producer *p)
       p->stats.revoked++;
       return true;
     }
-    /* All claimed: it has no queue any more, look at the next. */
+    /* It had claimed all: look at the next client. */
   }
   return false;
 }
 
-/* Tries until it gives something else than -EAGAIN, collecting and then
- * revoking in between. `slot` NULL: only looks. */
+/* Takes a slot; collects returns, then revokes frames one by one, as long as
+ * none is free. `slot` NULL: only looks. */
 static int
 seek_slot (struct sf_producer *p, uint64_t size, uint32_t keep,
     struct sf_slot *slot)
@@ -130,7 +131,8 @@ sf_producer_acquire_slot (struct sf_producer *p, uint64_t size, uint32_t keep,
 {
   int r = seek_slot (p, size, keep, slot);
 
-  /* While the slot is filled the control thread sends clients the segment. */
+  /* The control thread sends clients the segment while the slot is being
+   * filled. */
   if (r == 0 && slot->first)
     sf_producer_kick (p);
   return r;
@@ -142,9 +144,9 @@ sf_producer_poll_slot (struct sf_producer *p, uint64_t size, uint32_t keep)
   return seek_slot (p, size, keep, NULL);
 }
 
-/* Has anybody something to give back? Frames on their way back are hope enough,
- * and what a client has whose end is pending comes back when the control thread
- * ends it. */
+/* Tells whether anything is still to come back: a frame that is being released,
+ * or one that a client has. What a client has whose disconnect is pending comes
+ * back when the control thread ends it. */
 static bool
 can_progress_locked (const struct sf_producer *p)
 {
@@ -157,7 +159,7 @@ can_progress_locked (const struct sf_producer *p)
   return false;
 }
 
-/* The control thread judges those that are waited for. */
+/* Makes the control thread check the clients that are waited for. */
 static void
 note_wait_locked (struct sf_producer *p)
 {
@@ -177,14 +179,14 @@ cond_wait_locked (struct sf_producer *p, int64_t ns)
   pthread_cond_timedwait (&p->cond, &p->lock, &ts);
 }
 
-/* Sleeps a slice at most, unless something came back meanwhile. */
+/* Sleeps for one slice at most, unless something came back since the token. */
 static void
 sleep_locked (struct sf_producer *p, uint64_t token)
 {
   p->waiting.n++;
   sf_store_flag (&p->progress.has_waiters, 1);
   sf_producer_set_want_locked (p);
-  /* The clients see that we want returns, or we see what they returned. */
+  /* Either clients see that we want returns, or we see what they returned. */
   sf_fence_store_load ();
   if (sf_producer_collect_locked (p) > 0)
     sf_add_count (&p->progress.count, 1);
@@ -201,7 +203,7 @@ sleep_locked (struct sf_producer *p, uint64_t token)
     sf_producer_set_want_locked (p);
 }
 
-/* Does anybody need our processor, to give something back? */
+/* Tells whether a client needs our CPU to return something. */
 static bool
 has_client_on_this_cpu_locked (const struct sf_producer *p)
 {
@@ -214,8 +216,8 @@ has_client_on_this_cpu_locked (const struct sf_producer *p)
 int
 sf_producer_wait (struct sf_producer *p, uint64_t token)
 {
-  /* Looking costs about a microsecond, sleeping and being woken tens. Bounded
-   * by time: to yield may take as long as others on this processor like. */
+  /* Spin first: a look costs about 1 us, to sleep and be woken some 10 us. The
+   * limit is a time, since a yield takes as long as others on this CPU like. */
   int64_t until = sf_now () + SF_SPIN_THRESHOLD;
   bool can_progress;
   int r = 0;
@@ -251,7 +253,7 @@ sf_producer_wait (struct sf_producer *p, uint64_t token)
   return r;
 }
 
-/* Has its queue just become full of another producer's frames? */
+/* Tells whether its queue of another producer's frames became full just now. */
 static bool
 is_about_to_take_locked (const struct sf_client *c, int64_t now)
 {
@@ -278,7 +280,7 @@ sf_producer_wait_for_live (struct sf_producer *p)
         c != NULL && !p->waiting.interrupted; c = c->next)
       wait = wait || is_about_to_take_locked (c, sf_now ());
     sf_producer_unlock (p);
-    /* Nobody tells when a frame is claimed. */
+    /* Poll: claiming a frame signals nothing. */
     if (wait)
       usleep (LIVE_NAP_US);
   } while (wait);

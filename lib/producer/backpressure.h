@@ -4,7 +4,8 @@
 
 #include "producer/producer-private.h"
 
-/* Takes the oldest unclaimed frame from a live client. False: there is none. */
+/* Revokes the oldest unclaimed frame of all live clients. False: there is
+ * none. */
 bool sf_producer_revoke_one_locked (struct sf_producer *p);
 
 int sf_producer_collect_locked (struct sf_producer *p);

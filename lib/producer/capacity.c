@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* How many slots there are, of what size, and what becomes of the grants where
- * max-memory does not hold them. */
+/* How many slots the ring needs, and making them within max-memory. */
 #include <errno.h>
 
 #include "producer/backpressure.h"
@@ -37,8 +36,8 @@ ensure (struct sf_producer *p, uint64_t n, uint64_t slot_size, uint64_t *needed)
   return sf_slots_ensure (p->slots, (uint32_t) n, slot_size, needed);
 }
 
-/* More than is needed, up to a tenth, so that it does not grow each time,
- * however many clients come one by one. */
+/* Rounds up by a tenth at most, so that the ring does not grow with each of
+ * many clients. */
 static uint64_t
 round_up (uint64_t n)
 {
@@ -89,13 +88,13 @@ sf_producer_make_room_locked (struct sf_producer *p, uint64_t promised,
   r = ensure (p, round_up (n), slot_size, needed);
   if (sf_capacity_is_short (r))
     r = ensure (p, n, slot_size, needed);
-  /* Where max-memory is short, it goes on with the least that can work. */
+  /* Go on with the least that can work. */
   if (sf_capacity_is_short (r))
     r = ensure (p, (promised + SF_SPARE_SLOTS) * each, slot_size, needed);
   return r;
 }
 
-/* Does it lie in slots of a format before? */
+/* Tells whether the frame lies in slots of an earlier format. */
 static bool
 is_outdated_locked (struct sf_producer *p, const struct sf_frame *frame)
 {
@@ -132,8 +131,8 @@ sf_producer_target_held_locked (struct sf_producer *p, uint32_t most)
   return sum;
 }
 
-/* The slots to go on with; those that clients were promised besides are made by
- * the control thread. With the room lock. */
+/* Makes the slots to go on with. The control thread makes the rest of what
+ * clients were granted. Room lock held. */
 static int
 make_first_slots (struct sf_producer *p, uint64_t *needed)
 {
@@ -157,8 +156,8 @@ make_first_slots (struct sf_producer *p, uint64_t *needed)
   return sf_capacity_is_short (r) ? ensure (p, least, slot_size, needed) : r;
 }
 
-/* Who is not served any more gets no frame of this format; what it has it may
- * keep. */
+/* A client that is no longer served gets no frame of the new format, but may
+ * keep what it has. */
 static void
 promise_nothing_locked (struct sf_client *c)
 {
@@ -176,7 +175,7 @@ sf_producer_set_format (struct sf_producer *p, uint64_t slot_size,
   int r;
 
   pthread_mutex_lock (&p->lock);
-  /* It is of the format before, and in the way of the new slots. */
+  /* The latest frame is of the old format and keeps its slots in use. */
   sf_frame_unref_locked (p, p->frames.latest);
   p->frames.latest = NULL;
   sf_producer_unlock (p);

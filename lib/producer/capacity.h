@@ -6,29 +6,28 @@
 
 uint32_t sf_producer_base_slots (uint64_t slot_size);
 
-/* How many frames all clients (but one) together may hold. */
+/* Sums up the grants of all clients except `but`. */
 uint64_t sf_producer_promised_locked (struct sf_producer *p,
     const struct sf_client *but);
 
-/* The slots with which clients can hold so many frames, and the others have
- * theirs. */
+/* Returns the slots that are needed if clients hold `promised` frames. */
 uint64_t sf_producer_needed_slots_locked (struct sf_producer *p,
     uint64_t promised);
 
-/* Sees to it that clients can hold so many frames. As sf_producer_set_format().
- * With the room lock. */
+/* Makes slots so that clients can hold `promised` frames. Returns as
+ * sf_producer_set_format(). Room lock held. */
 int sf_producer_make_room_locked (struct sf_producer *p, uint64_t promised,
     uint64_t *needed);
 
-/* Are there fewer slots to be had? `error` as of
- * sf_producer_make_room_locked(). */
+/* Tells whether an error of sf_producer_make_room_locked() is one of memory, so
+ * that fewer slots may do. */
 bool sf_capacity_is_short (int error);
 
-/* Takes back what live clients have not claimed of the formats before, which is
- * only in the way. */
+/* Revokes unclaimed frames of earlier formats from live clients: they keep
+ * slots in use that the new format needs. */
 void sf_producer_take_back_locked (struct sf_producer *p);
 
-/* How many frames clients want in all, if none holds more than `most`. */
+/* Sums up what clients want to hold, counting `most` for who wants more. */
 uint64_t sf_producer_target_held_locked (struct sf_producer *p, uint32_t most);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What one client is told, and what becomes of a client that does not keep
- * up. */
+/* What goes into one client's ring, and what happens when the client does not
+ * keep up. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 #include "producer/frame.h"
 #include "producer/producer-private.h"
 
-/* Fds that one client may leave unread, if it is served live. */
+/* Fds that a live client may leave unread. */
 #define MAX_UNREAD_FDS 8u
 
 static void
@@ -22,7 +22,7 @@ note_violation_locked (struct sf_client *c)
   sf_client_schedule_disconnect_locked (c, SF_REASON_VIOLATION);
 }
 
-/* Takes back what a live client has left unclaimed for longer than it said. */
+/* Revokes what a live client has left unclaimed for longer than its max-lag. */
 SF_HOT static void
 limit_lag_locked (struct sf_client *c, int64_t now)
 {
@@ -38,8 +38,8 @@ limit_lag_locked (struct sf_client *c, int64_t now)
   }
 }
 
-/* A live client without room: it gets nothing until it has read all, and what
- * it has not read by then is too old to be wanted. */
+/* Stops announcing to a live client until it has read its ring empty, and
+ * revokes what it has not claimed, which will be too old by then. */
 static void
 overflow_locked (struct sf_client *c)
 {
@@ -48,7 +48,7 @@ overflow_locked (struct sf_client *c)
   while (sf_client_revoke_locked (c, SF_DROP_QUEUE) > 0);
 }
 
-/* All that was written has been read: a fresh start is possible. */
+/* Tells whether the ring is empty, so that an overflow can end. */
 static bool
 has_read_all_locked (struct sf_client *c)
 {
@@ -70,8 +70,8 @@ sf_client_room_locked (struct sf_client *c, uint32_t payload_size, bool frame)
     return 0;
   if (r == -ENOBUFS)
     return -EAGAIN;
-  /* It overflowed while it was served live, or by the sticky events. The
-   * control thread goes on with those, and wakes it. */
+  /* It overflowed while it was live, or by sticky events. The control thread
+   * resends those and wakes it. */
   if (c->queue.overflowed) {
     c->producer->need_kick |= has_read_all_locked (c);
     return -EAGAIN;
@@ -82,15 +82,15 @@ sf_client_room_locked (struct sf_client *c, uint32_t payload_size, bool frame)
       && c->pending_disconnect == 0 ? -EAGAIN : 0;
 }
 
-/* Writes one record, or overflows. */
+/* Writes one record; a ring without room for it overflows. */
 SF_HOT static int
 write_locked (struct sf_client *c, struct sf_record_header *record,
     const void *payload, uint32_t size)
 {
   int r;
 
-  /* It had nothing left to read: its time to make progress begins now. What it
-   * holds does not count, a sink may keep the last frame for good. */
+  /* Its ring was empty: the time for its next progress starts now. Frames that
+   * it holds do not count, since a sink may keep the last one for good. */
   if (c->queue.ring.read_pos == c->queue.ring.head)
     c->liveness.last_progress = sf_now ();
   r = sf_ring_write (&c->queue.ring, record, payload, size);
@@ -101,8 +101,8 @@ write_locked (struct sf_client *c, struct sf_record_header *record,
   return r;
 }
 
-/* The sticky events that it lacks, as far as there is room: where that ends, it
- * goes on when the client has read all. */
+/* Sends the sticky events that it lacks until the ring is full; the rest
+ * follows when the client has read all. */
 static void
 resend_sticky_locked (struct sf_client *c)
 {
@@ -124,7 +124,8 @@ resend_sticky_locked (struct sf_client *c)
   c->queue.sticky_from = SF_NO_KEY;
 }
 
-/* Over with the overflow? Then the sticky events come that it has missed. */
+/* Ends an overflow once the ring is empty, and sends the sticky events that
+ * were missed. False: still overflowed. */
 SF_HOT static bool
 try_recover_locked (struct sf_client *c)
 {
@@ -172,8 +173,8 @@ sf_client_announce_locked (struct sf_client *c, struct sf_frame *frame,
     return;
   }
   frame->refs++;
-  /* If not, overflow_locked() has revoked it with the rest, unless the client
-   * broke the protocol: then its end takes all leases back. */
+  /* On failure the lease is gone already: overflow_locked() revoked it, or the
+   * disconnect for a violation takes all leases back. */
   if (write_locked (c, &record, frame->payload, frame->payload_size) < 0)
     return;
   c->queue.last_seq = frame->seq;
@@ -202,7 +203,7 @@ sf_client_event_locked (struct sf_client *c, uint64_t key, const void *body,
 
   if (!c->queue.overflowed && write_locked (c, &record, body, size) == 0)
     return;
-  /* The sticky ones come again when it has recovered. */
+  /* Sticky events are sent again once it has recovered. */
   if (key < c->queue.sticky_from)
     c->queue.sticky_from = key;
 }
@@ -244,8 +245,8 @@ unread_fds_locked (struct sf_client *c)
   return c->segments.n_unread_fds;
 }
 
-/* All that clients have not read. `most`: who has most of it, if anybody has
- * any. */
+/* Sums up the unread fds of all clients. `most` is set to the client with most
+ * of them, if there are any. */
 static uint32_t
 sum_unread_fds_locked (struct sf_producer *p, struct sf_client **most)
 {
@@ -263,8 +264,9 @@ sum_unread_fds_locked (struct sf_producer *p, struct sf_client **most)
   return sum;
 }
 
-/* A lossless client is waited for, so that it is not behind by many formats.
- * Half of what the user may have on their way is left to those who read. */
+/* A lossless client is exempt: it is waited for, so it cannot fall behind by
+ * many formats. Half of the user's fds in flight stay free for clients that
+ * read. */
 bool
 sf_client_is_fd_limited_locked (struct sf_client *c)
 {
@@ -287,7 +289,7 @@ sf_client_note_fds_locked (struct sf_client *c, unsigned n_fds, int r)
     c->segments.n_unread_fds += n_fds;
   if (r != -ETOOMANYREFS)
     return;
-  /* It is of no use to end who reads. */
+  /* Disconnect a client only if that frees fds. */
   sum_unread_fds_locked (c->producer, &most);
   if (most != NULL) {
     most->evict_text =
@@ -316,7 +318,7 @@ reserve_sent_locked (struct sf_client *c, uint32_t id)
   return 0;
 }
 
-/* Without the lock. */
+/* Called without the lock. */
 static int
 send_segment (struct sf_client *c, const struct sf_segment *segment,
     uint32_t id, unsigned *n_fds)
@@ -336,8 +338,8 @@ send_segment (struct sf_client *c, const struct sf_segment *segment,
   return sf_send (c->fd, &msg, fds, n);
 }
 
-/* The bit is set when it was sent, so that who sees it may announce what needs
- * it. */
+/* Sets the bit only after sending, since frames are announced once it is
+ * set. */
 static int
 send_and_note_locked (struct sf_client *c, struct sf_segment *segment,
     uint32_t id)
@@ -358,7 +360,7 @@ send_and_note_locked (struct sf_client *c, struct sf_segment *segment,
   if (r == 0)
     c->segments.sent[id / 64] |= UINT64_C (1) << (id % 64);
   else if (r != -ETOOMANYREFS)
-    /* EAGAIN: it has hundreds of messages unread. */
+    /* EAGAIN: hundreds of messages are unread. */
     sf_client_schedule_disconnect_locked (c, r == -EAGAIN ? SF_REASON_SLOW
         : SF_REASON_HANGUP);
   return r == -ETOOMANYREFS ? r : r == 0;
@@ -379,7 +381,7 @@ sf_client_send_segment (struct sf_client *c, uint32_t id)
   if (!c->segments.sending)
     r = send_and_note_locked (c, k->segment, id);
   else
-    /* What comes out of it is to be looked at anew. */
+    /* Wait until the other thread is done; the caller looks again. */
     while (c->segments.sending)
       pthread_cond_wait (&p->cond, &p->lock);
   sf_client_unref (c);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* One client: references, what it may hold, what it gave back. */
+/* One client: its lifetime, its limit, and what it returned. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 #include "producer/frame.h"
 #include "producer/producer-private.h"
 
-/* One that lives has answered a PING by then, mostly. */
+/* A process that runs has mostly answered a PING by then (ns). */
 #define ANSWER_WITHIN (SF_NS_PER_SECOND / 4)
 
 SF_HOT struct sf_client *
@@ -38,7 +38,8 @@ free_client (struct sf_client *c)
   free (c);
 }
 
-/* Closing and unmapping take time, which the publisher has not. */
+/* Frees clients here, since closing and unmapping take time that the publisher
+ * has not. */
 void
 sf_producer_free_removed (struct sf_producer *p)
 {
@@ -59,7 +60,7 @@ sf_producer_free_removed (struct sf_producer *p)
 int
 sf_client_watch (struct sf_client *c, int fd, uint32_t events, unsigned tag)
 {
-  /* The low bits of the pointer say which of its fds it is. */
+  /* The low bits of the pointer tell the fds of a client apart. */
   struct epoll_event ev = {
     .events = events,
     .data.u64 = (uint64_t) (uintptr_t) c | tag,
@@ -105,11 +106,10 @@ sf_client_limit_locked (struct sf_client *c)
       c->grant.max_held ? c->grant.grace : c->grant.max_held;
 }
 
-/* What it has claimed is looked at before what it gave back: a client that
- * gives one back and claims the next meanwhile would seem to hold one too many
- * the other way round. One that does hold more than it was granted, alive or
- * not, eats what others were promised; but when we close there is no limit, so
- * that it can take all that is there. */
+/* Counts claims before returns: the other order can count one frame twice.
+ * Holding more than granted takes slots that others were promised. There is no
+ * limit while the producer closes, so that clients can claim all that is
+ * announced. */
 static int
 collect_from_locked (struct sf_client *c)
 {
@@ -137,7 +137,7 @@ sf_client_collect_locked (struct sf_client *c)
   c->figures.n_returned += (uint64_t) n;
   if (n > 0 || c->queue.ring.read_pos != read_pos)
     c->liveness.last_progress = sf_now ();
-  /* Room in its ring is something that was waited for, too. */
+  /* Room in the ring counts as progress for a publisher that waits. */
   return n + (c->queue.ring.read_pos != read_pos && c->producer->waiting.n > 0);
 }
 

@@ -22,12 +22,12 @@
 #include "producer/wake.h"
 
 #define MAX_EVENTS 32
-/* How often returns are looked for while frames are out, if nothing else
- * does. */
+/* How often returns are collected while frames are out and nobody publishes
+ * (ms). */
 #define TICK_MS 40
-/* And whether segments of another producer have retired. */
+/* How often another producer's segments are checked for having retired (ms). */
 #define RELAY_TICK_MS 200
-/* After running out of fds: how long the listener is left alone. */
+/* How long the listener rests after running out of fds (ms). */
 #define ACCEPT_PAUSE_MS 100
 #define ACCEPTS_PER_TURN 32
 
@@ -77,8 +77,8 @@ end_pending_disconnects (struct sf_producer *p)
   }
 }
 
-/* After BYE nothing is to come but the end of the socket, of which somebody
- * else may have a copy. */
+/* After BYE only the end of the socket can come, and another process may have a
+ * copy of that. */
 static bool
 has_left (const struct sf_client *c)
 {
@@ -86,9 +86,8 @@ has_left (const struct sf_client *c)
       && sf_leases_outstanding (c->leases) == 0;
 }
 
-/* Ends connections that never said HELLO, ask nothing any more, or have nothing
- * left to say; listens again to those that said too much. The ms until the next
- * is due, or -1. */
+/* Closes connections that missed their deadline, and reads again from those
+ * that were muted. Returns the ms until the next deadline, or -1. */
 static int
 expire_deadlines (struct sf_producer *p)
 {
@@ -134,7 +133,7 @@ send_gone (struct sf_producer *p)
       .segment_gone = gone[i].id,
     };
 
-    /* A hint: one that does not hear it unmaps when it disconnects. */
+    /* A hint: a client that misses it unmaps when it disconnects. */
     for (struct sf_client *c = p->clients; c != NULL; c = c->next)
       if (c->state == SF_CLIENT_ACTIVE && !c->session.hung_up)
         sf_send (c->fd, &msg, NULL, 0);
@@ -162,7 +161,7 @@ send_latency (struct sf_producer *p)
   }
 }
 
-/* Clients that were waited for go when their last frame is back. */
+/* Removes lingering clients whose last frame is back. */
 static void
 end_empty (struct sf_producer *p)
 {
@@ -185,8 +184,8 @@ collect (struct sf_producer *p)
 
   pthread_mutex_lock (&p->lock);
   sf_producer_set_want_locked (p);
-  /* The clients see that a signal is wanted again, or we see what they returned
-   * without one. */
+  /* Either clients see that a signal is wanted again, or we see what they
+   * returned without one. */
   sf_fence_store_load ();
   n = sf_producer_collect_locked (p);
   /* Another producer's segment retires without a frame of ours. */
@@ -196,7 +195,7 @@ collect (struct sf_producer *p)
     sf_producer_note_progress (p);
 }
 
-/* Clients that had overflowed and have read all by now get going again. */
+/* Ends overflows of clients that have read all. */
 static void
 recover (struct sf_producer *p)
 {
@@ -207,7 +206,8 @@ recover (struct sf_producer *p)
     if (sf_client_is_served_locked (c) && c->queue.overflowed) {
       sf_client_recover_locked (c);
       sf_fence_store_load ();
-      /* Not over it, it may have got some of what it lacks. */
+      /* Wake it even if it is still overflowed: part of what it lacks is in its
+       * ring. */
       wake = c->queue.ring.read_pos != c->queue.ring.head
           && sf_client_take_sleeping_flag (c);
       better = !c->queue.overflowed;
@@ -220,7 +220,7 @@ recover (struct sf_producer *p)
   }
 }
 
-/* Those for whom there was no room get it when others have let go. */
+/* Retries requests that were postponed until others return slots. */
 static void
 retry_grants (struct sf_producer *p)
 {
@@ -242,15 +242,15 @@ retry_grants (struct sf_producer *p)
   }
 }
 
-/* Less than 0: never. */
+/* Negative: never. */
 static int
 sooner (int ms, int other_ms)
 {
   return ms < 0 || (other_ms >= 0 && other_ms < ms) ? other_ms : ms;
 }
 
-/* How long to sleep: as long as frames are out and nobody publishes, or
- * somebody waits for clients, they are looked at on a tick. */
+/* Returns how long to sleep (ms). On a tick, while frames are out and nobody
+ * publishes, or a publisher waits. */
 static int
 timeout_ms (struct sf_producer *p, int greeting_ms)
 {
@@ -263,7 +263,7 @@ timeout_ms (struct sf_producer *p, int greeting_ms)
   for (struct sf_client *c = p->clients; c != NULL && !out; c = c->next)
     out = c->grant.requested != 0
         || (c->leases != NULL && sf_leases_outstanding (c->leases) > 0);
-  p->ticking = out;             /* that frames are out, or grants pending */
+  p->ticking = out;             /* frames are out, or grants pending */
   for (uint32_t i = 0; i < p->segments.n_known && !relays; i++)
     relays = !sf_slots_own (p->slots, p->segments.known[i].segment);
   pthread_mutex_unlock (&p->lock);
@@ -273,9 +273,8 @@ timeout_ms (struct sf_producer *p, int greeting_ms)
   return greeting_ms >= 0 && greeting_ms < ms ? greeting_ms : ms;
 }
 
-/* Some of those that wait, not all: whoever connects faster than we accept must
- * not keep us from the rest. True: out of fds, so the listener would only be
- * readable again and again. */
+/* Accepts a few connections: one who connects faster than that must not keep us
+ * from the rest. True: out of fds, so that the listener would stay readable. */
 static bool
 accept_some (struct sf_producer *p)
 {
@@ -324,7 +323,7 @@ dispatch (struct sf_producer *p, const struct epoll_event *ev)
     sf_client_process_ended (c);
 }
 
-/* Anything but a knock at the door. */
+/* Handles any event but that of the listener. */
 static void
 handle_event (struct sf_producer *p, const struct epoll_event *ev)
 {
@@ -390,8 +389,8 @@ sf_producer_thread (void *producer)
       else
         handle_event (p, &events[i]);
     }
-    /* After the others: a new client may come to lie where one that was ended
-     * lay, and a later event of this turn may mean that one. */
+    /* Accept last: a new client may get the address of one that an earlier
+     * event ended, and a later event would be taken for its. */
     accept_paused = listener_ready && accept_some (p);
     if (accept_paused)
       listen_again (p, false);

@@ -6,7 +6,7 @@
 
 void *sf_producer_thread (void *producer);
 
-/* After the thread has ended: returns when the last client is gone. */
+/* Called after the thread has ended. Returns when the last client is gone. */
 void sf_producer_linger (struct sf_producer *p);
 
 #endif

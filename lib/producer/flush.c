@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The end of a stream: what was announced is not for those who come later; or,
- * by a flush, void for all who have not read it.
+/* Flushes, and the end of a stream.
  *
- * Nothing of a flush goes through the ring, which may be full of what is void:
- * words in the announce header say where it ends, and a message, sent by the
- * control thread, says to look at them. */
+ * Nothing of a flush goes through the ring, which may be full of records that
+ * it makes void. Words in the announce header say where it ends; a FLUSH
+ * message tells the client to look at them. */
 #include "producer/backpressure.h"
 #include "producer/client.h"
 #include "producer/flush.h"
@@ -13,7 +12,7 @@
 #include "producer/sticky.h"
 #include "producer/wake.h"
 
-/* One step, a start or a stop, for one client. */
+/* Starts or stops a flush for one client. */
 static void
 step_locked (struct sf_client *c, bool start, uint32_t seqnum, bool reset_time)
 {
@@ -26,10 +25,10 @@ step_locked (struct sf_client *c, bool start, uint32_t seqnum, bool reset_time)
               c->producer)) > 0);
   if (r < 0)
     sf_client_schedule_disconnect_locked (c, SF_REASON_VIOLATION);
-  /* It did not keep anybody waiting for what is void. */
+  /* Being void, the queue was no reason to wait for it. */
   c->liveness.last_progress = sf_now ();
-  /* Two starts in a row, or a stop without the start, from before it joined,
-   * are steps as well: even to even is a whole flush. */
+  /* Even to even is a whole flush, so a second start in a row, or a stop
+   * without a start (from before it joined), counts twice. */
   c->queue.n_flushes += (c->queue.n_flushes & 1) == start ? 2 : 1;
   if (!start)
     sf_publish_u64 (&c->queue.ring.header->flush_end,
@@ -57,7 +56,7 @@ sf_producer_flush_start (struct sf_producer *p, uint32_t seqnum)
   pthread_mutex_lock (&p->lock);
   flush_locked (p, true, seqnum, false);
   sf_producer_unlock (p);
-  /* The leases that were taken back are what a publisher may wait for. */
+  /* A publisher may be waiting for the leases that were just revoked. */
   sf_producer_note_progress (p);
 }
 
@@ -77,7 +76,7 @@ sf_producer_end_stream (struct sf_producer *p)
   sf_sticky_forget_locked (p, 0, UINT64_MAX);
   sf_producer_drop_latest_locked (p);
   p->capacity.upstream_slots = 0;
-  /* Its stop does not come any more, and clients wait for one. */
+  /* Clients wait for a stop that will not come. */
   if (p->flush.on)
     flush_locked (p, false, p->flush.seqnum, true);
   sf_producer_unlock (p);
@@ -95,13 +94,13 @@ sf_producer_send_flush (struct sf_producer *p)
   pthread_mutex_unlock (&p->lock);
   if (!changed)
     return;
-  /* The words before the sleeping flags. */
+  /* Publish the words before looking at the sleeping flags. */
   sf_fence_store_load ();
   for (struct sf_client *c = p->clients; c != NULL; c = c->next) {
     if (c->state != SF_CLIENT_ACTIVE || c->session.hung_up)
       continue;
-    /* A full socket is one that is yet to be read: the words are looked at
-     * then. */
+    /* EAGAIN does no harm: a client looks at the words after each batch of
+     * messages. */
     sf_send (c->fd, &msg, NULL, 0);
     if (sf_client_take_sleeping_flag (c))
       sf_client_wake (c);

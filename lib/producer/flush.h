@@ -4,7 +4,8 @@
 
 #include "producer/producer-private.h"
 
-/* The control thread's: sends what the clients are to hear at once. */
+/* Sends FLUSH to all clients, if one started or stopped. Called by the control
+ * thread. */
 void sf_producer_send_flush (struct sf_producer *p);
 
 #endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Frames that are out, the segments they lie in under the ids that clients
- * know, and the one way to drop the lock: released frames run their callbacks
- * after it. */
+/* Published frames, the segments that they lie in, and dropping the lock, after
+ * which released frames run their callbacks. */
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -13,7 +12,7 @@ sf_producer_kick (struct sf_producer *p)
 {
   uint64_t one = 1;
 
-  /* Full means that it is awake already. */
+  /* Full: it is awake already. */
   if (write (p->wake_fd, &one, sizeof (one)) < 0)
     return;
 }
@@ -62,8 +61,8 @@ sf_frame_note_segment_locked (struct sf_producer *p, struct sf_frame *frame,
 
   if (k == NULL)
     return NULL;
-  /* Another producer's has grown: our clients are told before they need it,
-   * mostly. */
+  /* Another producer's segment has grown: have clients told before they need
+   * it. */
   if (sf_observe_u32 (&segment->n_slots) != k->n_slots_sent)
     p->need_kick = true;
   while (j < frame->n_parts && frame->segment_ids[j] != k->id)
@@ -75,7 +74,7 @@ sf_frame_note_segment_locked (struct sf_producer *p, struct sf_frame *frame,
   return k;
 }
 
-/* The control thread tells the clients, which unmap it, and does so itself. */
+/* The control thread tells clients to unmap it, and then unmaps it here. */
 static void
 note_gone_locked (struct sf_producer *p, const struct sf_known_segment *known)
 {
@@ -161,7 +160,7 @@ sf_producer_unlock (struct sf_producer *p)
     free (done);
     done = next;
   }
-  /* Who gave up hope in between tries once more. */
+  /* Waiters that found nothing to wait for meanwhile must look again. */
   sf_add_count (&p->progress.count, 1);
   sf_unref_is_last (&p->progress.n_releasing);
 }

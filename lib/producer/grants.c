@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* How many frames a client may hold, and the room for them. */
+/* Grants: how many frames each client may hold. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,7 +15,8 @@
 #include "producer/segment-updates.h"
 #include "producer/refusal.h"
 
-/* `before`: how often it had grown until then. */
+/* Reports growth since `before`, a number of growths, as made for this
+ * client. */
 static void
 report_growth (struct sf_producer *p, uint64_t before, struct sf_client *c,
     uint32_t max_held)
@@ -76,8 +77,8 @@ sf_producer_miss_slot (struct sf_producer *p)
   share =
       sf_producer_base_slots (p->capacity.slot_size) +
       p->capacity.upstream_slots;
-  /* Upstream has its share; it is not the clients who are slow. One more is the
-   * latest, and some are kept to copy into. */
+  /* Upstream itself keeps its whole share. One more slot is the latest frame's,
+   * and some stay free to copy into. */
   keeps_all = p->settings.fixed_slots == 0 && p->capacity.slots_per_record == 1
       && used + 1 + SF_SPARE_SLOTS >= p->frames.n + share;
   if (keeps_all && p->capacity.upstream_slots < SF_MAX_UPSTREAM_SLOTS) {
@@ -130,8 +131,8 @@ sf_client_send_grant (struct sf_client *c)
   sf_send (c->fd, &msg, NULL, 0);
 }
 
-/* To make slots takes a while; what the one at hand has to spare is
- * granted before. */
+/* Grants at once what the ring has to spare, since making slots takes a
+ * while. */
 static void
 grant_spare_slots (struct sf_client *c, uint32_t max_held)
 {
@@ -232,15 +233,15 @@ sf_client_answer_want (struct sf_client *c, int r, uint32_t max_held,
     uint64_t needed)
 {
   if (r == -ESHUTDOWN)
-    return;                     /* BYE comes next */
+    return;                     /* BYE follows */
   if (r < 0)
     sf_client_refuse_grant (c, r, max_held, needed);
   else
     sf_client_send_grant (c);
 }
 
-/* Is there room for it when all are gone who are not served any more, and the
- * rings of formats before? */
+/* Tells whether max-memory holds the request once clients that are no longer
+ * served, and rings of earlier formats, are gone. */
 static bool
 fits_later (struct sf_client *c, int error, uint32_t max_held)
 {
@@ -308,8 +309,8 @@ sf_client_retry_grant (struct sf_client *c, uint32_t *max_held,
   return r;
 }
 
-/* How many frames each client may hold at most, where max-memory does not hold
- * what all of them want: those who want most get less. */
+/* Returns the largest grant with which max-memory holds what all want: only
+ * those who want more get less. */
 static uint32_t
 fair_share_locked (struct sf_producer *p)
 {
@@ -323,7 +324,7 @@ fair_share_locked (struct sf_producer *p)
   return most;
 }
 
-/* One that holds more has some time to return it. */
+/* A client that holds more than its new grant gets some time to return it. */
 static void
 set_grant_locked (struct sf_client *c, uint32_t most)
 {
@@ -342,9 +343,9 @@ set_grant_locked (struct sf_client *c, uint32_t most)
     c->grant.target_deadline = until;
 }
 
-/* Makes the slots that were promised, or as many as max-memory holds, and
- * shares them out. What was in the way of all, as sf_slots_ensure(). With the
- * room lock. */
+/* Makes the slots that were granted; where max-memory does not hold them, makes
+ * what it holds and shares it out. Returns what the whole of it failed with, as
+ * sf_slots_ensure(). Room lock held. */
 static int
 make_granted_slots (struct sf_producer *p, uint64_t *needed)
 {
@@ -377,8 +378,8 @@ make_granted_slots (struct sf_producer *p, uint64_t *needed)
   return r;
 }
 
-/* Tells a client what it has, and after a while that it stays so. True if it
- * may yet get more. */
+/* Sends a changed grant, and after its deadline a REJECT of what was asked for.
+ * True: it may yet get more. */
 static bool
 report_grant (struct sf_client *c, int error, uint64_t needed)
 {

@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One version of control groups: names of its files. */
+/* The names of files in one version of control groups. */
 struct kind
 {
-  const char *folder;           /* where the file systems are, below that */
+  const char *folder;           /* path below the mount point */
   const char *limit, *usage, *cache;
 };
 
@@ -17,7 +17,7 @@ static const struct kind v2 = { "", "memory.max", "memory.current",
   "inactive_file"
 };
 
-/* Mixed: the first version's tree has the memory, or else this one. */
+/* Hybrid: memory is in the first version's tree, or else in this one. */
 static const struct kind v2_unified = { "/unified", "memory.max",
   "memory.current", "inactive_file"
 };
@@ -37,7 +37,7 @@ open_file (const char *folder, const char *name)
   return fopen (path, "re");
 }
 
-/* The number that the file begins with; UINT64_MAX: none ("max"). */
+/* Returns the number that the file begins with; UINT64_MAX: none ("max"). */
 static uint64_t
 read_number (const char *folder, const char *name)
 {
@@ -52,7 +52,7 @@ read_number (const char *folder, const char *name)
   return n;
 }
 
-/* The number behind a key at the beginning of a line; 0: it is not there. */
+/* Returns the number behind a key at the start of a line; 0: not there. */
 static uint64_t
 read_key (const char *folder, const char *name, const char *key)
 {
@@ -85,7 +85,7 @@ note (struct sf_headroom *headroom, uint64_t left, uint64_t limit,
     strcpy (headroom->where, "its control group");
 }
 
-/* Files that were read and are not in use make room. */
+/* Page cache that is not in use does not count: the kernel reclaims it. */
 static void
 look_at_group (struct sf_headroom *headroom, const struct kind *kind,
     const char *folder)
@@ -102,8 +102,8 @@ look_at_group (struct sf_headroom *headroom, const struct kind *kind,
       kind->limit);
 }
 
-/* The group and those that it is in: each limit holds. Names that are the
- * host's, and not to be seen in here, are passed over. */
+/* Looks at the group and all its parents, each of which limits. Skips groups of
+ * the host that this namespace does not show. */
 static void
 look_at_path (struct sf_headroom *headroom, const struct kind *kind,
     const char *cgroups, const char *path)

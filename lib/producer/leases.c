@@ -44,7 +44,7 @@ sf_leases_init (struct sf_leases *leases, struct sf_returns_page *page)
   leases->unclaimed = (struct sf_lease_list) { SF_NO_LEASE, SF_NO_LEASE, 0 };
   leases->held = leases->unclaimed;
   leases->n_free = SF_MAX_LEASES;
-  /* A stack with the low numbers on top: the words in use stay few and warm. */
+  /* Hand out low numbers first, so that few words are used and stay cached. */
   for (uint32_t i = 0; i < SF_MAX_LEASES; i++) {
     leases->free_stack[i] = SF_MAX_LEASES - 1 - i;
     leases->entry[i].state = SF_LEASE_FREE;
@@ -93,7 +93,7 @@ sf_leases_take_back (struct sf_leases *leases, uint32_t lease)
   release (leases, lease);
 }
 
-/* One bit of the returned words. 0 or -EPROTO. */
+/* Handles one bit of the returned words. 0 or -EPROTO. */
 static int
 return_one (struct sf_leases *leases, uint32_t i, sf_lease_done done,
     void *user)
@@ -102,8 +102,8 @@ return_one (struct sf_leases *leases, uint32_t i, sf_lease_done done,
 
   if (e->state == SF_LEASE_FREE)
     return -EPROTO;
-  /* A frame that was never claimed cannot come back: the word tells, and our
-   * own swap to REVOKED never lets it get this far. */
+  /* A frame can come back only if it was claimed. Revoked ones are FREE
+   * already. */
   if (e->state == SF_LEASE_UNCLAIMED && sf_observe_u64 (&leases->page->lease[i])
       != SF_LEASE_WORD (e->stamp, SF_LEASE_CLAIMED))
     return -EPROTO;
@@ -120,7 +120,8 @@ sf_leases_collect (struct sf_leases *leases, sf_lease_done done, void *user)
   for (uint32_t w = 0; w < SF_LEASE_WORDS; w++) {
     uint64_t bits;
 
-    /* Most words are zero: do not make their cache line ours. */
+    /* Most words are zero: read before writing leaves their cache lines
+     * alone. */
     if (sf_load_hint (&leases->page->returned[w]) == 0)
       continue;
     bits = sf_take_bits (&leases->page->returned[w]);
@@ -137,7 +138,7 @@ sf_leases_collect (struct sf_leases *leases, sf_lease_done done, void *user)
   return error < 0 ? error : n;
 }
 
-/* The oldest unclaimed lease turns out to be claimed. */
+/* Moves a lease from the unclaimed to the held. */
 static void
 note_claimed (struct sf_leases *leases, uint32_t i)
 {
@@ -182,7 +183,7 @@ sf_leases_revoke_oldest (struct sf_leases *leases, sf_lease_done done,
 int
 sf_leases_count_held (struct sf_leases *leases)
 {
-  /* Clients claim in order, so the first unclaimed one ends the search. */
+  /* Clients claim in order, so the first unclaimed lease ends the search. */
   while (leases->unclaimed.count > 0) {
     uint32_t i = leases->unclaimed.first;
     uint64_t stamp = leases->entry[i].stamp;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Who holds what: the producer's private account of the frames one client has
- * been given (R3). The client's page is only ever compared with it. */
+/* The producer's private account of which frames one client has (R3). The
+ * client's page is only ever compared with it. */
 #ifndef SF_LEASES_H
 #define SF_LEASES_H
 
@@ -39,39 +39,39 @@ struct sf_leases
   struct sf_lease_entry entry[SF_MAX_LEASES];
 };
 
-/* Called with the frame of each lease that has come back. */
+/* Called with the frame of each lease that ends. */
 typedef void (*sf_lease_done) (void *frame, void *user);
 
 void sf_leases_init (struct sf_leases *leases, struct sf_returns_page *page);
 
-/* Leases `frame`: fills lease and stamp of `record`, which is to be announced
- * next. 0, or -EAGAIN if the client has all the leases there are. */
+/* Leases `frame` and fills lease and stamp of `record`, which is to be
+ * announced next. 0, or -EAGAIN if all leases are in use. */
 int sf_leases_add (struct sf_leases *leases, void *frame,
     struct sf_record_header *record);
 
 /* The announcement failed: takes back the lease just given. */
 void sf_leases_take_back (struct sf_leases *leases, uint32_t lease);
 
-/* Takes what the client returned. The number of leases that came back, or
- * -EPROTO for a return of something that it was not given or never claimed; the
- * valid ones are done with all the same. */
+/* Takes what the client returned. Returns the number of leases that ended, or
+ * -EPROTO for a return of a lease that was not given or not claimed; valid ones
+ * end all the same. */
 int sf_leases_collect (struct sf_leases *leases, sf_lease_done done,
     void *user);
 
-/* Takes away the oldest frame that the client has not claimed. 1; 0 if it has
- * claimed all; -EPROTO if it wrote nonsense into the word. */
+/* Revokes the oldest unclaimed frame. 1; 0: all are claimed; -EPROTO: the
+ * client wrote something else into the word. */
 int sf_leases_revoke_oldest (struct sf_leases *leases, sf_lease_done done,
     void *user);
 
-/* The same for the oldest alone: 0 if that one turns out to be claimed. */
+/* Revokes the oldest if it is unclaimed; does not look at the next. */
 int sf_leases_revoke_first (struct sf_leases *leases, sf_lease_done done,
     void *user);
 
-/* How many the client holds, after a look at what it has claimed meanwhile.
- * -EPROTO as above. */
+/* Returns how many frames the client holds, as its page says by now. -EPROTO as
+ * above. */
 int sf_leases_count_held (struct sf_leases *leases);
 
-/* Ends all of them: the client is gone and can read no more. */
+/* Ends all leases: the client is gone and can read no more. */
 void sf_leases_clear (struct sf_leases *leases, sf_lease_done done, void *user);
 
 static inline uint32_t

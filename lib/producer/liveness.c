@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Whether those live whom the producer waits for, and what happens if not. A
- * client may take as long over a frame as it likes, if its process answers. */
+/* Asks clients that are waited for whether they live, and disconnects those
+ * that do not answer. A client whose process answers may take as long over a
+ * frame as it likes, unless stall-timeout is set. */
 #include "producer/client.h"
 #include "producer/frame.h"
 #include "producer/liveness.h"
 #include "producer/producer-private.h"
 
-/* One that is waited for is asked after so long without a sign of life, or
- * after a quarter of client-timeout. */
+/* Send PING after this time without a sign of life (ns), or a quarter of
+ * client-timeout if that is less. */
 #define PING_AFTER (SF_NS_PER_SECOND / 2)
-/* The user is told of a wait that is longer than this, and of the next one if
- * there was none for so long. */
-#define TELL_AFTER SF_NS_PER_SECOND
-#define TELL_AGAIN_AFTER (10 * SF_NS_PER_SECOND)
+/* Report a wait that lasts this long (ns), and the next one only after a
+ * pause. */
+#define REPORT_AFTER SF_NS_PER_SECOND
+#define REPORT_AGAIN_AFTER (10 * SF_NS_PER_SECOND)
 
-/* Frames that somebody misses who never waits in sf_producer_wait(): another
- * producer (relay), or upstream's pool. */
+/* Tells whether it keeps a frame that is missed by somebody outside of
+ * sf_producer_wait(): another producer (relay), or upstream's pool. */
 static bool
 holds_others_memory_locked (const struct sf_client *c)
 {
@@ -42,8 +43,8 @@ is_served_lossless_locked (const struct sf_client *c)
       && sf_client_is_lossless_locked (c);
 }
 
-/* Where nothing is published because a client keeps what upstream needs, nobody
- * says that he waits. */
+/* Tells whether publishing has stopped because a lossless client keeps what
+ * upstream needs. Upstream does not tell us that it waits. */
 static bool
 is_starved_by_client_locked (const struct sf_producer *p, int64_t now)
 {
@@ -68,9 +69,8 @@ later_by (int64_t time, int64_t ns, int64_t now)
   return now - time > ns ? time + ns : now;
 }
 
-/* Only time in which it was waited for counts against a client: not that in
- * which nobody waited, nor that in which this process did not run. Of what lies
- * between two looks, no more than two slices. */
+/* Counts only time in which the client was waited for and this process ran: of
+ * the time between two looks, two slices at most. */
 static void
 discount_absence_locked (struct sf_producer *p, int64_t now)
 {
@@ -86,8 +86,8 @@ discount_absence_locked (struct sf_producer *p, int64_t now)
   }
 }
 
-/* What is there for it, and not yet claimed. What it holds it may keep for
- * good, as a sink does the last frame. */
+/* Tells whether something waits for it to read. What it holds does not count: a
+ * sink may keep the last frame for good. */
 static bool
 has_unread_locked (const struct sf_client *c)
 {
@@ -111,7 +111,7 @@ has_stalled_locked (const struct sf_client *c, int64_t stalled)
   return timeout > 0 && has_unread_locked (c) && stalled > timeout;
 }
 
-/* Schedules its disconnect, or notes that it is to be asked. */
+/* Makes a disconnect pending if it is dead or stalled. True: send PING. */
 static bool
 check_locked (struct sf_client *c, int64_t now)
 {
@@ -142,16 +142,16 @@ check_locked (struct sf_client *c, int64_t now)
   return ask;
 }
 
-/* Is the user to hear that it is waited for? */
+/* Tells whether to report that it is waited for. */
 static bool
 must_report_wait_locked (struct sf_client *c, int64_t now)
 {
   int64_t before = c->liveness.wait_reported;
 
-  if (!has_unread_locked (c) || now - c->liveness.last_progress < TELL_AFTER)
+  if (!has_unread_locked (c) || now - c->liveness.last_progress < REPORT_AFTER)
     return false;
   c->liveness.wait_reported = now;
-  return before == 0 || now - before > TELL_AGAIN_AFTER;
+  return before == 0 || now - before > REPORT_AGAIN_AFTER;
 }
 
 static void
@@ -160,22 +160,22 @@ check_client (struct sf_client *c, int64_t now)
   static const struct sf_message ping = { .type = SF_MESSAGE_PING };
   struct sf_producer *p = c->producer;
   struct sf_client_info info;
-  bool ask = false, tell = false;
+  bool ask = false, report = false;
 
   pthread_mutex_lock (&p->lock);
   if (is_served_lossless_locked (c)) {
-    /* Nothing is asked of one that has nothing. */
+    /* With an empty queue it owes nobody anything. */
     if (sf_leases_outstanding (c->leases) == 0 && !has_unread_locked (c))
       c->liveness.last_progress = now;
     ask = check_locked (c, now);
-    tell = c->pending_disconnect == 0 && must_report_wait_locked (c, now);
+    report = c->pending_disconnect == 0 && must_report_wait_locked (c, now);
     sf_client_info_locked (c, &info);
   }
   sf_producer_unlock (p);
-  /* One whose socket is full has not read what was sent before, either. */
+  /* EAGAIN: its socket is full of messages that it has not read. */
   if (ask && !c->session.hung_up)
     sf_send (c->fd, &ping, NULL, 0);
-  if (tell && p->settings.callbacks.waiting != NULL)
+  if (report && p->settings.callbacks.waiting != NULL)
     p->settings.callbacks.waiting (p->settings.user, &info);
 }
 

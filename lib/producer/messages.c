@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What a client says, and how much of it is listened to. */
+/* Reads a client's messages, and not more of them than is good for the
+ * others. */
 #include <sys/epoll.h>
 
 #include "producer/client.h"
@@ -10,15 +11,15 @@
 #include "producer/producer-private.h"
 #include "producer/session.h"
 
-/* Messages of one client handled before the others get their turn. */
+/* Messages read of one client before the others get their turn. */
 #define MESSAGES_PER_TURN 16
 
-/* So many are listened to in QUOTA_TIME, and again for each frame or more that
- * came back: a KICK follows a return. The rest waits in the socket. */
+/* Messages read within QUOTA_TIME. The count starts anew when a frame has come
+ * back, since each return may bring a KICK. The rest waits in the socket. */
 #define MESSAGE_QUOTA 256u
 #define QUOTA_TIME (SF_NS_PER_SECOND / 10)
-/* Of what a process that is gone had said; what its children say after is
- * nothing. */
+/* Turns for what a process sent before it ended. Its children may go on
+ * sending. */
 #define LAST_TURNS 64
 
 enum sf_read
@@ -37,7 +38,7 @@ handle_message (struct sf_client *c, const struct sf_message *msg)
   bool greeted = c->state == SF_CLIENT_ACTIVE;
 
   if (msg->type == SF_MESSAGE_HELLO && c->state == SF_CLIENT_GREETING) {
-    /* Referenced: it may be refused, and ended, in there. */
+    /* Hold a reference: a refusal ends it. */
     bool alive;
 
     sf_client_ref (c);
@@ -48,7 +49,7 @@ handle_message (struct sf_client *c, const struct sf_message *msg)
   }
   if (msg->type == SF_MESSAGE_OBSERVE && c->state <= SF_CLIENT_OBSERVING)
     return sf_client_observe (c, &msg->observe);
-  /* The thread collects after each turn. */
+  /* The control thread collects after each turn. */
   if (msg->type == SF_MESSAGE_KICK && c->state > SF_CLIENT_JOINING)
     return true;
   if (msg->type == SF_MESSAGE_PONG && greeted
@@ -97,7 +98,7 @@ sf_client_unmute (struct sf_client *c)
     listen_to (c, EPOLLIN | EPOLLRDHUP);
 }
 
-/* Counts one message. True: it is not listened to for a while. */
+/* Counts one message. True: no more of it are read for a while. */
 static bool
 is_over_quota (struct sf_client *c)
 {
@@ -118,7 +119,7 @@ is_over_quota (struct sf_client *c)
     c->quota.n_messages = 0;
     return false;
   }
-  /* Its end is heard all the same. */
+  /* EPOLLRDHUP comes without being asked for. */
   if (c->quota.muted_until == 0)
     listen_to (c, 0);
   c->quota.muted_until = now + time;
@@ -130,7 +131,7 @@ read_some (struct sf_client *c)
 {
   for (int i = 0; i < MESSAGES_PER_TURN; i++) {
     struct sf_message msg;
-    /* No fds: a client has none to give. */
+    /* No room for fds: clients have none to send. */
     int r = sf_receive (c->fd, &msg, NULL);
 
     if (r == -EAGAIN)
@@ -141,7 +142,7 @@ read_some (struct sf_client *c)
       return SF_READ_END;
     }
     if (r <= 0) {
-      /* The fd stays open, it is only not looked at any more. */
+      /* Keep the fd open, and stop watching it. */
       epoll_ctl (c->producer->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
       c->session.hung_up = true;
       sf_client_end (c, SF_REASON_HANGUP, "");
@@ -173,8 +174,8 @@ sf_client_greet_or_close (struct sf_client *c)
     sf_client_end (c, SF_REASON_HANGUP, "");
 }
 
-/* Whatever copies of its fds its children have, its frames are read by nobody
- * any more, unless it has passed them on. */
+/* Its children may keep copies of its fds, but nobody reads its frames any
+ * more, unless it has passed them on. */
 void
 sf_client_process_ended (struct sf_client *c)
 {
@@ -182,10 +183,11 @@ sf_client_process_ended (struct sf_client *c)
   const struct sf_returns_page *page = c->queue.returns.map;
   enum sf_read r = c->session.hung_up ? SF_READ_ALL : SF_READ_SOME;
 
-  /* What it said before comes first. */
+  /* Read what it sent before it ended. */
   for (int i = 0; i < LAST_TURNS && r == SF_READ_SOME; i++)
     r = read_some (c);
-  /* This is told again in the next turn, if it is still there. */
+  /* If the client still exists, epoll reports the end again in the next
+   * turn. */
   if (r == SF_READ_END)
     return;
   epoll_ctl (p->epoll_fd, EPOLL_CTL_DEL, c->session.process_fd, NULL);

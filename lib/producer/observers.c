@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Who only asks how the producer is. An observer takes no place of a client's,
- * gets no memory, and is answered by the control thread, which waits for none
- * of them. */
+/* Answers observers: connections that ask for figures. They take no client's
+ * place and get no memory. The control thread answers, and waits for none of
+ * them. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 #include "producer/session.h"
 
 #define MAX_OBSERVERS 4u
-/* One that asks nothing for so long goes: others may want its place. */
+/* Closes an observer that asks nothing for so long, to free its place. */
 #ifndef SF_OBSERVER_TIMEOUT_MS
 #define SF_OBSERVER_TIMEOUT_MS 10000
 #endif
@@ -37,7 +37,7 @@ compare (const void *a, const void *b)
   return (x > y) - (x < y);
 }
 
-/* What the client says of itself, whatever that is. */
+/* Reads what the client measured, whatever it wrote there. */
 static void
 read_handovers (const struct sf_client *c, struct sf_client_stats *stats)
 {
@@ -130,7 +130,7 @@ describe (struct sf_producer *p, struct sf_stats *stats)
     p->settings.callbacks.observed (p->settings.user, stats);
 }
 
-/* One whose socket is full does not read its answers: it goes. */
+/* Closes an observer whose socket is full: it does not read its answers. */
 static void
 answer (struct sf_client *c, uint64_t before)
 {
@@ -140,7 +140,7 @@ answer (struct sf_client *c, uint64_t before)
   memset (&msg, 0, sizeof (msg));
   msg.type = SF_MESSAGE_STATS;
   describe (p, &msg.stats);
-  /* The newest are in front. */
+  /* The newest client comes first. */
   for (struct sf_client *o = p->clients; o != NULL
       && msg.stats.n_listed < SF_STATS_CLIENTS; o = o->next)
     if (o->id < before && o->state >= SF_CLIENT_ACTIVE)

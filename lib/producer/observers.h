@@ -4,12 +4,12 @@
 
 #include "producer/producer-private.h"
 
-/* How often one is answered in a second; what it asks beyond waits in its
+/* Answers for one observer in a second. Further questions wait in its
  * socket. */
 #define SF_OBSERVER_QUOTA 64u
 
-/* OBSERVE: the first one makes the connection an observer's. False: it is
- * gone. */
+/* Handles OBSERVE; the first one makes this connection an observer's. False: it
+ * is gone. */
 bool sf_client_observe (struct sf_client *c, const struct sf_observe *observe);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Opening, closing, settings and figures of a producer. */
+/* Opening, closing and settings of a producer. */
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -82,7 +82,7 @@ watch_own_fds (struct sf_producer *p)
   return 0;
 }
 
-/* The application's signals are its own threads' business. */
+/* Blocks all signals in the thread: they are for the application's. */
 static int
 start_thread (struct sf_producer *p, void *(*run) (void *), pthread_t *thread)
 {
@@ -164,8 +164,7 @@ sf_producer_close (struct sf_producer *p)
 
   if (sf_is_inherited (p->generation))
     return;
-  /* From here on nobody writes into a slot again, so those who read may go
-   * on. */
+  /* Nobody writes into a slot from here on, so clients may go on reading. */
   sf_slots_shut (p->slots);
   pthread_mutex_lock (&p->lock);
   p->stopping = true;
@@ -183,7 +182,8 @@ sf_producer_close (struct sf_producer *p)
   if (p->clients == NULL)
     free_producer (p);
   else
-    /* Without a thread their frames stay out as long as this process lives. */
+    /* If no thread can be made, their frames stay out until this process
+     * ends. */
     start_thread (p, linger, &thread);
 }
 

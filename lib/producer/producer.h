@@ -2,12 +2,12 @@
 /* One producer of frames and its clients.
  *
  * A control thread accepts clients, exchanges messages, and collects what they
- * return. The streaming thread publishes by writing memory, and wakes a client
- * that sleeps by one futex call. Only the functions named sf_producer_wait*()
- * block.
+ * return. The streaming thread publishes by writing memory, and wakes a
+ * sleeping client by one futex call. Only the functions named
+ * sf_producer_wait*() block.
  *
  * Locks: see producer/producer-private.h. Callbacks and releases are called
- * without locks, from the control thread or from the caller's thread. */
+ * without locks, by the control thread or the caller's thread. */
 #ifndef SF_PRODUCER_H
 #define SF_PRODUCER_H
 
@@ -25,50 +25,48 @@ struct sf_client_info
   struct sf_credentials peer;
   char name[SF_NAME_MAX];
   bool lossless;
-  /* not served any more; its frames are not back */
-  bool lingering;
+  bool lingering;               /* no longer served; its frames are not back */
   uint32_t held;                /* frames it holds */
   uint32_t queued;              /* frames announced that it has not claimed */
   int64_t lag;                  /* ns since the oldest of these was published */
   uint32_t max_held;
   uint64_t frames;              /* announced to it */
-  uint64_t dropped;             /* meant for it, and lost to it, */
-  uint64_t drops[SF_N_DROPS];   /* for these reasons */
-  uint32_t unclaimed;           /* at its end: announced, but never claimed */
-  bool paused;                  /* as it said when it was asked last */
-  bool silent;                  /* it was asked, and has not answered yet */
+  uint64_t dropped;             /* frames lost to it, */
+  uint64_t drops[SF_N_DROPS];   /* by reason */
+  uint32_t unclaimed;           /* frames it never claimed, at its end */
+  bool paused;                  /* as it last said */
+  bool silent;                  /* it has not answered a PING */
 };
 
 struct sf_producer_callbacks
 {
   /* A client has been welcomed. */
   void (*connected) (void *user, const struct sf_client_info *client);
-  /* Called once for each client, when it left or was disconnected. `reason` is
-   * an enum sf_reason, `text` says more, or is "". */
+  /* Called once for each connected client, when it left or was disconnected.
+   * `reason` is an enum sf_reason; `text` says more, or is "". */
   void (*disconnected) (void *user, const struct sf_client_info *client,
       uint32_t reason, const char *text);
-  /* A client was not let in, or was refused what it asked for. */
+  /* A client was refused, or got less than it asked for. */
   void (*refused) (void *user, const struct sf_credentials *peer,
       const struct sf_reject *reject);
-  /* It is to be refused so, unless slots come back in time, which others still
-   * hold. */
+  /* A client will be refused like this unless others return slots in time. */
   void (*postponed) (void *user, const struct sf_credentials *peer,
       const struct sf_reject *reject);
-  /* Clients cannot be accepted, for lack of fds or memory (-errno). Called
-   * again only after one could be. */
+  /* No client can be accepted, for lack of fds or memory (-errno). Called again
+   * only after one was. */
   void (*starved) (void *user, int error);
   /* Publishing has waited for this client for a second. Called again only after
-   * some time without such waits. */
+   * a time without such waits. */
   void (*waiting) (void *user, const struct sf_client_info *client);
   /* An upstream event arrived from the client of this id. */
   void (*upstream) (void *user, uint64_t client, const uint8_t *data,
       uint32_t size);
-  /* The ring was made larger: for this client, which wants to hold `max_held`
-   * frames, or, `client` being NULL, because upstream keeps so many slots. */
+  /* The ring has grown: because this client wants to hold `max_held` frames,
+   * or, `client` being NULL, because upstream keeps so many slots. */
   void (*grown) (void *user, const struct sf_slots_state *slots,
       const struct sf_client_info *client, uint32_t max_held);
-  /* An observer asks: fills in what the producer does not know itself (bytes,
-   * copied, no_slot, metas_dropped, upstream_dropped, name, caps). */
+  /* An observer asks: fill in what the producer does not know (bytes, copied,
+   * no_slot, metas_dropped, upstream_dropped, name, caps). */
   void (*observed) (void *user, struct sf_stats *stats);
 };
 
@@ -80,8 +78,9 @@ struct sf_producer_config
   uint64_t max_memory;          /* bytes */
   bool huge_pages;              /* as far as there are any */
   uint32_t slots;               /* 0: as many as the clients need */
-  /* Lossless delivery: clients that have to be there for a frame to be
-   * published, and when one that is waited for is evicted, in ns, 0: never. */
+  /* Lossless delivery: clients that must be connected before a frame is
+   * published, and when a client that is waited for is evicted (ns; 0:
+   * never). */
   uint32_t min_clients;
   int64_t client_timeout;       /* without a sign of life */
   int64_t stall_timeout;        /* without progress, though it lives */
@@ -94,74 +93,72 @@ struct sf_producer_config
 int sf_producer_open (struct sf_producer **producer,
     const struct sf_producer_config *config);
 
-/* Says goodbye to the clients and ends the thread. Clients can still read what
- * was announced. Slots that are in use stay valid until they are given back. A
- * thread stays behind for frames of another producer (relay): it releases each
+/* Says BYE to the clients and ends the thread. Clients can still read what was
+ * announced. Slots in use stay valid until they are released. If clients have
+ * frames of another producer (relay), a thread stays behind: it releases each
  * when no client can read it any more, and ends with the last. */
 void sf_producer_close (struct sf_producer *producer);
 
-/* Makes the ring for frames of up to `slot_size` bytes. `per_record` slots are
- * what a client counts as one: 1, or the frames of a batch. Errors and `needed`
- * as in sf_slots_ensure(), and -ENOSPC: the fixed number of slots is too small
- * for the clients, `needed` slots would do. */
+/* Makes the ring for frames of up to `slot_size` bytes. `per_record` slots
+ * count as one frame held: 1, or the frames of a batch. Errors and `needed` as
+ * sf_slots_ensure(); also -ENOSPC: the fixed number of slots is too small for
+ * the clients, `needed` slots would do. */
 int sf_producer_set_format (struct sf_producer *producer, uint64_t slot_size,
     uint32_t per_record, uint64_t *needed);
 
-/* Makes slots larger than sf_producer_set_format() was told: frames have
+/* Makes larger slots than sf_producer_set_format() asked for: frames have
  * padding. */
 int sf_producer_want_slot_size (struct sf_producer *producer,
     uint64_t slot_size, uint64_t *needed);
 
 struct sf_slots *sf_producer_slots (struct sf_producer *producer);
 
-/* Sets how clients are served that did not ask for a delivery. Latency in
- * ns. */
+/* Sets how clients are served that asked for no delivery. Latency in ns. */
 void sf_producer_set_delivery (struct sf_producer *producer, bool live,
     bool lossless, uint64_t latency_min, uint64_t latency_max);
 
-/* Takes a slot. If none is free, collects what clients returned, then revokes
- * what live clients have not claimed. `keep` as in sf_slots_acquire(). Returns
- * 0, -EAGAIN or -EMSGSIZE. Never waits. */
+/* Acquires a slot. If none is free, collects what clients returned, then
+ * revokes what live clients have not claimed. `keep` as in sf_slots_acquire().
+ * Returns 0, -EAGAIN or -EMSGSIZE. Never waits. */
 int sf_producer_acquire_slot (struct sf_producer *producer, uint64_t size,
     uint32_t keep, struct sf_slot *slot);
 
-/* Says that upstream had to do without a slot. If it keeps that many itself, as
- * a decoder does, the control thread makes some more. Returns false where it
- * keeps as many as it may: waiting for another one may be in vain. */
+/* Reports that upstream went without a slot. If upstream itself keeps that
+ * many, as a decoder does, the control thread makes more. False: it already
+ * keeps as many as it may, and waiting may be in vain. */
 bool sf_producer_miss_slot (struct sf_producer *producer);
 
-/* Would sf_producer_acquire_slot() give one now? 0, -EAGAIN, -EMSGSIZE. */
+/* Would sf_producer_acquire_slot() succeed now? 0, -EAGAIN, -EMSGSIZE. */
 int sf_producer_poll_slot (struct sf_producer *producer, uint64_t size,
     uint32_t keep);
 
-/* To wait: take a token, try, and if that gave -EAGAIN, wait with the token. */
+/* To wait: get a token, try, and on -EAGAIN wait with the token. */
 uint64_t sf_producer_token (struct sf_producer *producer);
 
-/* Waits until something comes back that was out when the token was taken, or
- * until it is time to look again: 0. -EINTR: interrupted. -ENODATA, at once: no
- * client has any frame, so that waiting cannot help; try once more, since the
- * last one may be on its way back. While somebody waits here, lossless clients
- * are asked for a sign of life, and evicted without one. */
+/* Waits until something comes back that was out when the token was taken, or it
+ * is time to look again: 0. -EINTR: interrupted. -ENODATA, at once: no client
+ * has any frame, so waiting cannot help; try once more, since the last frame
+ * may just have come back. Meanwhile lossless clients are asked for a sign of
+ * life, and evicted without one. */
 int sf_producer_wait (struct sf_producer *producer, uint64_t token);
 
 /* Call before publishing another producer's frames, which may come in a burst.
- * Waits up to SF_GRACE_MS for live clients whose queue of such frames is full
- * to take the oldest; then that one is revoked. Does not wait while
- * interrupted. */
+ * Waits up to SF_GRACE_MS for live clients with a full queue of such frames to
+ * claim the oldest, which is revoked then. Does not wait while interrupted. */
 void sf_producer_wait_for_live (struct sf_producer *producer);
 
-/* Waits until `n` clients are connected. Returns 0, -EINTR, or -ECANCELED after
+/* Waits until `n` clients are connected. 0, -EINTR, or -ECANCELED during
  * sf_producer_cancel_wait_clients(). */
 int sf_producer_wait_clients (struct sf_producer *producer, uint32_t n);
 
-/* While `on`, nobody waits for clients to come. */
+/* While `on`, sf_producer_wait_clients() does not wait. */
 void sf_producer_cancel_wait_clients (struct sf_producer *producer, bool on);
 
 /* While `on`, waiting functions return -EINTR at once. */
 void sf_producer_interrupt (struct sf_producer *producer, bool on);
 
-/* One part of a frame: memory of this producer's own segments, or of a segment
- * that came from another producer (relay). */
+/* Memory that a frame lies in: in a segment of this producer, or of another one
+ * (relay). */
 struct sf_memory_ref
 {
   struct sf_segment *segment;
@@ -169,31 +166,33 @@ struct sf_memory_ref
   uint64_t offset, size;
 };
 
-/* Any thread's, also after sf_producer_close(): see there. */
+/* Called by any thread, also after sf_producer_close(). */
 typedef void (*sf_release) (void *user);
 
 struct sf_publish_args
 {
   const struct sf_memory_ref *parts;
   uint32_t n_parts;
-  const void *body;             /* what the client is told besides */
+  const void *body;             /* for the consumer, besides the memory */
   uint32_t body_size;
-  /* Called once no client can read the frame any more; not if publish fails. */
+  /* Called once no client can read the frame any more; not if publishing
+   * fails. */
   sf_release release;
   void *user;
-  /* The memory comes out of a pool that may be waiting for it. */
+  /* The memory is out of a pool that may be waiting for it. */
   bool pooled;
 };
 
-/* Announces a frame to every client. Returns 0, or -EAGAIN    a lossless client
- * has no room: wait and try again -ENOTCONN  lossless, and fewer than
- * min-clients are there: wait for them -ENOBUFS   the body and the parts do not
- * fit into a record of the ring, and too
- *             many such frames are out
- * -EMSGSIZE  they are larger than a frame's payload can be -ELOOP     a part's
- * segment came by too many relays: sf_segment_relay_depth_exceeded() -ENOMEM */
+/* Announces a frame to every client. Returns 0, or
+ *   -EAGAIN    a lossless client has no room: wait and try again
+ *   -ENOTCONN  lossless, and fewer than min-clients are there: wait for them
+ *   -ENOBUFS   the body and the parts do not fit into a record of the ring, and
+ *              too many such frames are out
+ *   -EMSGSIZE  they are larger than a frame's payload can be
+ *   -ELOOP     sf_segment_relay_depth_exceeded() for a part's segment
+ *   -ENOMEM */
 int sf_producer_publish (struct sf_producer *producer,
-    const struct sf_publish_args *publication);
+    const struct sf_publish_args *args);
 
 enum sf_event_flags
 {
@@ -202,11 +201,11 @@ enum sf_event_flags
   SF_EVENT_STICKY = 1 << 0,
   /* The latest frame does not belong to what follows. */
   SF_EVENT_DROPS_LATEST = 1 << 1,
-  /* Told once: it waits for min-clients, as a frame does. */
+  /* Not repeated: waits for min-clients, as a frame does. */
   SF_EVENT_NEEDS_CLIENTS = 1 << 2,
 };
 
-/* What sticky events may take in all: each client that joins gets all of it. */
+/* Bytes of all sticky events: each client that joins gets all of them. */
 #define SF_MAX_STICKY_BYTES (UINT64_C (8) << 20)
 
 /* Announces an event, in order with the frames. Errors as
@@ -218,12 +217,12 @@ int sf_producer_event (struct sf_producer *producer, uint64_t key,
 void sf_producer_forget (struct sf_producer *producer, uint64_t from,
     uint64_t to);
 
-/* Takes back from all clients what they have not claimed. They hear of it
- * before they read on. Any thread; never waits. */
+/* Revokes what clients have not claimed. They hear of it before they read on.
+ * Any thread; never waits. */
 void sf_producer_flush_start (struct sf_producer *producer, uint32_t seqnum);
 
-/* Begins a new stream: what was announced before is void for clients that have
- * not read it. `reset_time`: running time begins anew, too. Never waits. */
+/* Begins a new stream: what clients have not read yet is void. `reset_time`:
+ * running time restarts, too. Never waits. */
 void sf_producer_flush_stop (struct sf_producer *producer, uint32_t seqnum,
     bool reset_time);
 
@@ -235,9 +234,10 @@ struct sf_producer_stats
   uint64_t frames, events;
   uint64_t clients_seen, clients_evicted, clients_refused;
   uint64_t revoked;             /* frames taken from slow live clients */
-  uint64_t dropped[SF_N_DROPS]; /* frames lost to clients, of all there were */
-  uint64_t segments_sent_late;  /* to a client, with the first frame in one */
-  uint32_t n_clients;           /* welcomed, and still served */
+  /* frames lost to clients, also to former ones */
+  uint64_t dropped[SF_N_DROPS];
+  uint64_t segments_sent_late;  /* only with the first frame in one */
+  uint32_t n_clients;           /* connected, and served */
   uint32_t n_lingering;
   struct sf_slots_state slots;
 };
@@ -245,7 +245,7 @@ struct sf_producer_stats
 void sf_producer_get_stats (struct sf_producer *producer,
     struct sf_producer_stats *stats);
 
-/* Up to `n` clients; returns how many. */
+/* Fills up to `n`; returns how many. */
 uint32_t sf_producer_get_clients (struct sf_producer *producer,
     struct sf_client_info *info, uint32_t n);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* One frame, or event, to all clients. */
+/* Publishes a frame, or an event, to all clients. */
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +13,8 @@
 #include "producer/sticky.h"
 #include "producer/wake.h"
 
-/* Fills the ids and the payload, at `out`. 0, -ENOMEM or -ELOOP. */
+/* Fills the frame's segment ids, and its payload at `out`. 0, -ENOMEM or
+ * -ELOOP. */
 SF_HOT static int
 fill_locked (struct sf_producer *p, struct sf_frame *frame,
     const struct sf_publish_args *pub, uint8_t *out)
@@ -55,7 +56,8 @@ fill_locked (struct sf_producer *p, struct sf_frame *frame,
   return 0;
 }
 
-/* The payload is in the spill. 0 or -ENOMEM. */
+/* Writes what remains for the record when the payload is spilled. 0 or
+ * -ENOMEM. */
 static int
 put_spill_reference_locked (struct sf_producer *p, struct sf_frame *frame,
     uint64_t size)
@@ -71,7 +73,7 @@ put_spill_reference_locked (struct sf_producer *p, struct sf_frame *frame,
   return 0;
 }
 
-/* Not published, so not released: the caller keeps what it has. */
+/* Frees a frame that was not published; the caller keeps its memory. */
 static void
 frame_discard_locked (struct sf_producer *p, struct sf_frame *frame)
 {
@@ -80,7 +82,7 @@ frame_discard_locked (struct sf_producer *p, struct sf_frame *frame)
   free (frame);
 }
 
-/* A frame with one reference, and not yet anybody's. */
+/* Makes a frame with one reference, the publisher's. */
 SF_HOT static int
 frame_new_locked (struct sf_producer *p, const struct sf_publish_args *pub,
     uint64_t size, const struct sf_slot *spill, struct sf_frame **out)
@@ -112,11 +114,12 @@ frame_new_locked (struct sf_producer *p, const struct sf_publish_args *pub,
   return r;
 }
 
-/* Gives every client the segments of the frame, if it is one, that the control
- * thread has not sent ahead of it, and looks whether it has room for `size`
- * bytes. None is told before all have: a lossless client must not be told
- * twice. 0; -EAGAIN: a lossless client has no room, or could not be sent a
- * segment; -ENOTCONN: lossless, and fewer than `min_clients` are there. */
+/* Sends each client the frame's segments that the control thread has not sent
+ * yet, and checks that it has room for `size` bytes. All clients are checked
+ * before one is announced to, so that a retry does not announce twice. `frame`
+ * NULL: an event. 0; -EAGAIN: a lossless client has no room, or could not be
+ * sent a segment; -ENOTCONN: lossless, and fewer than `min_clients` are
+ * there. */
 SF_HOT static int
 prepare_clients_locked (struct sf_producer *p, const struct sf_frame *frame,
     uint32_t size, uint32_t min_clients)
@@ -136,7 +139,7 @@ prepare_clients_locked (struct sf_producer *p, const struct sf_frame *frame,
 
       unsent = sent < 0;
       p->stats.segments_sent_late += sent > 0;
-      /* The lock was dropped meanwhile. */
+      /* The lock was dropped: start over. */
       c = p->clients;
       n = 0;
       r = 0;
@@ -152,7 +155,7 @@ prepare_clients_locked (struct sf_producer *p, const struct sf_frame *frame,
   return p->delivery.lossless && unsent ? -EAGAIN : r;
 }
 
-/* Tells everybody, notes who is to be woken for it, and makes it the latest. */
+/* Announces the frame, notes which clients to wake, and makes it the latest. */
 SF_HOT static void
 announce_locked (struct sf_producer *p, struct sf_frame *frame)
 {
@@ -175,7 +178,7 @@ announce_locked (struct sf_producer *p, struct sf_frame *frame)
   p->stats.frames++;
 }
 
-/* What clients need not wait for: giving slots back takes longer than
+/* Collects returns after the clients were woken: releasing takes longer than
  * announcing. */
 static void
 reclaim (struct sf_producer *p, struct sf_frame *before, bool pooled)
@@ -189,14 +192,14 @@ reclaim (struct sf_producer *p, struct sf_frame *before, bool pooled)
     sf_producer_set_want_locked (p);
   }
   if (!p->ticking) {
-    /* The control thread looks at returns when no frame comes to do it. */
+    /* The control thread collects when no frame comes to do it. */
     p->ticking = true;
     p->need_kick = true;
   }
   sf_producer_unlock (p);
 }
 
-/* As sf_producer_publish(), of a payload of so many bytes. */
+/* As sf_producer_publish(), with a payload of `size` bytes. */
 SF_HOT static int
 publish (struct sf_producer *p, const struct sf_publish_args *pub,
     uint64_t size, const struct sf_slot *spill)

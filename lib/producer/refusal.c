@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Whoever is not served: what it is told, and who takes the room. */
+/* Refuses clients, and says why. */
 #include <stdio.h>
 #include <string.h>
 
@@ -23,7 +23,7 @@ sf_client_refuse (struct sf_producer *p, int fd,
 {
   struct sf_message msg = { .type = SF_MESSAGE_REJECT, .reject = *reject };
 
-  /* Whoever is told finds it counted. */
+  /* Count first: whoever is told may look. */
   sf_client_report_refusal (p, peer, reject);
   sf_send (fd, &msg, NULL, 0);
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What clients are told of segments ahead of the frames in them. */
+/* Sends clients news of segments ahead of the frames in them. */
 #include "producer/client-queue.h"
 #include "producer/frame.h"
 #include "producer/producer-private.h"
 #include "producer/segment-updates.h"
 
-/* There is one, mostly; more on huge pages. */
+/* Mostly there is one; on huge pages there may be more. */
 #define MAX_AHEAD 16u
 
 static void
@@ -15,13 +15,13 @@ add_own_locked (struct sf_producer *p, struct sf_slots *slots)
   uint32_t n = sf_slots_get_segments (slots, segments, MAX_AHEAD);
 
   for (uint32_t i = 0; i < n; i++) {
-    /* Without memory it is sent with the first frame in it. */
+    /* If memory is short, it is sent with the first frame in it. */
     sf_known_add_locked (p, segments[i]);
     sf_segment_unref (segments[i]);
   }
 }
 
-/* One that frames will lie in and that the client lacks; 0: none. */
+/* Returns a segment of ours that the client lacks; 0: none. */
 static uint32_t
 missing_own_segment_locked (const struct sf_producer *p,
     const struct sf_client *c)
@@ -36,7 +36,8 @@ missing_own_segment_locked (const struct sf_producer *p,
   return 0;
 }
 
-/* The lock is dropped while one is sent; the list of clients stays as it is. */
+/* The lock is dropped to send. The list of clients does not change
+ * meanwhile. */
 static void
 send_ahead (struct sf_producer *p)
 {
@@ -55,7 +56,7 @@ send_ahead (struct sf_producer *p)
   sf_producer_unlock (p);
 }
 
-/* The id of one of which clients do not know how many slots it has; 0: none. */
+/* Returns a segment whose number of slots clients do not know; 0: none. */
 static uint32_t
 next_grown (struct sf_producer *p)
 {
@@ -89,7 +90,7 @@ send_grown (struct sf_producer *p, uint32_t id)
     pthread_mutex_lock (&p->lock);
     knows = c->state == SF_CLIENT_ACTIVE && sf_client_was_sent_locked (c, id);
     pthread_mutex_unlock (&p->lock);
-    /* One that does not hear of it sees it when it has a frame there. */
+    /* A hint: a client that misses it looks when a frame lies there. */
     if (knows && !c->session.hung_up)
       sf_send (c->fd, &msg, NULL, 0);
   }

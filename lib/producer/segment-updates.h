@@ -4,8 +4,8 @@
 
 #include "producer/producer-private.h"
 
-/* The control thread's: sends clients what frames will need, and tells them
- * what has grown, so that neither side's streaming thread has to see to it. */
+/* Sends segments that frames will need, and SEGMENT_GROWN, so that no streaming
+ * thread has to. Called by the control thread. */
 void sf_producer_send_segment_updates (struct sf_producer *p);
 
 #endif

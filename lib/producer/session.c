@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A client's life, from HELLO to its end, as the control thread leads it. */
+/* A client from HELLO to its end, in the control thread. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -20,7 +20,7 @@
 #include "producer/session.h"
 #include "producer/wake.h"
 
-/* Unlinks the client; its frames are nobody's any more. */
+/* Takes the client out of the list and ends its leases. */
 static void
 remove_client (struct sf_client *c)
 {
@@ -64,7 +64,7 @@ sf_client_report_end (struct sf_client *c, uint32_t reason, const char *text)
     p->settings.callbacks.disconnected (p->settings.user, &info, reason, text);
 }
 
-/* It is not served any more: what it has not claimed, it will not. */
+/* Revokes what a client has not claimed that is no longer served. */
 static void
 revoke_queue_locked (struct sf_client *c)
 {
@@ -82,8 +82,8 @@ revoke_queue_locked (struct sf_client *c)
   sf_client_drop_locked (c, SF_DROP_LEFT, unclaimed);
 }
 
-/* It gets nothing more, but may go on reading what it holds. True: it holds
- * nothing, so there is nothing to wait for. */
+/* Stops serving it; it may go on reading what it holds. True: it holds
+ * nothing. */
 static bool
 stop_serving (struct sf_client *c, uint32_t state)
 {
@@ -128,31 +128,29 @@ sf_client_end (struct sf_client *c, uint32_t reason, const char *text)
     p->stats.clients_evicted++;
     pthread_mutex_unlock (&p->lock);
   }
-  /* Not told: it may be one of ours that was stopped for long, and tries again
-   * when it finds the connection closed. */
+  /* Sends it nothing: it may be a consumer that was stopped for long, and tries
+   * again when it finds the connection closed. */
   if (greeting && reason == SF_REASON_VIOLATION)
     sf_client_report_refusal (p, &c->peer, &msg.reject);
   empty = stop_serving (c, SF_CLIENT_LINGERING);
   sf_client_report_end (c, reason, text);
-  /* Told after its queue is taken back, of which it would take more than it
-   * may. */
+  /* Sent only after its queue is revoked: told earlier, it would claim more. */
   if (!c->session.hung_up && !greeting) {
     sf_send (c->fd, &msg, NULL, 0);
     SF_HOOK ("told");
-    /* One whose socket is full of what it has not read finds its end behind
-     * that. */
+    /* A full socket still ends for it, after what it has not read. */
     shutdown (c->fd, SHUT_WR);
   }
   pthread_mutex_lock (&p->lock);
   c->pending_disconnect = SF_REASON_NONE;
   pthread_mutex_unlock (&p->lock);
-  /* Who broke the rules, or never had a frame, is not waited for. What others
-   * had stays until the guard says that nobody can read it. */
+  /* A violator, or a client without frames, goes at once. Frames of others stay
+   * out until the guard says that nobody can read them. */
   if (empty || reason == SF_REASON_VIOLATION || reason == SF_REASON_DELIVERY)
     remove_client (c);
 }
 
-/* The memory and the fds it is served with. 0 or -errno. */
+/* Makes its memory and its guard. 0 or -errno. */
 static int
 make_channels (struct sf_client *c, int *guard_write)
 {
@@ -203,7 +201,7 @@ make_channels (struct sf_client *c, int *guard_write)
   return 0;
 }
 
-/* Sticky events and the latest frame, then it is one of those announced to. */
+/* Sends sticky events and the latest frame, and makes it active. */
 static void
 join (struct sf_client *c)
 {
@@ -242,8 +240,8 @@ reject_hello (struct sf_client *c, const struct sf_reject *reject)
   sf_client_end (c, reject->reason, reject->text);
 }
 
-/* Its children may keep its socket and its guard. Where there is no telling, or
- * no fd left, only these are watched. */
+/* Watches its process, whose children may keep its socket and its guard.
+ * Without a pidfd only these are watched. */
 static void
 watch_process (struct sf_client *c)
 {
@@ -320,7 +318,7 @@ sf_client_answer_hello (struct sf_client *c, int r, uint32_t max_held,
   if (r == 0)
     r = make_channels (c, &guard_write);
   if (r == -ESHUTDOWN) {
-    /* We are about to close; what it is to do is what it does without us. */
+    /* We are closing: hang up, and it looks for the next producer. */
     sf_client_end (c, SF_REASON_HANGUP, "");
     return;
   }
@@ -376,7 +374,7 @@ sf_client_send_bye (struct sf_client *c)
 
   if (!c->session.hung_up && c->state == SF_CLIENT_ACTIVE)
     sf_send (c->fd, &msg, NULL, 0);
-  /* The lease words stay as they are: it may still claim what is there. */
+  /* Leave the lease words: it may still claim what is there. */
   pthread_mutex_lock (&p->lock);
   sf_client_collect_locked (c);
   lingers = c->leases != NULL && sf_client_holds_foreign_locked (c);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What clients that have left no longer need. A sealed segment keeps its pages,
- * so that it takes another one to have fewer, and while its last frames are
- * held, both. */
+/* Goes on with a smaller ring when clients have left. A sealed segment keeps
+ * its pages, so shrinking takes a second segment, and both exist while frames
+ * of the first are held. */
 #include "producer/capacity.h"
 #include "producer/shrink.h"
 #include "producer/producer-private.h"
 
-/* The ring is this many times as large as it need be. */
+/* Shrink a ring this many times as large as it need be, after this time. */
 #define TOO_LARGE 4u
 #ifndef SF_SHRINK_AFTER_MS
 #define SF_SHRINK_AFTER_MS 60000
@@ -49,10 +49,10 @@ sf_producer_shrink (struct sf_producer *p)
       p->control.too_large_since + SF_SHRINK_AFTER_MS * INT64_C (1000000) - now;
   if (left > 0)
     return (int) (left / 1000000) + 1;
-  /* Where there is no memory for both, not again at once. */
+  /* If memory does not hold both, wait as long again. */
   p->control.too_large_since = now;
   pthread_mutex_lock (&p->room_lock);
-  /* Nobody else has changed it meanwhile. */
+  /* Look again with the lock: the need may have grown. */
   if (is_too_large (p))
     sf_slots_replace (p->slots, (uint32_t) needed_slots (p),
         p->capacity.slot_size);

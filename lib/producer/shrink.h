@@ -4,8 +4,9 @@
 
 #include "producer/producer-private.h"
 
-/* The control thread's: goes on with a smaller ring, if clients have needed
- * much less for long. The ms until it is to be called again, or -1. */
+/* Goes on with a smaller ring, if clients have needed much less for long.
+ * Returns the ms until it is to be called again, or -1. Called by the control
+ * thread. */
 int sf_producer_shrink (struct sf_producer *p);
 
 #endif

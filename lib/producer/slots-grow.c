@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* How slots are made: in the segment there is, or in another one. */
+/* Makes slots: in the newest segment, or in another one. */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -16,7 +16,7 @@ retire_smaller_locked (struct sf_slots *slots, uint64_t size)
       sf_slots_retire_locked (slots, own);
 }
 
-/* What is to be made: slots in this segment, or in a new one if it is NULL. */
+/* How many slots to make, and in which segment; NULL: a new one. */
 struct plan
 {
   struct sf_own_segment *grow;
@@ -24,7 +24,7 @@ struct plan
   uint64_t bytes;
 };
 
-/* The one that can grow by so many slots. */
+/* Returns a segment that can grow by so many slots. */
 static struct sf_own_segment *
 growable_locked (struct sf_slots *slots, uint32_t n)
 {
@@ -45,8 +45,8 @@ bytes_to_add (const struct plan *plan, uint64_t size, uint64_t page)
       - sf_own_segment_bytes (own);
 }
 
-/* It grows by small steps, and not for ever: now by half of what it has, or
- * what is left, if that is more. */
+/* A segment grows a limited number of times. Once half of these are used, grows
+ * it by half its size, or as far as max-memory allows. */
 static void
 take_large_step_locked (const struct sf_slots *slots, struct plan *plan)
 {
@@ -84,15 +84,15 @@ plan_locked (struct sf_slots *slots, uint32_t n, uint64_t size, uint64_t page,
     *needed = slots->bytes + plan->bytes;
     return -E2BIG;
   }
-  /* Reserved before it is made. */
+  /* Count the bytes before they are made, so that others do not take them. */
   slots->bytes += plan->bytes;
   if (plan->grow != NULL)
     plan->grow->growing = true;
   return 0;
 }
 
-/* For how many slots to take addresses: those that max-memory holds, but no
- * more than a part of all there are. */
+/* Returns for how many slots to reserve addresses: what max-memory holds, but
+ * only a part of the address space. */
 static uint32_t
 capacity_for (const struct sf_slots *slots, uint64_t size)
 {
@@ -134,7 +134,7 @@ own_segment_new (struct sf_slots *slots, uint32_t n, uint64_t size,
 static void
 add_locked (struct sf_slots *slots, struct sf_own_segment *own, uint32_t n)
 {
-  /* The last one taken was the last one there was: a new one follows it. */
+  /* The cursor wrapped at the old end: the first new slot follows it. */
   if (own->cursor == 0 && own->n_slots > 0)
     own->cursor = own->n_slots;
   own->n_slots += n;
@@ -143,11 +143,11 @@ add_locked (struct sf_slots *slots, struct sf_own_segment *own, uint32_t n)
     slots->n_active += n;
     slots->n_free += n;
   }
-  if (slots->shut)              /* meanwhile */
+  if (slots->shut)              /* while they were made */
     sf_slots_retire_locked (slots, own);
 }
 
-/* Without taking the last that others need. */
+/* Leaves a sixteenth of the memory to others. */
 static uint64_t
 bytes_left (void)
 {
@@ -157,7 +157,7 @@ bytes_left (void)
   return headroom.left / 16 * 15;
 }
 
-/* One try, on pages of this size. */
+/* Tries once, on pages of this size. */
 static int
 ensure (struct sf_slots *slots, uint32_t n, uint64_t size, uint64_t page,
     uint64_t *needed)
@@ -255,8 +255,8 @@ sf_slots_most (struct sf_slots *slots, uint64_t size)
   return n;
 }
 
-/* Huge pages are a wish: where there are too few of them, or they take more
- * than max_memory, ordinary ones do. */
+/* Falls back to ordinary pages where huge ones are too few, or exceed
+ * max_memory. */
 int
 sf_slots_ensure (struct sf_slots *slots, uint32_t n, uint64_t size,
     uint64_t *needed)

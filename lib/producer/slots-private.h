@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Shared by producer/slots.c (taken and given back) and producer/slots-grow.c
- * (made) only. */
+/* Shared by producer/slots.c (acquire, release) and producer/slots-grow.c
+ * (making). */
 #ifndef SF_SLOTS_PRIVATE_H
 #define SF_SLOTS_PRIVATE_H
 
@@ -13,43 +13,42 @@ struct sf_own_segment
   struct sf_own_segment *next;
   struct sf_slots *slots;
   struct sf_segment *segment;
-  uint32_t n_slots;             /* that are handed out */
+  uint32_t n_slots;             /* made so far */
   uint32_t n_used;
   uint32_t cursor;
   bool retired, huge;
-  bool taken_from;              /* once */
-  bool growing;                 /* stays, with the lock dropped */
-  uint8_t used[];               /* for as many as it can grow to */
+  bool taken_from;              /* at least once */
+  /* not to be freed, though the lock is dropped */
+  bool growing;
+  uint8_t used[];               /* one for each that it can grow to */
 };
 
 struct sf_slots
 {
   sf_atomic_u32 refs;
-  /* of the process that made it, see shared/fork.h */
-  uint32_t generation;
+  uint32_t generation;          /* of its process, see shared/fork.h */
   uint64_t max_memory;
-  uint64_t huge_page;           /* 0: not wanted, or the machine has none */
-  bool fixed;                   /* addresses for no more slots than there are */
-  pthread_mutex_t lock;         /* the fields below; a leaf */
-  /* newest first; those not retired are taken from */
-  struct sf_own_segment *first;
-  struct sf_own_segment *last;  /* what the last slot was taken from */
+  uint64_t huge_page;           /* bytes; 0: not wanted, or there are none */
+  bool fixed;                   /* reserve no addresses for more slots */
+  pthread_mutex_t lock;         /* a leaf; the fields below */
+  struct sf_own_segment *first; /* the newest first */
+  struct sf_own_segment *last;  /* where the last slot was taken */
   struct sf_own_segment *idle;  /* to be unmapped */
   uint32_t n_active, n_free;
   uint64_t bytes;
   uint64_t n_made;
   bool shut;
-  pthread_mutex_t freed_lock;   /* freed, user; held over the call */
+  pthread_mutex_t freed_lock;   /* the two below; held over the call */
   sf_slot_freed freed;
   void *user;
 };
 
-/* What its slots reserve. */
+/* Returns the bytes that its slots reserve. */
 uint64_t sf_own_segment_bytes (const struct sf_own_segment *own);
-/* No slot of it is taken any more. */
+/* Hands out no more of its slots. */
 void sf_slots_retire_locked (struct sf_slots *slots,
     struct sf_own_segment *own);
-/* Retired segments without a used slot are set aside. True if there is one. */
+/* Sets aside retired segments without a used slot. True: there is one. */
 bool sf_slots_set_idle_aside_locked (struct sf_slots *slots);
 
 #endif

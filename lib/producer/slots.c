@@ -139,7 +139,7 @@ sf_slots_shut (struct sf_slots *slots)
   sf_slots_reclaim (slots);
 }
 
-/* The next free slot in cyclic order. The caller knows that there is one. */
+/* Returns the next free slot in cyclic order; there is one. */
 static uint32_t
 next_free_locked (struct sf_own_segment *own)
 {
@@ -148,9 +148,9 @@ next_free_locked (struct sf_own_segment *own)
   return own->cursor;
 }
 
-/* Where to take from: where the last one was taken, as long as the next one
- * there is free, so that frames that follow each other lie one after the other;
- * then where most are free. NULL: nowhere. */
+/* Chooses a segment: the last one used, while its next slot is free, so that
+ * consecutive frames are adjacent; else the one with most free slots. NULL:
+ * none. */
 static struct sf_own_segment *
 choose_locked (struct sf_slots *slots, uint64_t size, bool *large_enough)
 {
@@ -210,7 +210,7 @@ sf_slots_acquire (struct sf_slots *slots, uint64_t size, uint32_t keep,
     sf_atomic_u64 *generation =
         &sf_segment_header (slot->segment)->generation[slot->index];
 
-    /* Odd: may be written from here on. */
+    /* Odd: being written. */
     sf_publish_u64 (generation, sf_load_own (generation) + 1);
   }
   return r == 0 || large_enough ? r : -EMSGSIZE;
@@ -223,10 +223,10 @@ sf_slots_release (struct sf_slot *slot)
   struct sf_slots *slots = own->slots;
   bool idle, shut;
 
-  /* In a child: the slot is its parent's, to be given back by that one. */
+  /* In a child process the slot stays its parent's. */
   if (sf_is_inherited (slots->generation))
     return;
-  /* Given back unpublished: even again, so that the next use is odd. */
+  /* Released unpublished: make it even, so that the next use is odd. */
   sf_segment_finish_slot (own->segment, slot->index);
 
   pthread_mutex_lock (&slots->lock);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Payloads that do not fit into a record of the ring: batches of many frames,
- * frames with many metas. Such a payload lies in a slot of its own, the spill,
- * once for all clients. */
+/* Payloads too large for a record of the ring: batches of many frames, frames
+ * with many metas. Such a payload is spilled to a slot, once for all
+ * clients. */
 #include <errno.h>
 #include <string.h>
 
@@ -10,7 +10,7 @@
 #include "producer/spill.h"
 #include "producer/producer-private.h"
 
-/* Few sizes, so that those that are there mostly do. */
+/* Sizes double from here, so that few sizes serve all. */
 #define SMALLEST (UINT64_C (512) << 10)
 #define AT_FIRST 2u
 
@@ -32,8 +32,7 @@ take_or_grow (struct sf_slots *spill_slots, uint64_t size,
     n = 2 * state.n_slots;
     room = state.slot_size > room ? state.slot_size : room;
   }
-  /* Those that were too small, and are not read any more, count until they
-   * go. */
+  /* Slots that were too small count until they are reclaimed. */
   sf_slots_reclaim (spill_slots);
   r = sf_slots_ensure (spill_slots, n, room, &needed);
   if (r == 0)

@@ -4,12 +4,13 @@
 
 #include "producer/producer-private.h"
 
-/* Makes room, for the payload of a frame, outside of the ring. 0 or -errno,
- * -ENOBUFS: too many such frames are out. Without lock. */
+/* Acquires a slot for a spilled payload. 0 or -errno, -ENOBUFS: too many are
+ * out. Called without the lock. */
 int sf_spill_acquire (struct sf_producer *p, uint64_t size,
     struct sf_slot *spill);
 
-/* The payload is in the spill: what remains for the record. */
+/* Finishes the slot and writes the record's payload, a reference to it. Returns
+ * its size. */
 uint32_t sf_spill_put_reference (const struct sf_slot *spill, uint32_t id,
     uint64_t size, uint8_t *payload);
 

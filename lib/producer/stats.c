@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What a producer and its clients have done so far. */
+/* Figures of a producer and its clients. */
 #include "producer/client.h"
 #include "producer/producer-private.h"
 

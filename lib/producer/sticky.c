@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The events that a client gets which joins late. */
+/* Sticky events, for clients that join late. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

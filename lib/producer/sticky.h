@@ -4,8 +4,8 @@
 
 #include "producer/producer-private.h"
 
-/* Keeps the event for later clients. -ENOMEM, or -E2BIG, more than
- * SF_MAX_STICKY_BYTES in all, leaves everything as it was. */
+/* Keeps the event for later clients. -ENOMEM, or -E2BIG: more than
+ * SF_MAX_STICKY_BYTES in all; nothing changes then. */
 int sf_sticky_keep_locked (struct sf_producer *p, uint64_t key,
     const void *body, uint32_t size);
 

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Which clients sleep, waking them, and yielding to one on our processor. */
+/* Wakes sleeping clients, and yields to one on our CPU. */
 #include <sched.h>
 
 #include "producer/client.h"
 #include "producer/wake.h"
 
-/* A yield that takes longer, in ns, ran something else than the client, which
- * is done in tens of microseconds. */
+/* A yield longer than this (ns) ran something other than the client, which
+ * needs some 10 us. */
 #define MAX_YIELD_NS 1000000
-/* After n such yields in a row the next 2^n are left out, n being at most
- * this. */
+/* After n such yields in a row, skip the next 2^n; n is at most this. */
 #define MAX_BACK_OFF 8
 
 SF_HOT bool
@@ -45,7 +44,8 @@ sf_client_note_sleep_locked (struct sf_client *c)
     p->waking.clients[p->waking.n_clients++] = sf_client_ref (c);
 }
 
-/* Gives our processor to a client on it, unless that was in vain before. */
+/* Yields to a client on our CPU. After a yield that something else used up,
+ * skips the next ones. */
 SF_HOT static void
 yield_to_client (struct sf_producer *p)
 {
@@ -77,8 +77,8 @@ sf_producer_wake_sleepers (struct sf_producer *p)
     sf_client_unref (p->waking.clients[i]);
   }
   p->waking.n_clients = 0;
-  /* It has what it waited for, and waits for our processor now. Where frames
-   * come as fast as they can be made, it gets it when we are out of slots. */
+  /* The client is runnable and waits for our CPU. In an unpaced stream it gets
+   * it when we run out of slots. */
   if (on_this_cpu && !p->waking.unpaced)
     yield_to_client (p);
 }

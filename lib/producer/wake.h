@@ -4,17 +4,17 @@
 
 #include "producer/producer-private.h"
 
-/* True if the client sleeps and the caller is the one to wake it. */
+/* Takes the flag of a sleeping client. True: the caller has to wake it. */
 bool sf_client_take_sleeping_flag (struct sf_client *c);
 
 void sf_client_wake (struct sf_client *c);
 
-/* Did it fall asleep on the processor that we run on? There it wakes up only
- * when we let it. */
+/* Tells whether it fell asleep on our CPU, where it can run only when we let
+ * it. */
 bool sf_client_is_on_this_cpu (const struct sf_client *c);
 
-/* The publisher's, when the client has been told something: if it sleeps,
- * sf_producer_wake_sleepers() wakes it, which needs no lock. */
+/* For the publisher, after announcing: notes a sleeping client for
+ * sf_producer_wake_sleepers(), which needs no lock. */
 void sf_client_note_sleep_locked (struct sf_client *c);
 void sf_producer_wake_sleepers (struct sf_producer *p);
 

@@ -69,8 +69,8 @@ sf_observe_u32 (const sf_atomic_u32 *p)
   return atomic_load_explicit ((sf_atomic_u32 *) p, memory_order_acquire);
 }
 
-/* The head of a list that only grows, for threads of one process: what it
- * points to is there for whoever sees it. */
+/* The head of a list that only grows, for threads of one process: whoever sees
+ * it also sees what it points to. */
 typedef void *_Atomic sf_atomic_pointer;
 
 static inline void
@@ -114,17 +114,16 @@ sf_take_bits (sf_atomic_u64 *p)
   return atomic_exchange_explicit (p, 0, memory_order_acquire);
 }
 
-/* Bits of a table of one process: whoever goes on to reuse what they stand for
- * must not be seen to do so before they are clear. */
+/* Bits of a table in one process. Others reuse what they stand for only after
+ * seeing them clear. */
 static inline void
 sf_clear_bits (sf_atomic_u64 *p, uint64_t bits)
 {
   atomic_fetch_and_explicit (p, ~bits, memory_order_seq_cst);
 }
 
-/* A private copy of plain bytes that the other process may be changing. The
- * compiler is kept from looking at the source again instead of at the copy,
- * which would undo the checks made in between. */
+/* Copies plain bytes that the other process may be changing. The fence keeps
+ * the compiler from reading the source again after the copy was checked. */
 static inline void
 sf_copy_shared (void *to, const void *from, size_t size)
 {
@@ -156,32 +155,32 @@ sf_store_flag (sf_atomic_u32 *p, uint32_t v)
   atomic_store_explicit (p, v, memory_order_relaxed);
 }
 
-/* Takes the flag, so that of several wakers one makes the system call. */
+/* Takes the flag, so that only one of several wakers makes the system call. */
 static inline uint32_t
 sf_take_flag (sf_atomic_u32 *p)
 {
   return atomic_exchange_explicit (p, 0, memory_order_relaxed);
 }
 
-/* Leaves a number in a flag and tells which was there: of several threads that
- * leave the same, one finds another. */
+/* Swaps in a number: of several threads with the same number, only one finds
+ * another. */
 static inline uint32_t
 sf_swap_flag (sf_atomic_u32 *p, uint32_t v)
 {
   return atomic_exchange_explicit (p, v, memory_order_relaxed);
 }
 
-/* The word a sleeper waits on (futex): a change is all that counts, the fences
- * above order the data. */
+/* The word a sleeper waits on (futex). Only the change counts; the fences above
+ * order the data. */
 static inline void
 sf_bump_u32 (sf_atomic_u32 *p)
 {
   atomic_fetch_add_explicit (p, 1, memory_order_relaxed);
 }
 
-/* Reference counts in one process. Taking a reference needs no order: the
- * caller has one already. Dropping: release, so that this thread's use is over
- * before another one frees; acquire, so that the one that frees sees it all. */
+/* Reference counts in one process. Taking one needs no order, since the caller
+ * has one already. Dropping: release, so that this thread is done before
+ * another frees; acquire, so that the one that frees sees it all. */
 static inline void
 sf_ref (sf_atomic_u32 *p)
 {
@@ -194,14 +193,14 @@ sf_unref_is_last (sf_atomic_u32 *p)
   return atomic_fetch_sub_explicit (p, 1, memory_order_acq_rel) == 1;
 }
 
-/* A counter shared by threads of one process, nothing hangs on its order. */
+/* A counter shared by threads of one process; nothing depends on its order. */
 static inline uint64_t
 sf_add_count (sf_atomic_u64 *p, uint64_t n)
 {
   return atomic_fetch_add_explicit (p, n, memory_order_relaxed) + n;
 }
 
-/* A spinning reader gives its sibling hyper-thread the core's resources. */
+/* Leaves the core's resources to its other hyper-thread. */
 static inline void
 sf_spin_pause (void)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The clock that all processes of a machine share. All times are in ns. */
+/* The clock that all processes of a machine share, in ns. */
 #ifndef SF_CLOCK_H
 #define SF_CLOCK_H
 
@@ -18,9 +18,9 @@ sf_now (void)
   return ts.tv_sec * SF_NS_PER_SECOND + ts.tv_nsec;
 }
 
-/* How far another process's reading, from between two of ours, is ahead of
- * them; 0 if it may be of the same clock. A second more does not tell two
- * clocks apart. */
+/* Returns by how much another process's clock is ahead of ours, read between
+ * `before` and `after`; 0 if it may be the same clock, which a difference of
+ * less than a second does not rule out. */
 static inline int64_t
 sf_clock_offset (int64_t before, int64_t theirs, int64_t after)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What a frame passes on its way from one process to the other. */
+/* Marks the path of a frame from one process to the other. */
 #ifndef SF_HOT_H
 #define SF_HOT_H
 
-/* Puts the function beside the others that have this. A camera's frame finds
- * all caches cold, so what its way costs is above all the number of pages it
- * lies on: together, these lie on fewer. */
+/* Places the function beside others that have this. At the rate of a camera all
+ * caches are cold, and the cost of the path is above all the pages it lies on:
+ * together, these lie on fewer. */
 #define SF_HOT __attribute__ ((hot))
 
 #endif

@@ -17,14 +17,14 @@
 #include "shared/unexpected-fd.h"
 #include "shared/test-hooks.h"
 
-/* More clients than this between two looks of the producer wait for a retry. */
+/* Connections that wait between two looks of the producer; more must retry. */
 #define BACKLOG 128
 
-/* Room for the fds of a message. The kernel drops those that find none, and
- * says so (MSG_CTRUNC): a peer cannot fill our table of fds with its own. */
+/* Room for the fds of a message. The kernel drops what exceeds it, and says so
+ * (MSG_CTRUNC), so that a peer cannot fill our table of fds. */
 #define CONTROL_SIZE CMSG_SPACE (sizeof (int) * SF_MESSAGE_MAX_FDS)
 
-/* What fits into the room, which is rounded up, may be one more. */
+/* The room is rounded up, so one more may fit. */
 #define CONTROL_MAX_FDS ((CONTROL_SIZE - CMSG_LEN (0)) / sizeof (int))
 
 #ifndef SO_PASSRIGHTS
@@ -80,24 +80,23 @@ connect_address (const struct sockaddr_un *address, socklen_t len)
   return fd;
 }
 
-/* Two producers may start at once where a stale socket file lies. Without a
- * lock:
+/* Serializes producers that replace a stale socket file. Without a lock:
  *
  *   1  A: connect() refused: stale          B: connect() refused: stale
  *   2  A: unlink, bind, listen: A serves
  *   3                                       B: unlink (that was A's), bind
  *
  * and A listens where nobody finds it. To bind another name and rename() it
- * over the stale one, or swap the two, only moves the race: no system call
- * replaces a file on condition that it is still the one that was looked at.
- * link() does not replace at all, and a freshly bound socket refuses
- * connections until listen(), so that it looks stale as well.
+ * over the stale one, or to swap the two, only moves the race: no system call
+ * replaces a file on condition that it is still the same. link() does not
+ * replace at all, and a freshly bound socket refuses connections until
+ * listen(), so that it looks stale as well.
  *
- * So producers take turns from bind() to listen(), by a lock on the folder:
- * nothing has to be created for it, and it ends with its holder. Anybody who
- * may read the folder can take that lock too, so it is waited for a bounded
- * time and then done without: the worst that a stranger gains by holding it is
- * the race above. The same where a folder cannot be read, or locked (NFS). */
+ * The lock is on the folder, from bind() to listen(): nothing has to be created
+ * for it, and it ends with its holder. Anybody who may read the folder can take
+ * it, so we wait for a limited time and then go on without: somebody who holds
+ * it gains no more than the race above. The same where a folder cannot be read,
+ * or locked (NFS). */
 static int
 lock_folder_of (const char *path)
 {
@@ -126,13 +125,13 @@ unlock_folder (int fd)
 {
   if (fd < 0)
     return;
-  /* Not left to close(): a child forked meanwhile shares the lock. */
+  /* close() would not do: a child forked meanwhile shares the lock. */
   flock (fd, LOCK_UN);
   close (fd);
 }
 
-/* Nobody accepts here: a child may have inherited the socket of a process that
- * is gone. */
+/* Tells whether the listener's process is gone and only a child has its socket,
+ * where nobody accepts. */
 static bool
 is_orphan (int fd)
 {
@@ -144,8 +143,7 @@ is_orphan (int fd)
   return gone;
 }
 
-/* 1, or why not: -ECONNREFUSED where nobody listens any more, or as
- * connect(). */
+/* 1; or why not: -ECONNREFUSED: nobody listens; others as connect(). */
 static int
 is_served (const struct sockaddr_un *address, socklen_t len)
 {
@@ -159,7 +157,8 @@ is_served (const struct sockaddr_un *address, socklen_t len)
   return orphan ? -ECONNREFUSED : 1;
 }
 
-/* Something is at the path already: 0 if it was a stale socket and is gone. */
+/* Removes a stale socket from the path. 0; or an error if something else is
+ * there. */
 static int
 remove_stale (const struct sockaddr_un *address, socklen_t len)
 {
@@ -179,7 +178,7 @@ remove_stale (const struct sockaddr_un *address, socklen_t len)
     case -ENOENT:
       return 0;
     case -EAGAIN:              /* its queue is full: alive */
-    case -EPROTOTYPE:          /* of another kind, and alive */
+    case -EPROTOTYPE:          /* another kind of socket: alive */
       return -EADDRINUSE;
     default:
       return r < 0 ? r : -EADDRINUSE;
@@ -202,8 +201,8 @@ bind_path (int fd, const struct sockaddr_un *address, socklen_t len)
   return bind (fd, sa, len) < 0 ? -errno : 0;
 }
 
-/* The file gets its permission bits before listen(): until then nobody can
- * connect, so there is no moment at which the umask's bits count. */
+/* Sets the file's permission bits before listen(): nobody can connect earlier,
+ * so the umask's bits never count. */
 static int
 set_up_file (struct sf_listener *l, mode_t mode)
 {
@@ -217,8 +216,8 @@ set_up_file (struct sf_listener *l, mode_t mode)
   SF_HOOK ("bound");
   if (listen (l->fd, BACKLOG) < 0)
     return -errno;
-  /* Who watches the folder was woken by the file, and refused until now: its
-   * attributes change once more. Without that it tries again later. */
+  /* Change the attributes once more: a consumer that watches the folder was
+   * woken by the file, and refused. Otherwise it would try again later. */
   utimensat (AT_FDCWD, l->path, NULL, AT_SYMLINK_NOFOLLOW);
   return 0;
 }
@@ -246,7 +245,7 @@ listen_at_name (struct sf_listener *l, const struct sockaddr_un *address,
   const struct timespec pause = { .tv_nsec = 5000000 };
   int tries = 0;
 
-  /* A child of a process that has just ended may be about to close it. */
+  /* A child of a process that just ended may be about to close it. */
   while (bind (l->fd, (const struct sockaddr *) address, len) < 0) {
     if (errno != EADDRINUSE || tries++ == 20)
       return -errno;
@@ -255,10 +254,10 @@ listen_at_name (struct sf_listener *l, const struct sockaddr_un *address,
   return listen (l->fd, BACKLOG) < 0 ? -errno : 0;
 }
 
-/* Clients have no fds to send, and to close one can take for ever (a TCP socket
- * that lingers, a file of a FUSE mount). Linux 6.16 lets us say so, and
- * accepted sockets inherit it; before, only what close() flushes is avoided, by
- * sf_receive() without room for fds. */
+/* Refuses fds: clients have none to send, and to close one can take for ever (a
+ * TCP socket that lingers, a file of a FUSE mount). Linux 6.16 can refuse them,
+ * and accepted sockets inherit that; before, sf_receive() without room for fds
+ * avoids at least what close() flushes. */
 static void
 refuse_fds (int fd)
 {
@@ -300,8 +299,8 @@ sf_listener_close (struct sf_listener *listener)
 
   if (listener->fd < 0)
     return;
-  /* Unlinked while we still listen: nobody takes the file for stale and puts
-   * another one there between these two calls. */
+  /* Unlink while we still listen: otherwise another producer could take the
+   * file for stale and put its own there between these two calls. */
   if (!listener->abstract && lstat (listener->path, &st) == 0
       && st.st_dev == listener->dev && st.st_ino == listener->ino)
     unlink (listener->path);
@@ -412,7 +411,7 @@ has_unexpected (const struct received_fds *got)
   return i < got->n;
 }
 
-/* A read of nothing is the end, or a datagram without bytes. */
+/* Nothing was read: the end, or a datagram without bytes. */
 static bool
 is_hung_up (int fd)
 {
@@ -430,9 +429,9 @@ receive_bytes (int fd, struct msghdr *mh)
   do {
     mh->msg_controllen = room;
     n = recvmsg (fd, mh, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-    /* Reset: the other end closed with messages of ours unread. The kernel
-     * says so once, before it hands out what that end had sent, which may be
-     * the reason (REJECT, BYE). */
+    /* Reset: the other end closed with messages of ours unread. The kernel says
+     * so once, before it hands out what that end had sent, which may be the
+     * reason (REJECT, BYE). */
   } while (n < 0 && (errno == EINTR || errno == ECONNRESET));
   return n < 0 ? -errno : n;
 }
@@ -461,8 +460,8 @@ sf_receive (int fd, struct sf_message *msg, int fds[SF_MESSAGE_MAX_FDS])
     close_fds (&got);
     return -EBADF;
   }
-  /* Fewer fds than there was room for: we are out of them, which is nothing
-   * that the peer did. */
+  /* Fewer fds than there was room for: we are out of fds, which is not the
+   * peer's fault. */
   if (fds && (mh.msg_flags & MSG_CTRUNC) && got.n < SF_MESSAGE_MAX_FDS) {
     close_fds (&got);
     return -EMFILE;

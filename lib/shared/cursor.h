@@ -50,7 +50,7 @@ sf_put_u64 (struct sf_writer *w, uint64_t v)
   sf_put_u32 (w, (uint32_t) (v >> 32));
 }
 
-/* What stands behind the NUL in the caller's array stays at home. */
+/* Pads with zeros: what is behind the NUL in the caller's array is not sent. */
 static inline void
 sf_put_string (struct sf_writer *w, const char *text, size_t capacity)
 {
@@ -91,8 +91,8 @@ sf_get_u64 (struct sf_reader *r)
   return low | (uint64_t) sf_get_u32 (r) << 32;
 }
 
-/* One string has one encoding: zeros from its NUL on. That there is a NUL is
- * message_is_valid()'s to check. */
+/* A string has one encoding: zeros from its NUL on. message_is_valid() checks
+ * that there is a NUL. */
 static inline void
 sf_get_string (struct sf_reader *r, char *text, size_t capacity)
 {

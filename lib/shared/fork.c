@@ -7,17 +7,16 @@
 
 #include "shared/atomics.h"
 
-/* One bit for each fd that is ours. Those behind the end stay open in
- * children. */
+/* One bit for each fd that is ours. Higher ones stay open in children. */
 #define WORDS (UINT32_C (1) << 14)
 
 static sf_atomic_u64 owned[WORDS];
 
 uint32_t sf_generation;
 
-/* What the table says of an fd is a moment late at most, never early: a number
- * is taken out before it is closed, since it may be somebody else's right
- * after. */
+/* Closes the parent's fds. Each number leaves the table before it is closed,
+ * since it may be somebody else's right after: so the table may lack an fd for
+ * a moment, and never has one too many. */
 static void
 forget_parent (void)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Sleep on, and wake, a 32-bit word in shared memory.
+/* Sleeps on a 32-bit word in shared memory, and wakes its sleeper.
  *
- * Why not an eventfd: its O_NONBLOCK flag belongs to the open file description,
- * which both processes share. A client can clear it and fill the counter, and
- * the producer's next write() blocks for good. FUTEX_WAKE cannot block, needs
- * no fd, and is the quicker of the two (tests/benchmark/wake.c). */
+ * Not an eventfd: its O_NONBLOCK flag belongs to the open file description,
+ * which both processes share. A client could clear it and fill the counter, and
+ * the producer's next write() would block for good. FUTEX_WAKE cannot block,
+ * needs no fd, and is faster (tests/benchmark/wake.c). */
 #ifndef SF_FUTEX_H
 #define SF_FUTEX_H
 
@@ -20,8 +20,8 @@
 #include "shared/atomics.h"
 #include "shared/clock.h"
 
-/* Sleeps while *word == seen, at most `timeout` ns (SF_FOREVER: no limit).
- * Returns 0 on a wake-up or a changed word, -ETIMEDOUT, or -EINTR. */
+/* Sleeps while *word == seen, at most `timeout` ns (SF_FOREVER: no limit). 0:
+ * woken, or the word changed; -ETIMEDOUT; -EINTR. */
 static inline int
 sf_futex_wait (sf_atomic_u32 *word, uint32_t seen, int64_t timeout)
 {
@@ -42,11 +42,11 @@ sf_futex_wake (sf_atomic_u32 *word)
   syscall (SYS_futex, (uint32_t *) word, FUTEX_WAKE, 1, NULL, NULL, 0);
 }
 
-/* What comes within this many ns is waited for awake. */
+/* Spin for what is likely to come within this time (ns). */
 #define SF_SPIN_THRESHOLD 50000
 
-/* A moment of that. `yielding`: what is waited for may be waiting for our
- * processor. */
+/* One step of spinning. `yielding`: yield to the other side, which is on our
+ * CPU. */
 static inline void
 sf_spin_step (bool yielding)
 {

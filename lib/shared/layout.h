@@ -24,8 +24,8 @@
 #define SF_MAX_SLOTS 262144u
 #define SF_MAX_SLOT_SIZE (UINT64_C (1) << 34)
 
-/* Leases of one client: how many frames it can have been given and not yet
- * returned. More than any window of video that fits in memory. */
+/* Leases of one client: frames that were announced to it and are not back. More
+ * than any window of video that fits into memory. */
 #define SF_MAX_LEASES 4096u
 #define SF_LEASE_WORDS (SF_MAX_LEASES / 64u)
 
@@ -53,8 +53,8 @@ _Static_assert (sizeof (struct sf_segment_header) == 64, "layout");
 _Static_assert (offsetof (struct sf_segment_header, generation) == 64,
     "layout");
 
-/* Announce memory of one client. `head` counts bytes ever written to the ring
- * and never wraps; byte N stands at ring[N % ring_size]. */
+/* Announce memory of one client. `head` counts all bytes ever written to the
+ * ring and never wraps; byte N is at ring[N % ring_size]. */
 struct sf_announce_header
 {
   uint64_t magic;
@@ -63,19 +63,18 @@ struct sf_announce_header
   uint64_t ring_size;
   uint8_t pad0[SF_CACHE_LINE - 24];
   sf_atomic_u64 head;
-  /* Not 0: the producer waits for slots, and a return should be signalled, once
-   * for each number that stands here. */
+  /* Not 0: the producer wants one KICK for the next return, once for each
+   * number that is put here. */
   sf_atomic_u32 want_returns;
-  /* 1: the ring was full; the client signals when it has read it empty. */
+  /* 1: the ring was full; the client kicks when it has read it empty. */
   sf_atomic_u32 overflowed;
   uint32_t pad2;
-  /* the processor it announced the last frame on */
-  sf_atomic_u32 cpu;
-  /* The last flush: its seqnum above, and a count of its steps below, odd from
-   * the start of a flush to its stop. */
+  sf_atomic_u32 cpu;            /* the CPU that announced the last frame */
+  /* The last flush: its seqnum in the high half, a count of steps in the low
+   * half, odd between start and stop. */
   sf_atomic_u64 flush;
-  /* Records before this position are void since the last stop; SF_FLUSH_RESETS
-   * in the low bits: running time begins anew. Written ahead of `flush`. */
+  /* Records before this position are void since the last stop. Low bits:
+   * SF_FLUSH_RESETS, running time restarts. Written before `flush`. */
   sf_atomic_u64 flush_end;
   uint8_t pad1[SF_CACHE_LINE - 40];
 };
@@ -113,13 +112,13 @@ enum sf_record_flags
 {
   /* A copy of what the stream holds, for a client that joined late. */
   SF_RECORD_STICKY = 1 << 0,
-  /* FRAME: the producer waits for this client rather than lose it a frame. */
+  /* FRAME: the producer waits for this client rather than drop a frame. */
   SF_RECORD_LOSSLESS = 1 << 1,
 };
 
-/* What a FRAME's payload may be. What does not fit into a record lies in a slot
- * of a segment that has nothing else in it, a spill, and the record says where:
- * `1, SF_PAYLOAD_SPILLED`, and one reference. */
+/* A FRAME's payload. One that does not fit into a record is spilled to a slot
+ * of a segment that holds nothing else, and the record says where: `1,
+ * SF_PAYLOAD_SPILLED`, and one reference. */
 #define SF_MAX_FRAME_PAYLOAD (UINT32_C (4) << 20)
 #define SF_PAYLOAD_SPILLED 1u
 
@@ -143,36 +142,36 @@ _Static_assert (sizeof (struct sf_memory_ref_wire) == 32, "layout");
 #define SF_LEASE_REVOKED 3u
 #define SF_LEASE_WORD(stamp, state) (((uint64_t) (stamp) << 2) | (state))
 
-/* Enough for a p99 that is not the longest one. */
+/* Enough for a p99 that is not the maximum. */
 #define SF_HANDOVERS 128u
 
-/* The only memory a client can write. The producer believes none of it: each
- * word is read once, range-checked, and held against what this client has been
- * given (R3). */
+/* The only memory a client can write. The producer trusts none of it: it reads
+ * each word once, checks its range, and compares it with what this client has
+ * been given (R3). */
 struct sf_returns_page
 {
   uint64_t magic;
   uint32_t version;
   uint32_t pad0;
   uint8_t pad1[SF_CACHE_LINE - 16];
-  /* Bytes of the ring that the client has done with. */
+  /* Bytes of the ring that the client has read. */
   sf_atomic_u64 read_pos;
-  /* Set, for good, before the client passes on the first segment it got here:
-   * when its process ends, somebody else may still read its frames. */
+  /* Set, for good, before the client passes on its first segment: when its
+   * process ends, others may still read its frames. */
   sf_atomic_u32 passed_on;
   uint8_t pad2[SF_CACHE_LINE - 12];
   /* Not 0: the client sleeps, or is about to, on `wake` (futex). */
   sf_atomic_u32 sleeping;
   sf_atomic_u32 wake;
-  sf_atomic_u32 cpu;            /* the processor it fell asleep on */
+  sf_atomic_u32 cpu;            /* the CPU it fell asleep on */
   uint8_t pad3[SF_CACHE_LINE - 12];
-  /* One bit a lease: set by the client when it is done with the frame. */
+  /* One bit a lease: the client sets it when it is done with the frame. */
   sf_atomic_u64 returned[SF_LEASE_WORDS];
   /* One word a lease: SF_LEASE_WORD (stamp, state). The producer writes
    * ANNOUNCED; the client swaps it to CLAIMED, the producer to REVOKED. */
   sf_atomic_u64 lease[SF_MAX_LEASES];
-  /* How long its last frames took from being published to being received, in
-   * ns, one after the other; 0: not measured. For observers alone. */
+  /* How long the last frames took from publishing to receiving (ns), in turn;
+   * 0: not measured. For observers only. */
   sf_atomic_u32 handover[SF_HANDOVERS];
 };
 _Static_assert (offsetof (struct sf_returns_page, read_pos) == 64, "layout");

@@ -13,11 +13,11 @@
 #define MFD_NOEXEC_SEAL 0x0008U
 #endif
 
-/* fallocate() may undo its work when a signal comes; of this much at a time, a
- * process with a fast timer signal gets to the end as well. */
+/* fallocate() may undo its work when a signal comes; in steps of this many
+ * bytes it gets done even in a process with a fast timer signal. */
 #define FALLOCATE_STEP (UINT64_C (64) << 10)
 
-/* Beyond the file size limit the kernel sends SIGXFSZ. */
+/* Beyond the file size limit the kernel would send SIGXFSZ. */
 static int
 check_size (uint64_t size)
 {
@@ -33,7 +33,7 @@ check_size (uint64_t size)
   return 0;
 }
 
-/* Beyond the machine's memory the kernel looks for a process to kill. */
+/* Beyond the machine's memory the kernel would pick a process to kill. */
 static bool
 is_more_than_all (uint64_t size)
 {

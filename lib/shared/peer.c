@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Who is at the other end of a socket, and is it still there? */
+/* Who is at the other end of a socket, and whether it is still there. */
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -69,7 +69,7 @@ sf_peer_process (int fd)
   err = sf_peer_credentials (fd, &peer);
   if (err < 0)
     return err;
-  /* Of a namespace that we do not see. */
+  /* In a namespace that we do not see. */
   if (peer.pid == 0)
     return -ENOSYS;
   process = (int) syscall (SYS_pidfd_open, peer.pid, 0);

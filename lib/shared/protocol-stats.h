@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* OBSERVE and STATS: the part of protocol.c that observers need. */
+/* OBSERVE and STATS, for protocol.c. */
 #ifndef SF_PROTOCOL_STATS_H
 #define SF_PROTOCOL_STATS_H
 

@@ -42,7 +42,7 @@ get_hello (struct sf_reader *r, struct sf_hello *hello)
   hello->version_min = sf_get_u32 (r);
   hello->version_max = sf_get_u32 (r);
   if (!speaks_our_version (hello)) {
-    /* Fields we cannot know: its sender gets a REJECT, not an error. */
+    /* We cannot know these fields: the sender gets a REJECT, not an error. */
     r->left = 0;
     return;
   }
@@ -275,7 +275,7 @@ reject_is_valid (const struct sf_reject *reject)
       && strnlen (reject->text, sizeof reject->text) < sizeof reject->text;
 }
 
-/* Ranges only: sf_segment_open() checks how the fields go together. */
+/* Checks ranges only: sf_segment_open() checks how the fields go together. */
 static bool
 segment_is_valid (const struct sf_segment_info *segment)
 {
@@ -292,7 +292,7 @@ latency_is_valid (const struct sf_latency *latency)
       && latency->min <= latency->max;
 }
 
-/* What encoding refuses and decoding refuses is one thing, said once. */
+/* Encoding and decoding refuse the same. */
 static bool
 message_is_valid (const struct sf_message *msg)
 {
@@ -356,7 +356,7 @@ sf_message_decode (struct sf_message *msg, const uint8_t *buf, size_t len,
     unsigned n_fds)
 {
   struct sf_reader r = { buf, len, false };
-  /* All of it, so that bytes no field covers do not depend on the stack. */
+  /* Cleared, so that no byte depends on the stack. */
   struct sf_message decoded;
 
   if (len > SF_MESSAGE_MAX)

@@ -84,7 +84,7 @@ enum sf_reason
   SF_REASON_DELIVERY = 5,       /* lossless asked of a live producer */
   SF_REASON_SLOW = 6,           /* evicted: it was waited for too long */
   SF_REASON_VIOLATION = 7,      /* broke the protocol */
-  SF_REASON_HANGUP = 8,         /* closed without a word (crash) */
+  SF_REASON_HANGUP = 8,         /* closed without BYE (crash) */
   SF_REASON_RESOURCES = 9,      /* out of fds or memory on the sender's side */
   SF_REASON_NOT_ALLOWED = 10,   /* another user on an abstract socket */
   SF_REASON_LAST = SF_REASON_NOT_ALLOWED,
@@ -97,17 +97,16 @@ struct sf_hello
   uint32_t version_max;
   uint32_t delivery;            /* enum sf_delivery */
   uint32_t max_held;            /* frames it wants to hold at once; >= 1 */
-  uint64_t max_lag;             /* ns that it may be behind where it is served
-                                   live; 0: as far as the ring reaches */
+  /* ns that it may be behind if served live; 0: as far as the ring reaches */
+  uint64_t max_lag;
   char name[SF_NAME_MAX];       /* of the element, for logs and stats */
 };
 
 struct sf_welcome
 {
   uint32_t version;
-  /* of the returns page, == SF_MAX_LEASES in v1 */
-  uint32_t n_leases;
-  uint64_t producer_id;         /* random, another one after each start */
+  uint32_t n_leases;            /* of the returns page, == SF_MAX_LEASES */
+  uint64_t producer_id;         /* random, differs after each start */
   uint64_t announce_size;       /* bytes of the announce memfd */
   uint64_t returns_size;        /* bytes of the returns memfd */
   uint32_t max_held;            /* granted */
@@ -124,9 +123,8 @@ struct sf_reject
 
 struct sf_segment_info
 {
-  uint32_t id;                  /* never used twice by one producer */
-  /* there are more by and by: see shared/layout.h */
-  uint32_t n_slots;
+  uint32_t id;                  /* never used twice in one connection */
+  uint32_t n_slots;             /* may grow: see shared/layout.h */
   uint64_t pitch;
   uint64_t data_offset;
   uint64_t size;
@@ -159,11 +157,9 @@ struct sf_observe
 enum sf_client_flags
 {
   SF_STATS_LOSSLESS = 1 << 0,   /* it is waited for */
-  /* not served any more, its frames are still out */
-  SF_STATS_LINGERS = 1 << 1,
+  SF_STATS_LINGERS = 1 << 1,    /* no longer served, its frames are not back */
   SF_STATS_PAUSED = 1 << 2,
-  /* it was asked whether it lives, and has not said */
-  SF_STATS_SILENT = 1 << 3,
+  SF_STATS_SILENT = 1 << 3,     /* it has not answered a PING */
   SF_STATS_ALL_FLAGS = (1 << 4) - 1,
 };
 
@@ -180,8 +176,8 @@ struct sf_client_stats
   uint64_t lag;                 /* ns since the oldest of these was announced */
   uint64_t frames;              /* announced to it */
   uint64_t dropped[SF_N_DROPS];
-  /* From announcing a frame to its arrival in the client, which measured that
-   * itself, for the last frames (SF_HANDOVERS at most); ns, 0: it did not. */
+  /* From announcing a frame to its arrival, as the client measured it over the
+   * last SF_HANDOVERS frames (ns); 0: not measured. */
   uint32_t handover_p50;
   uint32_t handover_p99;
 };
@@ -194,11 +190,9 @@ struct sf_stats
   uint64_t clock;               /* CLOCK_MONOTONIC of the producer, ns */
   uint64_t frames;              /* published */
   uint64_t bytes;               /* in them */
-  /* frames, of these, that were not made in a slot */
-  uint64_t copied;
-  /* frames that were dropped for want of a slot */
-  uint64_t no_slot;
-  uint64_t dropped[SF_N_DROPS]; /* of all clients that there were */
+  uint64_t copied;              /* of these frames, not made in a slot */
+  uint64_t no_slot;             /* frames dropped for want of a slot */
+  uint64_t dropped[SF_N_DROPS]; /* of all clients, also former ones */
   uint64_t metas_dropped;
   uint64_t upstream_dropped;    /* events of clients */
   uint64_t clients_seen;
@@ -242,21 +236,19 @@ struct sf_message
   };
 };
 
-/* Writes `msg` to `buf` of `len` bytes. Returns the bytes written, -EMSGSIZE if
- * they do not fit, -EINVAL if `msg` holds what sf_message_decode() would
- * refuse. */
+/* Writes `msg` to `buf` of `len` bytes. Returns the bytes written; -EMSGSIZE:
+ * they do not fit; -EINVAL: sf_message_decode() would refuse it. */
 int sf_message_encode (const struct sf_message *msg, uint8_t *buf, size_t len);
 
-/* Reads one datagram. Returns 0, or -EPROTO if any byte of it is not as it must
- * be (type, size, range, NUL); `msg` is untouched then. A HELLO, or OBSERVE, of
- * another version decodes as far as its version range, the rest is zero: the
- * caller compares versions first. `n_fds` is how many fds came along; a number
- * that does not belong to the type is -EPROTO too. */
+/* Reads one datagram. 0, or -EPROTO if any byte is wrong (type, size, range,
+ * NUL); `msg` is not touched then. Of a HELLO or OBSERVE in another version
+ * only the range of versions is read, the rest is zero: compare versions first.
+ * `n_fds`: fds that came along; a wrong number is -EPROTO, too. */
 int sf_message_decode (struct sf_message *msg, const uint8_t *buf, size_t len,
     unsigned n_fds);
 
-/* May this many fds go with a message of this type? WELCOME takes 3, SEGMENT 1
- * (or more: a relayed one), the others none. */
+/* Tells whether this many fds go with a message of this type: WELCOME has 3,
+ * SEGMENT 1 or more (relayed), others none. */
 bool sf_message_takes_fds (uint32_t type, unsigned n_fds);
 
 /* "lag", "slot" ...; "unknown" out of range. */

@@ -38,10 +38,10 @@ sf_ring_writer_init (struct sf_ring_writer *writer, void *announce,
 int
 sf_ring_update_read_pos (struct sf_ring_writer *writer)
 {
-  /* Acquire: the client has read the bytes before it lets them go. */
+  /* Acquire: the client has read the bytes before it frees them. */
   uint64_t pos = sf_observe_u64 (&writer->page->read_pos);
 
-  /* Distances, since the counters may wrap. */
+  /* Compare distances, since the counters may wrap. */
   if (pos - writer->read_pos > writer->head - writer->read_pos
       || (pos & 63u) != 0)
     return -EPROTO;
@@ -49,8 +49,8 @@ sf_ring_update_read_pos (struct sf_ring_writer *writer)
   return 0;
 }
 
-/* Bytes a record of `size` takes at the head, the padding before it
- * included. */
+/* Returns the bytes that a record of `size` takes at the head, with the padding
+ * before it. */
 SF_HOT static uint64_t
 space_needed (const struct sf_ring_writer *writer, uint64_t size)
 {
@@ -70,7 +70,7 @@ sf_ring_room (struct sf_ring_writer *writer, uint32_t payload_size)
   if (payload_size > SF_MAX_PAYLOAD || size > writer->size / 2)
     return -EMSGSIZE;
   need = space_needed (writer, size);
-  /* The believed position only lags: look again only when it matters. */
+  /* Our copy of the position only lags: look again only if it matters. */
   if (writer->head + need - writer->read_pos <= writer->size)
     return 0;
   r = sf_ring_update_read_pos (writer);
@@ -116,7 +116,7 @@ sf_ring_reader_init (struct sf_ring_reader *reader, const void *announce,
 {
   struct sf_announce_header h;
 
-  /* The producer can write this memory: judge a copy. */
+  /* The producer may change this memory: check a copy. */
   sf_copy_shared (&h, announce, offsetof (struct sf_announce_header, head));
   if (h.magic != SF_ANNOUNCE_MAGIC || h.version != SF_LAYOUT_VERSION
       || h.n_leases != SF_MAX_LEASES || page->magic != SF_RETURNS_MAGIC
@@ -152,8 +152,8 @@ sf_ring_peek (struct sf_ring_reader *reader, struct sf_record_header *record,
         || record->payload_size > SF_MAX_PAYLOAD)
       return -EPROTO;
     if (record->type == SF_RECORD_PAD) {
-      /* Up to the end and never from the start, or there could be padding for
-       * ever. */
+      /* Padding ends at the end and does not begin at the start, or there could
+       * be padding for ever. */
       if (at == 0 || record->size != reader->size - at)
         return -EPROTO;
       sf_ring_consume (reader, record);

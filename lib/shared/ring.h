@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The announce ring: one writer, one reader, records of any size in order.
- * Manages positions only: sleeping and waking is the business of its users. */
+ * Positions only: its users sleep and wake. */
 #ifndef SF_RING_H
 #define SF_RING_H
 
 #include "shared/layout.h"
 
-/* The producer's end. Its own copy of the head is the truth. */
+/* The producer's end. It trusts its own copy of the head. */
 struct sf_ring_writer
 {
   struct sf_announce_header *header;
@@ -14,11 +14,11 @@ struct sf_ring_writer
   uint8_t *data;
   uint64_t size;
   uint64_t head;
-  uint64_t read_pos;            /* as last believed of the client */
+  uint64_t read_pos;            /* the client's, as last checked */
 };
 
-/* Writes the header into fresh announce memory of
- * SF_ANNOUNCE_DATA_OFFSET + `ring_size` bytes, and the one of the returns page.
+/* Writes the headers into fresh memory: announce memory of
+ * SF_ANNOUNCE_DATA_OFFSET + `ring_size` bytes, and the returns page.
  * `ring_size` is a power of two. */
 void sf_ring_format (void *announce, struct sf_returns_page *page,
     uint64_t ring_size);
@@ -26,16 +26,16 @@ void sf_ring_format (void *announce, struct sf_returns_page *page,
 void sf_ring_writer_init (struct sf_ring_writer *writer, void *announce,
     struct sf_returns_page *page, uint64_t ring_size);
 
-/* Reads how far the client is. 0, or -EPROTO if it says it read what was never
- * written, or went backwards. */
+/* Reads the client's position. 0, or -EPROTO if it is beyond the head, or went
+ * backwards. */
 int sf_ring_update_read_pos (struct sf_ring_writer *writer);
 
-/* Would a record with this payload fit now? Looks at the client's position.
- * 0; -ENOBUFS: not now; -EMSGSIZE: never; -EPROTO: as above. */
+/* Tells whether a record with this payload fits now. 0; -ENOBUFS: not now;
+ * -EMSGSIZE: never; -EPROTO: as above. */
 int sf_ring_room (struct sf_ring_writer *writer, uint32_t payload_size);
 
-/* Writes and publishes one record. `record->size` and `payload_size` are filled
- * in. Returns as sf_ring_room(). */
+/* Writes and publishes one record, filling in `record->size` and
+ * `payload_size`. Returns as sf_ring_room(). */
 int sf_ring_write (struct sf_ring_writer *writer,
     struct sf_record_header *record, const void *payload,
     uint32_t payload_size);
@@ -54,20 +54,19 @@ struct sf_ring_reader
 int sf_ring_reader_init (struct sf_ring_reader *reader, const void *announce,
     uint64_t announce_size, struct sf_returns_page *page);
 
-/* Looks at the next record without consuming it: copies its header, and its
- * payload into SF_MAX_PAYLOAD bytes at `payload`.
- * Returns 1, 0 if there is none, -EPROTO if it cannot be one. */
+/* Copies the next record's header, and its payload to SF_MAX_PAYLOAD bytes at
+ * `payload`, without consuming it. 1; 0: there is none; -EPROTO: it is none. */
 int sf_ring_peek (struct sf_ring_reader *reader,
     struct sf_record_header *record, void *payload);
 
-/* Is there a record at all? The cheap half of sf_ring_peek(). */
+/* Tells whether there is a record. Cheaper than sf_ring_peek(). */
 static inline bool
 sf_ring_has_record (const struct sf_ring_reader *reader)
 {
   return sf_observe_u64 (&reader->header->head) != reader->pos;
 }
 
-/* Done with the record just peeked: its bytes may be written again. */
+/* Consumes the record just peeked: its bytes may be overwritten. */
 void sf_ring_consume (struct sf_ring_reader *reader,
     const struct sf_record_header *record);
 

@@ -24,7 +24,7 @@ round_up (uint64_t n, uint64_t page)
   return (n + page - 1) / page * page;
 }
 
-/* Header and generations of so many slots. */
+/* Returns the bytes of the header and the generations of so many slots. */
 static uint64_t
 head_size_of (uint32_t n_slots, uint64_t page)
 {
@@ -49,7 +49,7 @@ sf_segment_bytes_of (uint32_t n_slots, uint64_t slot_size, uint64_t huge_page)
   return head_size_of (n_slots, page) + n_slots * round_up (slot_size, page);
 }
 
-/* Of the memory behind a memfd; the kernel's word, not the peer's. */
+/* Returns the page size of a memfd: the kernel's word, not the peer's. */
 static uint64_t
 page_size_of (int fd)
 {
@@ -72,7 +72,7 @@ newest_view (const struct sf_segment *s)
   return (struct sf_view *) sf_observe_pointer (&s->views);
 }
 
-/* 0, or what it means that it could not be mapped. */
+/* 0, or an error that says whose fault it is. */
 static int
 map_view (const struct sf_segment *s, struct sf_view *view)
 {
@@ -95,8 +95,8 @@ map_view (const struct sf_segment *s, struct sf_view *view)
   return 0;
 }
 
-/* Pages come into it as they are read. Those who want no runs keep what they
- * have, and get the new slots only. */
+/* Maps slots; pages come in as they are read. Without a user of runs only the
+ * new slots are mapped. */
 static int
 add_view_locked (struct sf_segment *s, uint32_t before, uint32_t n_slots)
 {
@@ -104,7 +104,7 @@ add_view_locked (struct sf_segment *s, uint32_t before, uint32_t n_slots)
   struct sf_view *view;
   int err;
 
-  /* The first one, one for each growth, and one for who asks for runs late. */
+  /* The first view, one for each growth, and one for a late user of runs. */
   if (s->n_views == SF_MAX_GROWTHS + 2)
     return -EPROTO;
   view = malloc (sizeof (*view));
@@ -149,8 +149,8 @@ sf_segment_run (struct sf_segment *s, const uint8_t *address)
   return run;
 }
 
-/* The maker's, which will not grow: the slots again behind the last one. What
- * is mapped already is moved to where there is room. */
+/* Maps the slots of a segment that will not grow once more behind the last one.
+ * What is mapped already moves to where there is room. */
 static int
 map_slots_again (struct sf_segment *s)
 {
@@ -185,8 +185,8 @@ init (struct sf_segment *s, uint64_t pitch, uint64_t data_offset,
   pthread_mutex_init (&s->lock, NULL);
 }
 
-/* As much of the capacity as there are addresses for, and the user may make
- * files. */
+/* Creates as much of the capacity as addresses and the file size limit
+ * allow. */
 static int
 create_capacity (struct sf_segment *s, uint32_t n_slots, uint32_t capacity,
     uint64_t pitch, uint64_t page)
@@ -209,7 +209,7 @@ create_capacity (struct sf_segment *s, uint32_t n_slots, uint32_t capacity,
   init (s, pitch, head, capacity);
   s->page = page;
   s->writable = true;
-  /* A dump would make the pages that are not there. */
+  /* A core dump would make the pages that are not there. */
   madvise (s->shm.map, size, MADV_DONTDUMP);
   s->slots = (uint8_t *) s->shm.map + head;
   return 0;
@@ -287,7 +287,7 @@ sf_segment_grow (struct sf_segment *s, uint32_t n_slots)
   return 0;
 }
 
-/* `info` is the peer's: none of it is believed before it adds up. */
+/* `info` is the peer's: check all of it. */
 static int
 check_info (const struct sf_segment_info *info, uint32_t *capacity)
 {
@@ -309,9 +309,8 @@ check_info (const struct sf_segment_info *info, uint32_t *capacity)
   return 0;
 }
 
-/* How many slots there are now by its header, which is read with a system call:
- * it copies once, and nothing need be mapped. -EPROTO: it says something else
- * than it must. */
+/* Reads the number of slots from the header by a system call, which copies once
+ * and needs no mapping. -EPROTO: the header is wrong. */
 static int
 read_header (const struct sf_segment *s, uint32_t *n_slots)
 {
@@ -328,7 +327,8 @@ read_header (const struct sf_segment *s, uint32_t *n_slots)
       && *n_slots <= s->capacity ? 0 : -EPROTO;
 }
 
-/* A client's: what the header says that there is, is there, and readable. */
+/* Maps the slots that a client's segment has gained. -EPROTO: they are not as
+ * the header says. */
 static int
 follow_locked (struct sf_segment *s)
 {
@@ -444,7 +444,7 @@ sf_segment_unref (struct sf_segment *segment)
     munmap (view->slots, view_size (segment, view));
     free (view);
   }
-  /* A client's map is of the header only. */
+  /* A client maps the header only. */
   if (!segment->writable)
     segment->shm.size = segment->data_offset;
   else if (segment->twice)

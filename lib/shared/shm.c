@@ -31,8 +31,8 @@ seals_of (enum sf_shm_kind kind)
   return kind == SF_SHM_SEALED ? seals | F_SEAL_FUTURE_WRITE : seals;
 }
 
-/* Makes the pages present for the one who writes them: cleared, and as data,
- * not as a hole, to the peer that looks. */
+/* Makes the pages of the one who writes them present: cleared, and data, not a
+ * hole, for the peer that checks. */
 static int
 fill_step (uint8_t *at, uint64_t size)
 {
@@ -48,8 +48,8 @@ fill_step (uint8_t *at, uint64_t size)
   return 0;
 }
 
-/* Nobody else in this process can map or unmap meanwhile, as a large malloc()
- * does: so not all of it at once. */
+/* In steps, since nobody else in this process can map or unmap meanwhile, as a
+ * large malloc() does. */
 static int
 fill (uint8_t *at, uint64_t size)
 {
@@ -121,8 +121,8 @@ sf_shm_create (struct sf_shm *shm, const char *name, uint64_t size,
   return err;
 }
 
-/* The seals are looked at first: only shared memory has any, so no later call
- * can block on a file system of the peer's own (FUSE). */
+/* Check the seals first: only shared memory has any, so no later call can block
+ * on a file system of the peer's own (FUSE). */
 int
 sf_shm_check_fd (int fd, uint64_t size, enum sf_shm_kind kind)
 {
@@ -137,9 +137,9 @@ sf_shm_check_fd (int fd, uint64_t size, enum sf_shm_kind kind)
   return 0;
 }
 
-/* The kernel does not tell where a file has no huge pages. So they are made, in
- * a map for this look only, which fails without SIGBUS where there are none;
- * made, they stay. */
+/* The kernel does not tell where a file has no huge pages. Make them, in a
+ * mapping for this check, which fails without SIGBUS where there are none; they
+ * stay. */
 static bool
 has_huge_pages (int fd, uint64_t from, uint64_t to, uint64_t page)
 {
@@ -163,8 +163,7 @@ has_huge_pages (int fd, uint64_t from, uint64_t to, uint64_t page)
   return all;
 }
 
-/* Not by the number of blocks: those behind the end of the file count as
- * well. */
+/* Blocks would not do: those behind the end of the file count as well. */
 bool
 sf_shm_has_pages (int fd, uint64_t from, uint64_t to)
 {
@@ -204,8 +203,8 @@ sf_shm_addresses (uint64_t size, uint64_t page)
   return at + head;
 }
 
-/* No access to what the peer sent is the peer's fault, and so is an offset that
- * its pages do not have; no memory is not. */
+/* An fd without access, or an offset without pages, is the peer's fault; too
+ * little memory is not. */
 int
 sf_shm_mmap_error (void)
 {

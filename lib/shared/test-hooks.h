@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Named steps of the protocol, at which a test can stop, kill or delay this
- * process. Nothing at all unless built with -DSF_TEST_HOOKS (tests/chaos, and
- * unit tests that need one side to be just there); the test program brings
- * sf_hook() then. Some steps lie under a lock: a hook calls nothing of lib. */
+ * process. Empty unless built with -DSF_TEST_HOOKS (tests/chaos, and unit tests
+ * that need one side to be at a certain step); the test program defines
+ * sf_hook(). Some steps lie under a lock: a hook calls nothing of lib. */
 #ifndef SF_HOOKS_H
 #define SF_HOOKS_H
 

@@ -14,8 +14,7 @@ static sf_atomic_u32 n_discarded;
 bool
 sf_fd_is_unexpected (int fd)
 {
-  /* Only pipes have a size, and only shared memory has seals, if it may have
-   * any. */
+  /* Only pipes have a size, and only shared memory has seals. */
   return fcntl (fd, F_GET_SEALS) < 0 && fcntl (fd, F_GETPIPE_SZ) < 0;
 }
 
@@ -31,7 +30,7 @@ discard (void *fd)
   return NULL;
 }
 
-/* The application's signals are its own threads' business. */
+/* Blocks all signals in the thread: they are for the application's. */
 static bool
 start (int fd)
 {
