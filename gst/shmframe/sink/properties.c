@@ -170,7 +170,7 @@ install_transport (GObjectClass * klass)
       g_param_spec_uint ("socket-mode", "Socket mode",
           "Permission bits of the socket file, written in octal (0 to 0777, "
           "READY is an error with more; default 384 = octal 0600: the same "
-          "user); who may not write to it gets an error instead of a "
+          "user); processes that may not write to it get an error instead of a "
           "connection", 0, G_MAXUINT, DEFAULT_SOCKET_MODE,
           GST_SHM_FRAME_PARAM_READY));
   /**
@@ -200,8 +200,8 @@ install_delivery (GObjectClass * klass)
    */
   g_object_class_install_property (klass, PROP_DELIVERY,
       g_param_spec_enum ("delivery", "Delivery",
-          "Whether the producer waits for its consumers (default auto); where "
-          "it does not, a consumer with delivery=lossless gets an error",
+          "Whether the producer waits for its consumers (default auto); if it "
+          "does not, a consumer with delivery=lossless gets an error",
           GST_TYPE_SHM_FRAME_DELIVERY, GST_SHM_FRAME_DELIVERY_AUTO,
           GST_SHM_FRAME_PARAM_READY));
   /**
@@ -215,7 +215,7 @@ install_delivery (GObjectClass * klass)
   g_object_class_install_property (klass, PROP_MIN_CLIENTS,
       g_param_spec_uint ("min-clients", "Minimum clients",
           "Lossless delivery: while fewer consumers than this are connected, "
-          "each frame behind preroll waits for them, for as long as it takes, "
+          "each frame after preroll waits for them, for as long as it takes, "
           "and a message says so (0 to 1024, default 1)", 0, 1024,
           DEFAULT_MIN_CLIENTS, GST_SHM_FRAME_PARAM_READY));
 }
@@ -233,10 +233,10 @@ install_timeouts (GObjectClass * klass)
    */
   g_object_class_install_property (klass, PROP_CLIENT_TIMEOUT,
       g_param_spec_uint64 ("client-timeout", "Client timeout",
-          "Lossless delivery: nanoseconds without a sign of life after which a "
-          "consumer that is waited for is disconnected, with a warning; one "
-          "that lives is waited for, however slow or paused (default 5 s, "
-          "0 = never)", 0, G_MAXINT64, DEFAULT_CLIENT_TIMEOUT,
+          "Lossless delivery: nanoseconds without a sign of life after which "
+          "the producer disconnects a consumer that it waits for, with a "
+          "warning; it waits for one that lives, however slow or paused "
+          "(default 5 s, 0 = never)", 0, G_MAXINT64, DEFAULT_CLIENT_TIMEOUT,
           GST_SHM_FRAME_PARAM_READY));
   /**
    * GstShmFrameSink:stall-timeout:
@@ -248,9 +248,9 @@ install_timeouts (GObjectClass * klass)
    */
   g_object_class_install_property (klass, PROP_STALL_TIMEOUT,
       g_param_spec_uint64 ("stall-timeout", "Stall timeout",
-          "Lossless delivery: nanoseconds after which a consumer that is "
-          "waited for, and takes no frame, is disconnected although it lives, "
-          "with a warning (default 0 = never)", 0, G_MAXINT64, 0,
+          "Lossless delivery: nanoseconds after which the producer disconnects "
+          "a consumer that it waits for, and that takes no frame although it "
+          "lives, with a warning (default 0 = never)", 0, G_MAXINT64, 0,
           GST_SHM_FRAME_PARAM_READY));
 }
 
@@ -279,9 +279,9 @@ install_memory (GObjectClass * klass)
    */
   g_object_class_install_property (klass, PROP_MAX_MEMORY,
       g_param_spec_uint64 ("max-memory", "Maximum memory",
-          "Hard ceiling, in bytes, of the shared memory for frames (default 1 "
-          "GiB). Caps, or a consumer, that need more get an error that says "
-          "how much", 1, G_MAXINT64, DEFAULT_MAX_MEMORY,
+          "Upper limit of the shared memory for frames, in bytes (default 1 "
+          "GiB). Caps or consumers that need more get an error that says how "
+          "much", 1, G_MAXINT64, DEFAULT_MAX_MEMORY,
           GST_SHM_FRAME_PARAM_READY));
   /**
    * GstShmFrameSink:huge-pages:
@@ -293,9 +293,9 @@ install_memory (GObjectClass * klass)
   g_object_class_install_property (klass, PROP_HUGE_PAGES,
       g_param_spec_boolean ("huge-pages", "Huge pages",
           "Whether the shared memory for frames lies on huge pages; each frame "
-          "then takes whole ones (mostly 2 MiB). Where the machine has too few "
-          "free (sysctl vm.nr_hugepages), a warning says so, and ordinary ones "
-          "are used (default false)", FALSE, GST_SHM_FRAME_PARAM_READY));
+          "then takes whole ones (mostly 2 MiB). If too few are free (sysctl "
+          "vm.nr_hugepages), a warning says so, and ordinary ones are used "
+          "(default false)", FALSE, GST_SHM_FRAME_PARAM_READY));
 }
 
 static void
@@ -328,9 +328,9 @@ install_figures (GObjectClass * klass)
           "frames-revoked, clients-seen, clients-evicted, clients-refused, "
           "slots, slots-free, segments, segment-bytes, huge-page-bytes, "
           "growths (uint64), and clients, an array of structures with id, "
-          "pid, uid, name, lossless, lingering (it is not served any more, "
-          "and its last frames are not back), held, queued, lag (ns that it "
-          "is behind), max-held, frames, dropped",
+          "pid, uid, name, lossless, lingering (disconnected, but it has not "
+          "returned all frames), held, queued, lag (ns that it is behind), "
+          "max-held, frames, dropped",
           GST_TYPE_STRUCTURE, GST_SHM_FRAME_PARAM_READABLE));
 }
 

@@ -371,9 +371,10 @@ gst_shm_frame_sink_install_signals (GObjectClass * klass)
    * GstShmFrameSink::client-connected:
    * @self: the sink
    * @client: a structure "client": id (uint64), pid (int), uid (uint), name
-   *   (string, of the consumer's element), lossless (boolean, whether it is
-   *   waited for), lingering (boolean, whether it is not served any more, but
-   *   has frames that are not back), held, queued, max-held (uint, frames), lag
+   *   (string, of the consumer's element), lossless (boolean, whether the
+   *   producer waits for it), lingering (boolean, whether it is disconnected,
+   *   but has not returned all frames), held, queued, max-held (uint, frames),
+   *   lag
    *   (uint64, ns that it is behind), frames, dropped (uint64)
    *
    * Emitted from the sink's control thread. Do not change its state in the

@@ -163,7 +163,7 @@ install_connection (GObjectClass * klass)
   /**
    * GstShmFrameSrc:connect-timeout:
    *
-   * How long a producer is waited for; -1: for good.
+   * How long to wait for a producer; -1: for ever.
    *
    * Since: 0.1
    */
@@ -192,8 +192,8 @@ install_stream (GObjectClass * klass)
   /**
    * GstShmFrameSrc:is-live:
    *
-   * Whether this is a live source. Without, as for work on files, the pipeline
-   * prerolls, and #GstShmFrameSrc:timestamps are kept.
+   * Whether this is a live source. If not, as for work on files, the pipeline
+   * prerolls, and #GstShmFrameSrc:timestamps=auto keeps times.
    *
    * Since: 0.1
    */
@@ -243,14 +243,14 @@ install_delivery (GObjectClass * klass)
    */
   g_object_class_install_property (klass, PROP_DELIVERY,
       g_param_spec_enum ("delivery", "Delivery",
-          "How to be served: auto, the default, follows the producer; live "
-          "lets it drop our oldest frames rather than wait for us; lossless is "
-          "an error where the producer is live", GST_TYPE_SHM_FRAME_DELIVERY,
+          "auto, the default, follows the producer; live lets it drop this "
+          "consumer's oldest frames rather than wait; lossless is an error if "
+          "the producer is live", GST_TYPE_SHM_FRAME_DELIVERY,
           GST_SHM_FRAME_DELIVERY_AUTO, GST_SHM_FRAME_PARAM_READY));
   /**
    * GstShmFrameSrc:max-lag:
    *
-   * How far behind the producer this client may fall where it is served live.
+   * How far behind the producer this client may fall, with live delivery.
    * When a frame is published, this client loses those that have waited longer,
    * except the last two, however many slots there are for other clients.
    *
@@ -258,9 +258,9 @@ install_delivery (GObjectClass * klass)
    */
   g_object_class_install_property (klass, PROP_MAX_LAG,
       g_param_spec_uint64 ("max-lag", "Maximum lag",
-          "Nanoseconds that frames wait for us where we are served live; older "
-          "ones are lost to us, except the last two (at most 2^63-1, default "
-          "500 ms; 0 = as long as the producer has room)", 0, G_MAXINT64,
+          "Live delivery: nanoseconds that frames wait for this consumer; it "
+          "loses older ones, except the last two (at most 2^63-1, default "
+          "500 ms; 0 = as long as there are slots)", 0, G_MAXINT64,
           DEFAULT_MAX_LAG, GST_SHM_FRAME_PARAM_READY));
 }
 
