@@ -60,34 +60,36 @@ GST_START_TEST (test_hole_beside_gap)
 
 GST_END_TEST;
 
-/* 1.5 s of a segment played at twice the speed take 0.75 s, and backwards no less */
-GST_START_TEST (test_rate)
+/* A frame, a GAP of 1.5 s from @gap on, and two frames */
+static void
+check_rate (gdouble rate, guint64 stop, const guint frames[3], guint gap,
+    const gchar * first, const gchar * second)
 {
   Rig rig;
 
   rig_init (&rig, 1, FALSE, NULL);
   text_begin (&rig);
-  text_segment (&rig, 0, 2.0, 0, GST_CLOCK_TIME_NONE);
-  text_push (&rig, 0, 4, 0);
-  text_gap (&rig, 0, 40, 1500);
-  text_push (&rig, 0, 4, 1540);
-  text_push (&rig, 0, 4, 2200);
+  text_segment (&rig, 0, rate, 0, stop);
+  text_push (&rig, 0, 4, frames[0]);
+  text_gap (&rig, 0, gap, 1500);
+  text_push (&rig, 0, 4, frames[1]);
+  text_push (&rig, 0, 4, frames[2]);
   rig_eos (&rig);
-  text_expect (&rig, "0: 4 0 1540");
-  text_expect (&rig, "1: 4 2200");
+  text_expect (&rig, first);
+  text_expect (&rig, second);
   text_end (&rig);
+}
 
-  rig_init (&rig, 1, FALSE, NULL);
-  text_begin (&rig);
-  text_segment (&rig, 0, -2.0, 0, 4 * GST_SECOND);
-  text_push (&rig, 0, 4, 3960);
-  text_gap (&rig, 0, 2460, 1500);
-  text_push (&rig, 0, 4, 2420);
-  text_push (&rig, 0, 4, 1000);
-  rig_eos (&rig);
-  text_expect (&rig, "0: 4 3960 2420");
-  text_expect (&rig, "1: 4 1000");
-  text_end (&rig);
+/* 1.5 s of a segment played at twice the speed take 0.75 s, and backwards no less */
+GST_START_TEST (test_rate)
+{
+  static const guint forwards[] = { 0, 1540, 2200 };
+  static const guint backwards[] = { 3960, 2420, 1000 };
+
+  check_rate (2.0, GST_CLOCK_TIME_NONE, forwards, 40, "0: 4 0 1540",
+      "1: 4 2200");
+  check_rate (-2.0, 4 * GST_SECOND, backwards, 2460, "0: 4 3960 2420",
+      "1: 4 1000");
 }
 
 GST_END_TEST;
