@@ -268,6 +268,42 @@ GST_START_TEST (test_overlapping_equal_times)
 
 GST_END_TEST;
 
+/* Caps that come back before a frame of others are the same ones still, of which
+ * a late frame was the first: one in three seconds, from 8 s on */
+GST_START_TEST (test_late_frame_begins_caps)
+{
+  GstCaps *slow = gst_caps_new_simple ("video/x-raw", "framerate",
+      GST_TYPE_FRACTION, 1, 3, "width", G_TYPE_INT, 8, NULL);
+  guint index;
+  Rig rig;
+
+  rig_init (&rig, 2, FALSE, NULL);
+  text_begin (&rig);
+  text_push (&rig, 1, 4, 10000);
+  text_push (&rig, 0, 4, 10000);
+  text_push (&rig, 0, 4, 11000);
+  text_push (&rig, 1, 4, 11000);
+  text_expect (&rig, "10: 4 10000; 4 10000");
+  gst_harness_push_event (rig.h[0], gst_event_new_caps (slow));
+  text_push (&rig, 0, 8, 8000);
+  text_set_width (&rig, 0, 4);
+  gst_harness_push_event (rig.h[0], gst_event_new_caps (slow));
+  text_push (&rig, 1, 4, 15000);
+  rig_eos (&rig);
+  text_expect (&rig, "11: 4 11000; 4 11000");
+  for (index = 12; index < 16; index++) {
+    GstBuffer *batch = rig_pull (&rig);
+
+    fail_unless_equals_int (gst_second_batch_get_count (batch, "expected", 0),
+        index == 14);
+    gst_buffer_unref (batch);
+  }
+  gst_caps_unref (slow);
+  text_end (&rig);
+}
+
+GST_END_TEST;
+
 static void
 add_tests (TCase * tc)
 {
@@ -275,6 +311,7 @@ add_tests (TCase * tc)
   tcase_add_test (tc, test_several_steps_back);
   tcase_add_test (tc, test_other_stream);
   tcase_add_test (tc, test_late_across_change);
+  tcase_add_test (tc, test_late_frame_begins_caps);
   tcase_add_test (tc, test_repeat_across_change);
   tcase_add_test (tc, test_event_behind_change);
   tcase_add_test (tc, test_overlapping);

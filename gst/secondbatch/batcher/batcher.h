@@ -146,7 +146,8 @@ struct _GstSecondBatcherPad
   gconstpointer clipped;        /* buffer at the queue's head; NULL: flushed */
 
   SecondFormat *format;         /* told last */
-  SecondFormat *last_format;    /* of the latest frame, or NULL */
+  SecondFormat *last_format;    /* as in `track`, or NULL */
+  SecondFormat *late_format;
   SecondTrack track;
   GQueue events;                /* of SecondEvent */
   SecondHeld *last;             /* for fill=repeat-last only */

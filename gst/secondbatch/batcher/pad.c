@@ -60,6 +60,7 @@ second_pad_clear_locked (GstSecondBatcherPad * pad, GPtrArray * trash)
     g_ptr_array_add (trash, pad->last);
   pad->last = NULL;
   g_clear_pointer (&pad->last_format, second_format_unref);
+  g_clear_pointer (&pad->late_format, second_format_unref);
   g_queue_clear_full (&pad->events, (GDestroyNotify) second_event_free);
   forget_pool_locked (pad);
   pad->has_reference = FALSE;
@@ -90,19 +91,22 @@ second_pad_change_format_locked (GstSecondBatcherPad * pad,
     SecondFormat * format)
 {
   SecondFormat *old = pad->format;
-  gboolean back = pad->last_format
+  gboolean last = pad->last_format
       && second_format_equal (format, pad->last_format);
+  gboolean back = last || (pad->late_format
+      && second_format_equal (format, pad->late_format));
 
   if (second_format_equal (format, old))
     return format;
   if (back)
-    second_track_restore_format (&pad->track);
+    second_track_restore_format (&pad->track, !last);
   else
     second_track_change_format (&pad->track);
   format->number = pad->track.format;
   pad->format = format;
   for (GList * l = pad->events.head; back && l; l = l->next)
-    ((SecondEvent *) l->data)->format = format->number;
+    ((SecondEvent *) l->data)->format =
+        MIN (((SecondEvent *) l->data)->format, format->number);
   forget_pool_locked (pad);
   return old;
 }

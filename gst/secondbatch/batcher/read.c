@@ -17,6 +17,15 @@ typedef enum
   TAKE
 } Mode;
 
+static void
+keep_format (SecondFormat ** place, SecondFormat * format)
+{
+  if (*place == format)
+    return;
+  g_clear_pointer (place, second_format_unref);
+  *place = second_format_ref (format);
+}
+
 /* Takes a reference to the buffer if it is held */
 static Read
 take_frame_locked (GstSecondBatcher * self, GstSecondBatcherPad * pad,
@@ -33,14 +42,18 @@ take_frame_locked (GstSecondBatcher * self, GstSecondBatcherPad * pad,
       GST_STIME_ARGS (place->time), pad->track.format,
       verdict == SECOND_HELD ? "held for" : verdict == SECOND_LATE ?
       "dropped, too late for" : "beyond", self->timeline.index);
-  if (verdict != SECOND_HELD) {
+  if (verdict == SECOND_NOT_YET) {
     g_free (held);
-    return verdict == SECOND_LATE ? READ_TAKEN : READ_LEFT;
+    return READ_LEFT;
   }
-  if (pad->last_format != pad->format) {
-    g_clear_pointer (&pad->last_format, second_format_unref);
-    pad->last_format = second_format_ref (pad->format);
+  if (verdict == SECOND_LATE) {
+    g_free (held);
+    if (pad->track.late_format == pad->track.format)
+      keep_format (&pad->late_format, pad->format);
+    return READ_TAKEN;
   }
+  keep_format (&pad->last_format, pad->format);
+  g_clear_pointer (&pad->late_format, second_format_unref);
   held->buffer = gst_buffer_ref (buffer);
   held->format = second_format_ref (pad->format);
   held->shift = place->shift;

@@ -35,11 +35,11 @@ second_track_change_format (SecondTrack * track)
 }
 
 void
-second_track_restore_format (SecondTrack * track)
+second_track_restore_format (SecondTrack * track, gboolean late)
 {
-  track->format = track->last_format;
+  track->format = late ? track->late_format : track->last_format;
   track->has_phase = TRUE;
-  track->phase = track->last_phase;
+  track->phase = late ? track->late_phase : track->last_phase;
 }
 
 void
@@ -182,8 +182,13 @@ second_timeline_take_frame (SecondTimeline * timeline, SecondTrack * track,
     track->phase = second_time_add (frame.time, (gint64) tolerance);
   }
   if (timeline->started && frame.pos < second_timeline_start (timeline)
-      && !second_track_admit_late (timeline, track, &frame))
+      && !second_track_admit_late (timeline, track, &frame)) {
+    if (track->format != track->last_format) {
+      track->late_format = track->format;
+      track->late_phase = track->phase;
+    }
     return SECOND_LATE;
+  }
   frame.format = track->format;
   frame.phase = track->phase;
   frame.data = data;

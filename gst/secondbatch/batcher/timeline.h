@@ -54,9 +54,11 @@ typedef struct
   guint format;                 /* told last */
   gboolean has_phase;           /* a frame of it was read */
   gint64 phase;
-  guint last_format;            /* of the latest frame */
-  guint next_format;            /* the highest number so far */
+  guint last_format;            /* of the latest frame that was held */
   gint64 last_phase;
+  guint late_format;            /* of a late frame under another one, since */
+  gint64 late_phase;
+  guint next_format;            /* the highest number so far */
   guint64 furthest;             /* the latest position among frames */
 
   /* While a window is closed */
@@ -146,9 +148,9 @@ void second_timeline_reset (SecondTimeline * timeline);
 void second_track_init (SecondTrack * track);
 /* What the track had is added to trash */
 void second_track_reset (SecondTrack * track, GPtrArray * trash);
-/* To a new one, and back to that of the latest frame */
+/* To a new one, and back to that of the latest frame, held or late */
 void second_track_change_format (SecondTrack * track);
-void second_track_restore_format (SecondTrack * track);
+void second_track_restore_format (SecondTrack * track, gboolean late);
 void second_track_drop (SecondTrack * track);
 /* Counts a late frame, and moves it into the open window. FALSE: drop it. */
 gboolean second_track_admit_late (const SecondTimeline * timeline,
