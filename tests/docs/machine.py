@@ -8,6 +8,7 @@ container of systemd-nspawn without network. It ends with its last process.
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -64,10 +65,12 @@ class Machine:
         self._folder = tempfile.TemporaryDirectory()
         # A folder below /tmp is hidden by the container's own.
         binds = [f"--bind={here}", f"--bind-ro={tree}", f"--bind-ro={build}"]
+        # It shuts down when this process ends, however it does.
         self._nspawn = subprocess.Popen(
-            ["unshare", "--mount", "--propagation", "private", "bash", "-euc",
-             START, "machine", self._folder.name, build, *binds], stdin=subprocess.DEVNULL,
-            stdout=self._log, stderr=self._log, start_new_session=True)
+            ["setpriv", "--pdeathsig", "TERM", "unshare", "--mount", "--propagation",
+             "private", "bash", "-euc", START, "machine", self._folder.name, build,
+             *binds], stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log,
+            start_new_session=True)
         self._leader = None
         self._boot()
 
@@ -105,7 +108,8 @@ class Machine:
         try:
             self._nspawn.wait(20)
         except subprocess.TimeoutExpired:
-            self._nspawn.kill()
+            # With its first process all others go, and then nspawn.
+            os.kill(int(self._leader or self._nspawn.pid), signal.SIGKILL)
             self._nspawn.wait()
         self._log.close()
         self._folder.cleanup()
