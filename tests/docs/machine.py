@@ -95,9 +95,9 @@ class Machine:
 
     def command(self, text):
         """What runs shell commands in it, as root, in the page's folder."""
-        return ["nsenter", "--target", self._leader, "--mount", "--uts", "--ipc",
-                "--pid", "--net", "--root", *CLEAN, "bash", "-euo", "pipefail",
-                "-c", f"cd {self._here}; {text}"]
+        return ["setpriv", "--pdeathsig", "KILL", "nsenter", "--target", self._leader,
+                "--mount", "--uts", "--ipc", "--pid", "--net", "--root", *CLEAN, "bash",
+                "-euo", "pipefail", "-c", f"cd {self._here}; {text}"]
 
     def write(self, path, text):
         subprocess.run(self.command(f"mkdir -p $(dirname {path}); cat > {path}"),
