@@ -136,7 +136,7 @@ map_streams (Run * run, GstBuffer * batch)
 
     if (!gst_second_batch_view_map (batch, k, &view))
       continue;
-    run->n_in_one_piece++;
+    run->n_in_one_piece += run->n_came >= N_WARM;
     n += view.frames;
     gst_second_batch_view_unmap (&view);
   }
@@ -149,15 +149,17 @@ on_came (GstPad * pad, GstPadProbeInfo * info, gpointer user)
   GstBuffer *batch = GST_PAD_PROBE_INFO_BUFFER (info);
   gint64 now = bench_now (CLOCK_MONOTONIC);
   Run *run = user;
-  guint i = run->n_sent;
+  guint i = run->n_sent, n;
 
   while (i > 0 && run->pts[i - 1] != GST_BUFFER_PTS (batch))
     i--;
   if (i == 0 || run->n_came >= run->n_batches)
     return GST_PAD_PROBE_OK;
   run->took[run->n_came] = now - run->sent[i - 1];
-  run->n_frames += map_streams (run, batch);
-  run->mapped[run->n_came++] = bench_now (CLOCK_MONOTONIC) - run->sent[i - 1];
+  n = map_streams (run, batch);
+  run->mapped[run->n_came] = bench_now (CLOCK_MONOTONIC) - run->sent[i - 1];
+  if (run->n_came++ >= N_WARM)
+    run->n_frames += n;
   if (run->n_came == run->n_batches)
     g_atomic_int_set (&run->pair.stop, TRUE);
   return GST_PAD_PROBE_OK;
@@ -184,10 +186,11 @@ main (int argc, char **argv)
   static const BenchProcess sides[] =
       { produce_a, produce_b, batch, use, NULL };
   Run *run = bench_pair_new (sizeof (Run));
+  guint n =
+      MIN (bench_option (argc, argv, "batches", 12), MAX_BATCHES - N_WARM);
   gboolean ok;
 
-  run->n_batches = MIN (bench_option (argc, argv, "batches", 12) + N_WARM,
-      MAX_BATCHES);
+  run->n_batches = n + N_WARM;
   run->fps = bench_option (argc, argv, "fps", 50);
   run->cpus = bench_option (argc, argv, "cpus", 0);
   ok = bench_pair_run (run, sides, 60 + run->n_batches * 25 / run->fps)
@@ -195,11 +198,11 @@ main (int argc, char **argv)
   if (ok) {
     g_print ("{\"copied\": %" G_GUINT64_FORMAT ", \"frames\": %.2f, "
         "\"in_one_piece\": %.3f, \"took\": ", run->copied[0] + run->copied[1]
-        + run->copied[2], (gdouble) run->n_frames / run->n_batches,
-        (gdouble) run->n_in_one_piece / run->n_batches / N_STREAMS);
-    bench_print_list (run->took + N_WARM, run->n_batches - N_WARM);
+        + run->copied[2], (gdouble) run->n_frames / n,
+        (gdouble) run->n_in_one_piece / n / N_STREAMS);
+    bench_print_list (run->took + N_WARM, n);
     g_print (", \"mapped\": ");
-    bench_print_list (run->mapped + N_WARM, run->n_batches - N_WARM);
+    bench_print_list (run->mapped + N_WARM, n);
     g_print ("}\n");
   }
   bench_pair_free (run, sizeof (Run));

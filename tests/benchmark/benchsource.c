@@ -18,6 +18,7 @@ struct _BenchSource
   guint64 painted;              /* frames whose pixels are written */
   guint64 next;
   GstClockTime start;           /* CLOCK_MONOTONIC */
+  GstClockTime first;           /* running time of the first frame */
 };
 
 G_DEFINE_TYPE (BenchSource, bench_source, GST_TYPE_PUSH_SRC)
@@ -37,6 +38,7 @@ G_DEFINE_TYPE (BenchSource, bench_source, GST_TYPE_PUSH_SRC)
      static gboolean bench_source_start (GstBaseSrc * src)
 {
   BENCH_SOURCE (src)->next = 0;
+  BENCH_SOURCE (src)->first = 0;
   return TRUE;
 }
 
@@ -102,12 +104,13 @@ bench_source_fill (GstPushSrc * src, GstBuffer * buffer)
     if (self->next == 0) {
       clock_gettime (CLOCK_MONOTONIC, &now);
       self->start = GST_TIMESPEC_TO_TIME (now);
+      self->first = gst_element_get_current_running_time (GST_ELEMENT (src));
     }
     sleep_until (self->start + self->next * period);
   }
   if (self->next < self->painted)
     paint (buffer, (guint8) self->next);
-  GST_BUFFER_PTS (buffer) = self->next * period;
+  GST_BUFFER_PTS (buffer) = self->first + self->next * period;
   GST_BUFFER_DURATION (buffer) = period;
   GST_BUFFER_OFFSET (buffer) = self->next++;
   return GST_FLOW_OK;

@@ -17,8 +17,14 @@ def latencies(took, prefix=""):
             for name, q in (("p50", .5), ("p99", .99), ("p999", .999))}
 
 
+def rounded(value):
+    """More digits than these are noise."""
+    return float(f"{value:.5g}")
+
+
 def spread(values):
-    return {"median": statistics.median(values), "least": min(values),
+    values = [rounded(value) for value in values]
+    return {"median": rounded(statistics.median(values)), "least": min(values),
             "most": max(values), "rounds": values}
 
 

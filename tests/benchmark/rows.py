@@ -246,9 +246,9 @@ def python(bench):
                   ["shmframe", "shared_memory", "Pipe", "Queue"], 1, measure)
 
 
-ROWS = {"hand-over": hand_over, "sizes": sizes, "full speed": full_speed,
-        "written and read": touched, "copy path": copied, "consumers": consumers, "system calls": calls,
-        "batch hop": batch_hop, "batcher": batcher, "joins": joins, "memory": memory,
-        "pings": pings, "Python": python}
+ROWS = {"hand-over": hand_over, "pings": pings, "full speed": full_speed,
+        "written and read": touched, "copy path": copied, "consumers": consumers,
+        "system calls": calls, "batch hop": batch_hop, "sizes": sizes,
+        "joins": joins, "batcher": batcher, "memory": memory, "Python": python}
 # They take minutes, and are measured where they are named.
 MORE_ROWS = {"offline": offline}
