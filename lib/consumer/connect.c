@@ -225,14 +225,6 @@ connect_with_retries (struct sf_consumer *c)
   return fd;
 }
 
-static void
-close_fds (const int fds[SF_MESSAGE_MAX_FDS])
-{
-  for (unsigned i = 0; i < SF_MESSAGE_MAX_FDS; i++)
-    if (fds[i] >= 0)
-      close (fds[i]);
-}
-
 static int
 send_hello (struct sf_consumer *c, int fd, uint32_t *asked)
 {
@@ -330,7 +322,7 @@ shake_hands (struct sf_consumer *c, int fd, uint32_t *asked)
     fail (c, r, NULL);
   }
   /* Otherwise the producer ended just now: treat it as absent. */
-  close_fds (fds);
+  sf_close_received (fds);
   sf_fd_shut (fd);
   return NULL;
 }

@@ -8,14 +8,6 @@
 
 #include "consumer/consumer-private.h"
 
-static void
-close_fds (const int fds[SF_MESSAGE_MAX_FDS])
-{
-  for (unsigned i = 0; i < SF_MESSAGE_MAX_FDS; i++)
-    if (fds[i] >= 0)
-      close (fds[i]);
-}
-
 SF_HOT struct sf_connection_state *
 sf_connection_ref (struct sf_connection_state *conn)
 {
@@ -49,7 +41,7 @@ sf_connection_new (struct sf_connection_state **conn, int fd,
   int r;
 
   if (l == NULL) {
-    close_fds (fds);
+    sf_close_received (fds);
     sf_fd_close (fd);
     return -ENOMEM;
   }
@@ -134,7 +126,7 @@ sf_connection_add_segment (struct sf_connection_state *conn,
   int r = is_welcome (conn, info->id) ? 0 : -EPROTO;
 
   if (r < 0) {
-    close_fds (fds);
+    sf_close_received (fds);
     return r;
   }
   /* Pass on our connection's guard, which tells our producer whether we read,

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "consumer/consumer-private.h"
 #include "shared/explain.h"
@@ -19,14 +18,6 @@
  * rest waits in the socket. */
 #define MESSAGE_QUOTA 512u
 #define QUOTA_TIME (SF_NS_PER_SECOND / 10)
-
-static void
-close_fds (const int fds[SF_MESSAGE_MAX_FDS])
-{
-  for (unsigned i = 0; i < SF_MESSAGE_MAX_FDS; i++)
-    if (fds[i] >= 0)
-      close (fds[i]);
-}
 
 /* Fails if the user needs the frames; else growing ends. */
 static void
@@ -113,7 +104,7 @@ handle_message (struct sf_consumer *c, struct sf_connection_state *conn,
         bye->reason = SF_REASON_STOPPED;
       return;
     default:
-      close_fds (fds);
+      sf_close_received (fds);
       bye->reason = SF_REASON_VIOLATION;
       snprintf (bye->text, sizeof (bye->text),
           "the producer sent a message that does not belong there");

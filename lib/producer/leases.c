@@ -87,12 +87,6 @@ release (struct sf_leases *leases, uint32_t i)
   return frame;
 }
 
-void
-sf_leases_take_back (struct sf_leases *leases, uint32_t lease)
-{
-  release (leases, lease);
-}
-
 /* Handles one bit of the returned words. 0 or -EPROTO. */
 static int
 return_one (struct sf_leases *leases, uint32_t i, sf_lease_done done,

@@ -49,9 +49,6 @@ void sf_leases_init (struct sf_leases *leases, struct sf_returns_page *page);
 int sf_leases_add (struct sf_leases *leases, void *frame,
     struct sf_record_header *record);
 
-/* The announcement failed: takes back the lease just given. */
-void sf_leases_take_back (struct sf_leases *leases, uint32_t lease);
-
 /* Takes what the client returned. Returns the number of leases that ended, or
  * -EPROTO for a return of a lease that was not given or not claimed; valid ones
  * end all the same. */

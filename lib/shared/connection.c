@@ -475,3 +475,11 @@ sf_receive (int fd, struct sf_message *msg, int fds[SF_MESSAGE_MAX_FDS])
     fds[i] = i < got.n ? got.fds[i] : -1;
   return 1;
 }
+
+void
+sf_close_received (const int fds[SF_MESSAGE_MAX_FDS])
+{
+  for (unsigned i = 0; i < SF_MESSAGE_MAX_FDS; i++)
+    if (fds[i] >= 0)
+      close (fds[i]);
+}

@@ -87,4 +87,7 @@ int sf_send (int fd, const struct sf_message *msg, const int *fds,
  * of a file system of its own. */
 int sf_receive (int fd, struct sf_message *msg, int fds[SF_MESSAGE_MAX_FDS]);
 
+/* Closes the fds that sf_receive() filled in. */
+void sf_close_received (const int fds[SF_MESSAGE_MAX_FDS]);
+
 #endif

@@ -10,7 +10,6 @@
 #include "shared/protocol-stats.h"
 
 #define FRAME_SIZE 8u           /* type, size */
-#define HELLO_START_SIZE (FRAME_SIZE + 12u)     /* magic, version range */
 
 _Static_assert (FRAME_SIZE + 4 + SF_UPSTREAM_MAX <= SF_MESSAGE_MAX, "fits");
 

@@ -22,7 +22,7 @@
 
 bool in_futex;
 
-/* sf_client_take_sleep() and sf_client_wake(). */
+/* sf_client_take_sleeping_flag() and sf_client_wake(). */
 inline wake_up ()
 {
   load (PRODUCER, SLEEPING, slept);
