@@ -208,6 +208,28 @@ GST_START_TEST (test_event_behind_change)
 
 GST_END_TEST;
 
+/* Caps that come and go without a frame do not move an event before them */
+GST_START_TEST (test_event_before_fleeting_caps)
+{
+  Split split;
+  Rig rig;
+
+  INIT_ONE (&rig, NULL);
+  split_init_behind (&split, &rig);
+  text_push (&rig, 0, 4, 0);
+  push_mark (&rig, 1);
+  text_set_width (&rig, 0, 8);
+  text_push (&rig, 0, 8, 40);
+  text_set_width (&rig, 0, 16);
+  text_set_width (&rig, 0, 8);
+  rig_eos (&rig);
+  expect_order (&split, "C1C");
+  split_clear (&split);
+  rig_clear (&rig);
+}
+
+GST_END_TEST;
+
 /* Overlapping windows, each with the change in its middle: behind the splitter
  * each frame comes once, and so does the change */
 static void
@@ -314,6 +336,7 @@ add_tests (TCase * tc)
   tcase_add_test (tc, test_late_frame_begins_caps);
   tcase_add_test (tc, test_repeat_across_change);
   tcase_add_test (tc, test_event_behind_change);
+  tcase_add_test (tc, test_event_before_fleeting_caps);
   tcase_add_test (tc, test_overlapping);
   tcase_add_test (tc, test_overlapping_equal_times);
 }
