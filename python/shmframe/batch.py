@@ -52,7 +52,8 @@ class Stream(Sequence[Frame]):
     def _layout(self) -> Layout:
         if self.caps is None:
             raise Error(f"Stream {self._number} has not had a frame, so that nobody "
-                        "knows its format yet.")
+                        "knows its format yet: look at its `frames` first, or set "
+                        "incomplete=\"drop\" of batches().")
         return Layout(self.caps)
 
     @property
