@@ -340,9 +340,8 @@ rig_feed_eos (GstElement * pipeline, const gchar * name)
 
 /* The pool that the sink behind the harness offers for its caps, active */
 static inline GstBufferPool *
-rig_pool (GstHarness * h)
+rig_pool_for (GstHarness * h, GstCaps * caps)
 {
-  GstCaps *caps = gst_pad_get_current_caps (h->srcpad);
   GstQuery *query = gst_query_new_allocation (caps, TRUE);
   GstBufferPool *pool = NULL;
 
@@ -353,6 +352,12 @@ rig_pool (GstHarness * h)
   gst_query_unref (query);
   gst_caps_unref (caps);
   return pool;
+}
+
+static inline GstBufferPool *
+rig_pool (GstHarness * h)
+{
+  return rig_pool_for (h, gst_pad_get_current_caps (h->srcpad));
 }
 
 static inline GstBuffer *

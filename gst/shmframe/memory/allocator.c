@@ -25,7 +25,7 @@ struct _GstShmFrameAllocator
    * producer's own locks come after it, and no others. */
   GRWLock lock;
   struct sf_producer *producer;
-  gint no_wait;                 /* atomic */
+  gint lossless, no_wait;       /* atomic */
   guint64 copies;               /* object lock */
 };
 
@@ -287,15 +287,21 @@ gst_shm_frame_allocator_get_copies (GstShmFrameAllocator * self)
 }
 
 void
+gst_shm_frame_allocator_set_lossless (GstShmFrameAllocator * self,
+    gboolean lossless)
+{
+  g_atomic_int_set (&self->lossless, lossless);
+}
+
+void
 gst_shm_frame_allocator_set_no_wait (GstShmFrameAllocator * self,
     gboolean no_wait)
 {
   g_atomic_int_set (&self->no_wait, no_wait);
 }
 
-gint
-gst_shm_frame_allocator_poll (GstShmFrameAllocator * self, gsize size,
-    gboolean wait)
+gboolean
+gst_shm_frame_allocator_wait (GstShmFrameAllocator * self, gsize size)
 {
   gint r = -ESHUTDOWN;
   gint waited = 0;
@@ -304,23 +310,22 @@ gst_shm_frame_allocator_poll (GstShmFrameAllocator * self, gsize size,
   if (self->producer != NULL) {
     guint64 token = sf_producer_token (self->producer);
 
-    r = g_atomic_int_get (&self->no_wait) ? -ESHUTDOWN
+    r = g_atomic_int_get (&self->no_wait)
+        || !g_atomic_int_get (&self->lossless) ? -ESHUTDOWN
         : sf_producer_poll_slot (self->producer, size,
         GST_SHM_FRAME_KEEP_SLOTS);
     /* Upstream may need more slots than there are: a decoder that plays
      * backwards keeps a whole group of pictures. Then let the ring grow. */
-    if (r == -EAGAIN && wait)
+    if (r == -EAGAIN)
       waited = sf_producer_miss_slot (self->producer)
           ? sf_producer_wait (self->producer, token) : -ENODATA;
-    /* No client has a slot to return: waiting would never end. */
-    if (waited == -ENODATA)
-      r = -ENODATA;
   }
   g_rw_lock_reader_unlock (&self->lock);
   /* The sink is being paused or stopped, and upstream soon learns of it. */
   if (waited == -EINTR)
     g_usleep (1000);
-  return r;
+  /* -ENODATA: no client has a slot to return, waiting would never end. */
+  return r == -EAGAIN && waited != -ENODATA;
 }
 
 void

@@ -35,16 +35,20 @@ guint64 gst_shm_frame_allocator_get_copies (GstShmFrameAllocator * self);
  * now on. */
 void gst_shm_frame_allocator_detach (GstShmFrameAllocator * self);
 
-/* While set, gst_shm_frame_allocator_poll() does not wait: the sink publishes
+/* Whether gst_shm_frame_allocator_wait() waits at all: where frames may be
+ * dropped, the sink takes slots back. The delivery can change while a pool is
+ * in use. */
+void gst_shm_frame_allocator_set_lossless (GstShmFrameAllocator * self,
+    gboolean lossless);
+
+/* While set, gst_shm_frame_allocator_wait() does not wait: the sink publishes
  * nothing, and clients may keep what they have for as long as they like. */
 void gst_shm_frame_allocator_set_no_wait (GstShmFrameAllocator * self,
     gboolean no_wait);
 
-/* Whether a slot of `size` bytes is free. 0, -EAGAIN, -EMSGSIZE, -ESHUTDOWN, or
- * -ENODATA: none will be returned. `wait`: waits a while before -EAGAIN, or
- * until interrupted. */
-gint gst_shm_frame_allocator_poll (GstShmFrameAllocator * self, gsize size,
-    gboolean wait);
+/* Waits for a slot of `size` bytes, a while or until interrupted. FALSE: one is
+ * free, or none will be returned; TRUE: wait again. */
+gboolean gst_shm_frame_allocator_wait (GstShmFrameAllocator * self, gsize size);
 
 /* Makes slots of at least `size` bytes, if there can be. */
 void gst_shm_frame_allocator_want_size (GstShmFrameAllocator * self,

@@ -7,7 +7,6 @@ struct _GstShmFramePool
 {
   GstVideoBufferPool parent;
   GstShmFrameAllocator *allocator;
-  gboolean wait;
   gsize slot_size;              /* written in set_config, before any acquire */
   gint flushing;                /* atomic */
 };
@@ -43,15 +42,12 @@ gst_shm_frame_pool_acquire (GstBufferPool * pool, GstBuffer ** buffer,
   gboolean dontwait = params != NULL
       && (params->flags & GST_BUFFER_POOL_ACQUIRE_FLAG_DONTWAIT);
 
-  while (self->wait && !dontwait) {
-    if (g_atomic_int_get (&self->flushing))
-      return GST_FLOW_FLUSHING;
-    /* Otherwise there is a slot, or there will be none: then ordinary
-     * memory. */
-    if (gst_shm_frame_allocator_poll (self->allocator, self->slot_size,
-            TRUE) != -EAGAIN)
-      break;
-  }
+  /* What still finds no slot then gets ordinary memory. */
+  if (!dontwait)
+    do {
+      if (g_atomic_int_get (&self->flushing))
+        return GST_FLOW_FLUSHING;
+    } while (gst_shm_frame_allocator_wait (self->allocator, self->slot_size));
   return parent_pool_class->acquire_buffer (pool, buffer, params);
 }
 
@@ -83,13 +79,12 @@ gst_shm_frame_pool_start (GstBufferPool * pool)
 }
 
 GstBufferPool *
-gst_shm_frame_pool_new (GstShmFrameAllocator * allocator, gboolean wait)
+gst_shm_frame_pool_new (GstShmFrameAllocator * allocator)
 {
   GstShmFramePool *self = g_object_new (GST_TYPE_SHM_FRAME_POOL, NULL);
 
   gst_object_ref_sink (self);
   self->allocator = gst_object_ref (allocator);
-  self->wait = wait;
   return GST_BUFFER_POOL_CAST (self);
 }
 

@@ -17,9 +17,7 @@ G_BEGIN_DECLS
 G_DECLARE_FINAL_TYPE (GstShmFramePool, gst_shm_frame_pool, GST,
     SHM_FRAME_POOL, GstVideoBufferPool);
 
-/* `wait`: whether acquiring waits for a slot, since no frame may be lost. */
-GstBufferPool *gst_shm_frame_pool_new (GstShmFrameAllocator * allocator,
-    gboolean wait);
+GstBufferPool *gst_shm_frame_pool_new (GstShmFrameAllocator * allocator);
 
 G_END_DECLS
 

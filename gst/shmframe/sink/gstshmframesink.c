@@ -86,6 +86,19 @@ open_producer (GstShmFrameSink * self)
   return TRUE;
 }
 
+/* Pools that upstream has had before wait, or do not, from now on. */
+static void
+set_lossless (GstShmFrameSink * self, gboolean lossless)
+{
+  GstShmFrameAllocator *allocator = gst_shm_frame_sink_ref_allocator (self);
+
+  g_atomic_int_set (&self->flags.lossless, lossless);
+  if (allocator == NULL)
+    return;
+  gst_shm_frame_allocator_set_lossless (allocator, lossless);
+  gst_object_unref (allocator);
+}
+
 /* Resets what belongs to one stream. */
 static void
 begin_stream (GstShmFrameSink * self)
@@ -99,7 +112,7 @@ begin_stream (GstShmFrameSink * self)
   self->end.skipped = 0;
   self->end.since = 0;
   gst_shm_frame_sink_set_ending (self, FALSE);
-  g_atomic_int_set (&self->flags.lossless, FALSE);
+  set_lossless (self, FALSE);
   g_atomic_int_set (&self->flags.stepped, FALSE);
   gst_shm_frame_sink_release_upstream (self, FALSE);
 }
@@ -206,7 +219,7 @@ update_delivery (GstShmFrameSink * self)
   lossless = self->settings.delivery == GST_SHM_FRAME_DELIVERY_LOSSLESS
       || (self->settings.delivery == GST_SHM_FRAME_DELIVERY_AUTO && !live);
   GST_OBJECT_UNLOCK (self);
-  g_atomic_int_set (&self->flags.lossless, lossless);
+  set_lossless (self, lossless);
   GST_DEBUG_OBJECT (self, "upstream is %slive, latency %" GST_TIME_FORMAT
       ", delivery is %s", live ? "" : "not ", GST_TIME_ARGS (min),
       lossless ? "lossless" : "live");
@@ -247,8 +260,7 @@ static gboolean
 propose_pool (GstShmFrameSink * self, GstShmFrameAllocator * allocator,
     GstQuery * query, GstCaps * caps, guint size)
 {
-  GstBufferPool *pool = gst_shm_frame_pool_new (allocator,
-      g_atomic_int_get (&self->flags.lossless));
+  GstBufferPool *pool = gst_shm_frame_pool_new (allocator);
   GstStructure *config = gst_buffer_pool_get_config (pool);
   gboolean ok;
 
