@@ -102,6 +102,19 @@ flood_events (GstHarness * h)
   gst_harness_push (h, rig_frame (1, 64));
 }
 
+/* One name, with one field */
+static void
+repeat_event (GstHarness * h)
+{
+  gst_harness_push (h, rig_frame (0, 64));
+  for (guint i = 0; i < MANY; i++)
+    gst_harness_push_event (h,
+        gst_event_new_custom (GST_EVENT_CUSTOM_DOWNSTREAM,
+            gst_structure_new ("the-same-event", "the-same-field", G_TYPE_UINT,
+                i, NULL)));
+  gst_harness_push (h, rig_frame (1, 64));
+}
+
 static void
 be_honest (GstHarness * h)
 {
@@ -366,6 +379,25 @@ flood_batches (GstHarness * h)
 
 /* The frames of a batch, of streams that nobody had yet, are not names too
  * many */
+/* A name counts once, however often it comes */
+GST_START_TEST (test_repeated)
+{
+  GstBus *bus = gst_bus_new ();
+  pid_t pid = in_process (repeat_event, rig_path, -1);
+  GstHarness *h = open_source (rig_path, bus);
+
+  for (guint i = 0; i < 2; i++)
+    gst_buffer_unref (gst_harness_pull (h));
+  fail_unless_equals_int (count_events (h, "the-same-"), MANY);
+  fail_unless_equals_uint64 (rig_stat (h->element, "events-dropped"), 0);
+  fail_unless_equals_uint64 (rig_stat (h->element, "fields-dropped"), 0);
+  close_source (h, bus);
+  end_process (pid, rig_path);
+  gst_object_unref (bus);
+}
+
+GST_END_TEST;
+
 GST_START_TEST (test_batch)
 {
   GstBus *bus = gst_bus_new ();
@@ -459,6 +491,7 @@ add_tests (TCase * tc)
   tcase_add_test (tc, test_metas);
   tcase_add_test (tc, test_protection);
   tcase_add_test (tc, test_fields);
+  tcase_add_test (tc, test_repeated);
   tcase_add_test (tc, test_batch);
   tcase_add_test (tc, test_upstream);
 }

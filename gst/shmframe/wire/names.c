@@ -55,6 +55,9 @@ gst_shm_frame_names_admit (const gchar * name)
       || !add_within (&all_bytes, (gint) size, MAX_ALL_BYTES))
     return FALSE;
   names->bytes += size;
+  /* So that it counts once: GStreamer keeps names of fields as strings of their
+   * own since 1.26. */
+  g_quark_from_string (name);
   return TRUE;
 }
 
