@@ -11,6 +11,7 @@ from typing import Any
 from shmframe.batch import Batch
 from shmframe.errors import Error
 from shmframe.gst import Gst, make, nanoseconds
+from shmframe.layout import structure_of
 from shmframe.pipeline import Pipeline
 from shmframe.reader import HOLDING, converter, source, stats
 
@@ -94,7 +95,7 @@ class Batches(Iterator[Batch]):
             weakref.ref(self))
 
     def _add_rest(self, caps: Gst.Caps) -> None:
-        if caps.get_structure(0).get_name() != BATCH_CAPS:
+        if structure_of(caps).get_name() != BATCH_CAPS:
             self._add_batcher()
         elif self._format is None:
             self._batcher = None
@@ -149,4 +150,6 @@ def _on_first(pad: Gst.Pad, info: Gst.PadProbeInfo,
             self._add_rest(pad.get_current_caps())
         except Error as error:
             self._pipeline.fail(error)
+        except Exception as error:  # which nobody would see in this thread
+            self._pipeline.fail(Error(repr(error)))
     return Gst.PadProbeReturn.REMOVE

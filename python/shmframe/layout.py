@@ -29,11 +29,21 @@ class Plane:
         return self.offset + last + int(self.dtype[2:])
 
 
+def structure_of(caps: Gst.Caps) -> Gst.Structure:
+    """Return a copy of the only structure of fixed caps."""
+    structure = caps.get_structure(0)
+    if not hasattr(structure, "__enter__"):
+        return structure.copy()
+    # gst-python since 1.26 lends it for a block.
+    with structure as lent:
+        return lent.copy()
+
+
 class Layout:
     """Arrays for frames of some caps: video/x-raw of a format, or video/x-bayer."""
 
     def __init__(self, caps: Gst.Caps):
-        structure = caps.get_structure(0)
+        structure = structure_of(caps)
         self._info = None
         if structure.get_name() == "video/x-bayer":
             self.format = structure.get_value("format")
