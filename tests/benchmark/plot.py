@@ -40,8 +40,10 @@ def bars(axes, results, row, case, ways, name, text, scale=1):
     groups = [p for p in PLACEMENTS if results.find(row, case, p)]
     ways = [way for way in ways if results.find(row, case, None, way)]
     width = 0.8 / max(1, len(ways))
+    top = 0
     for i, way in enumerate(ways):
         found = [results.find(row, case, p, way)[0]["figures"][name] for p in groups]
+        top = max(top, *(f["most"] / scale for f in found))
         at = [g - 0.4 + width * (i + 0.5) for g in range(len(groups))]
         heights = [f["median"] / scale for f in found]
         spread = [[h - f["least"] / scale for h, f in zip(heights, found)],
@@ -54,9 +56,9 @@ def bars(axes, results, row, case, ways, name, text, scale=1):
                           textcoords="offset points")
     axes.set_xticks(range(len(groups)), groups)
     axes.grid(False, axis="x")
-    heights = [patch.get_height() for patch in axes.patches]
-    if heights and max(heights) > 20 * min(heights):
+    if top > 20 * min(patch.get_height() for patch in axes.patches):
         axes.set_yscale("log")
+        axes.yaxis.set_major_formatter("{x:g}")
     axes.margins(y=0.15)
 
 

@@ -41,6 +41,7 @@ def cell(found, name, scale=1):
 
 def machine(report, name):
     about = report["machine"]
+    commit = "" if about["commit"] == "?" else f" of {about['commit']}"
     memory = int(about["memory"].split()[0])  # kB
     missing = "; ".join(f"{way}: {why}" for way, why in report["missing"].items())
     return (
@@ -48,7 +49,7 @@ def machine(report, name):
         f"[benchmarks/{name}](benchmarks/{name}): {about['processor']}, {about['cores']} "
         f"processors, {memory / 1e6:.0f} GB, {about['system']}, Linux "
         f"{about['kernel']}, GStreamer {about['gstreamer']}, Python {about['python']}, "
-        f"build {about['buildtype']} of {about['commit']}; load "
+        f"build {about['buildtype']}{commit}; load "
         f"{report['load before'][0]:.1f} before, {report['load after'][0]:.1f} after (its "
         f"own). Not measured: {missing or 'nothing'}. Runs that failed: "
         f"{len(report['failures'])}.\n")
