@@ -32,6 +32,9 @@ class Stream:
         self.fresh = None       # (format, t + T) of what was read since, all late
         self.last = None        # of the latest batch that had one: frame
         self.late = self.dropped = 0
+        # Outside of the segment, read before a window is over: (how many of
+        # `held` came before, frame). Where it begins may still change.
+        self.outside = []
 
     @property
     def flush_ahead(self):
@@ -40,6 +43,7 @@ class Stream:
 
     def flush(self):
         self.flushed = True
+        self.drop_outside()
         self.parts.pop(0)
         self.items = self.parts[0].items
         self.forget()
@@ -51,6 +55,12 @@ class Stream:
         if frame.batches == 0:
             self.dropped += 1
             self.total_dropped += 1
+
+
+    def drop_outside(self):
+        for _, frame in self.outside:
+            self.drop(frame)
+        self.outside = []
 
 
 class Batcher(Placing):
@@ -163,7 +173,7 @@ class Batcher(Placing):
         while stream.items and not self.is_past(stream):
             item = stream.items.pop(0)
             if item.kind == "outside":
-                stream.drop(item)
+                self.read_outside(stream, item)
             elif item.kind == "frame":
                 self.read_frame(stream, item)
 
@@ -188,6 +198,21 @@ class Batcher(Placing):
         stream.fresh = None
         frame.run = stream.run
         stream.held.append(frame)
+
+    def read_outside(self, stream, frame):
+        stream.outside.append((len(stream.held), frame))
+        if self.closed:
+            stream.drop_outside()
+
+    def place_outside(self, stream):
+        """Unread what stands behind a frame of a later window."""
+        end = self.end_of(self.window)
+        later = [frame for n, frame in stream.outside
+                 if any(self.p(f) >= end for f in stream.held[:n])]
+        stream.outside = [(n, frame) for n, frame in stream.outside
+                          if frame not in later]
+        stream.drop_outside()
+        stream.items[:0] = later
 
     def is_late(self, stream, frame):
         """True: it goes, and is counted."""
@@ -260,6 +285,7 @@ class Batcher(Placing):
             self.flush(flush)
         self.run_part()
         for s in self.streams:
+            s.drop_outside()
             for i in s.items:
                 if i.kind == "outside":
                     s.drop(i)
@@ -290,6 +316,9 @@ class Batcher(Placing):
 
     def close_window(self):
         """False if there is nothing more."""
+        if not self.closed:
+            for s in self.streams:
+                self.place_outside(s)
         self.judge()
         frames = [self.frames_in(s) for s in self.streams]
         positions = [p for p in map(self.next_position, self.streams)
