@@ -19,8 +19,9 @@ BITS = {"RGB16": (11, 5, 0), "BGR16": (0, 5, 11), "RGB15": (10, 5, 0),
         "BGR15": (0, 5, 10), "r210": (20, 10, 0), "Y410": (10, 0, 20, 30),
         "BGR10A2_LE": (20, 10, 0, 30), "RGB10A2_LE": (0, 10, 20, 30)}
 # Where each component is in a row of numbers, and the bits below it, where this is not
-# what finfo of GStreamer 1.22 says.
-PLACES = {"VYUY": (1, 2, 0), "Y210": (0, 1, 3), "Y212": (0, 1, 3), "Y412": (1, 0, 2, 3),
+# what finfo of GStreamer 1.22 or 1.26 says.
+PLACES = {"VYUY": (1, 2, 0), "Y210": (0, 1, 3), "Y212": (0, 1, 3), "Y216": (0, 1, 3),
+          "Y412": (1, 0, 2, 3), "Y416": (1, 0, 2, 3),
           "P010": (0, 0, 1), "P012": (0, 0, 1), "P016": (0, 0, 1)}
 SHIFTS = {"Y210": 6}
 # Where components are in what videoconvert unpacks to: A, then these.
