@@ -19,7 +19,10 @@ fail() {
   exit 1
 }
 
+# The log is emptied before the process is there: what is awaited may stand in the
+# one of the process before.
 start_producer() {
+  : >"$folder/producer.log"
   gst-launch-1.0 videotestsrc is-live=true \
     ! video/x-raw,width=320,height=240,framerate=50/1 \
     ! shmframesink socket-path="$folder/s" >"$folder/producer.log" 2>&1 &
@@ -27,6 +30,7 @@ start_producer() {
 }
 
 start_consumer() {
+  : >"$folder/consumer.log"
   gst-launch-1.0 -v shmframesrc socket-path="$folder/s" "$@" \
     ! fakesink silent=false sync=false >"$folder/consumer.log" 2>&1 &
   consumer=$!
@@ -98,6 +102,7 @@ no_error consumer
 
 # With -e, Ctrl-C asks for EOS, which comes behind the frame that waits.
 start_offline() {
+  : >"$folder/producer.log"
   gst-launch-1.0 -e "$@" ! shmframesink socket-path="$folder/s" \
     client-timeout=1000000000 >"$folder/producer.log" 2>&1 &
   producer=$!
