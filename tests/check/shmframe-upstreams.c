@@ -128,13 +128,26 @@ missing_element (const Case * c)
   return missing;
 }
 
+static gboolean
+is_before_1_24 (void)
+{
+  guint major, minor, micro, nano;
+
+  gst_version (&major, &minor, &micro, &nano);
+  return major == 1 && minor < 24;
+}
+
 static void
 check_copies (const Case * c, GstElement * sink)
 {
   guint frames = rig_stat (sink, "frames");
   guint copied = rig_stat (sink, "frames-copied");
   guint upstream = rig_stat (sink, "frames-copied-upstream");
-  const guint least[] = {[ONE] = frames,[SOME] = 0,[KEPT] = 0 };
+  /* videorate of 1.26 was seen to copy none. */
+  const gboolean some = is_before_1_24 ();
+  const guint least[] = {[ONE] = frames,[SOME] = some ? frames / 3 : 0,
+    [KEPT] = 0
+  };
   const guint most[] = {[ONE] = frames,[SOME] = frames - 8,
     [KEPT] = MAX_FIRST_FRAMES
   };
@@ -142,9 +155,9 @@ check_copies (const Case * c, GstElement * sink)
   fail_unless (frames >= FRAMES, "%s: %u frames", c->name, frames);
   fail_unless (copied >= least[c->copies] && copied <= most[c->copies],
       "%s: %u copies of %u frames", c->name, copied, frames);
-  /* B-frames need not be references: three of four are none at most. */
+  /* B-frames need not be references; of x265enc a third are none. */
   if (c->copies == KEPT)
-    fail_unless (upstream >= FRAMES / 4 && upstream <= FRAMES,
+    fail_unless (upstream >= FRAMES / 2 && upstream <= FRAMES,
         "%s: %u copies from slot to slot", c->name, upstream);
   else
     fail_unless (upstream == 0, "%s: %u copies from slot to slot", c->name,
