@@ -190,79 +190,81 @@ test_unknown_type (void)
 #define STATS_LIST (STATS_CAPS + SF_CAPS_TEXT_MAX + 4)
 #define STATS_CLIENT (16 + SF_NAME_MAX + 4 * 4 + 6 * 8 + 2 * 4)
 
+/* What no message may hold: `size` bytes at `at`. */
+static const struct
+{
+  uint32_t type;
+  size_t at;
+  unsigned size;
+  uint64_t value;
+} out_of_range[] = {
+  {SF_MESSAGE_HELLO, 8, 4, SF_PROTOCOL_MAGIC + 1},
+  {SF_MESSAGE_HELLO, 12, 4, SF_PROTOCOL_VERSION + 1},
+  {SF_MESSAGE_HELLO, 16, 4, 0},
+  {SF_MESSAGE_HELLO, 20, 4, SF_DELIVERY_LOSSLESS + 1},
+  {SF_MESSAGE_HELLO, 20, 4, UINT32_MAX},
+  {SF_MESSAGE_HELLO, 24, 4, 0},
+  {SF_MESSAGE_HELLO, 24, 4, SF_MAX_LEASES + 1},
+  {SF_MESSAGE_HELLO, 28, 8, UINT64_C (1) << 63},
+  {SF_MESSAGE_HELLO, 28, 8, UINT64_MAX},
+  {SF_MESSAGE_HELLO, 8 + 28 + SF_NAME_MAX - 1, 1, 'x'},
+  {SF_MESSAGE_WELCOME, 8, 4, 0},
+  {SF_MESSAGE_WELCOME, 8, 4, SF_PROTOCOL_VERSION + 1},
+  {SF_MESSAGE_WELCOME, 12, 4, SF_MAX_LEASES - 1},
+  {SF_MESSAGE_WELCOME, 12, 4, SF_MAX_LEASES + 1},
+  {SF_MESSAGE_WELCOME, 24, 8, SF_ANNOUNCE_DATA_OFFSET},
+  {SF_MESSAGE_WELCOME, 32, 8, sizeof (struct sf_returns_page) - 1},
+  {SF_MESSAGE_WELCOME, 40, 4, 0},
+  {SF_MESSAGE_WELCOME, 40, 4, SF_MAX_LEASES + 1},
+  {SF_MESSAGE_WELCOME, 44, 8, UINT64_C (1) << 63},
+  {SF_MESSAGE_REJECT, 8, 4, SF_REASON_LAST + 1},
+  {SF_MESSAGE_REJECT, 8 + 20 + SF_TEXT_MAX - 1, 1, 'x'},
+  {SF_MESSAGE_BYE, 8, 4, UINT32_MAX},
+  {SF_MESSAGE_BYE, 8 + 20 + SF_TEXT_MAX - 1, 1, 'x'},
+  {SF_MESSAGE_SEGMENT, 12, 4, 0},
+  {SF_MESSAGE_SEGMENT, 12, 4, SF_MAX_SLOTS + 1},
+  {SF_MESSAGE_SEGMENT, 16, 8, 0},
+  {SF_MESSAGE_SEGMENT, 16, 8, SF_MAX_SLOT_SIZE + 1},
+  {SF_MESSAGE_SEGMENT, 24, 8, sizeof (struct sf_segment_header) - 1},
+  {SF_MESSAGE_SEGMENT, 32, 8, 4096},
+  {SF_MESSAGE_WANT, 8, 4, 0},
+  {SF_MESSAGE_WANT, 8, 4, SF_MAX_LEASES + 1},
+  {SF_MESSAGE_GRANT, 8, 4, 0},
+  {SF_MESSAGE_GRANT, 8, 4, SF_MAX_LEASES + 1},
+  {SF_MESSAGE_LATENCY, 8, 4, 2},
+  {SF_MESSAGE_LATENCY, 12, 4, 2},
+  {SF_MESSAGE_LATENCY, 24, 8, 39999999},
+  {SF_MESSAGE_UPSTREAM, 8, 4, 4},
+  {SF_MESSAGE_UPSTREAM, 8, 4, 6},
+  {SF_MESSAGE_UPSTREAM, 8, 4, SF_UPSTREAM_MAX + 1},
+  {SF_MESSAGE_UPSTREAM, 8, 4, UINT32_MAX},
+  {SF_MESSAGE_OBSERVE, 8, 4, SF_PROTOCOL_MAGIC + 1},
+  {SF_MESSAGE_OBSERVE, 12, 4, SF_PROTOCOL_VERSION + 1},
+  {SF_MESSAGE_STATS, 8, 4, SF_PROTOCOL_VERSION + 1},
+  {SF_MESSAGE_STATS, 12, 4, SF_DELIVERY_LOSSLESS + 1},
+  {SF_MESSAGE_STATS, 24, 8, UINT64_C (1) << 63},
+  {SF_MESSAGE_STATS, STATS_SLOTS, 4, 15},
+  {SF_MESSAGE_STATS, STATS_NAME + SF_NAME_MAX - 1, 1, 'x'},
+  {SF_MESSAGE_STATS, STATS_CAPS + SF_CAPS_TEXT_MAX - 1, 1, 'x'},
+  {SF_MESSAGE_STATS, STATS_LIST - 4, 4, 1},
+  {SF_MESSAGE_STATS, STATS_LIST - 4, 4, 3},
+  {SF_MESSAGE_STATS, STATS_LIST - 4, 4, SF_STATS_CLIENTS + 1},
+  {SF_MESSAGE_STATS, STATS_LIST - 4, 4, UINT32_MAX},
+  {SF_MESSAGE_STATS, STATS_LIST, 8, 7},
+  {SF_MESSAGE_STATS, STATS_LIST + 16 + SF_NAME_MAX - 1, 1, 'x'},
+  {SF_MESSAGE_STATS, STATS_LIST + 16 + SF_NAME_MAX, 4, SF_STATS_ALL_FLAGS + 1},
+  {SF_MESSAGE_STATS, STATS_LIST + STATS_CLIENT - 4, 4, 59999},
+};
+
 static void
 test_fields_out_of_range (void)
 {
-  static const struct
-  {
-    uint32_t type;
-    size_t at;
-    unsigned size;
-    uint64_t value;
-  } bad[] = {
-    {SF_MESSAGE_HELLO, 8, 4, SF_PROTOCOL_MAGIC + 1},
-    {SF_MESSAGE_HELLO, 12, 4, SF_PROTOCOL_VERSION + 1},
-    {SF_MESSAGE_HELLO, 16, 4, 0},
-    {SF_MESSAGE_HELLO, 20, 4, SF_DELIVERY_LOSSLESS + 1},
-    {SF_MESSAGE_HELLO, 20, 4, UINT32_MAX},
-    {SF_MESSAGE_HELLO, 24, 4, 0},
-    {SF_MESSAGE_HELLO, 24, 4, SF_MAX_LEASES + 1},
-    {SF_MESSAGE_HELLO, 28, 8, UINT64_C (1) << 63},
-    {SF_MESSAGE_HELLO, 28, 8, UINT64_MAX},
-    {SF_MESSAGE_HELLO, 8 + 28 + SF_NAME_MAX - 1, 1, 'x'},
-    {SF_MESSAGE_WELCOME, 8, 4, 0},
-    {SF_MESSAGE_WELCOME, 8, 4, SF_PROTOCOL_VERSION + 1},
-    {SF_MESSAGE_WELCOME, 12, 4, SF_MAX_LEASES - 1},
-    {SF_MESSAGE_WELCOME, 12, 4, SF_MAX_LEASES + 1},
-    {SF_MESSAGE_WELCOME, 24, 8, SF_ANNOUNCE_DATA_OFFSET},
-    {SF_MESSAGE_WELCOME, 32, 8, sizeof (struct sf_returns_page) - 1},
-    {SF_MESSAGE_WELCOME, 40, 4, 0},
-    {SF_MESSAGE_WELCOME, 40, 4, SF_MAX_LEASES + 1},
-    {SF_MESSAGE_WELCOME, 44, 8, UINT64_C (1) << 63},
-    {SF_MESSAGE_REJECT, 8, 4, SF_REASON_LAST + 1},
-    {SF_MESSAGE_REJECT, 8 + 20 + SF_TEXT_MAX - 1, 1, 'x'},
-    {SF_MESSAGE_BYE, 8, 4, UINT32_MAX},
-    {SF_MESSAGE_BYE, 8 + 20 + SF_TEXT_MAX - 1, 1, 'x'},
-    {SF_MESSAGE_SEGMENT, 12, 4, 0},
-    {SF_MESSAGE_SEGMENT, 12, 4, SF_MAX_SLOTS + 1},
-    {SF_MESSAGE_SEGMENT, 16, 8, 0},
-    {SF_MESSAGE_SEGMENT, 16, 8, SF_MAX_SLOT_SIZE + 1},
-    {SF_MESSAGE_SEGMENT, 24, 8, sizeof (struct sf_segment_header) - 1},
-    {SF_MESSAGE_SEGMENT, 32, 8, 4096},
-    {SF_MESSAGE_WANT, 8, 4, 0},
-    {SF_MESSAGE_WANT, 8, 4, SF_MAX_LEASES + 1},
-    {SF_MESSAGE_GRANT, 8, 4, 0},
-    {SF_MESSAGE_GRANT, 8, 4, SF_MAX_LEASES + 1},
-    {SF_MESSAGE_LATENCY, 8, 4, 2},
-    {SF_MESSAGE_LATENCY, 12, 4, 2},
-    {SF_MESSAGE_LATENCY, 24, 8, 39999999},
-    {SF_MESSAGE_UPSTREAM, 8, 4, 4},
-    {SF_MESSAGE_UPSTREAM, 8, 4, 6},
-    {SF_MESSAGE_UPSTREAM, 8, 4, SF_UPSTREAM_MAX + 1},
-    {SF_MESSAGE_UPSTREAM, 8, 4, UINT32_MAX},
-    {SF_MESSAGE_OBSERVE, 8, 4, SF_PROTOCOL_MAGIC + 1},
-    {SF_MESSAGE_OBSERVE, 12, 4, SF_PROTOCOL_VERSION + 1},
-    {SF_MESSAGE_STATS, 8, 4, SF_PROTOCOL_VERSION + 1},
-    {SF_MESSAGE_STATS, 12, 4, SF_DELIVERY_LOSSLESS + 1},
-    {SF_MESSAGE_STATS, 24, 8, UINT64_C (1) << 63},
-    {SF_MESSAGE_STATS, STATS_SLOTS, 4, 15},
-    {SF_MESSAGE_STATS, STATS_NAME + SF_NAME_MAX - 1, 1, 'x'},
-    {SF_MESSAGE_STATS, STATS_CAPS + SF_CAPS_TEXT_MAX - 1, 1, 'x'},
-    {SF_MESSAGE_STATS, STATS_LIST - 4, 4, 1},
-    {SF_MESSAGE_STATS, STATS_LIST - 4, 4, 3},
-    {SF_MESSAGE_STATS, STATS_LIST - 4, 4, SF_STATS_CLIENTS + 1},
-    {SF_MESSAGE_STATS, STATS_LIST - 4, 4, UINT32_MAX},
-    {SF_MESSAGE_STATS, STATS_LIST, 8, 7},
-    {SF_MESSAGE_STATS, STATS_LIST + 16 + SF_NAME_MAX - 1, 1, 'x'},
-    {SF_MESSAGE_STATS, STATS_LIST + 16 + SF_NAME_MAX, 4, SF_STATS_ALL_FLAGS + 1},
-    {SF_MESSAGE_STATS, STATS_LIST + STATS_CLIENT - 4, 4, 59999},
-  };
+  for (size_t i = 0; i < sizeof out_of_range / sizeof out_of_range[0]; i++) {
+    struct wire w = wire_of (out_of_range[i].type);
 
-  for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-    struct wire w = wire_of (bad[i].type);
-
-    printf ("# type %u, offset %zu\n", bad[i].type, bad[i].at);
-    put (&w, bad[i].at, bad[i].size, bad[i].value);
+    printf ("# type %u, offset %zu\n", out_of_range[i].type,
+        out_of_range[i].at);
+    put (&w, out_of_range[i].at, out_of_range[i].size, out_of_range[i].value);
     check_refused (&w);
   }
 }
