@@ -32,7 +32,8 @@ class Mapping:
                         "system memory before its shmframesink.")
         self._map = mapped
         self.size = mapped.size
-        self._address = np.frombuffer(mapped.data, np.uint8).ctypes.data
+        bytes_of = np.frombuffer(mapped.data, np.uint8)
+        self._address = bytes_of.__array_interface__["data"][0]
 
     def array(self, plane: Plane, frames: int | None = None,
               frame_stride: int = 0) -> np.ndarray:

@@ -15,7 +15,7 @@ import numpy as np
 
 from shmframe.errors import Error
 from shmframe.gst import Gst, make, nanoseconds
-from shmframe.layout import Layout
+from shmframe.layout import Layout, Plane
 from shmframe.memory import Mapping
 from shmframe.pipeline import Pipeline, Wait
 from shmframe.reader import stats
@@ -78,6 +78,8 @@ class Writer:
             delivery="live" if live else "lossless")
         self._pipeline.add(self._source, self._sink)
         self._pool: Gst.BufferPool | None = None
+        self._planes: tuple[Plane, ...] | None = None
+        self._duration = int(Gst.SECOND / self._rate) if self._rate else None
         self._patience = _PATIENCE
         self._number = 0
         self._pipeline.play()
@@ -124,9 +126,10 @@ class Writer:
     def _frame(self, pts: int | None) -> Iterator[tuple[np.ndarray, ...]]:
         self._wait_for_room()
         buffer = self._acquire()
+        if self._planes is None:  # one pool lays out all of its buffers alike
+            self._planes = self._layout.planes(buffer)
         mapping = Mapping(buffer, writable=True)
-        planes = tuple(mapping.array(plane)
-                       for plane in self._layout.planes(buffer))
+        planes = tuple(map(mapping.array, self._planes))
         try:
             yield planes
         finally:
@@ -137,6 +140,9 @@ class Writer:
         self._push(buffer)
 
     def _wait_for_room(self) -> None:
+        self._pipeline.check()
+        if self._source.get_property("current-level-buffers") < _QUEUED:
+            return
         wait = Wait(self._pipeline, f"A frame could not go out at {self._path}",
                     self._timeout)
         step = wait.step()
@@ -183,10 +189,11 @@ class Writer:
     def _stamp(self, buffer: Gst.Buffer, pts: int | None) -> None:
         if pts is None:
             pts = (self._pipeline.running_time() if self._live or not self._rate
-                   else int(self._number * Gst.SECOND / self._rate))
+                   else self._number * Gst.SECOND * self._rate.denominator
+                   // self._rate.numerator)
         buffer.pts = pts
-        if self._rate:
-            buffer.duration = int(Gst.SECOND / self._rate)
+        if self._duration is not None:
+            buffer.duration = self._duration
         buffer.offset = self._number
         buffer.offset_end = self._number + 1
         self._number += 1
