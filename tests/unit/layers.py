@@ -29,9 +29,8 @@ MAY_USE = {
     'gst/secondbatch/splitter': ('gst/secondbatch/batcher',),
     'gst/secondbatch': ('gst/secondbatch/batcher', 'gst/secondbatch/splitter'),
 }
-# Any file of an element may name its class and its log category, and chain up to the
-# class's parent.
-IDENTITY = re.compile('_get_type$|_debug$|_parent_')
+# Any file of an element may name its class and its log category.
+IDENTITY = re.compile('_get_type$|_debug$')
 # Files that may form a circle, and why.
 CIRCLES = {
     # A value may be caps or tags, and both are made of values.

@@ -21,6 +21,14 @@ gst_shm_frame_src_on_flush (void *user)
     gst_element_call_async (GST_ELEMENT (self), send_flush, NULL, NULL);
 }
 
+static gboolean
+chain_up (GstShmFrameSrc * self, GstEvent * event)
+{
+  GstElementClass *parent_class = GST_SHM_FRAME_SRC_PARENT_CLASS;
+
+  return parent_class->send_event (GST_ELEMENT (self), event);
+}
+
 /* Sends it as an application would: so the base class stops its task, and
  * starts it again after FLUSH_STOP. */
 static void
@@ -29,7 +37,7 @@ send (GstShmFrameSrc * self, GstEvent * event, guint32 seqnum)
   if (seqnum != GST_SEQNUM_INVALID)
     gst_event_set_seqnum (event, seqnum);
   GST_DEBUG_OBJECT (self, "the producer flushes: %" GST_PTR_FORMAT, event);
-  gst_shm_frame_src_parent_send_event (self, event);
+  chain_up (self, event);
 }
 
 /* Asks for the application's EOS again: the base class forgets it at
@@ -45,7 +53,7 @@ repeat_eos (GstShmFrameSrc * self)
     eos = gst_event_ref (self->status.requested_eos);
   GST_OBJECT_UNLOCK (self);
   if (eos != NULL)
-    gst_shm_frame_src_parent_send_event (self, eos);
+    chain_up (self, eos);
 }
 
 /* Sends what is missing of one flush, and no more: a state change that waits
@@ -116,5 +124,5 @@ gst_shm_frame_src_send_event (GstElement * element, GstEvent * event)
   else if (type == GST_EVENT_FLUSH_START || type == GST_EVENT_FLUSH_STOP)
     gst_clear_event (&self->status.requested_eos);
   GST_OBJECT_UNLOCK (self);
-  return gst_shm_frame_src_parent_send_event (self, event);
+  return chain_up (self, event);
 }

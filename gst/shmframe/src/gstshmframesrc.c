@@ -251,25 +251,6 @@ gst_shm_frame_src_decide_allocation (GstBaseSrc * src, GstQuery * query)
   return TRUE;
 }
 
-gboolean
-gst_shm_frame_src_parent_query (GstBaseSrc * src, GstQuery * query)
-{
-  return GST_BASE_SRC_CLASS (parent_class)->query (src, query);
-}
-
-gboolean
-gst_shm_frame_src_parent_event (GstBaseSrc * src, GstEvent * event)
-{
-  return GST_BASE_SRC_CLASS (parent_class)->event (src, event);
-}
-
-gboolean
-gst_shm_frame_src_parent_send_event (GstShmFrameSrc * self, GstEvent * event)
-{
-  return GST_ELEMENT_CLASS (parent_class)->send_event (GST_ELEMENT (self),
-      event);
-}
-
 static gboolean
 gst_shm_frame_src_is_seekable (GstBaseSrc * src)
 {

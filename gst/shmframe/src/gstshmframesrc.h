@@ -245,11 +245,8 @@ void gst_shm_frame_src_reset_latency (GstShmFrameSrc * self);
 void gst_shm_frame_src_set_latency (GstShmFrameSrc * self,
     const struct sf_latency *latency);
 
-/* src/gstshmframesrc.c: the base class's functions */
-gboolean gst_shm_frame_src_parent_query (GstBaseSrc * src, GstQuery * query);
-gboolean gst_shm_frame_src_parent_event (GstBaseSrc * src, GstEvent * event);
-gboolean gst_shm_frame_src_parent_send_event (GstShmFrameSrc * self,
-    GstEvent * event);
+/* The class above ours, for functions that chain up. */
+#define GST_SHM_FRAME_SRC_PARENT_CLASS (g_type_class_peek (GST_TYPE_PUSH_SRC))
 
 GST_DEBUG_CATEGORY_EXTERN (gst_shm_frame_src_debug);
 

@@ -157,6 +157,14 @@ answer_convert (GstShmFrameSrc * self, GstQuery * query)
   return ok;
 }
 
+static gboolean
+chain_up_query (GstBaseSrc * src, GstQuery * query)
+{
+  GstBaseSrcClass *parent_class = GST_SHM_FRAME_SRC_PARENT_CLASS;
+
+  return parent_class->query (src, query);
+}
+
 gboolean
 gst_shm_frame_src_query (GstBaseSrc * src, GstQuery * query)
 {
@@ -172,14 +180,14 @@ gst_shm_frame_src_query (GstBaseSrc * src, GstQuery * query)
       return answer_duration (self, query);
     case GST_QUERY_CONVERT:
       return answer_convert (self, query)
-          || gst_shm_frame_src_parent_query (src, query);
+          || chain_up_query (src, query);
     case GST_QUERY_SEEKING:
       /* One client must not seek for all others. */
       gst_query_parse_seeking (query, &format, NULL, NULL, NULL);
       gst_query_set_seeking (query, format, FALSE, 0, -1);
       return TRUE;
     default:
-      return gst_shm_frame_src_parent_query (src, query);
+      return chain_up_query (src, query);
   }
 }
 
@@ -240,9 +248,10 @@ send_upstream (GstShmFrameSrc * self, GstEvent * event)
 gboolean
 gst_shm_frame_src_event (GstBaseSrc * src, GstEvent * event)
 {
+  GstBaseSrcClass *parent_class = GST_SHM_FRAME_SRC_PARENT_CLASS;
   gboolean sent = crosses_upstream (event)
       && send_upstream (GST_SHM_FRAME_SRC (src), event);
 
   /* The base class has to see some of them, too. */
-  return gst_shm_frame_src_parent_event (src, event) || sent;
+  return parent_class->event (src, event) || sent;
 }
