@@ -65,6 +65,27 @@ sf_client_grant (struct sf_client *c, uint32_t max_held, uint64_t *needed)
 }
 
 bool
+sf_client_grant_at_once (struct sf_client *c, uint32_t max_held)
+{
+  struct sf_producer *p = c->producer;
+  struct sf_slots_state slots;
+  uint64_t least;
+  bool fits;
+
+  pthread_mutex_lock (&p->room_lock);
+  sf_slots_get_state (p->slots, &slots);
+  pthread_mutex_lock (&p->lock);
+  least = (sf_producer_promised_locked (p, c) + max_held + SF_SPARE_SLOTS)
+      * p->capacity.slots_per_record + p->capacity.upstream_slots;
+  fits = slots.n_slots >= least;
+  if (fits)
+    c->grant.max_held = c->grant.target = max_held;
+  pthread_mutex_unlock (&p->lock);
+  pthread_mutex_unlock (&p->room_lock);
+  return fits;
+}
+
+bool
 sf_producer_miss_slot (struct sf_producer *p)
 {
   struct sf_slots_state slots;

@@ -12,6 +12,11 @@ void sf_producer_fulfil_grants (struct sf_producer *p);
 /* Makes room for this client to hold `max_held` frames. 0 or -errno. */
 int sf_client_grant (struct sf_client *c, uint32_t max_held, uint64_t *needed);
 
+/* Grants them if the ring holds them at the expense of base slots. The caller
+ * answers, which need not wait for slots to be made, and then calls
+ * sf_client_grant(). */
+bool sf_client_grant_at_once (struct sf_client *c, uint32_t max_held);
+
 /* Fills `reject` from the error of sf_client_grant(). */
 void sf_client_explain_grant (const struct sf_client *c, int error,
     uint32_t max_held, uint64_t needed, struct sf_reject *reject);

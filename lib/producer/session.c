@@ -270,6 +270,22 @@ take_place (struct sf_client *c)
   return true;
 }
 
+/* Answers a client whose frames the ring can hold, and then makes anew the base
+ * slots that it took. */
+static void
+welcome_and_grow (struct sf_client *c)
+{
+  uint32_t max_held = c->grant.max_held;
+  uint64_t needed = 0;
+
+  sf_client_ref (c);
+  sf_client_answer_hello (c, 0, max_held, 0);
+  /* If memory is short, the ring goes on with fewer base slots. */
+  if (c->state == SF_CLIENT_ACTIVE)
+    sf_client_grant (c, max_held, &needed);
+  sf_client_unref (c);
+}
+
 void
 sf_client_hello (struct sf_client *c, const struct sf_hello *hello)
 {
@@ -293,6 +309,10 @@ sf_client_hello (struct sf_client *c, const struct sf_hello *hello)
   c->hello.max_lag = (int64_t) hello->max_lag;
   pthread_mutex_unlock (&p->lock);
   SF_HOOK ("hello");
+  if (sf_client_grant_at_once (c, hello->max_held)) {
+    welcome_and_grow (c);
+    return;
+  }
   r = sf_client_grant (c, hello->max_held, &needed);
   if (r == 0 || !sf_client_postpone_grant (c, r, hello->max_held, needed)) {
     sf_client_answer_hello (c, r, hello->max_held, needed);

@@ -2,6 +2,7 @@
 /* Wakes sleeping clients, and yields to one on our CPU. */
 #include <sched.h>
 
+#include "shared/test-hooks.h"
 #include "producer/client.h"
 #include "producer/wake.h"
 
@@ -28,6 +29,7 @@ sf_client_is_on_this_cpu (const struct sf_client *c)
 SF_HOT void
 sf_client_wake (struct sf_client *c)
 {
+  SF_HOOK ("wake");
   sf_bump_u32 (&c->queue.ring.page->wake);
   sf_futex_wake (&c->queue.ring.page->wake);
 }
@@ -68,17 +70,19 @@ yield_to_client (struct sf_producer *p)
 SF_HOT void
 sf_producer_wake_sleepers (struct sf_producer *p)
 {
-  bool on_this_cpu = false;
+  bool only_one = p->waking.n_clients == 1, on_this_cpu = false;
 
-  for (uint32_t i = 0; i < p->waking.n_clients; i++) {
-    on_this_cpu = on_this_cpu
-        || sf_client_is_on_this_cpu (p->waking.clients[i]);
-    sf_client_wake (p->waking.clients[i]);
-    sf_client_unref (p->waking.clients[i]);
+  /* A client that is woken may take our CPU: the newest, which was noted first,
+   * has most to do, and comes last. */
+  while (p->waking.n_clients > 0) {
+    struct sf_client *c = p->waking.clients[--p->waking.n_clients];
+
+    on_this_cpu = only_one && sf_client_is_on_this_cpu (c);
+    sf_client_wake (c);
+    sf_client_unref (c);
   }
-  p->waking.n_clients = 0;
   /* The client is runnable and waits for our CPU. In an unpaced stream it gets
-   * it when we run out of slots. */
+   * it when we run out of slots. Several would keep it, one after the other. */
   if (on_this_cpu && !p->waking.unpaced)
     yield_to_client (p);
 }

@@ -116,6 +116,26 @@ test_others_do_not (void)
   clear_bed (&b);
 }
 
+/* They would keep the processor one after the other. */
+static void
+test_several_do_not (void)
+{
+  struct raw_client other;
+  struct bed b;
+
+  make_bed (&b, 0, false);
+  other = raw_join_at (b.place.path, SF_DELIVERY_LIVE, 4);
+  check_int (sf_producer_wait_clients (b.p, 2), 0);
+  check_int (send_frames (&b, 50, MS / 50), 50);
+  for (int i = 0; i < 50; i++) {
+    sf_store_flag (&other.page->cpu, sf_load_flag (&b.r.page->cpu));
+    sf_publish_u32 (&other.page->sleeping, 1);
+    check_int (send_frames (&b, 1, MS / 50), 0);
+  }
+  raw_close (&other);
+  clear_bed (&b);
+}
+
 static unsigned
 wait_once (struct bed *b, int64_t taken)
 {
@@ -144,7 +164,8 @@ int
 main (void)
 {
   static const struct unit_test tests[] = {
-    TEST (test_client_gets_it), TEST (test_others_do_not), TEST (test_wait),
+    TEST (test_client_gets_it), TEST (test_others_do_not),
+    TEST (test_several_do_not), TEST (test_wait),
   };
 
   return unit_main (tests);
