@@ -76,7 +76,7 @@ handle_message (struct sf_consumer *c, struct sf_connection_state *conn,
       pthread_mutex_unlock (&c->lock);
       return;
     case SF_MESSAGE_SEGMENT_GONE:
-      sf_connection_remove_segment (conn, msg->segment_gone);
+      sf_connection_remove_segment (conn, msg->segment_id);
       return;
     case SF_MESSAGE_SEGMENT_GROWN:
       /* serve() looks after each turn of messages. */

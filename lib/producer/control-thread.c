@@ -130,7 +130,7 @@ send_gone (struct sf_producer *p)
   for (uint32_t i = 0; i < n; i++) {
     struct sf_message msg = {
       .type = SF_MESSAGE_SEGMENT_GONE,
-      .segment_gone = gone[i].id,
+      .segment_id = gone[i].id,
     };
 
     /* A hint: a client that misses it unmaps when it disconnects. */

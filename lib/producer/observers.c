@@ -165,8 +165,7 @@ admit (struct sf_client *c, const struct sf_observe *observe)
   struct sf_producer *p = c->producer;
   struct sf_reject reject = { .reason = SF_REASON_NONE };
 
-  if (observe->version_min > SF_PROTOCOL_VERSION
-      || observe->version_max < SF_PROTOCOL_VERSION) {
+  if (!sf_protocol_is_common (observe->version_min, observe->version_max)) {
     sf_producer_explain_version (observe->version_min, observe->version_max,
         &reject);
   } else if (count_observers (p) >= MAX_OBSERVERS) {

@@ -81,7 +81,7 @@ send_grown (struct sf_producer *p, uint32_t id)
 {
   struct sf_message msg = {
     .type = SF_MESSAGE_SEGMENT_GROWN,
-    .segment_grown = id,
+    .segment_id = id,
   };
 
   for (struct sf_client *c = p->clients; c != NULL; c = c->next) {

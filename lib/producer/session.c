@@ -294,8 +294,7 @@ sf_client_hello (struct sf_client *c, const struct sf_hello *hello)
   uint64_t needed = 0;
   int r;
 
-  if (hello->version_min > SF_PROTOCOL_VERSION
-      || hello->version_max < SF_PROTOCOL_VERSION) {
+  if (!sf_protocol_is_common (hello->version_min, hello->version_max)) {
     sf_producer_explain_version (hello->version_min, hello->version_max,
         &reject);
     reject_hello (c, &reject);

@@ -225,8 +225,7 @@ struct sf_message
     struct sf_welcome welcome;
     struct sf_reject reject;    /* REJECT, BYE */
     struct sf_segment_info segment;
-    uint32_t segment_gone;      /* id */
-    uint32_t segment_grown;     /* id */
+    uint32_t segment_id;        /* SEGMENT_GONE, SEGMENT_GROWN */
     uint32_t max_held;          /* WANT, GRANT */
     uint32_t paused;            /* PONG: 0 or 1 */
     struct sf_latency latency;
@@ -250,6 +249,13 @@ int sf_message_decode (struct sf_message *msg, const uint8_t *buf, size_t len,
 /* Tells whether this many fds go with a message of this type: WELCOME has 3,
  * SEGMENT 1 or more (relayed), others none. */
 bool sf_message_takes_fds (uint32_t type, unsigned n_fds);
+
+/* Tells whether we speak a version of this range. */
+static inline bool
+sf_protocol_is_common (uint32_t min, uint32_t max)
+{
+  return min <= SF_PROTOCOL_VERSION && SF_PROTOCOL_VERSION <= max;
+}
 
 /* "lag", "slot" ...; "unknown" out of range. */
 const char *sf_drop_name (uint32_t drop);

@@ -129,10 +129,10 @@ message_of (uint32_t type)
       fill_segment (&m.segment);
       break;
     case SF_MESSAGE_SEGMENT_GONE:
-      m.segment_gone = 0x80000001u;
+      m.segment_id = 0x80000001u;
       break;
     case SF_MESSAGE_SEGMENT_GROWN:
-      m.segment_grown = 0x80000002u;
+      m.segment_id = 0x80000002u;
       break;
     case SF_MESSAGE_WANT:
     case SF_MESSAGE_GRANT:

@@ -268,7 +268,7 @@ test_harmless (void)
   rp_good_frame (&p, 2);
   next_of (p.c, &in, SF_RECEIVED_FRAME);
   rp_send (&p, &gone, -1);
-  gone.segment_gone = RAW_SEGMENT;
+  gone.segment_id = RAW_SEGMENT;
   rp_send (&p, &gone, -1);
   rp_send (&p, &gone, -1);
   grant.max_held = 1;
