@@ -289,8 +289,6 @@ sf_producer_wait_for_live (struct sf_producer *p)
 static bool
 are_there_locked (const struct sf_producer *p, uint32_t n)
 {
-  if (p->n_active < n)
-    return false;
   for (const struct sf_client *c = p->clients; c != NULL && n > 0; c = c->next)
     n -= sf_client_is_served_locked (c);
   return n == 0;

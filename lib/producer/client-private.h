@@ -26,7 +26,7 @@ enum sf_client_state
 /* Times are sf_now() in ns. */
 struct sf_client
 {
-  struct sf_client *next;       /* in sf_producer.clients or .control.removed */
+  struct sf_client *next;       /* in sf_producer.clients */
   sf_atomic_u32 refs;           /* any thread's */
 
   /* Constant once the client is in the list. */
@@ -38,6 +38,7 @@ struct sf_client
   /* The control thread's, without a lock. */
   struct
   {
+    struct sf_client *next_removed;     /* in sf_producer.control.removed */
     int guard_fd;               /* hangs up when nobody can read its frames */
     int process_fd;             /* readable when its process has ended; or -1 */
     int64_t deadline;           /* for HELLO, the next OBSERVE, or after BYE */

@@ -49,10 +49,10 @@ sf_producer_free_removed (struct sf_producer *p)
     struct sf_client *c = *link;
 
     if (sf_observe_u32 (&c->refs) == 1) {
-      *link = c->next;
+      *link = c->session.next_removed;
       free_client (c);
     } else {
-      link = &c->next;
+      link = &c->session.next_removed;
     }
   }
 }

@@ -40,28 +40,16 @@ drain_wake (struct sf_producer *p)
     return;
 }
 
-static struct sf_client *
-next_pending_disconnect (struct sf_producer *p, uint32_t *reason)
-{
-  struct sf_client *c;
-
-  pthread_mutex_lock (&p->lock);
-  for (c = p->clients; c != NULL && c->pending_disconnect == 0; c = c->next);
-  if (c != NULL)
-    *reason = c->pending_disconnect;
-  pthread_mutex_unlock (&p->lock);
-  return c;
-}
-
 static void
 end_pending_disconnects (struct sf_producer *p)
 {
-  struct sf_client *c;
-  uint32_t reason = 0;
-
-  while ((c = next_pending_disconnect (p, &reason)) != NULL) {
+  for (struct sf_client *c = p->clients; c != NULL; c = c->next) {
     const char *text = "";
+    uint32_t reason;
 
+    pthread_mutex_lock (&p->lock);
+    reason = c->pending_disconnect;
+    pthread_mutex_unlock (&p->lock);
     if (reason == SF_REASON_VIOLATION)
       text = "it holds more frames than it was granted, or wrote into its "
           "returns what cannot be";
@@ -73,7 +61,8 @@ end_pending_disconnects (struct sf_producer *p)
           "larger; raise max-memory of shmframesink, or hold fewer frames";
     else if (reason == SF_REASON_RESOURCES)
       text = "the producer is out of memory";
-    sf_client_end (c, reason, text);
+    if (reason != 0)
+      sf_client_end (c, reason, text);
   }
 }
 
@@ -93,11 +82,8 @@ expire_deadlines (struct sf_producer *p)
 {
   int64_t now = sf_now ();
   int64_t next = INT64_MAX;
-  struct sf_client *c = p->clients;
 
-  while (c != NULL) {
-    struct sf_client *following = c->next;
-
+  for (struct sf_client *c = p->clients; c != NULL; c = c->next) {
     if (c->quota.muted_until != 0 && c->quota.muted_until <= now)
       sf_client_unmute (c);
     else if (c->quota.muted_until != 0 && c->quota.muted_until < next)
@@ -110,7 +96,6 @@ expire_deadlines (struct sf_producer *p)
       else
         sf_client_guard_hangup (c);
     }
-    c = following;
   }
   return next == INT64_MAX ? -1 : (int) ((next - now) / 1000000) + 1;
 }
@@ -145,36 +130,25 @@ send_gone (struct sf_producer *p)
 static void
 send_latency (struct sf_producer *p)
 {
-  struct sf_client *c = p->clients;
   bool changed;
 
   pthread_mutex_lock (&p->lock);
   changed = p->delivery.unsent;
   p->delivery.unsent = false;
   pthread_mutex_unlock (&p->lock);
-  while (changed && c != NULL) {
-    struct sf_client *following = c->next;
-
+  for (struct sf_client *c = p->clients; changed && c != NULL; c = c->next)
     if (c->state == SF_CLIENT_ACTIVE && !c->session.hung_up)
       sf_client_send_latency (c);
-    c = following;
-  }
 }
 
 /* Removes lingering clients whose last frame is back. */
 static void
 end_empty (struct sf_producer *p)
 {
-  struct sf_client *c = p->clients;
-
-  while (c != NULL) {
-    struct sf_client *following = c->next;
-
+  for (struct sf_client *c = p->clients; c != NULL; c = c->next)
     if (c->state == SF_CLIENT_LINGERING && c->leases != NULL
         && sf_leases_outstanding (c->leases) == 0)
       sf_client_guard_hangup (c);
-    c = following;
-  }
 }
 
 static void
@@ -224,10 +198,7 @@ recover (struct sf_producer *p)
 static void
 retry_grants (struct sf_producer *p)
 {
-  struct sf_client *c = p->clients;
-
-  while (c != NULL) {
-    struct sf_client *following = c->next;
+  for (struct sf_client *c = p->clients; c != NULL; c = c->next) {
     uint64_t needed = 0;
     uint32_t max_held;
     int r = c->grant.requested != 0 && !c->session.hung_up
@@ -238,7 +209,6 @@ retry_grants (struct sf_producer *p)
       sf_client_answer_hello (c, r, max_held, needed);
     else if (r != -EAGAIN)
       sf_client_answer_want (c, r, max_held, needed);
-    c = following;
   }
 }
 
@@ -296,54 +266,24 @@ accept_some (struct sf_producer *p)
   return false;
 }
 
-static bool
-is_alive (struct sf_producer *p, const struct sf_client *client)
-{
-  struct sf_client *c;
-
-  for (c = p->clients; c != NULL && c != client; c = c->next);
-  return c != NULL;
-}
-
+/* Handles any event but that of the listener. */
 static void
-dispatch (struct sf_producer *p, const struct epoll_event *ev)
+handle_event (struct sf_producer *p, const struct epoll_event *ev)
 {
   uint64_t tag = ev->data.u64 & 3;
   struct sf_client *c =
       (struct sf_client *) (uintptr_t) (ev->data.u64 & ~UINT64_C (3));
 
-  /* An earlier event of this turn may have ended it. */
-  if (!is_alive (p, c))
-    return;
-  if (tag == 0 && !c->session.hung_up)
+  if (c == NULL)
+    drain_wake (p);
+  else if (c->state == SF_CLIENT_GONE)
+    return;                     /* an earlier event of this turn ended it */
+  else if (tag == 0 && !c->session.hung_up)
     sf_client_readable (c);
   else if (tag == 1 && (ev->events & (EPOLLHUP | EPOLLERR)))
     sf_client_guard_hangup (c);
   else if (tag == 2)
     sf_client_process_ended (c);
-}
-
-/* Handles any event but that of the listener. */
-static void
-handle_event (struct sf_producer *p, const struct epoll_event *ev)
-{
-  if (ev->data.u64 == 1)
-    drain_wake (p);
-  else
-    dispatch (p, ev);
-}
-
-static void
-send_byes (struct sf_producer *p)
-{
-  struct sf_client *c = p->clients;
-
-  while (c != NULL) {
-    struct sf_client *following = c->next;
-
-    sf_client_send_bye (c);
-    c = following;
-  }
 }
 
 static bool
@@ -389,11 +329,6 @@ sf_producer_thread (void *producer)
       else
         handle_event (p, &events[i]);
     }
-    /* Accept last: a new client may get the address of one that an earlier
-     * event ended, and a later event would be taken for its. */
-    accept_paused = listener_ready && accept_some (p);
-    if (accept_paused)
-      listen_again (p, false);
     collect (p);
     sf_producer_send_segment_updates (p);
     sf_producer_fulfil_grants (p);
@@ -408,8 +343,13 @@ sf_producer_thread (void *producer)
     sf_producer_send_segment_updates (p);
     send_gone (p);
     sf_producer_free_removed (p);
+    /* Accept last: those that ended have freed their fds. */
+    accept_paused = listener_ready && accept_some (p);
+    if (accept_paused)
+      listen_again (p, false);
   }
-  send_byes (p);
+  for (struct sf_client *c = p->clients; c != NULL; c = c->next)
+    sf_client_send_bye (c);
   return NULL;
 }
 
@@ -426,5 +366,6 @@ sf_producer_linger (struct sf_producer *p)
     collect (p);
     end_pending_disconnects (p);
     end_empty (p);
+    sf_producer_free_removed (p);
   }
 }

@@ -30,51 +30,34 @@ enum sf_read
   SF_READ_END,
 };
 
-/* False: the client is gone. */
-static bool
+/* The client may be gone after it. */
+static void
 handle_message (struct sf_client *c, const struct sf_message *msg)
 {
   struct sf_producer *p = c->producer;
   bool greeted = c->state == SF_CLIENT_ACTIVE;
 
-  if (msg->type == SF_MESSAGE_HELLO && c->state == SF_CLIENT_GREETING) {
-    /* Hold a reference: a refusal ends it. */
-    bool alive;
-
-    sf_client_ref (c);
+  if (msg->type == SF_MESSAGE_HELLO && c->state == SF_CLIENT_GREETING)
     sf_client_hello (c, &msg->hello);
-    alive = c->state != SF_CLIENT_GONE;
-    sf_client_unref (c);
-    return alive;
-  }
-  if (msg->type == SF_MESSAGE_OBSERVE && c->state <= SF_CLIENT_OBSERVING)
-    return sf_client_observe (c, &msg->observe);
-  /* The control thread collects after each turn. */
-  if (msg->type == SF_MESSAGE_KICK && c->state > SF_CLIENT_JOINING)
-    return true;
-  if (msg->type == SF_MESSAGE_PONG && greeted
+  else if (msg->type == SF_MESSAGE_OBSERVE && c->state <= SF_CLIENT_OBSERVING)
+    sf_client_observe (c, &msg->observe);
+  else if (msg->type == SF_MESSAGE_KICK && c->state > SF_CLIENT_JOINING)
+    return;                     /* the thread collects after each turn */
+  else if (msg->type == SF_MESSAGE_PONG && greeted
       && sf_client_pong (c, msg->paused))
-    return true;
-  if (msg->type == SF_MESSAGE_WANT && greeted) {
+    return;
+  else if (msg->type == SF_MESSAGE_WANT && greeted)
     sf_client_want (c, msg->max_held);
-    return true;
-  }
-  if (msg->type == SF_MESSAGE_UPSTREAM && greeted) {
+  else if (msg->type == SF_MESSAGE_UPSTREAM && greeted) {
     if (p->settings.callbacks.upstream != NULL)
       p->settings.callbacks.upstream (p->settings.user, c->id,
           msg->upstream.data, msg->upstream.size);
-    return true;
-  }
-  if (msg->type == SF_MESSAGE_BYE && c->state > SF_CLIENT_JOINING) {
+  } else if (msg->type == SF_MESSAGE_BYE && c->state > SF_CLIENT_JOINING) {
     sf_client_leave (c);
     sf_client_report_end (c, msg->reject.reason, msg->reject.text);
-    return true;
-  }
-  if (c->state >= SF_CLIENT_LEAVING)
-    return true;                /* sent before it knew */
-  sf_client_end (c, SF_REASON_VIOLATION,
-      "it sent a message that does not belong there");
-  return false;
+  } else if (c->state < SF_CLIENT_LEAVING)      /* else sent before it knew */
+    sf_client_end (c, SF_REASON_VIOLATION,
+        "it sent a message that does not belong there");
 }
 
 static void
@@ -149,7 +132,8 @@ read_some (struct sf_client *c)
       return SF_READ_END;
     }
     sf_client_note_alive (c);
-    if (!handle_message (c, &msg))
+    handle_message (c, &msg);
+    if (c->state == SF_CLIENT_GONE)
       return SF_READ_END;
     if (is_over_quota (c))
       break;

@@ -184,17 +184,11 @@ admit (struct sf_client *c, const struct sf_observe *observe)
   return true;
 }
 
-bool
+void
 sf_client_observe (struct sf_client *c, const struct sf_observe *observe)
 {
-  bool alive;
-
-  sf_client_ref (c);
   if (c->state == SF_CLIENT_OBSERVING || admit (c, observe)) {
     c->session.deadline = sf_now () + OBSERVER_TIMEOUT;
     answer (c, observe->before);
   }
-  alive = c->state != SF_CLIENT_GONE;
-  sf_client_unref (c);
-  return alive;
 }

@@ -8,8 +8,8 @@
  * socket. */
 #define SF_OBSERVER_QUOTA 64u
 
-/* Handles OBSERVE; the first one makes this connection an observer's. False: it
- * is gone. */
-bool sf_client_observe (struct sf_client *c, const struct sf_observe *observe);
+/* Handles OBSERVE; the first one makes this connection an observer's. It may be
+ * gone after it. */
+void sf_client_observe (struct sf_client *c, const struct sf_observe *observe);
 
 #endif

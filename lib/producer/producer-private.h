@@ -123,7 +123,7 @@ struct sf_producer
   /* All below: under the lock. The control thread alone changes the list of
    * clients, and walks it without. */
   struct sf_client *clients;    /* the newest first */
-  uint32_t n_connections, n_active;
+  uint32_t n_connections;
   uint64_t last_client_id;
   bool stopping;
   bool need_kick;               /* wake the control thread with the unlocking */

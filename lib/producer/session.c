@@ -20,7 +20,9 @@
 #include "producer/session.h"
 #include "producer/wake.h"
 
-/* Takes the client out of the list and ends its leases. */
+/* Takes the client out of the list and ends its leases. It is freed when this
+ * turn of the control thread ends: until then it is GONE, and leads to the next
+ * one in the list. */
 static void
 remove_client (struct sf_client *c)
 {
@@ -30,8 +32,6 @@ remove_client (struct sf_client *c)
   pthread_mutex_lock (&p->lock);
   for (link = &p->clients; *link != c; link = &(*link)->next);
   *link = c->next;
-  if (c->state == SF_CLIENT_ACTIVE)
-    p->n_active--;
   c->state = SF_CLIENT_GONE;
   p->n_connections -= c->session.has_place;
   if (c->leases != NULL)
@@ -42,9 +42,8 @@ remove_client (struct sf_client *c)
     epoll_ctl (p->epoll_fd, EPOLL_CTL_DEL, c->session.guard_fd, NULL);
   if (c->session.process_fd >= 0)
     epoll_ctl (p->epoll_fd, EPOLL_CTL_DEL, c->session.process_fd, NULL);
-  c->next = p->control.removed;
+  c->session.next_removed = p->control.removed;
   p->control.removed = c;
-  sf_producer_free_removed (p);
   sf_producer_note_progress (p);
 }
 
@@ -91,8 +90,6 @@ stop_serving (struct sf_client *c, uint32_t state)
   bool empty;
 
   pthread_mutex_lock (&p->lock);
-  if (c->state == SF_CLIENT_ACTIVE)
-    p->n_active--;
   c->state = state;
   if (c->leases != NULL)
     revoke_queue_locked (c);
@@ -208,7 +205,6 @@ join (struct sf_client *c)
   struct sf_producer *p = c->producer;
   struct sf_client_info info;
 
-  sf_client_ref (c);
   pthread_mutex_lock (&p->lock);
   while (p->frames.latest != NULL && c->pending_disconnect == 0) {
     uint32_t id = sf_client_missing_segment_locked (c, p->frames.latest);
@@ -218,7 +214,6 @@ join (struct sf_client *c)
   }
   c->state = SF_CLIENT_ACTIVE;
   c->liveness.last_progress = c->liveness.last_sign = sf_now ();
-  p->n_active++;
   p->stats.clients_seen++;
   sf_client_catch_up_locked (c);
   sf_client_info_locked (c, &info);
@@ -230,7 +225,6 @@ join (struct sf_client *c)
   c->session.reported = true;
   if (p->settings.callbacks.connected != NULL)
     p->settings.callbacks.connected (p->settings.user, &info);
-  sf_client_unref (c);
 }
 
 static void
@@ -278,12 +272,10 @@ welcome_and_grow (struct sf_client *c)
   uint32_t max_held = c->grant.max_held;
   uint64_t needed = 0;
 
-  sf_client_ref (c);
   sf_client_answer_hello (c, 0, max_held, 0);
   /* If memory is short, the ring goes on with fewer base slots. */
   if (c->state == SF_CLIENT_ACTIVE)
     sf_client_grant (c, max_held, &needed);
-  sf_client_unref (c);
 }
 
 void
@@ -397,10 +389,8 @@ sf_client_send_bye (struct sf_client *c)
   pthread_mutex_lock (&p->lock);
   sf_client_collect_locked (c);
   lingers = c->leases != NULL && sf_client_holds_foreign_locked (c);
-  if (c->state == SF_CLIENT_ACTIVE) {
-    p->n_active--;
+  if (c->state == SF_CLIENT_ACTIVE)
     c->state = SF_CLIENT_LINGERING;
-  }
   sf_producer_unlock (p);
   sf_client_report_end (c, SF_REASON_STOPPED, "");
   if (!lingers)

@@ -8,10 +8,10 @@ sf_producer_get_stats (struct sf_producer *p, struct sf_producer_stats *stats)
 {
   pthread_mutex_lock (&p->lock);
   *stats = p->stats;
-  stats->n_clients = p->n_active;
-  stats->n_lingering = 0;
-  for (struct sf_client *c = p->clients; c != NULL; c = c->next)
+  for (struct sf_client *c = p->clients; c != NULL; c = c->next) {
+    stats->n_clients += c->state == SF_CLIENT_ACTIVE;
     stats->n_lingering += c->state >= SF_CLIENT_LEAVING;
+  }
   pthread_mutex_unlock (&p->lock);
   sf_slots_get_state (p->slots, &stats->slots);
 }
