@@ -91,7 +91,6 @@ def end(producer):
 
 
 def main():
-    multiprocessing.set_start_method("fork")
     Gst.init(None)
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "s")
@@ -121,6 +120,8 @@ def main():
             os.kill(child, signal.SIGKILL)
 
 
+# Since Python 3.14 another method is the default.
+multiprocessing.set_start_method("fork")
 if len(sys.argv) > 1:
     produce(sys.argv[1])
 else:
