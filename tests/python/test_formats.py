@@ -13,11 +13,12 @@ from shmframe.gst import Gst, GstVideo, make
 
 # No array: samples across bytes, tiles, palettes.
 WITHOUT = {"v210", "UYVP", "IYU1", "GRAY10_LE32", "NV12_10LE32", "NV16_10LE32",
-           "NV12_10LE40", "RGB8P"}
+           "NV12_10LE40", "NV16_10LE40", "RGB8P"}
 # Several components in one number: the lowest bit of each, in finfo's order.
 BITS = {"RGB16": (11, 5, 0), "BGR16": (0, 5, 11), "RGB15": (10, 5, 0),
         "BGR15": (0, 5, 10), "r210": (20, 10, 0), "Y410": (10, 0, 20, 30),
-        "BGR10A2_LE": (20, 10, 0, 30), "RGB10A2_LE": (0, 10, 20, 30)}
+        "BGR10A2_LE": (20, 10, 0, 30), "RGB10A2_LE": (0, 10, 20, 30),
+        "BGR10x2_LE": (20, 10, 0), "RGB10x2_LE": (0, 10, 20)}
 # Where each component is in a row of numbers, and the bits below it, where this is not
 # what finfo of GStreamer 1.22 or 1.26 says.
 PLACES = {"VYUY": (1, 2, 0), "Y210": (0, 1, 3), "Y212": (0, 1, 3), "Y216": (0, 1, 3),
