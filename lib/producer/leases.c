@@ -44,6 +44,7 @@ sf_leases_init (struct sf_leases *leases, struct sf_returns_page *page)
   leases->unclaimed = (struct sf_lease_list) { SF_NO_LEASE, SF_NO_LEASE, 0 };
   leases->held = leases->unclaimed;
   leases->n_free = SF_MAX_LEASES;
+  leases->n_words = 0;
   /* Hand out low numbers first, so that few words are used and stay cached. */
   for (uint32_t i = 0; i < SF_MAX_LEASES; i++) {
     leases->free_stack[i] = SF_MAX_LEASES - 1 - i;
@@ -61,6 +62,8 @@ sf_leases_add (struct sf_leases *leases, void *frame,
   if (leases->n_free == 0)
     return -EAGAIN;
   i = leases->free_stack[--leases->n_free];
+  if (i / 64 >= leases->n_words)
+    leases->n_words = i / 64 + 1;
   e = &leases->entry[i];
   e->frame = frame;
   e->stamp = leases->next_stamp++;
@@ -111,7 +114,9 @@ sf_leases_collect (struct sf_leases *leases, sf_lease_done done, void *user)
   int n = 0;
   int error = 0;
 
-  for (uint32_t w = 0; w < SF_LEASE_WORDS; w++) {
+  /* What a client sets beyond is harmless until a lease is given there, and a
+   * violation then. */
+  for (uint32_t w = 0; w < leases->n_words; w++) {
     uint64_t bits;
 
     /* Most words are zero: read before writing leaves their cache lines

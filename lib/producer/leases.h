@@ -35,6 +35,7 @@ struct sf_leases
   struct sf_lease_list unclaimed;
   struct sf_lease_list held;
   uint32_t n_free;
+  uint32_t n_words;             /* of returns, in which leases were given */
   uint32_t free_stack[SF_MAX_LEASES];
   struct sf_lease_entry entry[SF_MAX_LEASES];
 };

@@ -60,16 +60,23 @@ memory_new (GstAllocator * allocator, GstMemoryFlags flags,
   return self;
 }
 
+SF_HOT static void
+set_slot (GstShmFrameMemory * self, const struct sf_slot *slot)
+{
+  self->slot = *slot;
+  self->segment = slot->segment;
+  self->slot_index = slot->index;
+  self->data = sf_segment_slot (slot->segment, slot->index);
+  self->mem.maxsize = slot->segment->pitch;
+}
+
 GstMemory *
 gst_shm_frame_memory_new_slot (const struct sf_slot *slot, gsize size)
 {
   GstShmFrameMemory *self = memory_new (default_allocator (), 0, NULL,
       slot->segment->pitch, 0, size);
 
-  self->slot = *slot;
-  self->segment = slot->segment;
-  self->slot_index = slot->index;
-  self->data = sf_segment_slot (slot->segment, slot->index);
+  set_slot (self, slot);
   return GST_MEMORY_CAST (self);
 }
 
@@ -116,7 +123,7 @@ gst_shm_frame_memory_get_part (GstMemory * memory, struct sf_memory_ref *part)
 }
 
 /* Takes a slot for `total` bytes, and makes larger ones first if need be. */
-static gboolean
+SF_HOT static gboolean
 take_slot_unlocked (GstShmFrameAllocator * self, gsize total, guint keep,
     struct sf_slot *slot)
 {
@@ -131,33 +138,88 @@ take_slot_unlocked (GstShmFrameAllocator * self, gsize total, guint keep,
   return r == 0;
 }
 
+/* FALSE: no slot is free. */
+SF_HOT static gboolean
+take_slot (GstShmFrameAllocator * self, gsize size,
+    const GstAllocationParams * params, guint keep, struct sf_slot *slot)
+{
+  gsize total = size + params->prefix + params->padding;
+  gboolean taken;
+
+  g_rw_lock_reader_lock (&self->lock);
+  taken = self->producer != NULL && total >= size
+      && take_slot_unlocked (self, total, keep, slot);
+  g_rw_lock_reader_unlock (&self->lock);
+  return taken;
+}
+
+/* Clears what lies around the frame, if that is asked for. */
+SF_HOT static void
+clear_margins (GstShmFrameMemory * self, gsize size,
+    const GstAllocationParams * params)
+{
+  if (params->flags & GST_MEMORY_FLAG_ZERO_PREFIXED)
+    memset (self->data, 0, params->prefix);
+  if (params->flags & GST_MEMORY_FLAG_ZERO_PADDED)
+    memset (self->data + params->prefix + size, 0, params->padding);
+}
+
 /* NULL: no slot is free. */
 static GstMemory *
 alloc_slot (GstShmFrameAllocator * self, gsize size,
     const GstAllocationParams * params, guint keep)
 {
-  gsize total = size + params->prefix + params->padding;
   GstShmFrameMemory *memory;
   struct sf_slot slot;
-  gboolean taken;
 
-  g_rw_lock_reader_lock (&self->lock);
-  taken = self->producer != NULL && total >= size
-      && take_slot_unlocked (self, total, keep, &slot);
-  g_rw_lock_reader_unlock (&self->lock);
-  if (!taken)
+  if (!take_slot (self, size, params, keep, &slot))
     return NULL;
   memory = memory_new (GST_ALLOCATOR_CAST (self), params->flags, NULL,
       slot.segment->pitch, params->prefix, size);
-  memory->slot = slot;
-  memory->segment = slot.segment;
-  memory->slot_index = slot.index;
-  memory->data = sf_segment_slot (slot.segment, slot.index);
-  if (params->flags & GST_MEMORY_FLAG_ZERO_PREFIXED)
-    memset (memory->data, 0, params->prefix);
-  if (params->flags & GST_MEMORY_FLAG_ZERO_PADDED)
-    memset (memory->data + params->prefix + size, 0, params->padding);
+  set_slot (memory, &slot);
+  clear_margins (memory, size, params);
   return GST_MEMORY_CAST (memory);
+}
+
+SF_HOT gboolean
+gst_shm_frame_allocator_occupy (GstShmFrameAllocator * self,
+    GstMemory * memory, gsize size, const GstAllocationParams * params)
+{
+  struct sf_slot slot;
+
+  if (!take_slot (self, size, params, GST_SHM_FRAME_KEEP_SLOTS, &slot))
+    return FALSE;
+  set_slot ((GstShmFrameMemory *) memory, &slot);
+  memory->offset = params->prefix;
+  memory->size = size;
+  clear_margins ((GstShmFrameMemory *) memory, size, params);
+  return TRUE;
+}
+
+/* Returns the slot or the lease. */
+SF_HOT static void
+let_go (GstShmFrameMemory * self)
+{
+  if (self->slot.owner != NULL)
+    sf_slots_release (&self->slot);
+  if (self->lease != NULL)
+    sf_lease_unref (self->lease);
+}
+
+SF_HOT gboolean
+gst_shm_frame_memory_vacate (GstMemory * memory)
+{
+  GstShmFrameMemory *self = (GstShmFrameMemory *) memory;
+
+  if (!is_shm_frame_memory (memory) || memory->parent != NULL
+      || GST_MINI_OBJECT_REFCOUNT_VALUE (memory) != 1)
+    return FALSE;
+  let_go (self);
+  self->slot.owner = NULL;
+  self->lease = NULL;
+  self->segment = NULL;
+  self->data = NULL;
+  return TRUE;
 }
 
 static gpointer
@@ -259,10 +321,7 @@ alloc_free (GstAllocator * allocator, GstMemory * memory)
 {
   GstShmFrameMemory *self = (GstShmFrameMemory *) memory;
 
-  if (memory->parent == NULL && self->slot.owner != NULL)
-    sf_slots_release (&self->slot);
-  if (self->lease != NULL)
-    sf_lease_unref (self->lease);
+  let_go (self);
   g_free (self);
 }
 

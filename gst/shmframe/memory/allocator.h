@@ -58,6 +58,13 @@ void gst_shm_frame_allocator_want_size (GstShmFrameAllocator * self,
 GstMemory *gst_shm_frame_memory_new_slot (const struct sf_slot *slot,
     gsize size);
 
+/* Puts vacated memory of the allocator into a slot. FALSE: none is free. */
+gboolean gst_shm_frame_allocator_occupy (GstShmFrameAllocator * self,
+    GstMemory * memory, gsize size, const GstAllocationParams * params);
+/* Returns slot or lease of memory that is to be used again. FALSE: somebody
+ * else refers to it, or it is not ours. */
+gboolean gst_shm_frame_memory_vacate (GstMemory * memory);
+
 /* Read-only memory for a part, of this size, of a frame to come. */
 GstMemory *gst_shm_frame_memory_new_part (gsize size);
 /* Sets the part, before anybody else sees the memory. References the lease. */

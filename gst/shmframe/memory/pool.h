@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The pool that shmframesink offers. It keeps no buffers: a released one frees
- * its slot at once, so that slots are filled in cyclic order, and whoever waits
- * for one gets it. Waits for a slot in acquire; the allocator never waits. */
+/* The pool that shmframesink offers. A buffer that is released frees its slot
+ * at once, so that slots are filled in cyclic order, and whoever waits for one
+ * gets it; the next acquire puts the buffer into another slot. Waits for a slot
+ * in acquire; the allocator never waits. */
 #ifndef GST_SHM_FRAME_POOL_H
 #define GST_SHM_FRAME_POOL_H
 

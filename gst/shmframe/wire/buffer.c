@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "memory/part-pool.h"
 #include "wire/meta.h"
 #include "shared/compiler.h"
 
@@ -87,46 +88,14 @@ gst_shm_frame_wire_put_buffer (GstByteWriter * w, GArray * parts,
   return gst_shm_frame_wire_is_complete (w);
 }
 
-/* Returns the first meta; `n`: how many there are, 2 standing for more. */
-SF_HOT static const GstMeta *
-first_meta (GstBuffer * buffer, guint * n)
-{
-  gpointer state = NULL;
-  const GstMeta *meta = gst_buffer_iterate_meta (buffer, &state);
-
-  *n = meta == NULL ? 0 : gst_buffer_iterate_meta (buffer, &state) == NULL
-      ? 1 : 2;
-  return meta;
-}
-
-#define VIDEO_FIELDS G_STRUCT_OFFSET (GstVideoMeta, flags)
-
-/* Whether the metas are those that the template was captured from. */
-SF_HOT static gboolean
-has_metas_of (GstBuffer * buffer, const GstShmFrameRecordTemplate * self)
-{
-  guint n;
-  const GstMeta *meta = first_meta (buffer, &n);
-
-  return n == self->n_metas && (n == 0 || (meta->info == self->meta.meta.info
-          && memcmp ((const guint8 *) meta + VIDEO_FIELDS,
-              (const guint8 *) &self->meta + VIDEO_FIELDS,
-              sizeof (self->meta) - VIDEO_FIELDS) == 0));
-}
-
 void
 gst_shm_frame_record_template_capture (GstShmFrameRecordTemplate * self,
     GstBuffer * buffer, const guint8 * body, guint body_size)
 {
-  const GstMeta *meta = first_meta (buffer, &self->n_metas);
-
   self->body_size = 0;
   if (gst_buffer_n_memory (buffer) != 1 || body_size > sizeof (self->body)
-      || self->n_metas > 1
-      || (meta != NULL && meta->info != gst_video_meta_get_info ()))
+      || !gst_shm_frame_only_meta_capture (&self->meta, buffer))
     return;
-  if (meta != NULL)
-    self->meta = *(const GstVideoMeta *) meta;
   self->size = gst_buffer_get_size (buffer);
   memcpy (self->body, body, body_size);
   self->body_size = body_size;
@@ -137,32 +106,48 @@ gst_shm_frame_record_template_apply (GstShmFrameRecordTemplate * self,
     GstBuffer * buffer, gsize size, const GstShmFrameStamp * stamp)
 {
   if (self->body_size == 0 || size != self->size
-      || !has_metas_of (buffer, self))
+      || !gst_shm_frame_only_meta_matches (&self->meta, buffer))
     return FALSE;
   write_stamp (self->body, stamp);
   write_head (self->body + STAMP_SIZE, buffer, 1);
   return TRUE;
 }
 
-void
-gst_shm_frame_buffer_cache_fill (GstShmFrameBufferCache * self)
+/* A buffer for a frame like the last one. NULL: its metas cannot be made. */
+static GstBuffer *
+make_alike (GstShmFrameBufferCache * self)
 {
+  GstBuffer *buffer = gst_buffer_new ();
   GstByteReader r;
 
+  gst_buffer_append_memory (buffer, gst_shm_frame_memory_new_part (self->size));
+  gst_byte_reader_init (&r, self->metas, self->metas_size);
+  if (!gst_shm_frame_wire_get_metas (&r, buffer))
+    gst_clear_buffer (&buffer);
+  return buffer;
+}
+
+SF_HOT void
+gst_shm_frame_buffer_cache_fill (GstShmFrameBufferCache * self)
+{
   if (self->buffer != NULL || !self->alike)
     return;
-  self->buffer = gst_buffer_new ();
-  gst_buffer_append_memory (self->buffer,
-      gst_shm_frame_memory_new_part (self->size));
-  gst_byte_reader_init (&r, self->metas, self->metas_size);
-  if (!gst_shm_frame_wire_get_metas (&r, self->buffer))
-    gst_shm_frame_buffer_cache_clear (self);
+  if (self->pool != NULL) {
+    gst_buffer_pool_acquire_buffer (self->pool, &self->buffer, NULL);
+    return;
+  }
+  self->buffer = make_alike (self);
+  if (self->buffer != NULL)
+    self->pool = gst_shm_frame_part_pool_new (self->buffer);
+  else
+    self->alike = FALSE;
 }
 
 void
 gst_shm_frame_buffer_cache_clear (GstShmFrameBufferCache * self)
 {
   gst_clear_buffer (&self->buffer);
+  gst_clear_object (&self->pool);
   self->alike = FALSE;
 }
 

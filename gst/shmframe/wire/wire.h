@@ -8,6 +8,7 @@
 #include <gst/video/video.h>
 
 #include "memory/allocator.h"
+#include "memory/only-meta.h"
 #include "wire/value.h"
 
 G_BEGIN_DECLS
@@ -54,8 +55,7 @@ typedef struct
 {
   guint body_size;              /* 0: there is none */
   gsize size;                   /* of the memory */
-  guint n_metas;                /* 0 or 1 */
-  GstVideoMeta meta;            /* if 1; only to compare with */
+  GstShmFrameOnlyMeta meta;
   guint8 body[GST_SHM_FRAME_CACHED_SIZE];
 } GstShmFrameRecordTemplate;
 
@@ -74,6 +74,8 @@ gboolean gst_shm_frame_record_template_apply (GstShmFrameRecordTemplate * self,
 typedef struct
 {
   GstBuffer *buffer;            /* NULL: to be made */
+  GstBufferPool *pool;          /* of such buffers; NULL: other metas, or none
+                                 * was made yet */
   gsize size;
   guint8 metas[GST_SHM_FRAME_CACHED_SIZE];
   guint metas_size;
