@@ -109,6 +109,7 @@ struct sf_producer
     struct sf_client **clients; /* to be woken, referenced; max_clients fit */
     uint32_t n_clients;
     bool unpaced;               /* the frame came within SF_SPIN_THRESHOLD */
+    uint32_t n_served;          /* clients that it was for */
     uint32_t yield_back_off, n_yields_to_skip;
   } waking;
 

@@ -39,6 +39,7 @@ sf_client_note_sleep_locked (struct sf_client *c)
 {
   struct sf_producer *p = c->producer;
 
+  p->waking.n_served++;
   /* The head is visible before the flag is read: see shared/atomics.h. */
   sf_fence_store_load ();
   if (p->waking.n_clients < p->settings.max_clients
@@ -70,8 +71,9 @@ yield_to_client (struct sf_producer *p)
 SF_HOT void
 sf_producer_wake_sleepers (struct sf_producer *p)
 {
-  bool only_one = p->waking.n_clients == 1, on_this_cpu = false;
+  bool only_one = p->waking.n_served == 1, on_this_cpu = false;
 
+  p->waking.n_served = 0;
   /* A client that is woken may take our CPU: the newest, which was noted first,
    * has most to do, and comes last. */
   while (p->waking.n_clients > 0) {
@@ -82,7 +84,8 @@ sf_producer_wake_sleepers (struct sf_producer *p)
     sf_client_unref (c);
   }
   /* The client is runnable and waits for our CPU. In an unpaced stream it gets
-   * it when we run out of slots. Several would keep it, one after the other. */
+   * it when we run out of slots. Of several, one that reads the frame before
+   * would keep it. */
   if (on_this_cpu && !p->waking.unpaced)
     yield_to_client (p);
 }
