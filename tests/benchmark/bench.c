@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "bench.h"
 
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -12,6 +14,7 @@
 #include "benchtools.h"
 
 #define MAX_CONSUMERS 64
+#define MAX_OBSERVERS 16
 
 const gchar *
 bench_way_name (BenchWay way)
@@ -100,6 +103,37 @@ start (BenchRun * run, gint consumer, guint timeout)
   _exit (ok ? 0 : 1);
 }
 
+/* Looks once a second, as somebody who watches does. */
+static pid_t
+start_observer (const BenchRun * run, guint timeout)
+{
+  const gchar *file = run->config.observer;
+  pid_t pid = fork ();
+  int nowhere;
+
+  if (pid != 0)
+    return pid;
+  alarm (timeout);              /* stays over execl() */
+  while (access (run->path, F_OK) < 0)
+    g_usleep (1000);
+  nowhere = open ("/dev/null", O_WRONLY | O_CLOEXEC);
+  if (dup2 (nowhere, STDOUT_FILENO) >= 0)
+    execl (file, file, "--json", run->path, NULL);
+  g_printerr ("%s cannot be run\n", file);
+  _exit (127);
+}
+
+/* TRUE if it was there to the end. */
+static gboolean
+end_observer (pid_t pid)
+{
+  int status;
+
+  return pid > 0 && kill (pid, SIGTERM) == 0
+      && waitpid (pid, &status, 0) == pid
+      && (WIFSIGNALED (status) || status == 0);
+}
+
 /* TRUE if it ended well. */
 static gboolean
 reap (const BenchRun * run, const gchar * side, pid_t pid)
@@ -151,17 +185,22 @@ bench_run (BenchRun * run, guint timeout)
 {
   gboolean two = bench_elements[run->config.way].consumer != NULL;
   guint n = two ? MIN (run->config.n_consumers, MAX_CONSUMERS) : 0;
-  pid_t pids[MAX_CONSUMERS + 1];
+  guint n_observers = MIN (run->config.n_observers, MAX_OBSERVERS);
+  pid_t pids[MAX_CONSUMERS + 1], observers[MAX_OBSERVERS];
   gboolean ok;
 
   for (guint i = 0; i < n; i++)
     pids[i + 1] = start (run, (gint) i, timeout);
   pids[0] = start (run, -1, timeout);
+  for (guint i = 0; i < n_observers; i++)
+    observers[i] = start_observer (run, timeout);
   if (run->config.memory)
     measure_memory (run, pids, n + 1);
   ok = reap (run, "producer", pids[0]);
   for (guint i = 0; i < n; i++)
     ok = reap (run, "consumer", pids[i + 1]) && ok;
+  for (guint i = 0; i < n_observers; i++)
+    ok = end_observer (observers[i]) && ok;
   unlink (run->path);
   return ok;
 }

@@ -7,6 +7,7 @@
  *         [--fps=N, 0: as fast as it goes] [--frames=N] [--warm=N]
  *         [--width=N] [--height=N] [--consumers=N] [--cpus=0|1|2] [--depth=N]
  *         [--touch=1] [--copy=1] [--memory=1]
+ *         [--observers=N --observer=FILE of shmframe-top]
  */
 #include "bench.h"
 #include "benchtools.h"
@@ -71,6 +72,8 @@ main (int argc, char **argv)
     .fps = bench_option (argc, argv, "fps", 60),
     .n_frames = bench_option (argc, argv, "frames", 180),
     .n_consumers = bench_option (argc, argv, "consumers", 1),
+    .n_observers = bench_option (argc, argv, "observers", 0),
+    .observer = bench_text_option (argc, argv, "observer", "shmframe-top"),
     .cpus = bench_option (argc, argv, "cpus", 0),
     .depth = bench_option (argc, argv, "depth", 12),
     .touch = bench_option (argc, argv, "touch", 0) != 0,

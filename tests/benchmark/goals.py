@@ -113,23 +113,42 @@ def batches(results):
                           costs[0] - costs[1], 10)
 
 
-def joins(results):
-    for found in results.find("joins", None, None, "grows"):
-        n, figures = found["case"], found["figures"]
-        if not n.isdigit():
+def joins_of(results, row):
+    for found in results.find(row, None, None, "grows"):
+        case, figures = found["case"], found["figures"]
+        if "join_max_us" not in figures:
             continue
-        where = f"{n} consumers"
+        where = f"{case} consumers"
+        # Never above: the most of any round.
         yield Verdict("publish() max while others join, ms", where,
-                      figures["publish_max_us"]["median"] / 1000, 2)
+                      figures["publish_max_us"]["most"] / 1000, 2)
         yield Verdict("join to first frame, ms", where,
-                      figures["join_max_us"]["median"] / 1000, 20)
-        for name, of, limit in (("p99", "p99_us", 1.2), ("max", "max_us", 2),
+                      figures["join_max_us"]["most"] / 1000, 20)
+        for name, of, limit in (("p99", "all_p99_us", 1.2), ("max", "max_us", 2),
                                 ("CPU", "cpu_us", 1.1), ("bytes", "bytes", 1.1)):
             yield Verdict(f"{name} while others join / fixed ring", where,
-                          ratio(results, of, "joins", n, "unpinned", "grows", "fixed"),
+                          ratio(results, of, row, case, "unpinned", "grows", "fixed"),
                           limit)
 
 
+def joins(results):
+    yield from joins_of(results, "joins")
+    yield from joins_of(results, "more joins")
+
+
+def observers(results):
+    for found in results.find("observers"):
+        way = found["way"]
+        if way.startswith("0"):
+            continue
+        key = ("observers", found["case"], "unpinned", way, "0 observers")
+        for name, of in (("p50", "p50_us"), ("producer's CPU", "sender_cpu_us"),
+                         ("consumer's CPU", "receiver_cpu_us")):
+            yield Verdict(f"{name} with observers / without", way,
+                          ratio(results, of, *key), 1.05)
+
+
 def verdicts(results):
-    return [verdict for part in (hand_over, speed, clients, batches, joins)
+    return [verdict for part in (hand_over, speed, clients, batches, joins,
+                                       observers)
             for verdict in part(results)]

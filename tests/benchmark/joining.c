@@ -5,7 +5,7 @@
  * JSON object.
  *
  *     joining [--consumers=N] [--fixed=1] [--churn=N] [--width=N] [--height=N]
- *         [--cpus=0|1|2]
+ *         [--frames=N] [--read=0] [--cpus=0|1|2]
  */
 #include <dirent.h>
 #include <stdio.h>
@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "benchcost.h"
 #include "benchtools.h"
 #include "shared/clock.h"
 #include "consumer/consumer.h"
@@ -34,18 +35,24 @@ struct board
   sf_atomic_u32 stop;
   uint32_t n_took;
   int64_t took[MAX_FRAMES];     /* hand-over to the one that was there first */
+  int64_t took_max;
+  int64_t took_max_busy;        /* of it: it was busy with the frame before */
+  int64_t took_max_queued;      /* it waited for a processor */
   int64_t joined[MAX_CONSUMERS];        /* from connecting to the first frame */
+  int64_t joined_cpu[MAX_CONSUMERS];    /* of its process, meanwhile */
 };
 
 struct result
 {
-  int64_t publish_max, p99, max, join_max;
+  struct bench_cost worst;      /* the longest publish() */
+  int64_t most_cpu, most_slept; /* of any */
   int64_t cpu;                  /* ns a frame */
   uint64_t bytes, growths;
 };
 
 static char path[64];
-static uint32_t cpus;
+static uint32_t cpus, n_frames;
+static bool reads = true;
 
 static struct sf_consumer *
 consumer_open (void)
@@ -59,28 +66,53 @@ consumer_open (void)
   return sf_consumer_open (&c, &config) == 0 ? c : NULL;
 }
 
+/* Notes when a frame came, which was sent at `sent`, since `wait` began. */
+static void
+note (struct board *board, int number, int64_t start, int64_t sent,
+    const struct bench_cost *wait)
+{
+  struct bench_cost cost = *wait;
+  int64_t took = sf_now () - sent;
+
+  if (board->joined[number] == 0) {
+    board->joined[number] = sf_now () - start;
+    board->joined_cpu[number] = bench_now (CLOCK_PROCESS_CPUTIME_ID);
+    return;
+  }
+  if (number != 0 || board->n_took == MAX_FRAMES)
+    return;
+  board->took[board->n_took++] = took;
+  if (took <= board->took_max)
+    return;
+  bench_cost_end (&cost);
+  board->took_max = took;
+  board->took_max_busy = wait->wall > sent ? wait->wall - sent : 0;
+  board->took_max_queued = cost.queued;
+}
+
 /* Takes frames, and reads a byte of each page as who looks at them does. */
 static void
 consume (struct board *board, int number)
 {
   int64_t start = sf_now ();
   struct sf_consumer *c = consumer_open ();
+  struct bench_cost wait;
   volatile uint8_t seen = 0;
   struct sf_received in;
   uint64_t sent;
+  int r = 0;
 
-  while (c != NULL && sf_observe_u32 (&board->stop) == 0
-      && sf_consumer_next (c, &in, SF_NS_PER_SECOND) >= 0) {
-    if (in.kind == SF_RECEIVED_DISCONNECTED)
+  bench_cost_open ();
+  while (c != NULL && r >= 0 && sf_observe_u32 (&board->stop) == 0) {
+    bench_cost_begin (&wait);
+    r = sf_consumer_next (c, &in, SF_NS_PER_SECOND);
+    if (r < 0 || in.kind == SF_RECEIVED_DISCONNECTED)
       break;
     if (in.kind != SF_RECEIVED_FRAME)
       continue;
     memcpy (&sent, in.body, sizeof (sent));
-    if (board->joined[number] == 0)
-      board->joined[number] = sf_now () - start;
-    else if (number == 0 && board->n_took < MAX_FRAMES)
-      board->took[board->n_took++] = sf_now () - (int64_t) sent;
-    for (uint64_t at = 0; at < in.parts[0].size; at += 4096)
+    note (board, number, start, (int64_t) sent, &wait);
+    for (uint64_t at = 0; at < (reads ? in.parts[0].size : 1); at += 4096)
       seen = in.parts[0].data[at];
     sf_lease_unref (in.lease);
   }
@@ -95,13 +127,12 @@ give (void *slot)
   free (slot);
 }
 
-/* One frame that is due. How long it took. */
-static int64_t
+/* One frame that is due. */
+static void
 publish (struct sf_producer *p, uint64_t size)
 {
   struct sf_slot *slot = malloc (sizeof (*slot));
-  int64_t start = sf_now ();
-  uint64_t sent = (uint64_t) start;
+  uint64_t sent = (uint64_t) sf_now ();
   struct sf_memory_ref part;
   struct sf_publish_args pub = { .parts = &part, .n_parts = 1, .body =
         &sent, .body_size = sizeof (sent), .release = give, .user = slot
@@ -109,7 +140,7 @@ publish (struct sf_producer *p, uint64_t size)
 
   if (slot == NULL || sf_producer_acquire_slot (p, size, 0, slot) < 0) {
     free (slot);
-    return 0;
+    return;
   }
   part = (struct sf_memory_ref) { .segment = slot->segment, .slot =
         slot->index, .size = size
@@ -117,7 +148,6 @@ publish (struct sf_producer *p, uint64_t size)
   memset (sf_segment_slot (slot->segment, slot->index), 7, 4096);
   if (sf_producer_publish (p, &pub) < 0)
     give (slot);
-  return sf_now () - start;
 }
 
 static double
@@ -158,16 +188,38 @@ wait_until (int64_t due)
   while (clock_nanosleep (CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL) != 0);
 }
 
+/* Publishes frames, each when it is due. */
+static void
+stream (struct sf_producer *p, uint64_t size, uint32_t frames,
+    struct result *result)
+{
+  int64_t due = sf_now ();
+
+  bench_cost_open ();
+  for (uint32_t i = 0; i < frames; i++) {
+    struct bench_cost cost;
+
+    wait_until (due += PERIOD);
+    bench_cost_begin (&cost);
+    publish (p, size);
+    bench_cost_end (&cost);
+    if (cost.wall > result->worst.wall)
+      result->worst = cost;
+    if (cost.cpu > result->most_cpu)
+      result->most_cpu = cost.cpu;
+    if (bench_cost_slept (&cost) > result->most_slept)
+      result->most_slept = bench_cost_slept (&cost);
+  }
+}
+
 /* The consumers are forked before there are threads, and join on their own. */
 static bool
-measure (uint32_t n, uint64_t size, uint32_t slots, struct result *result)
+measure (struct board *board, uint32_t n, uint64_t size, uint32_t slots,
+    struct result *result)
 {
-  struct board *board = mmap (NULL, sizeof (*board), PROT_READ | PROT_WRITE,
-      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  uint32_t frames = (n + 4) * FRAMES_PER_JOIN;
+  uint32_t frames = n_frames > 0 ? n_frames : (n + 4) * FRAMES_PER_JOIN;
   struct sf_producer_stats stats;
   struct sf_producer *p;
-  int64_t due = 0;
   double cpu;
 
   for (uint32_t i = 0; i < n; i++)
@@ -178,20 +230,11 @@ measure (uint32_t n, uint64_t size, uint32_t slots, struct result *result)
       _exit (0);
     }
   bench_pin_end (cpus, FALSE);
-  memset (result, 0, sizeof (*result));
   cpu = cpu_us ();
   p = producer_open (size, slots);
-  due = sf_now ();
-  for (uint32_t i = 0; p != NULL && i < frames; i++) {
-    int64_t took;
-
-    wait_until (due += PERIOD);
-    took = publish (p, size);
-    result->publish_max = took > result->publish_max ? took
-        : result->publish_max;
-  }
-  result->cpu = (int64_t) ((cpu_us () - cpu) * 1000 / frames);
   if (p != NULL) {
+    stream (p, size, frames, result);
+    result->cpu = (int64_t) ((cpu_us () - cpu) * 1000 / frames);
     sf_producer_get_stats (p, &stats);
     result->bytes = stats.slots.bytes;
     result->growths = stats.slots.growths;
@@ -199,16 +242,44 @@ measure (uint32_t n, uint64_t size, uint32_t slots, struct result *result)
   }
   sf_publish_u32 (&board->stop, 1);
   while (wait (NULL) > 0);
-  for (uint32_t i = 0; i < n; i++)
-    result->join_max = board->joined[i] > result->join_max ? board->joined[i]
-        : result->join_max;
-  if (board->n_took > 0) {
-    bench_sort (board->took, board->n_took);
-    result->p99 = bench_quantile (board->took, board->n_took, 0.99);
-    result->max = board->took[board->n_took - 1];
-  }
-  munmap (board, sizeof (*board));
-  return p != NULL && result->p99 > 0;
+  return p != NULL && board->n_took > 0;
+}
+
+static void
+print (const struct board *board, uint32_t n, const struct result *r)
+{
+  const struct bench_cost *w = &r->worst;
+  uint32_t last = 0;
+
+  for (uint32_t i = 1; i < n; i++)
+    if (board->joined[i] > board->joined[last])
+      last = i;
+  printf ("{\"publish_max\": %lld, \"publish_max_cpu\": %lld, "
+      "\"publish_max_queued\": %lld, \"publish_max_yielded\": %lld, "
+      "\"publish_max_faults\": %lld, \"publish_most_cpu\": %lld, "
+      "\"publish_most_slept\": %lld, ", (long long) w->wall,
+      (long long) w->cpu, (long long) w->queued, (long long) w->yielded,
+      (long long) w->faults, (long long) r->most_cpu,
+      (long long) r->most_slept);
+  printf ("\"max\": %lld, \"max_busy\": %lld, \"max_queued\": %lld, "
+      "\"join_max\": %lld, \"join_max_cpu\": %lld, "
+      "\"cpu\": %lld, \"bytes\": %llu, \"growths\": %llu, \"took\": ",
+      (long long) board->took_max, (long long) board->took_max_busy,
+      (long long) board->took_max_queued, (long long) board->joined[last],
+      (long long) board->joined_cpu[last], (long long) r->cpu,
+      (unsigned long long) r->bytes, (unsigned long long) r->growths);
+  fflush (stdout);
+  bench_print_list (board->took, board->n_took);
+  g_print (", \"joined\": ");
+  bench_print_list (board->joined, n);
+  g_print ("}\n");
+}
+
+static struct board *
+board_new (void)
+{
+  return mmap (NULL, sizeof (struct board), PROT_READ | PROT_WRITE,
+      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 }
 
 static int
@@ -235,16 +306,30 @@ count (const char *of)
   return n;
 }
 
-/* Consumers that join, take a frame, and leave, four at a time. */
+/* Returns the bytes of our pages that are in memory. */
+static uint64_t
+resident (void)
+{
+  FILE *f = fopen ("/proc/self/statm", "re");
+  unsigned long long all, pages = 0;
+
+  if (f != NULL) {
+    if (fscanf (f, "%llu %llu", &all, &pages) != 2)
+      pages = 0;
+    fclose (f);
+  }
+  return pages * (uint64_t) sysconf (_SC_PAGESIZE);
+}
+
+/* Consumers that join, take a frame, and leave, one after the other. */
 static bool
 churn (uint32_t n, uint64_t size)
 {
-  struct board *board = mmap (NULL, sizeof (*board), PROT_READ | PROT_WRITE,
-      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  struct board *board = board_new ();
   struct sf_producer_stats stats;
   struct sf_producer *p;
   int maps = 0, fds = 0;
-  uint64_t bytes = 0;
+  uint64_t bytes = 0, rss = 0;
   bool same;
   pid_t pid;
 
@@ -272,6 +357,7 @@ churn (uint32_t n, uint64_t size)
       fds = count ("fds");
       sf_producer_get_stats (p, &stats);
       bytes = stats.slots.bytes;
+      rss = resident ();
     }
   }
   waitpid (pid, NULL, 0);
@@ -279,10 +365,12 @@ churn (uint32_t n, uint64_t size)
     return false;
   usleep (300000);
   sf_producer_get_stats (p, &stats);
-  printf ("{\"maps\": %d, \"fds\": %d, \"bytes\": %llu, \"tenth_maps\": %d, "
-      "\"tenth_fds\": %d, \"tenth_bytes\": %llu}\n", count ("maps"),
-      count ("fds"), (unsigned long long) stats.slots.bytes, maps, fds,
-      (unsigned long long) bytes);
+  printf ("{\"maps\": %d, \"fds\": %d, \"bytes\": %llu, \"resident\": %llu, "
+      "\"tenth_maps\": %d, \"tenth_fds\": %d, \"tenth_bytes\": %llu, "
+      "\"tenth_resident\": %llu}\n", count ("maps"), count ("fds"),
+      (unsigned long long) stats.slots.bytes,
+      (unsigned long long) resident (), maps, fds, (unsigned long long) bytes,
+      (unsigned long long) rss);
   same = stats.slots.bytes <= bytes && count ("fds") <= fds + 2;
   sf_producer_close (p);
   munmap (board, sizeof (*board));
@@ -297,19 +385,19 @@ main (int argc, char **argv)
   uint64_t size = (uint64_t) bench_option (argc, argv, "width", 1920)
       * bench_option (argc, argv, "height", 1080) * 3 / 2;
   bool fixed = bench_option (argc, argv, "fixed", 0) != 0;
-  struct result r;
+  struct result r = { 0 };
+  struct board *board;
 
   snprintf (path, sizeof (path), "@shmframe-joining-%d", (int) getpid ());
   cpus = bench_option (argc, argv, "cpus", 0);
+  n_frames = bench_option (argc, argv, "frames", 0);
+  reads = bench_option (argc, argv, "read", 1) != 0;
   if (n_churn > 0)
     return churn (n_churn, size) ? 0 : 1;
   n = n < MAX_CONSUMERS ? n : MAX_CONSUMERS;
-  if (!measure (n, size, fixed ? n * HELD + 16 : 0, &r))
+  board = board_new ();
+  if (!measure (board, n, size, fixed ? n * HELD + 16 : 0, &r))
     return 1;
-  printf ("{\"publish_max\": %lld, \"p99\": %lld, \"max\": %lld, \"join_max\": "
-      "%lld, \"cpu\": %lld, \"bytes\": %llu, \"growths\": %llu}\n",
-      (long long) r.publish_max, (long long) r.p99, (long long) r.max,
-      (long long) r.join_max, (long long) r.cpu, (unsigned long long) r.bytes,
-      (unsigned long long) r.growths);
+  print (board, n, &r);
   return 0;
 }

@@ -4,7 +4,7 @@
 import json
 import os
 
-from figures import MICROSECOND, latencies
+from figures import MICROSECOND, latencies, quantile
 from offline import offline
 from programs import TREE, Failed
 
@@ -188,20 +188,59 @@ def batcher(bench):
                           bench.few(1, 3), measure)
 
 
-def joins(bench):
+def joins_of(bench, row, case, n, rounds, **options):
     """One more consumer per 150 ms, in a ring that grows and in one that need not."""
-    placement = "unpinned"
-    for n in bench.few((2,), (2, 4, 8, 16, 32)):
-        def measure(way):
-            run = bench.run("joining", placement, consumers=n, fixed=int(way == "fixed"))
-            return ({**{f"{name}_us": run[name] / MICROSECOND for name in (
-                "publish_max", "p99", "max", "join_max", "cpu")},
-                "bytes": run["bytes"], "growths": run["growths"]}, [])
-        bench.compare("joins", str(n), placement, ["fixed", "grows"], 1, measure)
+    def measure(way):
+        run = bench.run("joining", "unpinned", consumers=n, fixed=int(way == "fixed"),
+                        **options)
+        took, joined = run.pop("took"), run.pop("joined")
+        counts = {name: run.pop(name) for name in (
+            "bytes", "growths", "publish_max_faults")}
+        times = {**run, "p50": quantile(took, .5), "join_p50": quantile(joined, .5)}
+        return {**{f"{name}_us": value / MICROSECOND for name, value in times.items()},
+                **counts}, took
+    bench.compare(row, case, "unpinned", ["fixed", "grows"], rounds, measure)
 
-    def churn(_):
-        return bench.run("joining", placement, churn=bench.few(20, 200)), []
-    bench.compare("joins", "joins and leaves", placement, ["grows"], 1, churn)
+
+def joins_and_leaves(bench, row, n):
+    def measure(_):
+        return bench.run("joining", "unpinned", churn=n), []
+    bench.compare(row, "joins and leaves", "unpinned", ["grows"], 1, measure)
+
+
+def joins(bench):
+    """What those that are there feel of consumers that join."""
+    # So many rounds that all have some 600 frames.
+    rounds = bench.few({2: 1}, {2: 11, 4: 8, 8: 6, 16: 4, 32: 2})
+    for n, times in rounds.items():
+        joins_of(bench, "joins", str(n), n, times)
+    joins_and_leaves(bench, "joins", bench.few(20, 200))
+
+
+def more_joins(bench):
+    """Of small and of large frames, and a thousand of them."""
+    for case, width, height in (("480p", 640, 480), ("1080p", 1920, 1080),
+                                ("2160p", 3840, 2160)):
+        for n, times in bench.few({2: 1}, {1: 5, 2: 5, 8: 3, 32: 2}).items():
+            joins_of(bench, "more joins", f"{case}, {n}", n, times, width=width,
+                     height=height)
+    # Who looks at no pixel takes no processor from the others.
+    for n in bench.few((2,), (8, 32)):
+        joins_of(bench, "more joins", f"1080p unread, {n}", n, bench.few(1, 3), read=0)
+    joins_and_leaves(bench, "more joins", bench.few(20, 1000))
+
+
+def observers(bench):
+    """What shmframe-top costs a producer at 60 fps and its two consumers."""
+    boundary = Boundary(bench, "unpinned", fps=60, consumers=2, warm=30,
+                        frames=bench.few(60, 270),
+                        observer=bench.programs.parents[1] / "tools/shmframe-top")
+
+    def measure(way):
+        run = boundary.run("shmframe", observers=way.split()[0])
+        return {**latencies(run["took"]), **costs(run)}, run["took"]
+    bench.compare("observers", "1080p60, 2 consumers", "unpinned",
+                  ["0 observers", "1 observer", "4 observers"], bench.few(1, 5), measure)
 
 
 def memory(bench):
@@ -249,6 +288,6 @@ def python(bench):
 ROWS = {"hand-over": hand_over, "pings": pings, "full speed": full_speed,
         "written and read": touched, "copy path": copied, "consumers": consumers,
         "system calls": calls, "batch hop": batch_hop, "sizes": sizes,
-        "joins": joins, "batcher": batcher, "memory": memory, "Python": python}
+        "joins": joins, "observers": observers, "batcher": batcher, "memory": memory, "Python": python}
 # They take minutes, and are measured where they are named.
-MORE_ROWS = {"offline": offline}
+MORE_ROWS = {"offline": offline, "more joins": more_joins}

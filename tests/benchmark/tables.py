@@ -5,6 +5,7 @@ Between `<!-- figures: NAME -->` and `<!-- end -->` stands what the function NAM
 FILLERS makes of the run; `<!-- figures: NAME RUN -->` is of another one beside it.
 """
 
+import collections
 import json
 import re
 
@@ -113,21 +114,64 @@ def batches(report, _):
         ) + "\n" + costs_table(report, "batcher", ["CPU a frame"], [("cpu_us", 1)])
 
 
-def joins(report, _):
+def of_worst_round(found, name, worst, scale=1000):
+    """The figure of the round in which `worst` was the most."""
+    if name not in found["figures"]:
+        return "-"
+    rounds = found["figures"][worst]["rounds"]
+    return number(found["figures"][name]["rounds"][rounds.index(max(rounds))] / scale)
+
+
+def joins_of(report, row):
     results = Results(report["measurements"])
-    measured = [m for m in results.find("joins") if m["case"].isdigit()]
-    rows = [[m["case"], m["way"], *(cell(m, f"{name}_us", 1000) for name in (
-        "publish_max", "p99", "max", "join_max", "cpu")), cell(m, "bytes", 1e6),
-        cell(m, "growths")] for m in measured]
-    text = table(["consumers", "ring", "publish() max, ms", "hand-over p99, ms", "max, ms",
-                  "first frame within, ms", "producer's CPU a frame, ms", "MB",
-                  "growths"], rows)
-    for m in results.find("joins", "joins and leaves"):
-        text += ("\nAfter many joins and leaves the producer had {maps} maps, {fds} fds "
-                 "and {bytes} bytes of slots; after a tenth of them {tenth_maps}, "
-                 "{tenth_fds} and {tenth_bytes}.\n").format(
-                     **{k: round(v["median"]) for k, v in m["figures"].items()})
+    measured = [m for m in results.find(row) if "join_max_us" in m["figures"]]
+    text = table(
+        ["consumers", "ring", "publish() max, ms", "hand-over p50, ms", "p99 of all, ms",
+         "max, ms", "first frame p50, ms", "at most, ms", "producer's CPU a frame, ms",
+         "MB", "growths"],
+        [[m["case"], m["way"], *(cell(m, f"{name}_us", 1000) for name in (
+            "publish_max", "p50", "all_p99", "max", "join_p50", "join_max")),
+          number(m["figures"]["cpu_us"]["median"] / 1000),
+          number(m["figures"]["bytes"]["median"] / 1e6),
+          number(m["figures"]["growths"]["median"])] for m in measured])
+    text += "\n" + table(
+        ["consumers", "ring", "longest publish(), ms", "it ran", "waited for a processor",
+         "of that had yielded", "page faults", "most that any ran", "most that any slept",
+         "longest hand-over, ms", "consumer busy with the frame before",
+         "waited for a processor", "longest join, ms", "its process ran"],
+        [[m["case"], m["way"],
+          *(of_worst_round(m, f"publish_max{of}_us", "publish_max_us") for of in (
+              "", "_cpu", "_queued", "_yielded")),
+          of_worst_round(m, "publish_max_faults", "publish_max_us", 1),
+          *(of_worst_round(m, name, name) for name in (
+              "publish_most_cpu_us", "publish_most_slept_us")),
+          *(of_worst_round(m, f"max{of}_us", "max_us") for of in (
+              "", "_busy", "_queued")),
+          *(of_worst_round(m, f"join_max{of}_us", "join_max_us") for of in (
+              "", "_cpu"))] for m in measured])
+    for m in results.find(row, "joins and leaves"):
+        text += ("\nAfter many joins and leaves the producer had {maps} maps, {fds} fds, "
+                 "{bytes} bytes of slots and {resident} bytes in memory; after a tenth "
+                 "of them {tenth_maps}, {tenth_fds}, {tenth_bytes} and "
+                 "{tenth_resident}.\n").format_map(collections.defaultdict(
+                     lambda: "?", ((k, round(v["median"]))
+                                   for k, v in m["figures"].items())))
     return text
+
+
+def joins(report, _):
+    return joins_of(report, "joins")
+
+
+def more_joins(report, name):
+    return machine(report, name) + "\n" + joins_of(report, "more joins")
+
+
+def observers(report, _):
+    return costs_table(report, "observers", [
+        "p50", "p99 of all", "CPU a frame at the producer", "at the first consumer"],
+        [(name, 1) for name in ("p50_us", "all_p99_us", "sender_cpu_us",
+                                "receiver_cpu_us")])
 
 
 def memory(report, _):
@@ -150,7 +194,8 @@ def goals(report, _):
 
 
 FILLERS = {f.__name__: f for f in (machine, goals, hand_over, sizes, speed, touched, clients,
-                                   batches, joins, memory, others)}
+                                   batches, joins, more_joins, observers, memory,
+                                   others)}
 
 
 def fill(page, path):
