@@ -103,11 +103,11 @@ start (BenchRun * run, gint consumer, guint timeout)
   _exit (ok ? 0 : 1);
 }
 
-/* Looks once a second, as somebody who watches does. */
 static pid_t
 start_observer (const BenchRun * run, guint timeout)
 {
   const gchar *file = run->config.observer;
+  gchar interval[32];
   pid_t pid = fork ();
   int nowhere;
 
@@ -116,9 +116,11 @@ start_observer (const BenchRun * run, guint timeout)
   alarm (timeout);              /* stays over execl() */
   while (access (run->path, F_OK) < 0)
     g_usleep (1000);
+  g_snprintf (interval, sizeof (interval), "--interval=%.2f",
+      1. / run->config.looks);
   nowhere = open ("/dev/null", O_WRONLY | O_CLOEXEC);
   if (dup2 (nowhere, STDOUT_FILENO) >= 0)
-    execl (file, file, "--json", run->path, NULL);
+    execl (file, file, "--json", interval, run->path, NULL);
   g_printerr ("%s cannot be run\n", file);
   _exit (127);
 }

@@ -27,6 +27,7 @@ typedef struct
   guint n_consumers;            /* the figures are the first one's */
   guint n_observers;            /* processes of shmframe-top */
   const gchar *observer;        /* which is this file */
+  guint looks;                  /* of each, a second */
   guint cpus;                   /* 1: all on one, 2: each end its own, 0: any */
   guint depth;                  /* of the queue, in frames */
   gboolean touch;               /* write and read every pixel */

@@ -7,7 +7,7 @@
  *         [--fps=N, 0: as fast as it goes] [--frames=N] [--warm=N]
  *         [--width=N] [--height=N] [--consumers=N] [--cpus=0|1|2] [--depth=N]
  *         [--touch=1] [--copy=1] [--memory=1]
- *         [--observers=N --observer=FILE of shmframe-top]
+ *         [--observers=N --observer=FILE of shmframe-top [--looks=N a second]]
  */
 #include "bench.h"
 #include "benchtools.h"
@@ -74,6 +74,7 @@ main (int argc, char **argv)
     .n_consumers = bench_option (argc, argv, "consumers", 1),
     .n_observers = bench_option (argc, argv, "observers", 0),
     .observer = bench_text_option (argc, argv, "observer", "shmframe-top"),
+    .looks = MAX (bench_option (argc, argv, "looks", 1), 1),
     .cpus = bench_option (argc, argv, "cpus", 0),
     .depth = bench_option (argc, argv, "depth", 12),
     .touch = bench_option (argc, argv, "touch", 0) != 0,
