@@ -6,11 +6,7 @@
 #include <unistd.h>
 
 #include "shared/explain.h"
-#include "producer/accept.h"
-#include "producer/client.h"
-#include "producer/messages.h"
-#include "producer/producer-private.h"
-#include "producer/refusal.h"
+#include "producer/parts.h"
 
 /* Connections that have not said HELLO. More than one turn accepts. */
 #define MAX_GREETING 40u

@@ -3,10 +3,8 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include "producer/backpressure.h"
-#include "producer/client.h"
 #include "producer/frame.h"
-#include "producer/producer-private.h"
+#include "producer/parts.h"
 #include "producer/wake.h"
 
 #define LIVE_NAP_US 200

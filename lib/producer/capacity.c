@@ -2,11 +2,9 @@
 /* How many slots the ring needs, and making them within max-memory. */
 #include <errno.h>
 
-#include "producer/backpressure.h"
 #include "producer/capacity.h"
-#include "producer/client.h"
 #include "producer/frame.h"
-#include "producer/producer-private.h"
+#include "producer/parts.h"
 
 uint32_t
 sf_producer_base_slots (uint64_t slot_size)

@@ -8,10 +8,8 @@
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 
-#include "producer/client-queue.h"
-#include "producer/client.h"
 #include "producer/frame.h"
-#include "producer/producer-private.h"
+#include "producer/parts.h"
 
 /* Fds that a live client may leave unread. */
 #define MAX_UNREAD_FDS 8u

@@ -5,9 +5,8 @@
 #include <string.h>
 #include <sys/epoll.h>
 
-#include "producer/client.h"
 #include "producer/frame.h"
-#include "producer/producer-private.h"
+#include "producer/parts.h"
 
 /* A process that runs has mostly answered a PING by then (ns). */
 #define ANSWER_WITHIN (SF_NS_PER_SECOND / 4)
@@ -92,8 +91,10 @@ sf_client_schedule_disconnect_locked (struct sf_client *c, uint32_t reason)
   c->producer->need_kick = true;
 }
 
-uint32_t
-sf_client_limit_locked (struct sf_client *c)
+/* Returns how many frames it may hold: its grant, or for a while what it had
+ * before that became less. */
+static uint32_t
+limit_locked (struct sf_client *c)
 {
   if (c->grant.grace > c->grant.max_held && sf_now () >= c->grant.grace_until) {
     c->grant.grace_until = INT64_MAX;
@@ -117,7 +118,7 @@ collect_from_locked (struct sf_client *c)
 
   if (n >= 0)
     n = sf_leases_collect (c->leases, sf_frame_done_locked, c->producer);
-  return c->leases->held.count > sf_client_limit_locked (c)
+  return c->leases->held.count > limit_locked (c)
       && !c->producer->stopping ? -EPROTO : n;
 }
 
@@ -167,8 +168,8 @@ sf_client_revoke_locked (struct sf_client *c, enum sf_drop why)
       sf_leases_revoke_oldest (c->leases, sf_frame_done_locked, c->producer));
 }
 
-bool
-sf_client_is_silent_locked (const struct sf_client *c)
+static bool
+is_silent_locked (const struct sf_client *c)
 {
   return c->liveness.ping_sent != 0
       && sf_now () - c->liveness.ping_sent > ANSWER_WITHIN;
@@ -186,7 +187,7 @@ sf_client_info_locked (struct sf_client *c, struct sf_client_info *info)
     .frames = c->figures.frames,
     .unclaimed = c->figures.unclaimed,
     .paused = c->liveness.paused,
-    .silent = sf_client_is_silent_locked (c),
+    .silent = is_silent_locked (c),
   };
   memcpy (info->name, c->hello.name, sizeof (info->name));
   memcpy (info->drops, c->figures.dropped, sizeof (info->drops));

@@ -5,20 +5,10 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "producer/accept.h"
-#include "producer/backpressure.h"
-#include "producer/client-queue.h"
-#include "producer/client.h"
-#include "producer/control-thread.h"
-#include "producer/flush.h"
-#include "producer/shrink.h"
 #include "producer/frame.h"
 #include "producer/grants.h"
-#include "producer/liveness.h"
-#include "producer/messages.h"
-#include "producer/producer-private.h"
+#include "producer/parts.h"
 #include "producer/segment-updates.h"
-#include "producer/session.h"
 #include "producer/wake.h"
 
 #define MAX_EVENTS 32

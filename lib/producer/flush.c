@@ -4,12 +4,8 @@
  * Nothing of a flush goes through the ring, which may be full of records that
  * it makes void. Words in the announce header say where it ends; a FLUSH
  * message tells the client to look at them. */
-#include "producer/backpressure.h"
-#include "producer/client.h"
-#include "producer/flush.h"
 #include "producer/frame.h"
-#include "producer/producer-private.h"
-#include "producer/sticky.h"
+#include "producer/parts.h"
 #include "producer/wake.h"
 
 /* Starts or stops a flush for one client. */

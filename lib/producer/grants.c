@@ -6,14 +6,11 @@
 
 #include "shared/explain.h"
 #include "producer/headroom.h"
-#include "producer/backpressure.h"
 #include "producer/capacity.h"
-#include "producer/client.h"
 #include "producer/frame.h"
 #include "producer/grants.h"
-#include "producer/producer-private.h"
+#include "producer/parts.h"
 #include "producer/segment-updates.h"
-#include "producer/refusal.h"
 
 /* Reports growth since `before`, a number of growths, as made for this
  * client. */

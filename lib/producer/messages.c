@@ -3,13 +3,8 @@
  * others. */
 #include <sys/epoll.h>
 
-#include "producer/client.h"
 #include "producer/grants.h"
-#include "producer/liveness.h"
-#include "producer/messages.h"
-#include "producer/observers.h"
-#include "producer/producer-private.h"
-#include "producer/session.h"
+#include "producer/parts.h"
 
 /* Messages read of one client before the others get their turn. */
 #define MESSAGES_PER_TURN 16

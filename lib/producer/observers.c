@@ -6,11 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "producer/client.h"
 #include "producer/frame.h"
-#include "producer/observers.h"
-#include "producer/refusal.h"
-#include "producer/session.h"
+#include "producer/parts.h"
 
 #define MAX_OBSERVERS 4u
 /* Closes an observer that asks nothing for so long, to free its place. */

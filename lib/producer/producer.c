@@ -9,11 +9,8 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include "producer/backpressure.h"
-#include "producer/client.h"
-#include "producer/control-thread.h"
 #include "producer/frame.h"
-#include "producer/producer-private.h"
+#include "producer/parts.h"
 
 static void
 on_slot_freed (void *producer, bool idle)

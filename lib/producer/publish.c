@@ -4,13 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "producer/backpressure.h"
-#include "producer/client-queue.h"
-#include "producer/client.h"
 #include "producer/frame.h"
-#include "producer/spill.h"
-#include "producer/producer-private.h"
-#include "producer/sticky.h"
+#include "producer/parts.h"
 #include "producer/wake.h"
 
 /* Fills the frame's segment ids, and its payload at `out`. 0, -ENOMEM or

@@ -3,8 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "producer/producer-private.h"
-#include "producer/refusal.h"
+#include "producer/parts.h"
 
 void
 sf_client_report_refusal (struct sf_producer *p,

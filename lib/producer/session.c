@@ -9,15 +9,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "producer/backpressure.h"
-#include "producer/client-queue.h"
-#include "producer/client.h"
 #include "producer/frame.h"
 #include "producer/grants.h"
-#include "producer/liveness.h"
-#include "producer/producer-private.h"
-#include "producer/refusal.h"
-#include "producer/session.h"
+#include "producer/parts.h"
 #include "producer/wake.h"
 
 /* Takes the client out of the list and ends its leases. It is freed when this

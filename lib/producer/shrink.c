@@ -3,8 +3,7 @@
  * its pages, so shrinking takes a second segment, and both exist while frames
  * of the first are held. */
 #include "producer/capacity.h"
-#include "producer/shrink.h"
-#include "producer/producer-private.h"
+#include "producer/parts.h"
 
 /* Shrink a ring this many times as large as it need be, after this time. */
 #define TOO_LARGE 4u

@@ -5,10 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "producer/backpressure.h"
 #include "producer/frame.h"
-#include "producer/spill.h"
-#include "producer/producer-private.h"
+#include "producer/parts.h"
 
 /* Sizes double from here, so that few sizes serve all. */
 #define SMALLEST (UINT64_C (512) << 10)

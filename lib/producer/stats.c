@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Figures of a producer and its clients. */
-#include "producer/client.h"
-#include "producer/producer-private.h"
+#include "producer/parts.h"
 
 void
 sf_producer_get_stats (struct sf_producer *p, struct sf_producer_stats *stats)

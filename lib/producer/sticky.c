@@ -4,8 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "producer/producer-private.h"
-#include "producer/sticky.h"
+#include "producer/parts.h"
 
 /* Unlinks and frees what `link` points to. */
 static void

@@ -3,7 +3,7 @@
 #include <sched.h>
 
 #include "shared/test-hooks.h"
-#include "producer/client.h"
+#include "producer/parts.h"
 #include "producer/wake.h"
 
 /* A yield longer than this (ns) ran something other than the client, which
