@@ -23,9 +23,11 @@ FOLDER = sys.argv.pop(1)
 needs_opencv = unittest.skipUnless(cv2, "no OpenCV for Python")
 
 
-def squares(move):
+def squares(move, before_last_second=lambda: None):
     """75 pictures of a square that moves, or of nothing."""
     for number in range(75):
+        if number == 60:  # the first two seconds are complete without it
+            before_last_second()
         picture = np.zeros((48, 64, 3), np.uint8)
         left = 8 * (number % 6)
         picture[10:35, left:left + 14 if move else 0] = 255
@@ -102,15 +104,16 @@ class Examples(rig.Case):
     @needs_opencv
     def test_motion(self):
         """What moves in the left picture has a green frame; nothing in the right."""
-        with self.feeding(squares(True), self.path + "a"):
-            with self.feeding(squares(False), self.path + "b"):
-                # who is there when it begins has the first frame, too
-                with shmframe.Reader(self.path, live=False,
-                                     timeout=rig.DEADLINE) as reader:
-                    process = self.start("motion.py", "--files", self.path + "a",
-                                         self.path + "b", self.path)
-                    pictures = [frame.array.copy() for frame in reader]
-                    output = self.output(process)
+        # It waits for nobody who reads what it publishes.
+        with shmframe.Reader(self.path, live=False, timeout=rig.DEADLINE) as reader:
+            pictures = squares(True, lambda: self.until(
+                lambda: reader.stats["connected"]))
+            with self.feeding(pictures, self.path + "a"), self.feeding(
+                    squares(False), self.path + "b"):
+                process = self.start("motion.py", "--files", self.path + "a",
+                                     self.path + "b", self.path)
+                pictures = [frame.array.copy() for frame in reader]
+                output = self.output(process)
         self.assertEqual(output.count("something moves in 24 and 0 pictures"), 3, output)
         self.assertGreater(len(pictures), 0)
         self.assertEqual(pictures[-1].shape, (48, 128, 3))
