@@ -31,6 +31,13 @@ seals_of (enum sf_shm_kind kind)
   return kind == SF_SHM_SEALED ? seals | F_SEAL_FUTURE_WRITE : seals;
 }
 
+static void
+touch (uint8_t *at, uint64_t size)
+{
+  for (uint64_t i = 0; i < size; i += (uint64_t) sysconf (_SC_PAGESIZE))
+    ((volatile uint8_t *) at)[i] = 0;
+}
+
 /* Makes the pages of the one who writes them present: cleared, and data, not a
  * hole, for the peer that checks. */
 static int
@@ -38,8 +45,7 @@ fill_step (uint8_t *at, uint64_t size)
 {
   while (madvise (at, size, MADV_POPULATE_WRITE) < 0) {
     if (errno == EINVAL) {      /* Linux before 5.14 */
-      for (uint64_t i = 0; i < size; i += (uint64_t) sysconf (_SC_PAGESIZE))
-        ((volatile uint8_t *) at)[i] = 0;
+      touch (at, size);
       return 0;
     }
     if (errno != EINTR && errno != EAGAIN)
@@ -71,7 +77,11 @@ sf_shm_reserve (const struct sf_shm *shm, uint64_t from, uint64_t to)
     return err;
   if (mprotect (at, to - from, PROT_READ | PROT_WRITE) < 0)
     return -errno;
-  return fill (at, to - from);
+  err = fill (at, to - from);
+  /* qemu-user ignores advice without an error. */
+  if (err == 0 && !sf_shm_has_pages (shm->fd, from, to))
+    touch (at, to - from);
+  return err;
 }
 
 int
