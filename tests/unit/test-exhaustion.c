@@ -167,6 +167,7 @@ static void
 test_producer_out_of_addresses (void)
 {
   unit_skip_sanitized ();
+  unit_skip_emulated_limit ();
   run_producer_short_of (RLIMIT_AS, 0, 1000000);
 }
 
@@ -252,6 +253,7 @@ static void
 test_consumer_out_of_addresses (void)
 {
   unit_skip_sanitized ();
+  unit_skip_emulated_limit ();
   run_consumer_short_of (RLIMIT_AS, 500000);
 }
 

@@ -105,7 +105,8 @@ test_client_follows (void)
   check_int (before[0], 'c');
   check (sf_segment_slot (opened, 2) == before);
   check_int (unit_count_fds (), fds);
-  check_cmp (unit_count_maps (), >, maps);
+  if (!unit_is_emulated ())     /* it lists some as one */
+    check_cmp (unit_count_maps (), >, maps);
   ref = slot_ref (10);
   check_int (sf_segment_check (opened, &ref), -EPROTO);
   sf_segment_unref (opened);
@@ -226,7 +227,8 @@ test_seals_hold (void)
   check_int (ftruncate (fd, (off_t) s->shm.size + 1), -1);
   check (mmap (NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
           (off_t) s->data_offset) == MAP_FAILED);
-  check_int (madvise (sf_segment_slot (s, 0), page, MADV_REMOVE), -1);
+  if (!unit_is_emulated ())
+    check_int (madvise (sf_segment_slot (s, 0), page, MADV_REMOVE), -1);
   sf_segment_unref (s);
 }
 

@@ -307,6 +307,7 @@ test_out_of_address_space (void)
   uint64_t before;
 
   unit_skip_sanitized ();
+  unit_skip_emulated_limit ();
   check_int (sf_segment_create (&made, 8, 1 << 20), 0);
   sf_segment_describe (made, 1, &info);
   before = vm_size ();

@@ -124,6 +124,21 @@ unit_skip_unless (int can, const char *why)
 #define unit_skip_sanitized() \
   unit_skip_unless (!UNIT_ASAN && !UNIT_TSAN, "a sanitizer takes addresses")
 
+/* qemu-user takes any advice for good, and ignores it. */
+static inline int
+unit_is_emulated (void)
+{
+  return madvise (unit_why, UNIT_WHY_MAX, 9999) == 0;
+}
+
+/* What an emulator does otherwise than Linux */
+#define unit_skip_emulated(what) \
+  unit_skip_unless (!unit_is_emulated (), "emulated: " what)
+#define unit_skip_emulated_fds() \
+  unit_skip_emulated ("fds come that the process has no room for")
+#define unit_skip_emulated_limit() \
+  unit_skip_emulated ("address space has no limit")
+
 static inline void
 unit_say_status (const char *who, int status)
 {
