@@ -26,7 +26,7 @@ await_segment (struct sf_consumer *c, struct sf_connection_state *conn,
     else if (sf_load_flag (&c->interrupted))
       r = -EINTR;
     else
-      sf_consumer_timed_wait_locked (c, timeout.last + SF_TIMEOUT_SLICE);
+      sf_cond_wait (&c->cond, &c->lock, timeout.last + SF_TIMEOUT_SLICE);
   }
   pthread_mutex_unlock (&c->lock);
   return r;

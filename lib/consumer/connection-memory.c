@@ -236,6 +236,18 @@ sf_connection_find_segment (struct sf_connection_state *conn, uint32_t id)
   return found;
 }
 
+struct sf_connection_state *
+sf_consumer_ref_connection (struct sf_consumer *c, uint64_t *number)
+{
+  struct sf_connection_state *conn;
+
+  pthread_mutex_lock (&c->lock);
+  conn = c->conn != NULL ? sf_connection_ref (c->conn) : NULL;
+  *number = c->connections;
+  pthread_mutex_unlock (&c->lock);
+  return conn;
+}
+
 void
 sf_connection_wake (struct sf_connection_state *conn)
 {

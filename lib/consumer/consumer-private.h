@@ -6,12 +6,11 @@
 #ifndef SF_CONSUMER_PRIVATE_H
 #define SF_CONSUMER_PRIVATE_H
 
-#include <pthread.h>
-
 #include "shared/connection.h"
 #include "consumer/consumer.h"
 #include "shared/fork.h"
 #include "shared/futex.h"
+#include "shared/thread.h"
 #include "shared/test-hooks.h"
 #include "shared/compiler.h"
 #include "shared/ring.h"
@@ -250,6 +249,10 @@ struct sf_segment *sf_connection_find_segment (struct sf_connection_state *conn,
 void sf_connection_end (struct sf_connection_state *conn,
     const struct sf_reject *bye);
 void sf_connection_wake (struct sf_connection_state *conn);
+/* Returns the connection that is read, referenced, and its number; NULL: there
+ * is none. */
+struct sf_connection_state *sf_consumer_ref_connection (struct sf_consumer *c,
+    uint64_t *number);
 /* Returns the frame of this lease to the producer. */
 void sf_connection_return (struct sf_connection_state *conn, uint32_t lease);
 /* Asks the producer to look at our returns. Any thread; never waits. */
@@ -290,8 +293,6 @@ void sf_consumer_report_flush (struct sf_consumer *c,
     struct sf_connection_state *conn, bool over);
 
 /* consumer/wait.c */
-/* As pthread_cond_timedwait(); INT64_MAX: no limit. */
-int sf_consumer_timed_wait_locked (struct sf_consumer *c, int64_t until);
 bool sf_consumer_is_stopping (struct sf_consumer *c);
 /* Wakes the streaming thread for a notice. */
 void sf_consumer_notify_locked (struct sf_consumer *c);

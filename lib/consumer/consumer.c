@@ -3,7 +3,6 @@
 #include "consumer/consumer.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -25,28 +24,11 @@ free_consumer (struct sf_consumer *c)
   free (c);
 }
 
-static int
-start_thread (struct sf_consumer *c)
-{
-  sigset_t all, old;
-  int r;
-
-  c->wake_fd = sf_fd_own (eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (c->wake_fd < 0)
-    return -errno;
-  sigfillset (&all);
-  pthread_sigmask (SIG_SETMASK, &all, &old);
-  r = pthread_create (&c->thread, NULL, sf_consumer_thread, c);
-  pthread_sigmask (SIG_SETMASK, &old, NULL);
-  return -r;
-}
-
 int
 sf_consumer_open (struct sf_consumer **consumer,
     const struct sf_consumer_config *config)
 {
   struct sf_consumer *c;
-  pthread_condattr_t attr;
   int r;
 
   if (config->path == NULL || config->path[0] == '\0')
@@ -72,11 +54,10 @@ sf_consumer_open (struct sf_consumer **consumer,
   c->settings.flush = config->flush;
   c->settings.user = config->user;
   pthread_mutex_init (&c->lock, NULL);
-  pthread_condattr_init (&attr);
-  pthread_condattr_setclock (&attr, CLOCK_MONOTONIC);
-  pthread_cond_init (&c->cond, &attr);
-  pthread_condattr_destroy (&attr);
-  r = start_thread (c);
+  sf_cond_init (&c->cond);
+  c->wake_fd = sf_fd_own (eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK));
+  r = c->wake_fd < 0 ? -errno
+      : sf_thread_start (&c->thread, sf_consumer_thread, c);
   if (r < 0) {
     free_consumer (c);
     return r;
@@ -167,7 +148,7 @@ await_connection (struct sf_consumer *c, struct sf_received *in,
       in->reject = c->failure.reject;
       r = 1;
     } else if (sf_now () < until
-        && sf_consumer_timed_wait_locked (c, until) == 0) {
+        && sf_cond_wait (&c->cond, &c->lock, until) == 0) {
       continue;
     }
     break;
@@ -399,16 +380,12 @@ sf_consumer_next (struct sf_consumer *c, struct sf_received *in,
 void
 sf_consumer_interrupt (struct sf_consumer *c, bool on)
 {
-  struct sf_connection_state *conn;
-
   pthread_mutex_lock (&c->lock);
   sf_publish_u32 (&c->interrupted, on);
   pthread_cond_broadcast (&c->cond);
-  conn = c->conn != NULL ? sf_connection_ref (c->conn) : NULL;
+  if (c->conn != NULL)
+    sf_connection_wake (c->conn);
   pthread_mutex_unlock (&c->lock);
-  if (conn != NULL)
-    sf_connection_wake (conn);
-  sf_connection_unref (conn);
 }
 
 void
@@ -441,13 +418,12 @@ sf_consumer_send_upstream (struct sf_consumer *c, const uint8_t *data,
 {
   struct sf_message msg = { .type = SF_MESSAGE_UPSTREAM };
   struct sf_connection_state *conn;
+  uint64_t number;
   int r;
 
   if (size > SF_UPSTREAM_MAX)
     return -EMSGSIZE;
-  pthread_mutex_lock (&c->lock);
-  conn = c->conn != NULL ? sf_connection_ref (c->conn) : NULL;
-  pthread_mutex_unlock (&c->lock);
+  conn = sf_consumer_ref_connection (c, &number);
   if (conn == NULL)
     return -ENOTCONN;
   msg.upstream.size = size;
@@ -463,10 +439,7 @@ sf_consumer_get_stats (struct sf_consumer *c, struct sf_consumer_stats *stats)
   struct sf_connection_state *conn;
 
   memset (stats, 0, sizeof (*stats));
-  pthread_mutex_lock (&c->lock);
-  conn = c->conn != NULL ? sf_connection_ref (c->conn) : NULL;
-  stats->connections = c->connections;
-  pthread_mutex_unlock (&c->lock);
+  conn = sf_consumer_ref_connection (c, &stats->connections);
   stats->frames = sf_load_hint (&c->figures.frames);
   stats->mapped_late = sf_load_hint (&c->figures.mapped_late);
   stats->lost =

@@ -215,7 +215,7 @@ wait_to_connect (struct sf_consumer *c)
 
     pthread_mutex_lock (&c->lock);
     if (c->phase != SF_PHASE_CONNECTING && !c->stopping)
-      sf_consumer_timed_wait_locked (c, left ? sf_now () + SF_ENDED_TICK
+      sf_cond_wait (&c->cond, &c->lock, left ? sf_now () + SF_ENDED_TICK
           : INT64_MAX);
     go = !c->stopping;
     wait = c->phase != SF_PHASE_CONNECTING && go;

@@ -81,23 +81,11 @@ sf_consumer_report_flush (struct sf_consumer *c,
   c->settings.flush (c->settings.user);
 }
 
-/* Returns the connection, referenced, and its number. */
-static struct sf_connection_state *
-ref_connection (struct sf_consumer *c, uint64_t *connection)
-{
-  struct sf_connection_state *conn;
-
-  pthread_mutex_lock (&c->lock);
-  conn = c->conn != NULL ? sf_connection_ref (c->conn) : NULL;
-  *connection = c->connections;
-  pthread_mutex_unlock (&c->lock);
-  return conn;
-}
-
 void
 sf_consumer_get_flush (struct sf_consumer *c, struct sf_flush *flush)
 {
-  struct sf_connection_state *conn = ref_connection (c, &flush->connection);
+  struct sf_connection_state *conn =
+      sf_consumer_ref_connection (c, &flush->connection);
   uint64_t word, end;
 
   flush->on = flush->pending = false;
@@ -120,7 +108,8 @@ void
 sf_consumer_end_flush (struct sf_consumer *c, const struct sf_flush *flush)
 {
   uint64_t connection;
-  struct sf_connection_state *conn = ref_connection (c, &connection);
+  struct sf_connection_state *conn = sf_consumer_ref_connection (c,
+      &connection);
 
   if (conn != NULL && connection == flush->connection) {
     sf_publish_u32 (&conn->flush_ended, flush->count);

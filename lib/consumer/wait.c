@@ -3,7 +3,6 @@
  * record, asleep or spinning, the control thread for its fds. */
 #include <poll.h>
 #include <sched.h>
-#include <unistd.h>
 
 #include "consumer/consumer-private.h"
 
@@ -138,10 +137,7 @@ sf_consumer_notify_locked (struct sf_consumer *c)
 void
 sf_consumer_kick (struct sf_consumer *c)
 {
-  uint64_t one = 1;
-
-  if (write (c->wake_fd, &one, sizeof (one)) < 0)
-    return;                     /* full: it is awake */
+  sf_eventfd_kick (c->wake_fd);
 }
 
 bool
@@ -153,23 +149,11 @@ sf_consumer_poll (struct sf_consumer *c, int fd, int ms)
     { .fd = c->control.process_fd, .events = POLLIN },
   };
   const int tick_ms = SF_ENDED_TICK / 1000000;
-  uint64_t n;
 
   if (sf_consumer_free_ended (c) && (ms < 0 || ms > tick_ms))
     ms = tick_ms;
   if (poll (fds, 3, ms) <= 0)
     return false;
-  if ((fds[0].revents & POLLIN) && read (c->wake_fd, &n, sizeof (n)) < 0)
-    return false;
+  sf_eventfd_clear (c->wake_fd);
   return fds[1].revents != 0;
-}
-
-int
-sf_consumer_timed_wait_locked (struct sf_consumer *c, int64_t until)
-{
-  struct timespec ts = { until / SF_NS_PER_SECOND, until % SF_NS_PER_SECOND };
-
-  if (until == INT64_MAX)
-    return pthread_cond_wait (&c->cond, &c->lock);
-  return pthread_cond_timedwait (&c->cond, &c->lock, &ts);
 }

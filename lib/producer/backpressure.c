@@ -168,15 +168,6 @@ note_wait_locked (struct sf_producer *p)
   p->need_kick = true;
 }
 
-static void
-cond_wait_locked (struct sf_producer *p, int64_t ns)
-{
-  int64_t until = sf_now () + ns;
-  struct timespec ts = { until / SF_NS_PER_SECOND, until % SF_NS_PER_SECOND };
-
-  pthread_cond_timedwait (&p->cond, &p->lock, &ts);
-}
-
 /* Sleeps for one slice at most, unless something came back since the token. */
 static void
 sleep_locked (struct sf_producer *p, uint64_t token)
@@ -193,7 +184,7 @@ sleep_locked (struct sf_producer *p, uint64_t token)
     pthread_mutex_lock (&p->lock);
   }
   if (sf_producer_token (p) == token && !p->waiting.interrupted)
-    cond_wait_locked (p, SF_WAIT_SLICE);
+    sf_cond_wait (&p->cond, &p->lock, sf_now () + SF_WAIT_SLICE);
   p->waiting.n--;
   p->waiting.last = sf_now ();
   sf_store_flag (&p->progress.has_waiters, p->waiting.n > 0);

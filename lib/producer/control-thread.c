@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <unistd.h>
 
 #include "producer/frame.h"
 #include "producer/grants.h"
@@ -20,15 +19,6 @@
 /* How long the listener rests after running out of fds (ms). */
 #define ACCEPT_PAUSE_MS 100
 #define ACCEPTS_PER_TURN 32
-
-static void
-drain_wake (struct sf_producer *p)
-{
-  uint64_t n;
-
-  if (read (p->wake_fd, &n, sizeof (n)) < 0)
-    return;
-}
 
 static void
 end_pending_disconnects (struct sf_producer *p)
@@ -265,7 +255,7 @@ handle_event (struct sf_producer *p, const struct epoll_event *ev)
       (struct sf_client *) (uintptr_t) (ev->data.u64 & ~UINT64_C (3));
 
   if (c == NULL)
-    drain_wake (p);
+    sf_eventfd_clear (p->wake_fd);
   else if (c->state == SF_CLIENT_GONE)
     return;                     /* an earlier event of this turn ended it */
   else if (tag == 0 && !c->session.hung_up)

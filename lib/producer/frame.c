@@ -2,7 +2,6 @@
 /* Published frames, the segments that they lie in, and dropping the lock, after
  * which released frames run their callbacks. */
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "producer/frame.h"
 #include "producer/producer-private.h"
@@ -10,11 +9,7 @@
 void
 sf_producer_kick (struct sf_producer *p)
 {
-  uint64_t one = 1;
-
-  /* Full: it is awake already. */
-  if (write (p->wake_fd, &one, sizeof (one)) < 0)
-    return;
+  sf_eventfd_kick (p->wake_fd);
 }
 
 SF_HOT struct sf_known_segment *

@@ -18,10 +18,9 @@
 #ifndef SF_PRODUCER_PRIVATE_H
 #define SF_PRODUCER_PRIVATE_H
 
-#include <pthread.h>
-
 #include "shared/fork.h"
 #include "shared/futex.h"
+#include "shared/thread.h"
 #include "shared/test-hooks.h"
 #include "shared/compiler.h"
 #include "producer/client-private.h"

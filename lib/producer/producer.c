@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Opening, closing and settings of a producer. */
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -18,19 +17,6 @@ on_slot_freed (void *producer, bool idle)
   sf_producer_note_progress (producer);
   if (idle)
     sf_producer_kick (producer);
-}
-
-static void
-init_locks (struct sf_producer *p)
-{
-  pthread_condattr_t attr;
-
-  pthread_mutex_init (&p->room_lock, NULL);
-  pthread_mutex_init (&p->lock, NULL);
-  pthread_condattr_init (&attr);
-  pthread_condattr_setclock (&attr, CLOCK_MONOTONIC);
-  pthread_cond_init (&p->cond, &attr);
-  pthread_condattr_destroy (&attr);
 }
 
 static void
@@ -79,20 +65,6 @@ watch_own_fds (struct sf_producer *p)
   return 0;
 }
 
-/* Blocks all signals in the thread: they are for the application's. */
-static int
-start_thread (struct sf_producer *p, void *(*run) (void *), pthread_t *thread)
-{
-  sigset_t all, old;
-  int r;
-
-  sigfillset (&all);
-  pthread_sigmask (SIG_SETMASK, &all, &old);
-  r = pthread_create (thread, NULL, run, p);
-  pthread_sigmask (SIG_SETMASK, &old, NULL);
-  return -r;
-}
-
 int
 sf_producer_open (struct sf_producer **producer,
     const struct sf_producer_config *config)
@@ -102,7 +74,9 @@ sf_producer_open (struct sf_producer **producer,
 
   if (p == NULL)
     return -ENOMEM;
-  init_locks (p);
+  pthread_mutex_init (&p->room_lock, NULL);
+  pthread_mutex_init (&p->lock, NULL);
+  sf_cond_init (&p->cond);
   p->generation = sf_generation;
   p->epoll_fd = p->wake_fd = -1;
   p->settings.callbacks = config->callbacks;
@@ -134,7 +108,7 @@ sf_producer_open (struct sf_producer **producer,
   sf_slots_set_freed (p->slots, on_slot_freed, p);
   r = watch_own_fds (p);
   if (r == 0)
-    r = start_thread (p, sf_producer_thread, &p->thread);
+    r = sf_thread_start (&p->thread, sf_producer_thread, p);
   if (r < 0) {
     sf_slots_set_freed (p->slots, NULL, NULL);
     sf_listener_close (&p->listener);
@@ -181,7 +155,7 @@ sf_producer_close (struct sf_producer *p)
   else
     /* If no thread can be made, their frames stay out until this process
      * ends. */
-    start_thread (p, linger, &thread);
+    sf_thread_start (&thread, linger, p);
 }
 
 struct sf_slots *

@@ -2,12 +2,11 @@
 #include "shared/unexpected-fd.h"
 
 #include <fcntl.h>
-#include <pthread.h>
-#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "shared/atomics.h"
+#include "shared/thread.h"
 
 static sf_atomic_u32 n_discarded;
 
@@ -30,35 +29,19 @@ discard (void *fd)
   return NULL;
 }
 
-/* Blocks all signals in the thread: they are for the application's. */
-static bool
-start (int fd)
-{
-  pthread_attr_t attr;
-  pthread_t thread;
-  sigset_t all, before;
-  bool ok = pthread_attr_init (&attr) == 0;
-
-  if (!ok)
-    return false;
-  pthread_attr_setdetachstate (&attr, PTHREAD_CREATE_DETACHED);
-  sigfillset (&all);
-  pthread_sigmask (SIG_SETMASK, &all, &before);
-  ok = pthread_create (&thread, &attr, discard, (void *) (intptr_t) fd) == 0;
-  pthread_sigmask (SIG_SETMASK, &before, NULL);
-  pthread_attr_destroy (&attr);
-  return ok;
-}
-
 void
 sf_fd_discard (int fd)
 {
+  pthread_t thread;
+
   if (!sf_fd_is_unexpected (fd)) {
     close (fd);
     return;
   }
   sf_ref (&n_discarded);
-  if (!start (fd))
+  if (sf_thread_start (&thread, discard, (void *) (intptr_t) fd) == 0)
+    pthread_detach (thread);
+  else
     discard ((void *) (intptr_t) fd);
 }
 
