@@ -44,13 +44,13 @@ fail (struct sf_consumer *c, int error, const struct sf_reject *reject)
 static int
 watch_folder (const struct sf_consumer *c)
 {
-  char folder[sizeof (c->settings.path)];
+  char folder[sizeof (c->path)];
   char *slash;
   int fd;
 
-  if (c->settings.path[0] == '@')
+  if (c->path[0] == '@')
     return -1;
-  strcpy (folder, c->settings.path);
+  strcpy (folder, c->path);
   slash = strrchr (folder, '/');
   if (slash == NULL)
     strcpy (folder, ".");
@@ -110,7 +110,7 @@ is_new (const struct stat *st)
 static bool
 is_absence (const struct sf_consumer *c, int error)
 {
-  const char *path = c->settings.path;
+  const char *path = c->path;
   struct stat st;
 
   if (error == -EACCES && path[0] != '@' && stat (path, &st) == 0)
@@ -137,7 +137,7 @@ connect_process (struct sf_consumer *c)
   int fd, process;
 
   SF_HOOK ("connecting");
-  fd = sf_connect (c->settings.path);
+  fd = sf_connect (c->path);
   if (fd < 0)
     return fd;
   process = sf_peer_process (sf_fd_own (fd));
@@ -237,7 +237,7 @@ send_hello (struct sf_consumer *c, int fd, uint32_t *asked)
     .delivery = c->settings.delivery,
     .max_lag = (uint64_t) c->settings.max_lag,
   };
-  memcpy (msg.hello.name, c->settings.name, sizeof (msg.hello.name));
+  memcpy (msg.hello.name, c->name, sizeof (msg.hello.name));
   pthread_mutex_lock (&c->lock);
   *asked = msg.hello.max_held = c->holding.max_held;
   pthread_mutex_unlock (&c->lock);
@@ -346,7 +346,7 @@ sf_consumer_connect (struct sf_consumer *c, uint32_t *asked, bool *reached)
   *reached = fd >= 0;
   if (fd < 0)
     return NULL;
-  r = sf_peer_check_trust (fd, c->settings.path, &reject);
+  r = sf_peer_check_trust (fd, c->path, &reject);
   if (r == 0)
     return shake_hands (c, fd, asked);
   sf_fd_shut (fd);

@@ -38,7 +38,7 @@ sf_connection_new (struct sf_connection_state **conn, int fd,
     const struct sf_welcome *welcome, int fds[SF_MESSAGE_MAX_FDS])
 {
   struct sf_connection_state *l = calloc (1, sizeof (*l));
-  int r;
+  int r, returns;
 
   if (l == NULL) {
     sf_close_received (fds);
@@ -55,18 +55,12 @@ sf_connection_new (struct sf_connection_state **conn, int fd,
   pthread_mutex_init (&l->lock, NULL);
   l->guard = sf_guard_new (fds[2]);
   r = sf_shm_open (&l->announce, fds[0], welcome->announce_size, SF_SHM_SEALED);
-  if (r < 0)
-    close (fds[1]);
-  else if (welcome->returns_size != sizeof (struct sf_returns_page)) {
-    close (fds[1]);
-    r = -EPROTO;
-  } else {
-    r = sf_shm_open (&l->returns, fds[1], welcome->returns_size, SF_SHM_SHARED);
-  }
-  if (r == 0 && welcome->announce_size <= SF_ANNOUNCE_DATA_OFFSET)
-    r = -EPROTO;
+  returns = sf_shm_open (&l->returns, fds[1], sizeof (struct sf_returns_page),
+      SF_SHM_SHARED);
   if (l->guard == NULL)
     r = -ENOMEM;
+  if (r == 0)
+    r = returns;
   if (r == 0)
     r = sf_ring_reader_init (&l->ring, l->announce.map, l->announce.size,
         l->returns.map);

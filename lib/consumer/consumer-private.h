@@ -92,15 +92,8 @@ struct sf_consumer
   uint32_t generation;          /* of its process, see shared/fork.h */
   pthread_t thread;             /* the control thread */
   int wake_fd;                  /* eventfd for it, ours alone */
-  struct
-  {
-    char path[109];
-    char name[SF_NAME_MAX];
-    uint32_t delivery;          /* enum sf_delivery */
-    int64_t connect_timeout, spin, max_lag;     /* ns */
-    void (*flush) (void *user);
-    void *user;
-  } settings;
+  char path[109], name[SF_NAME_MAX];
+  struct sf_consumer_config settings;   /* these two are not ours to keep */
 
   /* The streaming thread's, without a lock. */
   struct

@@ -33,7 +33,7 @@ sf_consumer_open (struct sf_consumer **consumer,
 
   if (config->path == NULL || config->path[0] == '\0')
     return -EINVAL;
-  if (strlen (config->path) >= sizeof (c->settings.path) - 1)
+  if (strlen (config->path) >= sizeof (c->path) - 1)
     return -ENAMETOOLONG;
   if (config->max_held < 1 || config->max_held > SF_MAX_LEASES
       || config->max_lag < 0)
@@ -43,16 +43,11 @@ sf_consumer_open (struct sf_consumer **consumer,
     return -ENOMEM;
   c->generation = sf_generation;
   c->control.process_fd = -1;
-  strcpy (c->settings.path, config->path);
-  strncpy (c->settings.name, config->name, sizeof (c->settings.name) - 1);
-  c->settings.delivery = config->delivery;
+  strcpy (c->path, config->path);
+  strncpy (c->name, config->name, sizeof (c->name) - 1);
+  c->settings = *config;
   c->holding.grow = config->grow;
   c->holding.needed = c->holding.max_held = config->max_held;
-  c->settings.connect_timeout = config->connect_timeout;
-  c->settings.spin = config->spin;
-  c->settings.max_lag = config->max_lag;
-  c->settings.flush = config->flush;
-  c->settings.user = config->user;
   pthread_mutex_init (&c->lock, NULL);
   sf_cond_init (&c->cond);
   c->wake_fd = sf_fd_own (eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK));

@@ -74,15 +74,14 @@ sf_producer_make_room_locked (struct sf_producer *p, uint64_t promised,
   each = p->capacity.slots_per_record;
   n = sf_producer_needed_slots_locked (p, promised);
   pthread_mutex_unlock (&p->lock);
-  if (p->settings.fixed_slots != 0
-      && promised + SF_SPARE_SLOTS > p->settings.fixed_slots) {
+  if (p->settings.slots != 0 && promised + SF_SPARE_SLOTS > p->settings.slots) {
     *needed = promised + SF_SPARE_SLOTS;
     return -ENOSPC;
   }
   if (slot_size == 0)
     return 0;
-  if (p->settings.fixed_slots != 0)
-    return ensure (p, p->settings.fixed_slots, slot_size, needed);
+  if (p->settings.slots != 0)
+    return ensure (p, p->settings.slots, slot_size, needed);
   r = ensure (p, round_up (n), slot_size, needed);
   if (sf_capacity_is_short (r))
     r = ensure (p, n, slot_size, needed);
@@ -187,14 +186,14 @@ sf_producer_set_format (struct sf_producer *p, uint64_t slot_size,
       promise_nothing_locked (c);
   promised = sf_producer_promised_locked (p, NULL);
   pthread_mutex_unlock (&p->lock);
-  r = p->settings.fixed_slots != 0 ? sf_producer_make_room_locked (p, promised,
+  r = p->settings.slots != 0 ? sf_producer_make_room_locked (p, promised,
       needed)
       : make_first_slots (p, needed);
   pthread_mutex_unlock (&p->room_lock);
 
   pthread_mutex_lock (&p->lock);
   sf_producer_forget_segments_locked (p);
-  p->capacity.grants_pending = p->settings.fixed_slots == 0;
+  p->capacity.grants_pending = p->settings.slots == 0;
   p->need_kick = true;
   sf_producer_unlock (p);
   return r;

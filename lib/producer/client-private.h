@@ -16,7 +16,6 @@ enum sf_client_state
   SF_CLIENT_GREETING,           /* accepted, HELLO or OBSERVE awaited */
   SF_CLIENT_OBSERVING,          /* it asks for figures, and is no client */
   SF_CLIENT_WAITING,            /* it said HELLO, there is no room for it yet */
-  SF_CLIENT_JOINING,            /* welcomed, not yet announced to */
   SF_CLIENT_ACTIVE,
   SF_CLIENT_LEAVING,            /* it said BYE: gets no more, may hold frames */
   SF_CLIENT_LINGERING,          /* evicted or crashed, its frames may be read */

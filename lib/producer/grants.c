@@ -97,7 +97,7 @@ sf_producer_miss_slot (struct sf_producer *p)
       p->capacity.upstream_slots;
   /* Upstream itself keeps its whole share. One more slot is the latest frame's,
    * and some stay free to copy into. */
-  keeps_all = p->settings.fixed_slots == 0 && p->capacity.slots_per_record == 1
+  keeps_all = p->settings.slots == 0 && p->capacity.slots_per_record == 1
       && used + 1 + SF_SPARE_SLOTS >= p->frames.n + share;
   if (keeps_all && p->capacity.upstream_slots < SF_MAX_UPSTREAM_SLOTS) {
     p->need_kick = p->need_kick || !p->capacity.slot_missed;
@@ -183,11 +183,11 @@ sf_client_explain_grant (const struct sf_client *c, int error,
   reject->needed = needed;
   if (error == -ENOSPC) {
     reject->reason = SF_REASON_MEMORY;
-    reject->limit = p->settings.fixed_slots;
+    reject->limit = p->settings.slots;
     snprintf (reject->text, sizeof (reject->text),
         "a client that holds %u frames needs %llu slots; raise slots=%u of "
         "shmframesink or leave it at 0", max_held,
-        (unsigned long long) needed, p->settings.fixed_slots);
+        (unsigned long long) needed, p->settings.slots);
     sf_producer_name_holder (p, reject);
   } else if (error == -E2BIG) {
     reject->reason = SF_REASON_MEMORY;
@@ -275,13 +275,13 @@ fits_later (struct sf_client *c, int error, uint32_t max_held)
     else if (other != c)
       promised += other->grant.max_held;
   }
-  promised *= p->settings.fixed_slots != 0 ? 1 : p->capacity.slots_per_record;
+  promised *= p->settings.slots != 0 ? 1 : p->capacity.slots_per_record;
   slot_size = p->capacity.slot_size;
   pthread_mutex_unlock (&p->lock);
   if (to_come == 0 && slots.retired_bytes == 0)
     return false;
-  if (p->settings.fixed_slots != 0)
-    return error == -ENOSPC && promised <= p->settings.fixed_slots;
+  if (p->settings.slots != 0)
+    return error == -ENOSPC && promised <= p->settings.slots;
   return sf_capacity_is_short (error) && promised <= SF_MAX_SLOTS
       && sf_segment_bytes ((uint32_t) promised,
       slot_size) <= p->settings.max_memory;

@@ -36,7 +36,7 @@ handle_message (struct sf_client *c, const struct sf_message *msg)
     sf_client_hello (c, &msg->hello);
   else if (msg->type == SF_MESSAGE_OBSERVE && c->state <= SF_CLIENT_OBSERVING)
     sf_client_observe (c, &msg->observe);
-  else if (msg->type == SF_MESSAGE_KICK && c->state > SF_CLIENT_JOINING)
+  else if (msg->type == SF_MESSAGE_KICK && c->state >= SF_CLIENT_ACTIVE)
     return;                     /* the thread collects after each turn */
   else if (msg->type == SF_MESSAGE_PONG && greeted
       && sf_client_pong (c, msg->paused))
@@ -47,7 +47,7 @@ handle_message (struct sf_client *c, const struct sf_message *msg)
     if (p->settings.callbacks.upstream != NULL)
       p->settings.callbacks.upstream (p->settings.user, c->id,
           msg->upstream.data, msg->upstream.size);
-  } else if (msg->type == SF_MESSAGE_BYE && c->state > SF_CLIENT_JOINING) {
+  } else if (msg->type == SF_MESSAGE_BYE && c->state >= SF_CLIENT_ACTIVE) {
     sf_client_leave (c);
     sf_client_report_end (c, msg->reject.reason, msg->reject.text);
   } else if (c->state < SF_CLIENT_LEAVING)      /* else sent before it knew */

@@ -76,17 +76,7 @@ struct sf_producer
   int epoll_fd;
   int wake_fd;                  /* eventfd, ours alone */
 
-  /* Constant, likewise. */
-  struct
-  {
-    uint32_t max_clients;
-    uint64_t max_memory;        /* bytes */
-    uint32_t fixed_slots;       /* 0: as many as clients need */
-    uint32_t min_clients;
-    int64_t client_timeout, stall_timeout;      /* ns; 0: never */
-    struct sf_producer_callbacks callbacks;
-    void *user;
-  } settings;
+  struct sf_producer_config settings;   /* its path is not ours to keep */
 
   /* Held from counting the slots that are needed to having made them: a format
    * with larger slots and a client that wants more must each see the other. */

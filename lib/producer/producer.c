@@ -79,15 +79,8 @@ sf_producer_open (struct sf_producer **producer,
   sf_cond_init (&p->cond);
   p->generation = sf_generation;
   p->epoll_fd = p->wake_fd = -1;
-  p->settings.callbacks = config->callbacks;
-  p->settings.user = config->user;
+  p->settings = *config;
   p->capacity.slots_per_record = 1;
-  p->settings.max_clients = config->max_clients;
-  p->settings.max_memory = config->max_memory;
-  p->settings.fixed_slots = config->slots;
-  p->settings.min_clients = config->min_clients;
-  p->settings.client_timeout = config->client_timeout;
-  p->settings.stall_timeout = config->stall_timeout;
   p->slots = sf_slots_new (config->max_memory);
   p->spill_slots = sf_slots_new (SF_MAX_SPILL_BYTES);
   p->waking.clients = calloc (config->max_clients, sizeof (struct sf_client *));

@@ -110,7 +110,7 @@ sf_client_end (struct sf_client *c, uint32_t reason, const char *text)
     .reject = { .reason = reason },
   };
   /* Or observing. */
-  bool empty, greeting = c->state < SF_CLIENT_JOINING;
+  bool empty, greeting = c->state < SF_CLIENT_ACTIVE;
 
   SF_HOOK (reason == SF_REASON_VIOLATION ? "violation" : "end");
   snprintf (msg.reject.text, sizeof (msg.reject.text), "%s", text);
@@ -141,54 +141,43 @@ sf_client_end (struct sf_client *c, uint32_t reason, const char *text)
     remove_client (c);
 }
 
-/* Makes its memory and its guard. 0 or -errno. */
+/* Makes its memory and its guard, whose other end the caller closes. 0 or
+ * -errno. */
 static int
 make_channels (struct sf_client *c, int *guard_write)
 {
   struct sf_producer *p = c->producer;
   uint64_t size = SF_ANNOUNCE_DATA_OFFSET + SF_ANNOUNCE_RING_SIZE;
-  struct sf_shm announce, returns;
-  struct sf_leases *leases = malloc (sizeof (*leases));
-  int guard[2] = { -1, -1 };
-  int r;
+  struct sf_leases *leases = NULL;
+  int guard[2];
+  int r = sf_shm_create (&c->queue.announce, "shmframe-announce", size,
+      SF_SHM_SEALED);
 
-  announce.fd = returns.fd = -1;
-  if (leases == NULL)
-    return -ENOMEM;
-  r = sf_shm_create (&announce, "shmframe-announce", size, SF_SHM_SEALED);
   if (r == 0)
-    r = sf_shm_create (&returns, "shmframe-returns",
+    r = sf_shm_create (&c->queue.returns, "shmframe-returns",
         sizeof (struct sf_returns_page), SF_SHM_SHARED);
   if (r == 0 && pipe2 (guard, O_CLOEXEC | O_NONBLOCK) < 0)
     r = -errno;
-  sf_fd_own (guard[0]);
-  sf_fd_own (guard[1]);
-  /* A hang-up is reported without being asked for. */
-  if (r == 0)
-    r = sf_client_watch (c, guard[0], 0, 1);
-  if (r < 0) {
-    if (announce.fd >= 0)
-      sf_shm_close (&announce);
-    if (returns.fd >= 0)
-      sf_shm_close (&returns);
-    sf_fd_close (guard[0]);
-    sf_fd_close (guard[1]);
-    free (leases);
+  if (r < 0)
     return r;
-  }
-  sf_ring_format (announce.map, returns.map, SF_ANNOUNCE_RING_SIZE);
-  sf_leases_init (leases, returns.map);
-  pthread_mutex_lock (&p->lock);
-  c->queue.announce = announce;
-  c->queue.returns = returns;
-  c->session.guard_fd = guard[0];
-  c->leases = leases;
-  sf_ring_writer_init (&c->queue.ring, announce.map, returns.map,
+  c->session.guard_fd = sf_fd_own (guard[0]);
+  *guard_write = sf_fd_own (guard[1]);
+  /* A hang-up is reported without being asked for. */
+  r = sf_client_watch (c, guard[0], 0, 1);
+  if (r == 0)
+    leases = malloc (sizeof (*leases));
+  if (leases == NULL)
+    return r < 0 ? r : -ENOMEM;
+  sf_ring_format (c->queue.announce.map, c->queue.returns.map,
       SF_ANNOUNCE_RING_SIZE);
+  sf_leases_init (leases, c->queue.returns.map);
+  pthread_mutex_lock (&p->lock);
+  c->leases = leases;
+  sf_ring_writer_init (&c->queue.ring, c->queue.announce.map,
+      c->queue.returns.map, SF_ANNOUNCE_RING_SIZE);
   sf_store_flag (&c->queue.ring.header->want_returns, p->waiting.n > 0
       || p->frames.pooled ? p->waiting.last_want : 0);
   pthread_mutex_unlock (&p->lock);
-  *guard_write = guard[1];
   return 0;
 }
 
@@ -317,11 +306,10 @@ sf_client_answer_hello (struct sf_client *c, int r, uint32_t max_held,
   struct sf_reject reject = { 0 };
   int guard_write = -1;
 
-  pthread_mutex_lock (&p->lock);
-  c->state = SF_CLIENT_GREETING;
-  pthread_mutex_unlock (&p->lock);
   if (r == 0)
     r = make_channels (c, &guard_write);
+  if (r < 0)
+    sf_fd_close (guard_write);
   if (r == -ESHUTDOWN) {
     /* We are closing: hang up, and it looks for the next producer. */
     sf_client_end (c, SF_REASON_HANGUP, "");
@@ -341,9 +329,6 @@ sf_client_answer_hello (struct sf_client *c, int r, uint32_t max_held,
     .max_held = max_held,
     .clock = (uint64_t) sf_now (),
   };
-  pthread_mutex_lock (&p->lock);
-  c->state = SF_CLIENT_JOINING;
-  pthread_mutex_unlock (&p->lock);
   r = sf_send (c->fd, &msg, (int[]) {
         c->queue.announce.fd, c->queue.returns.fd, guard_write
       }, 3);

@@ -29,7 +29,7 @@ is_too_large (struct sf_producer *p)
   struct sf_slots_state slots;
 
   sf_slots_get_state (p->slots, &slots);
-  return p->settings.fixed_slots == 0
+  return p->settings.slots == 0
       && slots.n_slots / TOO_LARGE >= needed_slots (p);
 }
 

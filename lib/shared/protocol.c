@@ -122,7 +122,7 @@ code_welcome (struct cursor *c, struct sf_welcome *welcome)
   return welcome->version == SF_PROTOCOL_VERSION
       && welcome->n_leases == SF_MAX_LEASES
       && welcome->announce_size > SF_ANNOUNCE_DATA_OFFSET
-      && welcome->returns_size >= sizeof (struct sf_returns_page)
+      && welcome->returns_size == sizeof (struct sf_returns_page)
       && max_held_is_valid (welcome->max_held) && welcome->clock <= INT64_MAX;
 }
 
