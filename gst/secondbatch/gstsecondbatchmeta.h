@@ -29,15 +29,9 @@ G_BEGIN_DECLS
  * (uint) */
 #define GST_SECOND_BATCH_COUNTS_NAME "GstSecondBatchCounts"
 
-/**
- * gst_second_batch_meta_register:
- *
- * Makes the meta known to GStreamer; call it after gst_init() in a program
- * that reads or writes batches before it has loaded the plugin. It may be
- * called any number of times, from any module and thread.
- *
- * Returns: (transfer none): the meta's info
- */
+/* Makes the meta known to GStreamer; call it after gst_init() in a program that
+ * reads or writes batches before it has loaded the plugin. It may be called any
+ * number of times, from any module and thread. */
 static inline const GstMetaInfo *
 gst_second_batch_meta_register (void)
 {
@@ -56,17 +50,10 @@ gst_second_batch_meta_register (void)
     info = gst_meta_register_custom (GST_SECOND_BATCH_META_NAME, tags, NULL,
         NULL, NULL);
   GST_OBJECT_UNLOCK (lock);
-
   return info;
 }
 
-/**
- * gst_second_batch_get_structure:
- * @batch: a buffer
- *
- * Returns: (transfer none) (nullable): the fields of the batch, or %NULL if
- *   @batch is not one
- */
+/* The fields of a batch, or NULL of a buffer that is none */
 static inline const GstStructure *
 gst_second_batch_get_structure (GstBuffer * batch)
 {
@@ -74,7 +61,6 @@ gst_second_batch_get_structure (GstBuffer * batch)
 
   gst_second_batch_meta_register ();
   meta = gst_buffer_get_custom_meta (batch, GST_SECOND_BATCH_META_NAME);
-
   return meta ? gst_custom_meta_get_structure (meta) : NULL;
 }
 
@@ -133,7 +119,6 @@ gst_second_batch_get_value_ (GstBuffer * batch, const gchar * prefix,
     return NULL;
   g_snprintf (field, sizeof (field), "%s-%u", prefix, stream);
   value = gst_structure_get_value (s, field);
-
   return value && G_VALUE_HOLDS (value, type) ? value : NULL;
 }
 
@@ -174,14 +159,7 @@ gst_second_batch_get_stream_id (GstBuffer * batch, guint stream)
   return v ? g_value_get_string (v) : NULL;
 }
 
-/**
- * gst_second_batch_get_count:
- * @batch: a batch
- * @what: "frames", "expected", "late" or "dropped"
- * @stream: a stream
- *
- * Returns: that count of that stream
- */
+/* A count of @stream: "frames", "expected", "late" or "dropped" */
 static inline guint
 gst_second_batch_get_count (GstBuffer * batch, const gchar * what, guint stream)
 {
@@ -191,14 +169,8 @@ gst_second_batch_get_count (GstBuffer * batch, const gchar * what, guint stream)
   return v ? g_value_get_uint (v) : 0;
 }
 
-/**
- * gst_second_batch_is_contiguous:
- * @batch: a batch
- * @stream: a stream
- * @stride: (out) (optional): bytes from one frame to the next, or 0
- *
- * Returns: whether the stream's frames lie one @stride apart in one mapping
- */
+/* Whether the stream's frames lie one @stride apart in one mapping. @stride:
+ * bytes from one frame to the next, or 0; may be NULL */
 static inline gboolean
 gst_second_batch_is_contiguous (GstBuffer * batch, guint stream,
     guint64 * stride)

@@ -91,17 +91,9 @@ gst_second_batch_same_layout_ (GstBuffer * a, GstBuffer * b)
   return TRUE;
 }
 
-/**
- * gst_second_batch_find_stride:
- * @frames: frames
- * @base: (out): the address of the first one
- * @stride: (out): bytes from one frame to the next
- *
- * Finds out from the frames themselves, in this process, whether they are
- * alike, one memory each, and one stride apart in one mapping.
- *
- * Returns: whether they are
- */
+/* Finds out from the frames themselves, in this process, whether they are
+ * alike, one memory each, and one stride apart in one mapping. @base: the
+ * address of the first one; @stride: bytes from one frame to the next */
 static inline gboolean
 gst_second_batch_find_stride (GstBufferList * frames, const guint8 ** base,
     guint64 * stride)
@@ -176,19 +168,11 @@ typedef struct
   GstMapInfo map;
 } GstSecondBatchView;
 
-/**
- * gst_second_batch_view_map:
- * @batch: a batch
- * @stream: a stream of it, raw video
- * @view: (out): how to read its frames
- *
- * The view holds one frame; the others live as long as the batch, which must
- * be kept until gst_second_batch_view_unmap().
- *
- * Returns: %FALSE if the frames do not lie one stride apart, or are not what
- *   the caps say; read them one by one then, or have secondbatcher's
- *   output=memory put them so
- */
+/* Says how to read the frames of a stream of raw video. The view holds one
+ * frame; the others live as long as the batch, which must be kept until
+ * gst_second_batch_view_unmap(). FALSE if the frames do not lie one stride
+ * apart, or are not what the caps say; read them one by one then, or have
+ * secondbatcher's output=memory put them so. */
 static inline gboolean
 gst_second_batch_view_map (GstBuffer * batch, guint stream,
     GstSecondBatchView * view)

@@ -269,6 +269,130 @@ GST_START_TEST (test_gap_before_first_frame)
 
 GST_END_TEST;
 
+/* What was held of this stream is thrown away; it needs a new segment */
+static void
+flush (Rig * rig, guint pad)
+{
+  gst_harness_push_event (rig->h[pad], gst_event_new_flush_start ());
+  gst_harness_push_event (rig->h[pad], gst_event_new_flush_stop (TRUE));
+}
+
+/* The first stream shows a frame of window 5, and is flushed before that window
+ * is over */
+static void
+flush_first (Rig * rig, const gchar * read, guint64 n)
+{
+  rig_wait_stat (rig, read, n);
+  flush (rig, 0);
+  text_segment (rig, 0, 1.0, 0, GST_CLOCK_TIME_NONE);
+  text_push (rig, 0, 4, 200);
+  rig_eos (rig);
+}
+
+/* A gap that was read counts as unread when a flush moves the start back: the
+ * other stream goes on behind it, and has not ended before */
+GST_START_TEST (test_gap_before_flush)
+{
+  guint i;
+  Rig rig;
+
+  init_pair (&rig, "push");
+  text_push (&rig, 0, 4, 1160);
+  text_gap (&rig, 1, 200, 990);
+  text_gap (&rig, 1, 1190, 5);
+  flush_first (&rig, "gaps", 2);
+  text_expect (&rig, "1: 4 200; 4 -");
+  for (i = 2; i < 5; i++) {
+    gchar *text = g_strdup_printf ("%u: 4 -; 4 -", i);
+
+    text_expect (&rig, text);
+    g_free (text);
+  }
+  fail_unless_equals_uint64 (rig_stat (&rig, "incomplete-batches"), 4);
+  text_end (&rig);
+}
+
+GST_END_TEST;
+
+/* Nor does a frame outside its segment count before those ahead of it do */
+GST_START_TEST (test_outside_before_flush)
+{
+  guint i;
+  Rig rig;
+
+  init_pair (&rig, "push");
+  text_push (&rig, 0, 4, 1160);
+  text_segment (&rig, 1, 1.0, 0, 1190 * MS);
+  text_push (&rig, 1, 4, 1160);
+  text_push (&rig, 1, 4, 1200);
+  flush_first (&rig, "sink_1-dropped", 1);
+  for (i = 1; i < 6; i++) {
+    GstBuffer *batch = rig_pull (&rig);
+
+    fail_unless_equals_uint64 (gst_second_batch_get_index (batch), i);
+    fail_unless_equals_int (gst_second_batch_get_count (batch, "dropped", 1),
+        i == 5);
+    gst_buffer_unref (batch);
+  }
+  text_end (&rig);
+}
+
+GST_END_TEST;
+
+/* The base class makes GAPs into buffers; one of before a flush may come behind
+ * it, where there is no segment: it says nothing, and is no error */
+GST_START_TEST (test_gap_without_segment)
+{
+  GstBuffer *gap = gst_buffer_new ();
+  GstPad *sink;
+  Rig rig;
+
+  GST_BUFFER_PTS (gap) = 3 * GST_SECOND;
+  GST_BUFFER_FLAG_SET (gap, GST_BUFFER_FLAG_GAP);
+  rig_init (&rig, 1, FALSE, NULL);
+  text_begin (&rig);
+  text_push (&rig, 0, 4, 0);
+  rig_wait_stat (&rig, "sink_0-held", 1);
+  flush (&rig, 0);
+  sink = gst_pad_get_peer (rig.h[0]->srcpad);
+  fail_unless_equals_int (GST_PAD_CHAINFUNC (sink) (sink,
+          GST_OBJECT (rig.batcher), gap), GST_FLOW_OK);
+  gst_object_unref (sink);
+  text_segment (&rig, 0, 1.0, 0, GST_CLOCK_TIME_NONE);
+  text_push (&rig, 0, 4, 40);
+  rig_eos (&rig);
+  text_expect (&rig, "0: 4 40");
+  text_end (&rig);
+}
+
+GST_END_TEST;
+
+/* Of streams that begin with gaps, the one that reaches least far shows more:
+ * what the other's says does not hang on which came first */
+GST_START_TEST (test_least_gap_first)
+{
+  guint i, k;
+
+  for (i = 0; i < 2; i++) {
+    Rig rig;
+
+    init_pair (&rig, "push");
+    for (k = 0; k < 2; k++)
+      text_gap (&rig, (i + k) % 2, 0, (i + k) % 2 ? 500 : 100);
+    text_push (&rig, 1, 4, 300);
+    text_push (&rig, 0, 4, 120);
+    text_push (&rig, 0, 4, 520);
+    rig_eos (&rig);
+    text_expect (&rig, "0: 4 120; 4 -");
+    text_expect (&rig, "1: 4 -; 4 -");
+    text_expect (&rig, "2: 4 520; 4 -");
+    fail_unless_equals_uint64 (rig_stat (&rig, "sink_1-late"), 1);
+    text_end (&rig);
+  }
+}
+
+GST_END_TEST;
+
 static void
 add_tests (TCase * tc)
 {
@@ -281,6 +405,10 @@ add_tests (TCase * tc)
   tcase_add_test (tc, test_nothing_before_first_batch);
   tcase_add_test (tc, test_drop_after_end);
   tcase_add_test (tc, test_gap_before_first_frame);
+  tcase_add_test (tc, test_gap_before_flush);
+  tcase_add_test (tc, test_outside_before_flush);
+  tcase_add_test (tc, test_gap_without_segment);
+  tcase_add_test (tc, test_least_gap_first);
 }
 
 BATCH_SUITE (secondbatchergaps)

@@ -94,6 +94,36 @@ GST_START_TEST (test_reading_ahead)
 
 GST_END_TEST;
 
+/* So with a GAP, by which the stream is past the window then */
+GST_START_TEST (test_gap_read_ahead)
+{
+  SecondPart part;
+  Lines lines;
+
+  lines_init (&lines, GST_SECOND, GST_SECOND);
+  take (&lines, 0, 2200);
+  fail_unless_equals_int (second_timeline_take_gap (&lines.timeline,
+          &lines.track[1], 2500 * (gint64) MS, NULL), SECOND_HELD);
+  lines.track[1].reach = SECOND_ENDED;
+  second_track_reset (&lines.track[0], lines.trash);
+  second_timeline_place_start (&lines.timeline);
+  take (&lines, 0, 500);
+  lines.track[0].reach = SECOND_ENDED;
+  fail_if (second_timeline_is_done (&lines.timeline));
+
+  second_timeline_begin_close (&lines.timeline, lines.trash);
+  fail_unless (second_timeline_is_incomplete (&lines.timeline));
+  fail_unless (second_timeline_next_part (&lines.timeline, &part));
+  second_timeline_end_close (&lines.timeline, 1, lines.trash);
+  second_timeline_begin_close (&lines.timeline, lines.trash);
+  fail_unless_equals_uint64 (second_timeline_hole (&lines.timeline), 1);
+  second_timeline_end_close (&lines.timeline, 1, lines.trash);
+  fail_unless (second_timeline_is_done (&lines.timeline));
+  lines_clear (&lines);
+}
+
+GST_END_TEST;
+
 /* The zero moves back, and the frames with it */
 GST_START_TEST (test_zero_moves_back)
 {
@@ -159,10 +189,12 @@ GST_START_TEST (test_extremes)
     second_timeline_take_frame (&lines.timeline, &lines.track[0],
         times[i], 0, NULL);
     lines.track[0].reach = SECOND_ENDED;
-    second_timeline_take_gap (&lines.timeline, &lines.track[1], G_MAXINT64);
+    second_timeline_take_gap (&lines.timeline, &lines.track[1], G_MAXINT64,
+        NULL);
     second_timeline_begin_close (&lines.timeline, lines.trash);
     second_timeline_end_close (&lines.timeline, MS, lines.trash);
-    second_timeline_take_gap (&lines.timeline, &lines.track[1], G_MAXINT64);
+    second_timeline_take_gap (&lines.timeline, &lines.track[1], G_MAXINT64,
+        NULL);
     second_timeline_begin_close (&lines.timeline, lines.trash);
     hole = second_timeline_hole (&lines.timeline);
     fail_unless (hole < G_MAXUINT64 / 2);
@@ -249,6 +281,7 @@ static void
 add_tests (TCase * tc)
 {
   tcase_add_test (tc, test_reading_ahead);
+  tcase_add_test (tc, test_gap_read_ahead);
   tcase_add_test (tc, test_zero_moves_back);
   tcase_add_test (tc, test_cut);
   tcase_add_test (tc, test_extremes);

@@ -78,7 +78,7 @@ class Live(oracle.Batcher):
             stream.items.append(self.frame(stream, stream.fmt, args, None)[0])
         elif kind == "gap":
             gap = self.gap(stream, stream.fmt, args, None)
-            if gap:
+            if gap and self.window is not None:     # alone, it starts nothing
                 gap.reach += self.clock_offset
                 stream.items.append(gap)
         elif kind == "eos":
@@ -90,6 +90,7 @@ class Live(oracle.Batcher):
         for k in pads:
             stream = self.pads[k]
             stream.forget()
+            stream.log, stream.first = [], None
             stream.items.clear()
             stream.flushed = True
             stream.fmt = dataclasses.replace(stream.fmt, segment=None)
@@ -102,6 +103,8 @@ class Live(oracle.Batcher):
     def decide_anew(self):
         if not self.closed:
             self.window = None
+            for s in self.streams:
+                s.put_back()
             if any(s.first for s in self.streams):
                 self.place_start()
 
@@ -136,31 +139,26 @@ class Live(oracle.Batcher):
         if self.is_done() and not self.over:
             self.over = True
             for s in self.streams:
-                self.skip_outside(s)
+                for i in s.items:
+                    if i.kind == "outside":
+                        s.drop(i)
             self.out.append(("eos",))
 
     def show_first_frames(self):
         for s in self.streams:
-            self.skip_outside(s)
-            while s.next() and s.next().kind == "gap":
-                s.items.pop(0)
-                self.skip_outside(s)
-            if s.next() and s.next().kind == "frame":
-                s.first = s.next()
+            for frame in [i for i in s.items if i.kind == "frame"][:1]:
+                s.show_first(frame)
         if any(s.first for s in self.streams):
             self.place_start()
 
     def is_done(self):
-        return all(s.next() and s.next().kind == "eos" and not s.held
-                   for s in self.streams)
-
-    def read_outside(self, stream, frame):
-        """The clock decides what is read before the first window is over."""
-        stream.drop(frame)
+        return all(s.items and s.items[-1].kind == "eos" and not s.held and (
+            self.window is None or s.next().kind == "eos")
+            for s in self.streams)
 
     def close_window(self, forced=False):
         self.judge()
-        frames = [self.frames_in(s) for s in self.streams]
+        frames = [list(s.held) for s in self.streams]
         past = all(map(self.is_past, self.streams))
         positions = [p for p in map(self.next_position, self.streams)
                      if p is not None]
@@ -183,10 +181,8 @@ class Live(oracle.Batcher):
         super().push_part(part, left, start, end)
 
     def described_by(self, stream, part, left):
-        end = self.end_of(self.window)
-        behind = [f for f in stream.held if self.p(f) >= end]
         told = items.Item("told", stream.fmt)
-        return (part or left or behind or [stream.next() or told])[0]
+        return (part or left or [next(stream.leading(), told)])[0]
 
 
 # --- cases -------------------------------------------------------------------

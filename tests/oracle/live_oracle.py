@@ -24,6 +24,8 @@ class Live(oracle.Batcher):
         self.incomplete = "drop" if props["drop"] else "push"
         self.late = "next" if props["late-next"] else "drop"
         self.streams = [oracle.Stream(k, 0, []) for k in range(n)]
+        for s in self.streams:
+            s.parts[0].flush = "more may come"
         self.formats = [0] * n
         self.ended = [False] * n
         self.zero, self.window, self.pushed = 0, None, False
@@ -38,6 +40,8 @@ class Live(oracle.Batcher):
         if kind == "frame":
             item = items.Item("frame", fmt, id=args[0], t=args[1],
                                tolerance=args[2], moved=None)
+        elif kind == "gap" and self.window is None:
+            return              # alone, it starts nothing
         elif kind == "gap":
             item = items.Item("gap", fmt, reach=args[0])
         else:
@@ -45,24 +49,8 @@ class Live(oracle.Batcher):
         self.streams[k].items.append(item)
         self.go_on()
 
-    def is_past(self, stream):
-        item = stream.next()
-        if item is None:
-            end = self.end_of(self.window)
-            return any(self.p(f) >= end for f in stream.held)
-        return super().is_past(stream)
-
-    def read(self, stream):
-        while stream.items and not self.is_past(stream):
-            item = stream.items.pop(0)
-            if item.kind == "frame":
-                self.read_frame(stream, item)
-
     def open(self):
         """By the first frame of all."""
-        for s in self.streams:
-            while s.items and s.items[0].kind == "gap":
-                s.items.pop(0)
         firsts = [s for s in self.streams
                   if s.items and s.items[0].kind == "frame"]
         for s in firsts:
@@ -89,7 +77,8 @@ class Live(oracle.Batcher):
             self.go_on()
 
     def close(self, forced):
-        frames = [self.frames_in(s) for s in self.streams]
+        self.judge()
+        frames = [list(s.held) for s in self.streams]
         past = all(self.is_past(s) for s in self.streams)
         positions = [p for p in map(self.next_position, self.streams)
                      if p is not None]

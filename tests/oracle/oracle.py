@@ -6,6 +6,7 @@ Streams are not live, so that the result does not depend on when things arrive.
 Times are signed integers in ns; `Case` is described in streams.py.
 """
 
+import itertools
 from fractions import Fraction
 
 from items import clamp, split_at_flushes
@@ -22,19 +23,16 @@ class Stream:
         self.run = 0            # how many formats there were so far
         self.total_frames = self.total_late = self.total_dropped = 0
         self.flushed = False
+        self.log = []           # read before the first window is over
+        self.first = None       # its first frame
         self.forget()
 
     def forget(self):
         self.held = []          # frames read that may be in a batch yet
-        self.first = None       # its first frame
-        self.format = None      # of the frame taken last
+        self.format = None      # of the frame read last
         self.origin = 0         # t + T of the first one under that format
-        self.fresh = None       # (format, t + T) of what was read since, all late
         self.last = None        # of the latest batch that had one: frame
         self.late = self.dropped = 0
-        # Outside of the segment, read before a window is over: (how many of
-        # `held` came before, frame). Where it begins may still change.
-        self.outside = []
 
     @property
     def flush_ahead(self):
@@ -43,13 +41,31 @@ class Stream:
 
     def flush(self):
         self.flushed = True
-        self.drop_outside()
+        self.log, self.first = [], None
         self.parts.pop(0)
         self.items = self.parts[0].items
         self.forget()
 
+    def put_back(self):
+        """As if nothing had been read yet."""
+        self.items[:0] = self.log
+        self.log = []
+        self.total_dropped -= self.dropped
+        self.forget()
+
     def next(self):
         return self.items[0] if self.items else None
+
+    def leading(self):
+        """What shows where it begins, one after the other."""
+        return (i for i in self.items if i.kind not in ("custom", "outside"))
+
+    def show_first(self, frame):
+        self.first = frame
+        for item in itertools.takewhile(lambda i: i is not frame,
+                                        self.log + self.items):
+            if item.kind == "gap":
+                item.reach = min(item.reach, frame.t)
 
     def drop(self, frame):
         if frame.batches == 0:
@@ -57,10 +73,34 @@ class Stream:
             self.total_dropped += 1
 
 
-    def drop_outside(self):
-        for _, frame in self.outside:
-            self.drop(frame)
-        self.outside = []
+class Showing:
+    """How far a stream has shown where it begins."""
+
+    def __init__(self, stream):
+        self.stream = stream
+        self.items = stream.leading()
+        self.reach = -1 << 63   # of its GAPs so far
+        self.ended = False
+
+    def lacks(self, shown):
+        if self.stream.first or self.ended:
+            return False
+        firsts = [s.stream.first.t for s in shown if s.stream.first]
+        return self.reach < min(firsts, default=1 << 63) and not any(
+            s.reach < self.reach for s in shown
+            if not s.stream.first and not s.ended)
+
+    def go_on(self):
+        item = next(self.items, None)
+        if item is None and self.stream.flush_ahead:
+            return False
+        if item is None or item.kind == "eos":
+            self.ended = True
+        elif item.kind == "frame":
+            self.stream.show_first(item)
+        else:
+            self.reach = max(self.reach, item.reach)
+        return True
 
 
 class Batcher(Placing):
@@ -104,44 +144,23 @@ class Batcher(Placing):
 
     # --- reading ---------------------------------------------------------
 
-    def skip_outside(self, stream):
-        """Frames outside of their segment count where they are read."""
-        while stream.next() and stream.next().kind in ("outside", "custom"):
-            item = stream.items.pop(0)
-            if item.kind == "outside":
-                stream.drop(item)
-
     def decide_start(self):
-        """False: no stream has a frame at all, or one has shown nothing yet."""
-        while True:
-            undecided = [s for s in self.streams if not s.first]
-            for s in undecided:
-                self.skip_outside(s)
-            heads = [s.first or self.head(s) for s in self.streams]
-            if not all(h or not s.flush_ahead
-                       for s, h in zip(self.streams, heads)):
-                return False
-            firsts = [h.t for h in heads if h and h.kind == "frame"]
-            earliest = min(firsts, default=None)
-            short = [s for s, h in zip(self.streams, heads)
-                     if h and h.kind == "gap"
-                     and (earliest is None or h.reach < earliest)]
-            if not short:
-                break
-            for s in short:
-                s.items.remove(self.head(s))
-        if earliest is None:
+        """False: no stream has a frame at all, or one has shown too little."""
+        for s in self.streams:
+            s.put_back()
+        shown = [Showing(s) for s in self.streams]
+        progress = True
+        while progress:
+            progress = False
+            for s in shown:
+                if s.lacks(shown):
+                    progress |= s.go_on()
+        if any(s.lacks(shown) for s in shown):
             return False
-        for s, h in zip(self.streams, heads):
-            if h and h.kind == "frame":
-                s.first = h
+        if not any(s.first for s in self.streams):
+            return False
         self.place_start()
         return True
-
-    def head(self, stream):
-        """What is next, past custom events and frames outside the segment."""
-        return next((i for i in stream.items
-                     if i.kind not in ("custom", "outside")), None)
 
     def place_start(self):
         firsts = [s.first for s in self.streams if s.first]
@@ -152,67 +171,42 @@ class Batcher(Placing):
     def is_past(self, stream):
         item = stream.next()
         end = self.end_of(self.window)
-        if any(self.p(f) >= end for f in stream.held):
-            return True
         if item is None:
             return not stream.flush_ahead
-        if item.kind == "eos":
-            return True
         if item.kind == "frame":
             return self.p(item) >= end
-        return item.kind == "gap" and item.reach - self.zero >= end
+        if item.kind == "gap":
+            return max(item.reach - self.zero, 0) >= end
+        return item.kind == "eos"
 
-    def has_ended(self, stream):
+    @staticmethod
+    def has_ended(stream):
         """Before the end of the open window, in the stream's order."""
         item = stream.next()
-        ended = item.kind == "eos" if item else not stream.flush_ahead
-        return ended and not any(
-            self.p(f) >= self.end_of(self.window) for f in stream.held)
+        return item.kind == "eos" if item else not stream.flush_ahead
 
     def read(self, stream):
         while stream.items and not self.is_past(stream):
             item = stream.items.pop(0)
+            if not self.closed:
+                stream.log.append(item)
             if item.kind == "outside":
-                self.read_outside(stream, item)
+                stream.drop(item)
             elif item.kind == "frame":
                 self.read_frame(stream, item)
 
     def read_frame(self, stream, frame):
-        if stream.first is None:
-            stream.first = frame
-            if not self.closed:
-                before = self.window
-                self.place_start()
-                self.window = min(self.window, before)
-        same = stream.format == frame.fmt
-        frame.opens = not same and (
-            not stream.fresh or stream.fresh[0] != frame.fmt)
-        if not same and (not stream.fresh or stream.fresh[0] != frame.fmt):
-            stream.fresh = frame.fmt, frame.t + frame.tolerance
-        frame.origin = stream.origin if same else stream.fresh[1]
-        if self.closed and self.is_late(stream, frame):
-            return
-        if not same:
+        if not stream.first and not self.closed:
+            before = self.window
+            stream.show_first(frame)
+            self.place_start()
+            self.window = min(self.window, before)
+        if stream.format != frame.fmt:
             stream.run += 1
-            stream.format, stream.origin = stream.fresh
-        stream.fresh = None
-        frame.run = stream.run
-        stream.held.append(frame)
-
-    def read_outside(self, stream, frame):
-        stream.outside.append((len(stream.held), frame))
-        if self.closed:
-            stream.drop_outside()
-
-    def place_outside(self, stream):
-        """Unread what stands behind a frame of a later window."""
-        end = self.end_of(self.window)
-        later = [frame for n, frame in stream.outside
-                 if any(self.p(f) >= end for f in stream.held[:n])]
-        stream.outside = [(n, frame) for n, frame in stream.outside
-                          if frame not in later]
-        stream.drop_outside()
-        stream.items[:0] = later
+            stream.format, stream.origin = frame.fmt, frame.t + frame.tolerance
+        frame.run, frame.origin = stream.run, stream.origin
+        if not self.closed or not self.is_late(stream, frame):
+            stream.held.append(frame)
 
     def is_late(self, stream, frame):
         """True: it goes, and is counted."""
@@ -229,54 +223,42 @@ class Batcher(Placing):
     def judge(self):
         """What was read before it was known where the windows start."""
         for s in self.streams:
-            for f in self.in_turn(s):
+            for f in list(s.held):
                 if self.is_late(s, f):
                     s.held.remove(f)
 
-    def in_turn(self, stream):
-        """Frames up to the first one beyond the window: what was read behind that
-        one does not count yet."""
-        end, out = self.end_of(self.window), []
-        for f in stream.held:
-            if self.p(f) >= end:
-                break
-            out.append(f)
-        return out
-
     def read_all(self):
-        window = None
-        while window != self.window:
+        """Where the start moves, all streams are read again."""
+        while True:
             window = self.window
+            if not self.closed:
+                for s in self.streams:
+                    s.put_back()
             for s in self.streams:
                 self.read(s)
+            if self.window == window:
+                return
 
     # --- windows ---------------------------------------------------------
 
-    def frames_in(self, stream):
-        return [f for f in self.in_turn(stream)
-                if self.p(f) >= self.start_of(self.window)]
-
     def next_position(self, stream):
-        end = self.end_of(self.window)
-        positions = [self.p(f) for f in stream.held if self.p(f) >= end]
         item = stream.next()
         if item and item.kind == "frame":
-            positions.append(self.p(item))
+            return self.p(item)
         if item and item.kind == "gap":
-            positions.append(item.reach - self.zero)
-        return min(positions, default=None)
+            return max(item.reach - self.zero, 0)
+        return None
 
     def leave(self):
         """What is in no window behind the open one goes."""
         self.closed = True
-        old = [self.in_turn(s) for s in self.streams]
         self.window += 1
         start = self.start_of(self.window)
-        for s, frames in zip(self.streams, old):
-            for f in frames:
-                if self.p(f) < start:
-                    s.held.remove(f)
-                    s.drop(f)
+        for s in self.streams:
+            s.log = []
+            for f in [f for f in s.held if self.p(f) < start]:
+                s.held.remove(f)
+                s.drop(f)
 
     def run(self):
         flushes = {part.flush for s in self.streams for part in s.parts}
@@ -285,7 +267,6 @@ class Batcher(Placing):
             self.flush(flush)
         self.run_part()
         for s in self.streams:
-            s.drop_outside()
             for i in s.items:
                 if i.kind == "outside":
                     s.drop(i)
@@ -316,11 +297,8 @@ class Batcher(Placing):
 
     def close_window(self):
         """False if there is nothing more."""
-        if not self.closed:
-            for s in self.streams:
-                self.place_outside(s)
         self.judge()
-        frames = [self.frames_in(s) for s in self.streams]
+        frames = [list(s.held) for s in self.streams]
         positions = [p for p in map(self.next_position, self.streams)
                      if p is not None]
         if not positions and not any(frames):
@@ -393,18 +371,12 @@ class Batcher(Placing):
 
     def described_by(self, stream, part, left):
         """The frame or item that says which format the stream has."""
-        end = self.end_of(self.window)
-        behind = [f for f in stream.held if self.p(f) >= end]
-        return (part or left or behind or [self.head(stream)])[0]
+        return (part or left or [next(stream.leading())])[0]
 
     def origin(self, stream, item, start):
         """Where the frames of the item's format began."""
-        if item.kind == "frame" and hasattr(item, "origin"):
-            if item.opens and self.p(item) >= self.end_of(self.window):
-                return start    # read ahead of its turn
+        if item.kind == "frame" and item not in stream.items:
             origin = item.origin
-        elif stream.fresh and stream.fresh[0] == item.fmt:
-            origin = stream.fresh[1]
         elif stream.format == item.fmt:
             origin = stream.origin
         else:

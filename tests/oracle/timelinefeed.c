@@ -69,7 +69,8 @@ take (SecondTrack * track, const Item * item)
       return second_timeline_take_frame (&timeline, track, item->time,
           item->tolerance, GUINT_TO_POINTER (item->id)) != SECOND_NOT_YET;
     case 'g':
-      return second_timeline_take_gap (&timeline, track, item->time);
+      return second_timeline_take_gap (&timeline, track, item->time, NULL)
+          != SECOND_NOT_YET;
     case 'c':
       second_track_change_format (track);
       return TRUE;
@@ -86,7 +87,8 @@ read_all (void)
     GQueue *queue = g_ptr_array_index (queues, i);
     Item *item;
 
-    while ((item = g_queue_peek_head (queue)) != NULL
+    while (!second_track_is_past (&timeline, second_track_at (&timeline, i))
+        && (item = g_queue_peek_head (queue)) != NULL
         && take (second_track_at (&timeline, i), item))
       g_free (g_queue_pop_head (queue));
   }

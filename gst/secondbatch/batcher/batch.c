@@ -15,7 +15,7 @@ repeat_last_locked (SecondStreamWindow * window, const SecondHeld * last,
   if (last) {
     if (pad->last)
       g_ptr_array_add (trash, pad->last);
-    pad->last = second_held_copy (last);
+    pad->last = second_held_new (last->buffer, last->format, last->shift);
   }
   if (pad->last == NULL
       || !second_format_equal (pad->last->format, window->format))

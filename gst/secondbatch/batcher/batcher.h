@@ -99,7 +99,7 @@ void second_pool_usage_remove (SecondPoolUsage * usage);
 void second_pool_usage_follow_list (SecondPoolUsage * usage,
     GstBufferList * list);
 
-/* A frame of an open window, as the data of a SecondFrame */
+/* What a track holds, as the data of a SecondFrame */
 typedef struct
 {
   GstBuffer *buffer;
@@ -108,8 +108,9 @@ typedef struct
   gint64 shift;                 /* alignment's time minus running time */
 } SecondHeld;
 
-/* Refers to the same buffer, which its usage does not count again */
-SecondHeld *second_held_copy (const SecondHeld * held);
+SecondHeld *second_held_new (GstBuffer * buffer, SecondFormat * format,
+    gint64 shift);
+void second_held_free (SecondHeld * held);
 
 /* Collects what to free after unlocking: that may run upstream's code */
 GPtrArray *second_trash_new (void);
@@ -147,7 +148,6 @@ struct _GstSecondBatcherPad
 
   SecondFormat *format;         /* told last */
   SecondFormat *last_format;    /* as in `track`, or NULL */
-  SecondFormat *late_format;
   SecondTrack track;
   GQueue events;                /* of SecondEvent */
   SecondHeld *last;             /* for fill=repeat-last only */

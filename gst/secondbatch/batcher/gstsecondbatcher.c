@@ -8,13 +8,6 @@
  * default one second. The buffer has no memory; its #GstCustomMeta
  * `GstSecondBatchMeta` lists the frames of each stream by reference. See
  * docs/secondbatcher.md.
- *
- * ## Example launch line
- * |[
- * gst-launch-1.0 -m secondbatcher name=b post-messages=true ! fakesink \
- *     videotestsrc num-buffers=75 ! video/x-raw,framerate=25/1 ! b. \
- *     videotestsrc num-buffers=150 ! video/x-raw,framerate=50/1 ! b.
- * ]|
  */
 #include "batcher/batcher.h"
 #include "gstsecondbatchmeta.h"

@@ -10,8 +10,19 @@ enum
 G_DEFINE_TYPE (GstSecondBatcherPad, gst_second_batcher_pad,
     GST_TYPE_AGGREGATOR_PAD);
 
-static void
-held_free (SecondHeld * held)
+SecondHeld *
+second_held_new (GstBuffer * buffer, SecondFormat * format, gint64 shift)
+{
+  SecondHeld *held = g_new0 (SecondHeld, 1);
+
+  held->buffer = gst_buffer_ref (buffer);
+  held->format = second_format_ref (format);
+  held->shift = shift;
+  return held;
+}
+
+void
+second_held_free (SecondHeld * held)
 {
   gst_buffer_unref (held->buffer);
   second_format_unref (held->format);
@@ -20,21 +31,10 @@ held_free (SecondHeld * held)
   g_free (held);
 }
 
-SecondHeld *
-second_held_copy (const SecondHeld * held)
-{
-  SecondHeld *copy = g_new0 (SecondHeld, 1);
-
-  copy->buffer = gst_buffer_ref (held->buffer);
-  copy->format = second_format_ref (held->format);
-  copy->shift = held->shift;
-  return copy;
-}
-
 GPtrArray *
 second_trash_new (void)
 {
-  return g_ptr_array_new_with_free_func ((GDestroyNotify) held_free);
+  return g_ptr_array_new_with_free_func ((GDestroyNotify) second_held_free);
 }
 
 void
@@ -60,7 +60,6 @@ second_pad_clear_locked (GstSecondBatcherPad * pad, GPtrArray * trash)
     g_ptr_array_add (trash, pad->last);
   pad->last = NULL;
   g_clear_pointer (&pad->last_format, second_format_unref);
-  g_clear_pointer (&pad->late_format, second_format_unref);
   g_queue_clear_full (&pad->events, (GDestroyNotify) second_event_free);
   forget_pool_locked (pad);
   pad->has_reference = FALSE;
@@ -91,15 +90,13 @@ second_pad_change_format_locked (GstSecondBatcherPad * pad,
     SecondFormat * format)
 {
   SecondFormat *old = pad->format;
-  gboolean last = pad->last_format
+  gboolean back = pad->last_format
       && second_format_equal (format, pad->last_format);
-  gboolean back = last || (pad->late_format
-      && second_format_equal (format, pad->late_format));
 
   if (second_format_equal (format, old))
     return format;
   if (back)
-    second_track_restore_format (&pad->track, !last);
+    second_track_restore_format (&pad->track);
   else
     second_track_change_format (&pad->track);
   format->number = pad->track.format;
@@ -181,7 +178,6 @@ gst_second_batcher_pad_class_init (GstSecondBatcherPadClass * klass)
 
   /**
    * GstSecondBatcherPad:ts-offset:
-   *
    * The known skew of a camera, by which its frames move on the grid.
    *
    * Since: 0.2
@@ -263,7 +259,7 @@ find_pooled (GstSecondBatcher * self, GstSecondBatcherPad * pad, gboolean all,
     SecondHeld *held = second_track_frame (&pad->track, *i)->data;
 
     if (all ? held->buffer->pool != NULL : held->usage == pad->usage)
-      return second_held_copy (held);
+      return second_held_new (held->buffer, held->format, held->shift);
   }
   return NULL;
 }
@@ -291,7 +287,7 @@ second_batcher_copy_frames (GstSecondBatcher * self, GstSecondBatcherPad * pad,
       }
     }
     g_mutex_unlock (&self->lock);
-    held_free (copy);
+    second_held_free (copy);
     gst_buffer_unref (buffer);
   }
 }

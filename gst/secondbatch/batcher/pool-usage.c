@@ -35,7 +35,6 @@ second_pool_usage_new (GstBufferPool * pool, guint granted)
   usage = g_atomic_rc_box_new0 (SecondPoolUsage);
   usage->limit = max >= granted && max > 2 * FREE_WHEN_GRANTED ?
       max - FREE_WHEN_GRANTED : max / 2;
-
   return usage;
 }
 

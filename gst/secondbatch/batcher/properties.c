@@ -103,23 +103,24 @@ get_stats (GstSecondBatcher * self)
   pad_stats_locked (self, s);
   g_mutex_unlock (&self->lock);
   GST_OBJECT_UNLOCK (self);
-
   return s;
 }
 
+/* From its place into the value, or with `store` the other way */
 static void
-store_value (gpointer place, const GValue * value)
+move_value (gpointer place, GValue * value, gboolean store)
 {
-  if (G_VALUE_HOLDS_ENUM (value))
-    *(gint *) place = g_value_get_enum (value);
-  else if (G_VALUE_HOLDS_UINT64 (value))
-    *(guint64 *) place = g_value_get_uint64 (value);
-  else if (G_VALUE_HOLDS_INT64 (value))
-    *(gint64 *) place = g_value_get_int64 (value);
-  else if (G_VALUE_HOLDS_UINT (value))
-    *(guint *) place = g_value_get_uint (value);
-  else
-    *(gboolean *) place = g_value_get_boolean (value);
+#define MOVE(TYPE, kind, type) \
+  if (G_VALUE_HOLDS_ ## TYPE (value) && store) \
+    *(type *) place = g_value_get_ ## kind (value); \
+  else if (G_VALUE_HOLDS_ ## TYPE (value)) \
+    g_value_set_ ## kind (value, *(type *) place)
+
+  MOVE (ENUM, enum, gint);
+  MOVE (UINT64, uint64, guint64);
+  MOVE (INT64, int64, gint64);
+  MOVE (UINT, uint, guint);
+  MOVE (BOOLEAN, boolean, gboolean);
 }
 
 static void
@@ -133,7 +134,7 @@ gst_second_batcher_set_property (GObject * object, guint id,
   /* what numbers the windows cannot change while they are cut */
   refused = self->running && (pspec->flags & GST_PARAM_MUTABLE_READY);
   if (!refused)
-    store_value (G_STRUCT_MEMBER_P (self, id), value);
+    move_value (G_STRUCT_MEMBER_P (self, id), (GValue *) value, TRUE);
   self->timeline.late_next = self->late == SECOND_LATE_NEXT;
   g_mutex_unlock (&self->lock);
 
@@ -150,24 +151,13 @@ gst_second_batcher_get_property (GObject * object, guint id, GValue * value,
     GParamSpec * pspec)
 {
   GstSecondBatcher *self = GST_SECOND_BATCHER (object);
-  gpointer place;
 
   if (id == PROP_STATS) {
     g_value_take_boxed (value, get_stats (self));
     return;
   }
-  place = G_STRUCT_MEMBER_P (self, id);
   SECOND_LOCK_BLOCK (&self->lock);
-  if (G_VALUE_HOLDS_ENUM (value))
-    g_value_set_enum (value, *(gint *) place);
-  else if (G_VALUE_HOLDS_UINT64 (value))
-    g_value_set_uint64 (value, *(guint64 *) place);
-  else if (G_VALUE_HOLDS_INT64 (value))
-    g_value_set_int64 (value, *(gint64 *) place);
-  else if (G_VALUE_HOLDS_UINT (value))
-    g_value_set_uint (value, *(guint *) place);
-  else
-    g_value_set_boolean (value, *(gboolean *) place);
+  move_value (G_STRUCT_MEMBER_P (self, id), value, FALSE);
 }
 
 /* Call from class_init, which runs once */
@@ -191,7 +181,6 @@ install_grid (GObjectClass * klass)
 {
   /**
    * GstSecondBatcher:batch-duration:
-   *
    * How much time of each stream is in a batch. Fixed while it runs.
    *
    * Since: 0.2
@@ -203,7 +192,6 @@ install_grid (GObjectClass * klass)
           FIXED));
   /**
    * GstSecondBatcher:align:
-   *
    * The time on whose multiples windows start. Fixed while it runs.
    *
    * Since: 0.2
@@ -216,7 +204,6 @@ install_grid (GObjectClass * klass)
           SECOND_ALIGN_RUNNING_TIME, FIXED));
   /**
    * GstSecondBatcher:hop:
-   *
    * The time from one window to the next. Windows overlap where it is less than
    * #GstSecondBatcher:batch-duration. Fixed while it runs.
    *
@@ -229,7 +216,6 @@ install_grid (GObjectClass * klass)
           "from PAUSED on", 0, MAX_BATCH_DURATION, 0, FIXED));
   /**
    * GstSecondBatcher:boundary-tolerance:
-   *
    * How far below the end of a window a frame belongs to the next one.
    *
    * Since: 0.2
@@ -246,7 +232,6 @@ install_policies (GObjectClass * klass)
 {
   /**
    * GstSecondBatcher:incomplete:
-   *
    * Whether to push, drop or wait for a window in which a stream has no frame.
    *
    * Since: 0.2
@@ -258,7 +243,6 @@ install_policies (GObjectClass * klass)
               incomplete_values), SECOND_INCOMPLETE_PUSH, CHANGEABLE));
   /**
    * GstSecondBatcher:late:
-   *
    * Whether to drop a frame whose window has left or put it into the open one.
    *
    * Since: 0.2
@@ -270,7 +254,6 @@ install_policies (GObjectClass * klass)
           CHANGEABLE));
   /**
    * GstSecondBatcher:frames:
-   *
    * How many frames a stream has in a batch, see #GstSecondBatcher:fill.
    *
    * Since: 0.2
@@ -281,7 +264,6 @@ install_policies (GObjectClass * klass)
           "default 0 = as they come)", 0, MAX_FRAMES, 0, CHANGEABLE));
   /**
    * GstSecondBatcher:fill:
-   *
    * What to do where a stream has fewer or more frames than
    * #GstSecondBatcher:frames.
    *
@@ -299,7 +281,6 @@ install_output (GObjectClass * klass)
 {
   /**
    * GstSecondBatcher:latency:
-   *
    * How long a live window waits for frames after its end. This is
    * #GstAggregator:latency with a default that is not 0.
    *
@@ -312,7 +293,6 @@ install_output (GObjectClass * klass)
           "batch-duration)", 0, G_MAXUINT64, GST_CLOCK_TIME_NONE, CHANGEABLE));
   /**
    * GstSecondBatcher:output:
-   *
    * Whether a batch has its frames in its meta alone, or as memories, too.
    *
    * Since: 0.2
@@ -324,7 +304,6 @@ install_output (GObjectClass * klass)
           SECOND_OUTPUT_META, CHANGEABLE));
   /**
    * GstSecondBatcher:post-messages:
-   *
    * Whether to post an element message `second-batch` for each batch.
    *
    * Since: 0.2
@@ -335,7 +314,6 @@ install_output (GObjectClass * klass)
           "batch (default false)", FALSE, CHANGEABLE));
   /**
    * GstSecondBatcher:stats:
-   *
    * Counts of batches, windows, and of the frames of each pad.
    *
    * Since: 0.2

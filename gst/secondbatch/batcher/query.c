@@ -136,7 +136,6 @@ propose_allocation (GstAggregator * agg, GstAggregatorPad * pad,
   if (!passed)
     gst_query_add_allocation_pool (query, NULL, size, hold, 0);
   gst_query_add_allocation_meta (query, GST_VIDEO_META_API_TYPE, NULL);
-
   return TRUE;
 }
 

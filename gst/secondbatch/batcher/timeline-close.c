@@ -2,33 +2,30 @@
 /* Closing a window: what is in its batch, or batches */
 #include "batcher/timeline.h"
 
-/* What was read behind a frame of a later window does not count yet: how far
- * ahead a stream was read makes no difference to what is in a batch. */
-static void
-find_limit (const SecondTimeline * timeline, SecondTrack * track)
+/* Judges what was read before the grid's start was known, or ahead */
+static gboolean
+stays (const SecondTimeline * timeline, SecondTrack * track,
+    SecondFrame * frame)
 {
-  SecondFrame *frame = NULL;
-
-  track->limit = G_MAXUINT64;
-  while ((frame = second_track_next (track, frame)))
-    if (frame->pos >= second_timeline_end (timeline))
-      track->limit = MIN (track->limit, frame->seq);
+  if (frame->seq >= track->limit || (frame->kind == SECOND_FRAME
+          && (frame->pos >= second_timeline_start (timeline)
+              || second_track_admit_late (timeline, track, frame))))
+    return TRUE;
+  track->dropped += frame->kind == SECOND_OUTSIDE;
+  track->total_frames -= frame->kind == SECOND_FRAME;
+  return FALSE;
 }
 
-/* Judges frames that were read before the grid's start was known, or ahead */
 static void
 judge (SecondTimeline * timeline, SecondTrack * track, GPtrArray * trash)
 {
   for (guint i = 0; i < track->frames->len;) {
     SecondFrame *frame = second_track_frame (track, i);
 
-    if (frame->pos >= second_timeline_start (timeline)
-        || frame->seq >= track->limit
-        || second_track_admit_late (timeline, track, frame)) {
+    if (stays (timeline, track, frame)) {
       i++;
       continue;
     }
-    track->total_frames--;
     g_ptr_array_add (trash, frame->data);
     g_array_remove_index (track->frames, i);
   }
@@ -41,7 +38,12 @@ second_timeline_begin_close (SecondTimeline * timeline, GPtrArray * trash)
     SecondTrack *track = second_track_at (timeline, i);
     SecondFrame *frame = NULL;
 
-    find_limit (timeline, track);
+    /* What was read behind an item of a later window does not count yet: how
+     * far ahead a stream was read makes no difference to what is in a batch. */
+    track->limit = G_MAXUINT64;
+    while ((frame = second_track_next (track, frame)))
+      if (frame->pos >= second_timeline_end (timeline))
+        track->limit = MIN (track->limit, frame->seq);
     judge (timeline, track, trash);
     track->has_frames = FALSE;
     while ((frame = second_track_next (track, frame))) {
@@ -81,7 +83,7 @@ second_timeline_hole (const SecondTimeline * timeline)
     if (track->reach == SECOND_PAST)
       next = MIN (next, track->ahead);
     for (guint f = 0; f < track->frames->len; f++)
-      if (second_track_frame (track, f)->pos >= second_timeline_end (timeline))
+      if (second_track_frame (track, f)->seq == track->limit)
         next = MIN (next, second_track_frame (track, f)->pos);
   }
   if (next == G_MAXUINT64)

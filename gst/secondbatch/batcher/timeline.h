@@ -19,8 +19,17 @@
 
 #include "batcher/window.h"
 
+/* What else a stream showed is held as long as the start may move */
+typedef enum
+{
+  SECOND_FRAME,
+  SECOND_GAP,
+  SECOND_OUTSIDE                /* a frame outside its segment */
+} SecondKind;
+
 typedef struct
 {
+  SecondKind kind;
   gint64 time;                  /* orders the frames of a batch */
   guint64 tolerance;
   guint64 pos;                  /* chooses the window */
@@ -51,18 +60,17 @@ typedef struct
   gboolean begun;               /* has shown its first frame: */
   gint64 first_time;            /* zero not subtracted */
   guint64 first_tolerance;
+  gint64 gap_time;              /* up to where GAPs were shown before; as is */
   guint format;                 /* told last */
   gboolean has_phase;           /* a frame of it was read */
   gint64 phase;
-  guint last_format;            /* of the latest frame that was held */
+  guint last_format;            /* of the latest frame, held or late */
   gint64 last_phase;
-  guint late_format;            /* of a late frame under another one, since */
-  gint64 late_phase;
   guint next_format;            /* the highest number so far */
   guint64 furthest;             /* the latest position among frames */
 
   /* While a window is closed */
-  guint64 limit;                /* seq of the first frame read beyond it */
+  guint64 limit;                /* seq of the first item held beyond it */
   gboolean has_frames;          /* in some part of it */
   guint old_format;             /* of what is left, and where it ends */
   gint64 cut;
@@ -97,7 +105,7 @@ typedef struct
 typedef enum
 {
   SECOND_HELD,                  /* in the track now */
-  SECOND_LATE,                  /* counted, to be thrown away */
+  SECOND_LATE,                  /* counted (a GAP: read), to be thrown away */
   SECOND_NOT_YET                /* of a later window: show it again */
 } SecondVerdict;
 
@@ -134,13 +142,13 @@ second_timeline_end (const SecondTimeline * timeline)
   return second_timeline_start (timeline) + timeline->grid.duration;
 }
 
-/* By its next item, or by a frame read before the start moved back */
+/* By its next item, or by one that is held since before the start moved back */
 static inline gboolean
 second_track_is_past (const SecondTimeline * timeline,
     const SecondTrack * track)
 {
-  return track->reach != SECOND_READING
-      || track->furthest >= second_timeline_end (timeline);
+  return track->reach != SECOND_READING || (timeline->open
+      && track->furthest >= second_timeline_end (timeline));
 }
 
 void second_timeline_reset (SecondTimeline * timeline);
@@ -148,9 +156,9 @@ void second_timeline_reset (SecondTimeline * timeline);
 void second_track_init (SecondTrack * track);
 /* What the track had is added to trash */
 void second_track_reset (SecondTrack * track, GPtrArray * trash);
-/* To a new one, and back to that of the latest frame, held or late */
+/* To a new one, and back to that of the latest frame */
 void second_track_change_format (SecondTrack * track);
-void second_track_restore_format (SecondTrack * track, gboolean late);
+void second_track_restore_format (SecondTrack * track);
 void second_track_drop (SecondTrack * track);
 /* Counts a late frame, and moves it into the open window. FALSE: drop it. */
 gboolean second_track_admit_late (const SecondTimeline * timeline,
@@ -162,22 +170,27 @@ gboolean second_track_is_seen (const SecondTrack * track, guint64 seq);
 /* Decides where the grid starts, by the first frames that streams have shown,
  * as long as no window is over */
 void second_timeline_place_start (SecondTimeline * timeline);
-/* Shows a stream's first frame. Taking it does the same; a reader that has
- * several streams shows all their first frames before it takes one. */
+/* Whether the start is not known before this stream shows more */
+gboolean second_timeline_lacks (const SecondTimeline * timeline,
+    const SecondTrack * track);
+/* Shows a stream's first frame. Taking it does the same. */
 void second_timeline_show_first (SecondTimeline * timeline,
     SecondTrack * track, gint64 time, guint64 tolerance);
+/* Holds a GAP up to that time, or a frame outside its segment, which has none,
+ * until a window is over; then it counts at once */
+SecondVerdict second_timeline_keep (SecondTimeline * timeline,
+    SecondTrack * track, SecondKind kind, gint64 time, gpointer data);
+/* Shows a GAP, and holds it if the stream has to show more */
+SecondVerdict second_timeline_show_gap (SecondTimeline * timeline,
+    SecondTrack * track, gint64 end, gpointer data);
 SecondVerdict second_timeline_take_frame (SecondTimeline * timeline,
     SecondTrack * track, gint64 time, guint64 tolerance, gpointer data);
-/* Whether a stream that begins with such a GAP has no frame before the
- * others */
-gboolean second_timeline_is_shown_by_gap (const SecondTimeline * timeline,
-    gint64 end);
-/* end: up to where there is nothing; FALSE if beyond the open window */
-gboolean second_timeline_take_gap (SecondTimeline * timeline,
-    SecondTrack * track, gint64 end);
+/* end: up to where there is nothing */
+SecondVerdict second_timeline_take_gap (SecondTimeline * timeline,
+    SecondTrack * track, gint64 end, gpointer data);
 
 gboolean second_timeline_is_over (const SecondTimeline * timeline);
-/* All streams have ended, and what they had has been in a batch */
+/* All streams have ended, and what they had has been in a batch, or counted */
 gboolean second_timeline_is_done (const SecondTimeline * timeline);
 
 /* Late frames that have to go are added to trash */

@@ -17,7 +17,6 @@
 /* Bounds for a peer that sends events but no batches: how many wait, of all
  * streams together, and of which streams */
 #define MAX_EVENTS 4096
-#define MAX_EVENT_STREAMS 4096
 
 #define GST_TYPE_SECOND_SPLITTER (gst_second_splitter_get_type ())
 G_DECLARE_FINAL_TYPE (GstSecondSplitter, gst_second_splitter, GST,
@@ -201,7 +200,7 @@ keep_stream_event (GstSecondSplitter * self, GstEvent * event)
       || !gst_structure_get_uint (gst_event_get_structure (event), "stream",
           &k))
     return FALSE;
-  if (k >= MAX_EVENT_STREAMS || count_events (self) >= MAX_EVENTS) {
+  if (k >= MAX_EVENTS || count_events (self) >= MAX_EVENTS) {
     GST_WARNING_OBJECT (self, "too many events of streams without a batch, "
         "dropping %" GST_PTR_FORMAT, event);
     gst_event_unref (event);
@@ -241,9 +240,8 @@ gst_second_splitter_sink_event (GstPad * pad, GstObject * parent,
         split_stream_push_gap (get_stream (self, k), time, duration);
       break;
     case GST_EVENT_CUSTOM_DOWNSTREAM:
-      if (keep_stream_event (self, event))
-        return TRUE;
-      return gst_pad_event_default (pad, parent, event);
+      return keep_stream_event (self, event)
+          || gst_pad_event_default (pad, parent, event);
     case GST_EVENT_EOS:
       /* pushes the events that no batch follows */
       for (guint k = 0; k < self->streams->len; k++)
