@@ -32,7 +32,7 @@
 /* Shared by all processes. */
 struct board
 {
-  sf_atomic_u32 stop;
+  sf_atomic_u32 started, stop;
   uint32_t n_took;
   int64_t took[MAX_FRAMES];     /* hand-over to the one that was there first */
   int64_t took_max;
@@ -212,6 +212,17 @@ stream (struct sf_producer *p, uint64_t size, uint32_t frames,
   }
 }
 
+/* Waits for the producer, whose own start is no part of a join, and for its
+ * turn. */
+static void
+join_in_turn (struct board *board, uint32_t number)
+{
+  while (sf_observe_u32 (&board->started) == 0)
+    usleep (1000);
+  usleep (200000 + number * 150000);
+  consume (board, (int) number);
+}
+
 /* The consumers are forked before there are threads, and join on their own. */
 static bool
 measure (struct board *board, uint32_t n, uint64_t size, uint32_t slots,
@@ -225,13 +236,13 @@ measure (struct board *board, uint32_t n, uint64_t size, uint32_t slots,
   for (uint32_t i = 0; i < n; i++)
     if (fork () == 0) {
       bench_pin_end (cpus, TRUE);
-      usleep (200000 + i * 150000);
-      consume (board, (int) i);
+      join_in_turn (board, i);
       _exit (0);
     }
   bench_pin_end (cpus, FALSE);
   cpu = cpu_us ();
   p = producer_open (size, slots);
+  sf_publish_u32 (&board->started, 1);
   if (p != NULL) {
     stream (p, size, frames, result);
     result->cpu = (int64_t) ((cpu_us () - cpu) * 1000 / frames);
