@@ -217,9 +217,7 @@ ask_for_more (struct sf_consumer *c, struct sf_connection_state *conn,
   SF_HOOK ("full");
   conn->reading.skipped_pos = conn->ring.pos;
   conn->reading.skipped_max_held = max_held;
-  if (grow (c, max_held))
-    return 0;
-  if (conn->reading.holding_reported)
+  if (grow (c, max_held) || conn->reading.holding_reported)
     return 0;
   conn->reading.holding_reported = true;
   in->kind = SF_RECEIVED_HOLDING;

@@ -79,47 +79,45 @@ oldest_queue_locked (struct sf_producer *p)
   return oldest;
 }
 
-bool
-sf_producer_revoke_one_locked (struct sf_producer *p)
+/* Revokes the oldest unclaimed frame of all live clients. False: there is
+ * none. */
+static bool
+revoke_one_locked (struct sf_producer *p)
 {
   struct sf_client *c;
 
-  while ((c = oldest_queue_locked (p)) != NULL) {
-    int r = sf_leases_revoke_oldest (c->leases, sf_frame_done_locked, p);
-
-    if (r < 0) {
-      sf_client_schedule_disconnect_locked (c, SF_REASON_VIOLATION);
-    } else if (r > 0) {
-      sf_client_drop_locked (c, SF_DROP_SLOT, 1);
-      p->stats.revoked++;
+  while ((c = oldest_queue_locked (p)) != NULL)
+    if (sf_client_revoke_locked (c, SF_DROP_SLOT) > 0)
       return true;
-    }
-    /* It had claimed all: look at the next client. */
-  }
+  /* All have claimed all. */
   return false;
 }
 
-/* Takes a slot; collects returns, then revokes frames one by one, as long as
- * none is free. `slot` NULL: only looks. */
+bool
+sf_producer_take_back (struct sf_producer *p, unsigned tries)
+{
+  bool more = true;
+
+  pthread_mutex_lock (&p->lock);
+  if (tries == 0)
+    sf_producer_collect_locked (p);
+  else
+    more = revoke_one_locked (p);
+  sf_producer_unlock (p);
+  return more;
+}
+
+/* Takes a slot, and frames back as long as none is free. `slot` NULL: only
+ * looks. */
 static int
 seek_slot (struct sf_producer *p, uint64_t size, uint32_t keep,
     struct sf_slot *slot)
 {
   int r = sf_slots_acquire (p->slots, size, keep, slot);
-  bool more = true;
+  unsigned tries = 0;
 
-  if (r != -EAGAIN)
-    return r;
-  pthread_mutex_lock (&p->lock);
-  sf_producer_collect_locked (p);
-  sf_producer_unlock (p);
-  r = sf_slots_acquire (p->slots, size, keep, slot);
-  while (r == -EAGAIN && more) {
-    pthread_mutex_lock (&p->lock);
-    more = sf_producer_revoke_one_locked (p);
-    sf_producer_unlock (p);
+  while (r == -EAGAIN && sf_producer_take_back (p, tries++))
     r = sf_slots_acquire (p->slots, size, keep, slot);
-  }
   return r;
 }
 

@@ -259,7 +259,7 @@ handle_event (struct sf_producer *p, const struct epoll_event *ev)
   else if (c->state == SF_CLIENT_GONE)
     return;                     /* an earlier event of this turn ended it */
   else if (tag == 0 && !c->session.hung_up)
-    sf_client_readable (c);
+    sf_client_read (c);
   else if (tag == 1 && (ev->events & (EPOLLHUP | EPOLLERR)))
     sf_client_guard_hangup (c);
   else if (tag == 2)

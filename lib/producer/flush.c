@@ -46,23 +46,26 @@ flush_locked (struct sf_producer *p, bool start, uint32_t seqnum,
   p->need_kick = true;
 }
 
-void
-sf_producer_flush_start (struct sf_producer *p, uint32_t seqnum)
+static void
+flush (struct sf_producer *p, bool start, uint32_t seqnum, bool reset_time)
 {
   pthread_mutex_lock (&p->lock);
-  flush_locked (p, true, seqnum, false);
+  flush_locked (p, start, seqnum, reset_time);
   sf_producer_unlock (p);
   /* A publisher may be waiting for the leases that were just revoked. */
   sf_producer_note_progress (p);
 }
 
 void
+sf_producer_flush_start (struct sf_producer *p, uint32_t seqnum)
+{
+  flush (p, true, seqnum, false);
+}
+
+void
 sf_producer_flush_stop (struct sf_producer *p, uint32_t seqnum, bool reset_time)
 {
-  pthread_mutex_lock (&p->lock);
-  flush_locked (p, false, seqnum, reset_time);
-  sf_producer_unlock (p);
-  sf_producer_note_progress (p);
+  flush (p, false, seqnum, reset_time);
 }
 
 void

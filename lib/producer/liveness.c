@@ -93,27 +93,12 @@ has_unread_locked (const struct sf_client *c)
       || c->queue.ring.read_pos != c->queue.ring.head;
 }
 
-static bool
-is_dead_locked (const struct sf_client *c, int64_t silent)
-{
-  int64_t timeout = c->producer->settings.client_timeout;
-
-  return timeout > 0 && c->liveness.ping_sent != 0 && silent > timeout;
-}
-
-static bool
-has_stalled_locked (const struct sf_client *c, int64_t stalled)
-{
-  int64_t timeout = c->producer->settings.stall_timeout;
-
-  return timeout > 0 && has_unread_locked (c) && stalled > timeout;
-}
-
 /* Makes a disconnect pending if it is dead or stalled. True: send PING. */
 static bool
 check_locked (struct sf_client *c, int64_t now)
 {
   int64_t timeout = c->producer->settings.client_timeout;
+  int64_t stall_timeout = c->producer->settings.stall_timeout;
   int64_t stalled = now - c->liveness.last_progress;
   int64_t silent = now - c->liveness.last_sign;
   int64_t ping_after = PING_AFTER;
@@ -123,11 +108,12 @@ check_locked (struct sf_client *c, int64_t now)
     silent = stalled;
   if (timeout > 0 && timeout / 4 < ping_after)
     ping_after = timeout / 4;
-  if (is_dead_locked (c, silent))
+  if (timeout > 0 && c->liveness.ping_sent != 0 && silent > timeout)
     c->evict_text = "no sign of life for client-timeout while frames waited; "
         "where the consumer's process may be stopped for longer, raise "
         "client-timeout of shmframesink";
-  else if (has_stalled_locked (c, stalled))
+  else if (stall_timeout > 0 && has_unread_locked (c)
+      && stalled > stall_timeout)
     c->evict_text = "no frame was taken for stall-timeout; take frames sooner, "
         "or raise stall-timeout of shmframesink";
   if (c->evict_text != NULL) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Reads a client's messages, and not more of them than is good for the
  * others. */
+#include <errno.h>
 #include <sys/epoll.h>
 
 #include "producer/grants.h"
@@ -16,14 +17,6 @@
 /* Turns for what a process sent before it ended. Its children may go on
  * sending. */
 #define LAST_TURNS 64
-
-enum sf_read
-{
-  SF_READ_ALL,
-  SF_READ_SOME,                 /* there may be more */
-  /* the connection ended, or the client is gone */
-  SF_READ_END,
-};
 
 /* The client may be gone after it. */
 static void
@@ -104,8 +97,8 @@ is_over_quota (struct sf_client *c)
   return true;
 }
 
-static enum sf_read
-read_some (struct sf_client *c)
+int
+sf_client_read (struct sf_client *c)
 {
   for (int i = 0; i < MESSAGES_PER_TURN; i++) {
     struct sf_message msg;
@@ -113,39 +106,33 @@ read_some (struct sf_client *c)
     int r = sf_receive (c->fd, &msg, NULL);
 
     if (r == -EAGAIN)
-      return SF_READ_ALL;
+      return 0;
     if (r == -EPROTO) {
       sf_client_end (c, SF_REASON_VIOLATION,
           "it sent what is not a message of this protocol");
-      return SF_READ_END;
+      return -EPIPE;
     }
     if (r <= 0) {
       /* Keep the fd open, and stop watching it. */
       epoll_ctl (c->producer->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
       c->session.hung_up = true;
       sf_client_end (c, SF_REASON_HANGUP, "");
-      return SF_READ_END;
+      return -EPIPE;
     }
     sf_client_note_alive (c);
     handle_message (c, &msg);
     if (c->state == SF_CLIENT_GONE)
-      return SF_READ_END;
+      return -EPIPE;
     if (is_over_quota (c))
       break;
   }
-  return SF_READ_SOME;
-}
-
-void
-sf_client_readable (struct sf_client *c)
-{
-  read_some (c);
+  return 1;
 }
 
 void
 sf_client_greet_or_close (struct sf_client *c)
 {
-  if (read_some (c) != SF_READ_ALL)
+  if (sf_client_read (c) != 0)
     return;
   if (c->state == SF_CLIENT_GREETING)
     sf_client_end (c, SF_REASON_VIOLATION, "it never said HELLO");
@@ -160,14 +147,14 @@ sf_client_process_ended (struct sf_client *c)
 {
   struct sf_producer *p = c->producer;
   const struct sf_returns_page *page = c->queue.returns.map;
-  enum sf_read r = c->session.hung_up ? SF_READ_ALL : SF_READ_SOME;
+  int r = c->session.hung_up ? 0 : 1;
 
   /* Read what it sent before it ended. */
-  for (int i = 0; i < LAST_TURNS && r == SF_READ_SOME; i++)
-    r = read_some (c);
+  for (int i = 0; i < LAST_TURNS && r > 0; i++)
+    r = sf_client_read (c);
   /* If the client still exists, epoll reports the end again in the next
    * turn. */
-  if (r == SF_READ_END)
+  if (r < 0)
     return;
   epoll_ctl (p->epoll_fd, EPOLL_CTL_DEL, c->session.process_fd, NULL);
   c->session.process_gone = true;

@@ -28,7 +28,9 @@ void sf_client_end (struct sf_client *c, uint32_t reason, const char *text);
 void sf_client_send_latency (struct sf_client *c);
 
 /* producer/messages.c; called by the control thread */
-void sf_client_readable (struct sf_client *c);
+/* Reads some of its messages. 1: there may be more; 0: that was all; -EPIPE:
+ * the connection ended, or the client is gone. */
+int sf_client_read (struct sf_client *c);
 /* Reads the HELLO, or an observer's next question, if it is there; otherwise
  * ends the connection. */
 void sf_client_greet_or_close (struct sf_client *c);
@@ -132,9 +134,10 @@ int sf_client_send_segment (struct sf_client *c, uint32_t id);
 void sf_client_note_fds_locked (struct sf_client *c, unsigned n_fds, int r);
 
 /* producer/backpressure.c */
-/* Revokes the oldest unclaimed frame of all live clients. False: there is
+/* Takes back what clients have returned; from the second try in a row on,
+ * revokes the oldest unclaimed frame of all live clients. False: there is
  * none. */
-bool sf_producer_revoke_one_locked (struct sf_producer *p);
+bool sf_producer_take_back (struct sf_producer *p, unsigned tries);
 int sf_producer_collect_locked (struct sf_producer *p);
 void sf_producer_set_want_locked (struct sf_producer *p);
 void sf_producer_note_progress (struct sf_producer *p);

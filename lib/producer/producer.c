@@ -22,12 +22,7 @@ on_slot_freed (void *producer, bool idle)
 static void
 free_producer (struct sf_producer *p)
 {
-  while (p->sticky.first != NULL) {
-    struct sf_sticky *next = p->sticky.first->next;
-
-    free (p->sticky.first);
-    p->sticky.first = next;
-  }
+  sf_sticky_forget_locked (p, 0, UINT64_MAX);
   sf_producer_free_removed (p);
   for (uint32_t i = 0; i < p->segments.n_known; i++)
     sf_segment_unref (p->segments.known[i].segment);
@@ -139,8 +134,7 @@ sf_producer_close (struct sf_producer *p)
   pthread_join (p->thread, NULL);
   sf_listener_close (&p->listener);
   pthread_mutex_lock (&p->lock);
-  sf_frame_unref_locked (p, p->frames.latest);
-  p->frames.latest = NULL;
+  sf_producer_drop_latest_locked (p);
   sf_producer_unlock (p);
   sf_slots_set_freed (p->slots, NULL, NULL);
   if (p->clients == NULL)

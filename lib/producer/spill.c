@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "producer/frame.h"
 #include "producer/parts.h"
 
 /* Sizes double from here, so that few sizes serve all. */
@@ -42,20 +41,10 @@ int
 sf_spill_acquire (struct sf_producer *p, uint64_t size, struct sf_slot *spill)
 {
   int r = take_or_grow (p->spill_slots, size, spill);
-  bool more = true;
+  unsigned tries = 0;
 
-  if (r == -ENOBUFS) {
-    pthread_mutex_lock (&p->lock);
-    sf_producer_collect_locked (p);
-    sf_producer_unlock (p);
+  while (r == -ENOBUFS && sf_producer_take_back (p, tries++))
     r = take_or_grow (p->spill_slots, size, spill);
-  }
-  while (r == -ENOBUFS && more) {
-    pthread_mutex_lock (&p->lock);
-    more = sf_producer_revoke_one_locked (p);
-    sf_producer_unlock (p);
-    r = take_or_grow (p->spill_slots, size, spill);
-  }
   return r;
 }
 
