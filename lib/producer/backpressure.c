@@ -3,9 +3,7 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include "producer/frame.h"
 #include "producer/parts.h"
-#include "producer/wake.h"
 
 #define LIVE_NAP_US 200
 
@@ -94,7 +92,7 @@ revoke_one_locked (struct sf_producer *p)
 }
 
 bool
-sf_producer_take_back (struct sf_producer *p, unsigned tries)
+sf_producer_reclaim (struct sf_producer *p, unsigned tries)
 {
   bool more = true;
 
@@ -116,7 +114,7 @@ seek_slot (struct sf_producer *p, uint64_t size, uint32_t keep,
   int r = sf_slots_acquire (p->slots, size, keep, slot);
   unsigned tries = 0;
 
-  while (r == -EAGAIN && sf_producer_take_back (p, tries++))
+  while (r == -EAGAIN && sf_producer_reclaim (p, tries++))
     r = sf_slots_acquire (p->slots, size, keep, slot);
   return r;
 }

@@ -2,8 +2,6 @@
 /* How many slots the ring needs, and making them within max-memory. */
 #include <errno.h>
 
-#include "producer/capacity.h"
-#include "producer/frame.h"
 #include "producer/parts.h"
 
 uint32_t

@@ -8,7 +8,6 @@
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 
-#include "producer/frame.h"
 #include "producer/parts.h"
 
 /* Fds that a live client may leave unread. */

@@ -5,7 +5,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 
-#include "producer/frame.h"
 #include "producer/parts.h"
 
 /* A process that runs has mostly answered a PING by then (ns). */

@@ -4,11 +4,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 
-#include "producer/frame.h"
-#include "producer/grants.h"
 #include "producer/parts.h"
-#include "producer/segment-updates.h"
-#include "producer/wake.h"
 
 #define MAX_EVENTS 32
 /* How often returns are collected while frames are out and nobody publishes

@@ -4,9 +4,7 @@
  * Nothing of a flush goes through the ring, which may be full of records that
  * it makes void. Words in the announce header say where it ends; a FLUSH
  * message tells the client to look at them. */
-#include "producer/frame.h"
 #include "producer/parts.h"
-#include "producer/wake.h"
 
 /* Starts or stops a flush for one client. */
 static void

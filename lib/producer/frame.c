@@ -3,8 +3,7 @@
  * which released frames run their callbacks. */
 #include <stdlib.h>
 
-#include "producer/frame.h"
-#include "producer/producer-private.h"
+#include "producer/parts.h"
 
 void
 sf_producer_kick (struct sf_producer *p)

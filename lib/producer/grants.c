@@ -6,21 +6,22 @@
 
 #include "shared/explain.h"
 #include "producer/headroom.h"
-#include "producer/capacity.h"
-#include "producer/frame.h"
-#include "producer/grants.h"
 #include "producer/parts.h"
-#include "producer/segment-updates.h"
 
-/* Reports growth since `before`, a number of growths, as made for this
- * client. */
+/* Drops both locks, tells clients of new slots, and reports growth since
+ * `before`, a number of growths, as made for this client. */
 static void
-report_growth (struct sf_producer *p, uint64_t before, struct sf_client *c,
+end_growth_locked (struct sf_producer *p, uint64_t before, struct sf_client *c,
     uint32_t max_held)
 {
   struct sf_slots_state slots;
   struct sf_client_info info;
 
+  pthread_mutex_unlock (&p->room_lock);
+  sf_producer_forget_segments_locked (p);
+  sf_producer_unlock (p);
+  sf_producer_send_segment_updates (p);
+  sf_producer_note_progress (p);
   sf_slots_get_state (p->slots, &slots);
   if (slots.growths == before || p->settings.callbacks.grown == NULL)
     return;
@@ -52,12 +53,7 @@ sf_client_grant (struct sf_client *c, uint32_t max_held, uint64_t *needed)
     c->grant.max_held = c->grant.target = max_held;
     c->grant.target_deadline = 0;
   }
-  pthread_mutex_unlock (&p->room_lock);
-  sf_producer_forget_segments_locked (p);
-  sf_producer_unlock (p);
-  sf_producer_send_segment_updates (p);
-  report_growth (p, slots.growths, c, max_held);
-  sf_producer_note_progress (p);
+  end_growth_locked (p, slots.growths, c, max_held);
   return r;
 }
 
@@ -130,16 +126,11 @@ sf_producer_grow_for_upstream (struct sf_producer *p)
   sf_producer_make_room_locked (p, promised, &needed);
   pthread_mutex_lock (&p->lock);
   p->capacity.slot_missed = false;
-  pthread_mutex_unlock (&p->room_lock);
-  sf_producer_forget_segments_locked (p);
-  sf_producer_unlock (p);
-  sf_producer_send_segment_updates (p);
-  report_growth (p, slots.growths, NULL, 0);
-  sf_producer_note_progress (p);
+  end_growth_locked (p, slots.growths, NULL, 0);
 }
 
-void
-sf_client_send_grant (struct sf_client *c)
+static void
+send_grant (struct sf_client *c)
 {
   struct sf_message msg = {
     .type = SF_MESSAGE_GRANT,
@@ -170,7 +161,7 @@ grant_spare_slots (struct sf_client *c, uint32_t max_held)
   if (c->grant.target < c->grant.max_held)
     c->grant.target = c->grant.max_held;
   pthread_mutex_unlock (&p->lock);
-  sf_client_send_grant (c);
+  send_grant (c);
 }
 
 void
@@ -219,8 +210,8 @@ sf_client_explain_grant (const struct sf_client *c, int error,
   }
 }
 
-void
-sf_client_refuse_grant (struct sf_client *c, int error, uint32_t max_held,
+static void
+refuse_grant (struct sf_client *c, int error, uint32_t max_held,
     uint64_t needed)
 {
   struct sf_message msg = { .type = SF_MESSAGE_REJECT };
@@ -253,9 +244,9 @@ sf_client_answer_want (struct sf_client *c, int r, uint32_t max_held,
   if (r == -ESHUTDOWN)
     return;                     /* BYE follows */
   if (r < 0)
-    sf_client_refuse_grant (c, r, max_held, needed);
+    refuse_grant (c, r, max_held, needed);
   else
-    sf_client_send_grant (c);
+    send_grant (c);
 }
 
 /* Tells whether max-memory holds the request once clients that are no longer
@@ -419,9 +410,9 @@ report_grant (struct sf_client *c, int error, uint64_t needed)
   if (c->state != SF_CLIENT_ACTIVE || c->session.hung_up)
     return false;
   if (changed)
-    sf_client_send_grant (c);
+    send_grant (c);
   if (refused > 0)
-    sf_client_refuse_grant (c, error, refused, needed);
+    refuse_grant (c, error, refused, needed);
   return restorable;
 }
 

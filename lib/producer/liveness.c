@@ -2,7 +2,6 @@
 /* Asks clients that are waited for whether they live, and disconnects those
  * that do not answer. A client whose process answers may take as long over a
  * frame as it likes, unless stall-timeout is set. */
-#include "producer/frame.h"
 #include "producer/parts.h"
 
 /* Send PING after this time without a sign of life (ns), or a quarter of

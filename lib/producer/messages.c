@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <sys/epoll.h>
 
-#include "producer/grants.h"
 #include "producer/parts.h"
 
 /* Messages read of one client before the others get their turn. */

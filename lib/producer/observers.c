@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "producer/frame.h"
 #include "producer/parts.h"
 
 #define MAX_OBSERVERS 4u

@@ -137,7 +137,7 @@ void sf_client_note_fds_locked (struct sf_client *c, unsigned n_fds, int r);
 /* Takes back what clients have returned; from the second try in a row on,
  * revokes the oldest unclaimed frame of all live clients. False: there is
  * none. */
-bool sf_producer_take_back (struct sf_producer *p, unsigned tries);
+bool sf_producer_reclaim (struct sf_producer *p, unsigned tries);
 int sf_producer_collect_locked (struct sf_producer *p);
 void sf_producer_set_want_locked (struct sf_producer *p);
 void sf_producer_note_progress (struct sf_producer *p);
@@ -160,6 +160,92 @@ int sf_spill_acquire (struct sf_producer *p, uint64_t size,
 uint32_t sf_spill_put_reference (const struct sf_slot *spill, uint32_t id,
     uint64_t size, uint8_t *payload);
 #define SF_SPILL_REFERENCE_SIZE (8u + sizeof (struct sf_memory_ref_wire))
+
+/* producer/frame.c */
+void sf_frame_unref_locked (struct sf_producer *p, struct sf_frame *frame);
+/* A sf_lease_done, `producer` being the user. */
+void sf_frame_done_locked (void *frame, void *producer);
+/* Drops the lock, wakes the control thread if asked to, and releases the frames
+ * that are done. */
+void sf_producer_unlock (struct sf_producer *p);
+void sf_producer_forget_segments_locked (struct sf_producer *p);
+struct sf_known_segment *sf_known_find_locked (struct sf_producer *p,
+    uint32_t id);
+/* Returns the entry of `segment`, made if it is new. NULL: out of memory. */
+struct sf_known_segment *sf_known_add_locked (struct sf_producer *p,
+    struct sf_segment *segment);
+void sf_producer_drop_latest_locked (struct sf_producer *p);
+void sf_producer_kick (struct sf_producer *p);
+/* Adds the segment to those that the frame lies in. Returns its entry; NULL:
+ * out of memory. */
+struct sf_known_segment *sf_frame_note_segment_locked (struct sf_producer *p,
+    struct sf_frame *frame, struct sf_segment *segment);
+
+/* producer/wake.c */
+/* Takes the flag of a sleeping client. True: the caller has to wake it. */
+bool sf_client_take_sleeping_flag (struct sf_client *c);
+void sf_client_wake (struct sf_client *c);
+/* Tells whether it fell asleep on our CPU, where it can run only when we let
+ * it. */
+bool sf_client_is_on_this_cpu (const struct sf_client *c);
+/* For the publisher, after announcing: notes a sleeping client for
+ * sf_producer_wake_sleepers(), which needs no lock. */
+void sf_client_note_sleep_locked (struct sf_client *c);
+void sf_producer_wake_sleepers (struct sf_producer *p);
+
+/* producer/capacity.c */
+uint32_t sf_producer_base_slots (uint64_t slot_size);
+/* Sums up the grants of all clients except `but`. */
+uint64_t sf_producer_promised_locked (struct sf_producer *p,
+    const struct sf_client *but);
+/* Returns the slots that are needed if clients hold `promised` frames. */
+uint64_t sf_producer_needed_slots_locked (struct sf_producer *p,
+    uint64_t promised);
+/* Makes slots so that clients can hold `promised` frames. Returns as
+ * sf_producer_set_format(). Room lock held. */
+int sf_producer_make_room_locked (struct sf_producer *p, uint64_t promised,
+    uint64_t *needed);
+/* Tells whether an error of sf_producer_make_room_locked() is one of memory, so
+ * that fewer slots may do. */
+bool sf_capacity_is_short (int error);
+/* Revokes unclaimed frames of earlier formats from live clients: they keep
+ * slots in use that the new format needs. */
+void sf_producer_take_back_locked (struct sf_producer *p);
+/* Sums up what clients want to hold, counting `most` for who wants more. */
+uint64_t sf_producer_target_held_locked (struct sf_producer *p, uint32_t most);
+
+/* producer/grants.c; called by the control thread */
+/* Makes the slots that were granted in a new format, and unmaps segments that
+ * nobody needs. */
+void sf_producer_fulfil_grants (struct sf_producer *p);
+/* Makes room for this client to hold `max_held` frames. 0 or -errno. */
+int sf_client_grant (struct sf_client *c, uint32_t max_held, uint64_t *needed);
+/* Grants them if the ring holds them at the expense of base slots. The caller
+ * answers, which need not wait for slots to be made, and then calls
+ * sf_client_grant(). */
+bool sf_client_grant_at_once (struct sf_client *c, uint32_t max_held);
+/* Fills `reject` from the error of sf_client_grant(). */
+void sf_client_explain_grant (const struct sf_client *c, int error,
+    uint32_t max_held, uint64_t needed, struct sf_reject *reject);
+/* Handles WANT. */
+void sf_client_want (struct sf_client *c, uint32_t max_held);
+/* `r`, `needed`: of sf_client_grant(). */
+void sf_client_answer_want (struct sf_client *c, int r, uint32_t max_held,
+    uint64_t needed);
+/* Postpones the request if slots that would do are coming back; it is then
+ * retried for SF_GRANT_TIMEOUT. False: refuse it. */
+bool sf_client_postpone_grant (struct sf_client *c, int error,
+    uint32_t max_held, uint64_t needed);
+/* Retries it. -EAGAIN: still postponed; else as sf_client_grant(). */
+int sf_client_retry_grant (struct sf_client *c, uint32_t *max_held,
+    uint64_t *needed);
+/* Makes more slots if upstream missed some. */
+void sf_producer_grow_for_upstream (struct sf_producer *p);
+
+/* producer/segment-updates.c */
+/* Sends segments that frames will need, and SEGMENT_GROWN, so that no streaming
+ * thread has to. Called by the control thread. */
+void sf_producer_send_segment_updates (struct sf_producer *p);
 
 /* producer/flush.c */
 /* Sends FLUSH to all clients, if one started or stopped. Called by the

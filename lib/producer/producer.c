@@ -8,7 +8,6 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include "producer/frame.h"
 #include "producer/parts.h"
 
 static void

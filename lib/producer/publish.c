@@ -4,9 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "producer/frame.h"
 #include "producer/parts.h"
-#include "producer/wake.h"
 
 /* Fills the frame's segment ids, and its payload at `out`. 0, -ENOMEM or
  * -ELOOP. */

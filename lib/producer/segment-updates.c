@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Sends clients news of segments ahead of the frames in them. */
-#include "producer/frame.h"
 #include "producer/parts.h"
-#include "producer/segment-updates.h"
 
 /* Mostly there is one; on huge pages there may be more. */
 #define MAX_AHEAD 16u

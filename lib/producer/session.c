@@ -9,10 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "producer/frame.h"
-#include "producer/grants.h"
 #include "producer/parts.h"
-#include "producer/wake.h"
 
 /* Takes the client out of the list and ends its leases. It is freed when this
  * turn of the control thread ends: until then it is GONE, and leads to the next

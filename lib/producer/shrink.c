@@ -2,7 +2,6 @@
 /* Goes on with a smaller ring when clients have left. A sealed segment keeps
  * its pages, so shrinking takes a second segment, and both exist while frames
  * of the first are held. */
-#include "producer/capacity.h"
 #include "producer/parts.h"
 
 /* Shrink a ring this many times as large as it need be, after this time. */

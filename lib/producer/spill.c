@@ -43,7 +43,7 @@ sf_spill_acquire (struct sf_producer *p, uint64_t size, struct sf_slot *spill)
   int r = take_or_grow (p->spill_slots, size, spill);
   unsigned tries = 0;
 
-  while (r == -ENOBUFS && sf_producer_take_back (p, tries++))
+  while (r == -ENOBUFS && sf_producer_reclaim (p, tries++))
     r = take_or_grow (p->spill_slots, size, spill);
   return r;
 }

@@ -4,7 +4,6 @@
 
 #include "shared/test-hooks.h"
 #include "producer/parts.h"
-#include "producer/wake.h"
 
 /* A yield longer than this (ns) ran something other than the client, which
  * needs some 10 us. */
