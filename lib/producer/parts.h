@@ -155,10 +155,10 @@ void sf_sticky_forget_locked (struct sf_producer *p, uint64_t from,
  * out. Called without the lock. */
 int sf_spill_acquire (struct sf_producer *p, uint64_t size,
     struct sf_slot *spill);
-/* Finishes the slot and writes the record's payload, a reference to it. Returns
- * its size. */
-uint32_t sf_spill_put_reference (const struct sf_slot *spill, uint32_t id,
-    uint64_t size, uint8_t *payload);
+/* Finishes the slot and writes the record's payload, a reference to it. 0 or
+ * -ENOMEM. */
+int sf_spill_put_reference_locked (struct sf_producer *p,
+    struct sf_frame *frame, uint64_t size);
 #define SF_SPILL_REFERENCE_SIZE (8u + sizeof (struct sf_memory_ref_wire))
 
 /* producer/frame.c */

@@ -49,23 +49,6 @@ fill_locked (struct sf_producer *p, struct sf_frame *frame,
   return 0;
 }
 
-/* Writes what remains for the record when the payload is spilled. 0 or
- * -ENOMEM. */
-static int
-put_spill_reference_locked (struct sf_producer *p, struct sf_frame *frame,
-    uint64_t size)
-{
-  struct sf_slot *spill = &frame->spill;
-  struct sf_known_segment *k =
-      sf_frame_note_segment_locked (p, frame, spill->segment);
-
-  if (k == NULL)
-    return -ENOMEM;
-  frame->payload_size =
-      sf_spill_put_reference (spill, k->id, size, frame->payload);
-  return 0;
-}
-
 /* Frees a frame that was not published; the caller keeps its memory. */
 static void
 frame_discard_locked (struct sf_producer *p, struct sf_frame *frame)
@@ -99,7 +82,7 @@ frame_new_locked (struct sf_producer *p, const struct sf_publish_args *pub,
   r = fill_locked (p, frame, pub, spill->owner == NULL ? frame->payload
       : sf_segment_slot (spill->segment, spill->index));
   if (r == 0 && spill->owner != NULL)
-    r = put_spill_reference_locked (p, frame, size);
+    r = sf_spill_put_reference_locked (p, frame, size);
   if (r < 0)
     frame_discard_locked (p, frame);
   else

@@ -19,6 +19,7 @@ retire_smaller_locked (struct sf_slots *slots, uint64_t size)
 /* How many slots to make, and in which segment; NULL: a new one. */
 struct plan
 {
+  bool replace;                 /* all that exist */
   struct sf_own_segment *grow;
   uint32_t n;                   /* 0: nothing to do */
   uint64_t bytes;
@@ -67,15 +68,14 @@ static int
 plan_locked (struct sf_slots *slots, uint32_t n, uint64_t size, uint64_t page,
     struct plan *plan, uint64_t *needed)
 {
-  *plan = (struct plan) { .n = 0 };
   if (slots->shut)
     return -ESHUTDOWN;
   if (sf_segment_bytes_of (n, size, page) == UINT64_MAX)
     return -EINVAL;
-  if (slots->n_active >= n)
+  if (slots->n_active >= n && !plan->replace)
     return 0;
-  plan->n = n - slots->n_active;
-  plan->grow = growable_locked (slots, plan->n);
+  plan->n = plan->replace ? n : n - slots->n_active;
+  plan->grow = plan->replace ? NULL : growable_locked (slots, plan->n);
   plan->bytes = bytes_to_add (plan, size, page);
   if (plan->grow != NULL
       && plan->grow->segment->n_growths >= SF_MAX_GROWTHS / 2)
@@ -157,13 +157,13 @@ bytes_left (void)
   return headroom.left / 16 * 15;
 }
 
-/* Tries once, on pages of this size. */
+/* Tries once, on pages of this size. `replace`: in place of all that exist. */
 static int
-ensure (struct sf_slots *slots, uint32_t n, uint64_t size, uint64_t page,
-    uint64_t *needed)
+make (struct sf_slots *slots, uint32_t n, uint64_t size, uint64_t page,
+    bool replace, uint64_t *needed)
 {
   struct sf_own_segment *own = NULL;
-  struct plan plan;
+  struct plan plan = { .replace = replace };
   int r;
 
   pthread_mutex_lock (&slots->lock);
@@ -187,6 +187,8 @@ ensure (struct sf_slots *slots, uint32_t n, uint64_t size, uint64_t page,
     own = plan.grow;
     own->growing = false;
   } else if (r == 0) {
+    if (replace)
+      retire_smaller_locked (slots, UINT64_MAX);
     own->next = slots->first;
     slots->first = own;
   }
@@ -194,6 +196,7 @@ ensure (struct sf_slots *slots, uint32_t n, uint64_t size, uint64_t page,
     add_locked (slots, own, plan.n);
   else
     slots->bytes -= plan.bytes;
+  sf_slots_set_idle_aside_locked (slots);
   pthread_mutex_unlock (&slots->lock);
   return r;
 }
@@ -201,34 +204,9 @@ ensure (struct sf_slots *slots, uint32_t n, uint64_t size, uint64_t page,
 int
 sf_slots_replace (struct sf_slots *slots, uint32_t n, uint64_t size)
 {
-  uint64_t bytes = sf_segment_bytes_of (n, size, slots->huge_page);
-  struct sf_own_segment *own;
-  int r = bytes > bytes_left ()? -EDQUOT : 0;
+  uint64_t needed;
 
-  pthread_mutex_lock (&slots->lock);
-  if (slots->shut)
-    r = -ESHUTDOWN;
-  else if (r == 0 && slots->bytes + bytes > slots->max_memory)
-    r = -E2BIG;
-  if (r == 0)
-    slots->bytes += bytes;
-  pthread_mutex_unlock (&slots->lock);
-  if (r < 0)
-    return r;
-  r = own_segment_new (slots, n, size, slots->huge_page, &own);
-  pthread_mutex_lock (&slots->lock);
-  if (r == 0) {
-    for (struct sf_own_segment *old = slots->first; old; old = old->next)
-      sf_slots_retire_locked (slots, old);
-    own->next = slots->first;
-    slots->first = own;
-    add_locked (slots, own, n);
-    sf_slots_set_idle_aside_locked (slots);
-  } else {
-    slots->bytes -= bytes;
-  }
-  pthread_mutex_unlock (&slots->lock);
-  return r;
+  return make (slots, n, size, slots->huge_page, true, &needed);
 }
 
 uint32_t
@@ -264,12 +242,12 @@ sf_slots_ensure (struct sf_slots *slots, uint32_t n, uint64_t size,
   int r = -ENOMEM;
 
   if (slots->huge_page > 0)
-    r = ensure (slots, n, size, slots->huge_page, needed);
+    r = make (slots, n, size, slots->huge_page, false, needed);
   if (r < 0 && r != -ESHUTDOWN)
-    r = ensure (slots, n, size, 0, needed);
+    r = make (slots, n, size, 0, false, needed);
   if (r == -E2BIG || r == -EDQUOT) {
     sf_slots_reclaim (slots);
-    r = ensure (slots, n, size, 0, needed);
+    r = make (slots, n, size, 0, false, needed);
   }
   return r;
 }

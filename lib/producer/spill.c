@@ -48,22 +48,23 @@ sf_spill_acquire (struct sf_producer *p, uint64_t size, struct sf_slot *spill)
   return r;
 }
 
-uint32_t
-sf_spill_put_reference (const struct sf_slot *spill, uint32_t id, uint64_t size,
-    uint8_t *payload)
+int
+sf_spill_put_reference_locked (struct sf_producer *p, struct sf_frame *frame,
+    uint64_t size)
 {
-  const uint32_t head[2] = { 1, SF_PAYLOAD_SPILLED };
-  struct sf_segment *segment = spill->segment;
-  struct sf_memory_ref_wire ref = {
-    .segment = id,
-    .slot = spill->index,
-    .size = size,
-  };
+  const uint32_t head[2] = { 1, SF_PAYLOAD_SPILLED }, slot = frame->spill.index;
+  struct sf_segment *segment = frame->spill.segment;
+  struct sf_known_segment *k = sf_frame_note_segment_locked (p, frame, segment);
+  struct sf_memory_ref_wire ref = { .slot = slot, .size = size };
 
-  sf_segment_finish_slot (segment, spill->index);
+  if (k == NULL)
+    return -ENOMEM;
+  sf_segment_finish_slot (segment, slot);
+  ref.segment = k->id;
   ref.generation =
-      sf_load_hint (&sf_segment_header (segment)->generation[spill->index]);
-  memcpy (payload, head, sizeof (head));
-  memcpy (payload + sizeof (head), &ref, sizeof (ref));
-  return SF_SPILL_REFERENCE_SIZE;
+      sf_load_hint (&sf_segment_header (segment)->generation[slot]);
+  memcpy (frame->payload, head, sizeof (head));
+  memcpy (frame->payload + sizeof (head), &ref, sizeof (ref));
+  frame->payload_size = SF_SPILL_REFERENCE_SIZE;
+  return 0;
 }

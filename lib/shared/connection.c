@@ -450,30 +450,27 @@ sf_receive (int fd, struct sf_message *msg, int fds[SF_MESSAGE_MAX_FDS])
   };
   struct received_fds got;
   ssize_t n = receive_bytes (fd, &mh);
+  int r = 1;
 
   if (n < 0)
     return (int) n;
   take_fds (&mh, &got);
   if (n == 0 && got.n == 0 && is_hung_up (fd))
     return 0;
-  if (has_unexpected (&got)) {
-    close_fds (&got);
-    return -EBADF;
-  }
   /* Fewer fds than there was room for: we are out of fds, which is not the
    * peer's fault. */
-  if (fds && (mh.msg_flags & MSG_CTRUNC) && got.n < SF_MESSAGE_MAX_FDS) {
+  if (has_unexpected (&got))
+    r = -EBADF;
+  else if (fds && (mh.msg_flags & MSG_CTRUNC) && got.n < SF_MESSAGE_MAX_FDS)
+    r = -EMFILE;
+  else if ((mh.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
+      || sf_message_decode (msg, bytes, (size_t) n, got.n) < 0)
+    r = -EPROTO;
+  if (r < 0)
     close_fds (&got);
-    return -EMFILE;
-  }
-  if ((mh.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
-      || sf_message_decode (msg, bytes, (size_t) n, got.n) < 0) {
-    close_fds (&got);
-    return -EPROTO;
-  }
-  for (unsigned i = 0; fds && i < SF_MESSAGE_MAX_FDS; i++)
+  for (unsigned i = 0; r > 0 && fds && i < SF_MESSAGE_MAX_FDS; i++)
     fds[i] = i < got.n ? got.fds[i] : -1;
-  return 1;
+  return r;
 }
 
 void
