@@ -93,6 +93,7 @@ struct sf_client
     struct sf_shm announce, returns;
     struct sf_ring_writer ring;
     bool overflowed;            /* gets nothing until it has read all */
+    bool lacks_segment;         /* of the last frame, which it did not get */
     uint64_t sticky_from;       /* lacks sticky events from this key on;
                                    SF_NO_KEY: none */
     uint64_t last_seq;          /* of the frame announced last */

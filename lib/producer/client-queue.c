@@ -147,7 +147,8 @@ sf_client_announce_locked (struct sf_client *c, struct sf_frame *frame,
     .seq = frame->seq,
   };
 
-  if (sf_client_missing_segment_locked (c, frame) != 0) {
+  c->queue.lacks_segment = sf_client_missing_segment_locked (c, frame) != 0;
+  if (c->queue.lacks_segment) {
     sf_client_drop_locked (c, SF_DROP_QUEUE, 1);
     return;
   }
@@ -182,14 +183,15 @@ void
 sf_client_recover_locked (struct sf_client *c)
 {
   struct sf_frame *latest = c->producer->frames.latest;
+  bool is_first = c->figures.frames == 0, had_it;
 
-  if (!c->queue.overflowed || !try_recover_locked (c))
+  if (c->queue.overflowed ? !try_recover_locked (c) : !c->queue.lacks_segment)
     return;
-  if (latest != NULL && (latest->seq > c->queue.last_seq
-          || c->figures.frames == 0)
-      && sf_client_missing_segment_locked (c, latest) == 0)
-    sf_client_announce_locked (c, latest,
-        c->figures.frames == 0 ? SF_RECORD_STICKY : 0);
+  had_it = latest == NULL || (latest->seq <= c->queue.last_seq && !is_first);
+  c->queue.lacks_segment =
+      !had_it && sf_client_missing_segment_locked (c, latest) != 0;
+  if (!had_it && !c->queue.lacks_segment)
+    sf_client_announce_locked (c, latest, is_first ? SF_RECORD_STICKY : 0);
 }
 
 void
@@ -242,17 +244,20 @@ unread_fds_locked (struct sf_client *c)
   return c->segments.n_unread_fds;
 }
 
-/* Sums up the unread fds of all clients. `most` is set to the client with most
- * of them, if there are any. */
+/* Sums up the unread fds of all clients. `n_clients` is set to how many have
+ * some, and `most` to the one with most, if there is one. */
 static uint32_t
-sum_unread_fds_locked (struct sf_producer *p, struct sf_client **most)
+sum_unread_fds_locked (struct sf_producer *p, uint32_t *n_clients,
+    struct sf_client **most)
 {
   uint32_t sum = 0, max = 0;
 
+  *n_clients = 0;
   for (struct sf_client *c = p->clients; c != NULL; c = c->next) {
     uint32_t n = c->pending_disconnect == 0 ? unread_fds_locked (c) : 0;
 
     sum += n;
+    *n_clients += n > 0;
     if (n > max) {
       max = n;
       *most = c;
@@ -263,31 +268,44 @@ sum_unread_fds_locked (struct sf_producer *p, struct sf_client **most)
 
 /* A lossless client is exempt: it is waited for, so it cannot fall behind by
  * many formats. Half of the user's fds in flight stay free for clients that
- * read. */
+ * read: once the other half is unread, each client gets its share of it. */
 bool
 sf_client_is_fd_limited_locked (struct sf_client *c)
 {
+  uint32_t n = unread_fds_locked (c), n_clients;
   struct sf_client *most;
   struct rlimit limit;
 
-  if (unread_fds_locked (c) == 0 || sf_client_is_lossless_locked (c))
+  if (n == 0 || sf_client_is_lossless_locked (c))
     return false;
-  return c->segments.n_unread_fds >= MAX_UNREAD_FDS
-      || (getrlimit (RLIMIT_NOFILE, &limit) == 0
-      && sum_unread_fds_locked (c->producer, &most) >= limit.rlim_cur / 2);
+  return n >= MAX_UNREAD_FDS || (getrlimit (RLIMIT_NOFILE, &limit) == 0
+      && sum_unread_fds_locked (c->producer, &n_clients, &most)
+      >= limit.rlim_cur / 2 && n >= limit.rlim_cur / 2 / n_clients);
+}
+
+/* Fds that were read before this message was sent count no longer, whether or
+ * not the client has read the message. */
+int
+sf_client_send (struct sf_client *c, const struct sf_message *msg)
+{
+  pthread_mutex_lock (&c->producer->lock);
+  unread_fds_locked (c);
+  pthread_mutex_unlock (&c->producer->lock);
+  return sf_send (c->fd, msg, NULL, 0);
 }
 
 void
 sf_client_note_fds_locked (struct sf_client *c, unsigned n_fds, int r)
 {
   struct sf_client *most = NULL;
+  uint32_t n_clients;
 
   if (r == 0)
     c->segments.n_unread_fds += n_fds;
   if (r != -ETOOMANYREFS)
     return;
   /* Disconnect a client only if that frees fds. */
-  sum_unread_fds_locked (c->producer, &most);
+  sum_unread_fds_locked (c->producer, &n_clients, &most);
   if (most != NULL) {
     most->evict_text =
         "it does not read what it is sent, and this user may have no "

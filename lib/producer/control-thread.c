@@ -97,7 +97,7 @@ send_gone (struct sf_producer *p)
     /* A hint: a client that misses it unmaps when it disconnects. */
     for (struct sf_client *c = p->clients; c != NULL; c = c->next)
       if (c->state == SF_CLIENT_ACTIVE && !c->session.hung_up)
-        sf_send (c->fd, &msg, NULL, 0);
+        sf_client_send (c, &msg);
     sf_segment_unref (gone[i].segment);
   }
   free (gone);
@@ -145,7 +145,8 @@ collect (struct sf_producer *p)
     sf_producer_note_progress (p);
 }
 
-/* Ends overflows of clients that have read all. */
+/* Ends overflows of clients that have read all, and gives the last frame to
+ * those that lacked its segment. */
 static void
 recover (struct sf_producer *p)
 {
@@ -153,7 +154,8 @@ recover (struct sf_producer *p)
     bool wake = false, better = false;
 
     pthread_mutex_lock (&p->lock);
-    if (sf_client_is_served_locked (c) && c->queue.overflowed) {
+    if (sf_client_is_served_locked (c)
+        && (c->queue.overflowed || c->queue.lacks_segment)) {
       sf_client_recover_locked (c);
       sf_fence_store_load ();
       /* Wake it even if it is still overflowed: part of what it lacks is in its
@@ -207,7 +209,7 @@ timeout_ms (struct sf_producer *p, int greeting_ms)
   out = p->capacity.grants_pending || p->control.removed != NULL
       || sf_producer_is_waiting_locked (p);
   for (struct sf_client *c = p->clients; c != NULL && !out; c = c->next)
-    out = c->grant.requested != 0
+    out = c->grant.requested != 0 || c->queue.lacks_segment
         || (c->leases != NULL && sf_leases_outstanding (c->leases) > 0);
   p->ticking = out;             /* frames are out, or grants pending */
   for (uint32_t i = 0; i < p->segments.n_known && !relays; i++)

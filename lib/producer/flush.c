@@ -98,7 +98,7 @@ sf_producer_send_flush (struct sf_producer *p)
       continue;
     /* EAGAIN does no harm: a client looks at the words after each batch of
      * messages. */
-    sf_send (c->fd, &msg, NULL, 0);
+    sf_client_send (c, &msg);
     if (sf_client_take_sleeping_flag (c))
       sf_client_wake (c);
   }

@@ -137,7 +137,7 @@ send_grant (struct sf_client *c)
     .max_held = c->grant.max_held,
   };
 
-  sf_send (c->fd, &msg, NULL, 0);
+  sf_client_send (c, &msg);
 }
 
 /* Grants at once what the ring has to spare, since making slots takes a
@@ -217,7 +217,7 @@ refuse_grant (struct sf_client *c, int error, uint32_t max_held,
   struct sf_message msg = { .type = SF_MESSAGE_REJECT };
 
   sf_client_explain_grant (c, error, max_held, needed, &msg.reject);
-  sf_send (c->fd, &msg, NULL, 0);
+  sf_client_send (c, &msg);
   if (c->producer->settings.callbacks.refused != NULL)
     c->producer->settings.callbacks.refused (c->producer->settings.user,
         &c->peer, &msg.reject);

@@ -157,7 +157,7 @@ check_client (struct sf_client *c, int64_t now)
   sf_producer_unlock (p);
   /* EAGAIN: its socket is full of messages that it has not read. */
   if (ask && !c->session.hung_up)
-    sf_send (c->fd, &ping, NULL, 0);
+    sf_client_send (c, &ping);
   if (report && p->settings.callbacks.waiting != NULL)
     p->settings.callbacks.waiting (p->settings.user, &info);
 }

@@ -113,7 +113,8 @@ void sf_client_announce_locked (struct sf_client *c, struct sf_frame *frame,
 void sf_client_event_locked (struct sf_client *c, uint64_t key,
     const void *body, uint32_t size);
 /* Ends an overflow if the client has read all: sends the sticky events that it
- * lacks, and the latest frame, which it need not wait for. */
+ * lacks, and the latest frame, which it need not wait for. It also has that one
+ * now if it lacked its segment before. */
 void sf_client_recover_locked (struct sf_client *c);
 /* Sends all sticky events and the latest frame to a client that joins. */
 void sf_client_catch_up_locked (struct sf_client *c);
@@ -130,6 +131,8 @@ bool sf_client_is_fd_limited_locked (struct sf_client *c);
  * -ETOOMANYREFS: not sent, the user has too many fds in flight, and the client
  * with most of them is disconnected. */
 int sf_client_send_segment (struct sf_client *c, uint32_t id);
+/* Sends a message without fds; 0 or -errno of sf_send(). */
+int sf_client_send (struct sf_client *c, const struct sf_message *msg);
 /* Counts fds in flight, by the result of sf_send(). */
 void sf_client_note_fds_locked (struct sf_client *c, unsigned n_fds, int r);
 

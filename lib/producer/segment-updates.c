@@ -89,7 +89,7 @@ send_grown (struct sf_producer *p, uint32_t id)
     pthread_mutex_unlock (&p->lock);
     /* A hint: a client that misses it looks when a frame lies there. */
     if (knows && !c->session.hung_up)
-      sf_send (c->fd, &msg, NULL, 0);
+      sf_client_send (c, &msg);
   }
 }
 

@@ -360,7 +360,7 @@ sf_client_send_bye (struct sf_client *c)
   bool lingers;
 
   if (!c->session.hung_up && c->state == SF_CLIENT_ACTIVE)
-    sf_send (c->fd, &msg, NULL, 0);
+    sf_client_send (c, &msg);
   /* Leave the lease words: it may still claim what is there. */
   pthread_mutex_lock (&p->lock);
   sf_client_collect_locked (c);
@@ -404,5 +404,5 @@ sf_client_send_latency (struct sf_client *c)
         "client can have delivery=lossless; set delivery=lossless on "
         "shmframesink too, or auto here");
   else if (known)
-    sf_send (c->fd, &msg, NULL, 0);
+    sf_client_send (c, &msg);
 }

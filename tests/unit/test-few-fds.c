@@ -237,12 +237,142 @@ test_none_can_be_sent (void)
   close_all (c, p, &place);
 }
 
+/* Reads what is there; how many segments it was told of. */
+static unsigned
+read_segments (struct raw_client *r)
+{
+  int fds[SF_MESSAGE_MAX_FDS], type;
+  struct sf_message msg;
+  unsigned n = 0;
+
+  while ((type = raw_next (r, &msg, fds, 50)) > 0) {
+    raw_close_fds (fds);
+    n += type == SF_MESSAGE_SEGMENT;
+  }
+  check_int (type, -1);
+  return n;
+}
+
+static void
+send_format (struct sf_producer *p, uint64_t n)
+{
+  uint64_t needed;
+
+  check_int (sf_producer_set_format (p, (n + 1) * FRAME_BYTES, 1, &needed), 0);
+  check (send_frame (p, n, false));
+}
+
+/* A message without fds that is still unread does not count as the fds before it,
+ * which were read. */
+static void
+test_unread_hint (void)
+{
+  struct pollfd readable = {.events = POLLIN };
+  struct sf_producer_stats stats;
+  struct raw_client hog, reader;
+  struct sf_producer *p;
+  struct place place;
+  int full;
+
+  if (!be_somebody ())
+    return;
+  place_make (&place);
+  p = open_producer (place.path, 0, false);
+  hog = raw_join_at (place.path, SF_DELIVERY_LIVE, 1);
+  reader = raw_join_at (place.path, SF_DELIVERY_LIVE, 1);
+  check_int (sf_producer_wait_clients (p, 2), 0);
+  check (send_frame (p, 0, false));
+  check_int (read_segments (&reader), 1);
+  sf_producer_set_delivery (p, true, false, 1, UINT64_MAX);
+  readable.fd = reader.fd;
+  check_int (poll (&readable, 1, 10000), 1);
+  limit_fds (100);
+  full = fill_up (110);
+  send_format (p, 1);
+  check_int (raw_await_end (&hog), SF_REASON_SLOW);
+  sf_producer_get_stats (p, &stats);
+  check_int (stats.n_clients, 1);
+  close (full);
+  raw_close (&hog);
+  raw_close (&reader);
+  sf_producer_close (p);
+  place_remove (&place);
+}
+
+#define HOGS 7
+
+/* Half of the fds on their way are those of clients that do not read. Who has read
+ * all but the last ones gets more. */
+static void
+test_share (void)
+{
+  struct raw_client hog[HOGS], reader;
+  struct sf_producer *p;
+  struct place place;
+  uint64_t n = 0;
+
+  if (!be_somebody ())
+    return;
+  place_make (&place);
+  p = open_producer (place.path, 0, false);
+  for (int i = 0; i < HOGS; i++)
+    hog[i] = raw_join_at (place.path, SF_DELIVERY_LIVE, 1);
+  reader = raw_join_at (place.path, SF_DELIVERY_LIVE, 1);
+  check_int (sf_producer_wait_clients (p, HOGS + 1), 0);
+  limit_fds (96);
+  while (n < 9) {
+    send_format (p, n++);
+    check_int (read_segments (&reader), 1);
+  }
+  send_format (p, n++);
+  send_format (p, n++);
+  send_format (p, n++);
+  check_int (read_segments (&reader), 3);
+  for (int i = 0; i < HOGS; i++)
+    raw_close (&hog[i]);
+  raw_close (&reader);
+  sf_producer_close (p);
+  place_remove (&place);
+}
+
+/* A client that leaves so many unread that it does not get the last segment has the
+ * last frame as soon as it reads on, though no other follows. */
+static void
+test_late_segment (void)
+{
+  struct sf_record_header record;
+  struct sf_producer *p;
+  struct raw_client r;
+  struct place place;
+  uint64_t first;
+
+  place_make (&place);
+  p = open_producer (place.path, 0, false);
+  r = raw_join_at (place.path, SF_DELIVERY_LIVE, 1);
+  check_int (sf_producer_wait_clients (p, 1), 0);
+  check (send_frame (p, 0, false));
+  check (raw_take (&r, &record));
+  raw_return (&r, record.lease);
+  first = record.seq;
+  for (uint64_t n = 1; n < 12; n++)
+    send_format (p, n);
+  read_segments (&r);
+  do {
+    check (raw_take (&r, &record));
+    raw_return (&r, record.lease);
+  } while (record.seq < first + 11);
+  raw_close (&r);
+  sf_producer_close (p);
+  place_remove (&place);
+}
+
 int
 main (void)
 {
   static const struct unit_test tests[] = {
     TEST (test_one_fd_per_segment), TEST (test_clients_that_stand_still),
-    TEST (test_none_can_be_sent),
+    TEST (test_none_can_be_sent), TEST (test_unread_hint), TEST (test_share),
+    TEST (test_late_segment),
   };
 
   return unit_main (tests);
