@@ -230,13 +230,13 @@ class Batcher(Placing):
     def read_all(self):
         """Where the start moves, all streams are read again."""
         while True:
-            window = self.window
+            start = self.window, self.zero
             if not self.closed:
                 for s in self.streams:
                     s.put_back()
             for s in self.streams:
                 self.read(s)
-            if self.window == window:
+            if (self.window, self.zero) == start:
                 return
 
     # --- windows ---------------------------------------------------------
