@@ -172,8 +172,8 @@ sf_client_explain_grant (const struct sf_client *c, int error,
   char why[SF_TEXT_MAX / 2];
 
   reject->needed = needed;
+  reject->reason = SF_REASON_MEMORY;
   if (error == -ENOSPC) {
-    reject->reason = SF_REASON_MEMORY;
     reject->limit = p->settings.slots;
     snprintf (reject->text, sizeof (reject->text),
         "a client that holds %u frames needs %llu slots; raise slots=%u of "
@@ -181,7 +181,6 @@ sf_client_explain_grant (const struct sf_client *c, int error,
         (unsigned long long) needed, p->settings.slots);
     sf_producer_name_holder (p, reject);
   } else if (error == -E2BIG) {
-    reject->reason = SF_REASON_MEMORY;
     reject->limit = p->settings.max_memory;
     snprintf (reject->text, sizeof (reject->text),
         "a client that holds %u frames needs %llu bytes; raise max-memory=%llu "
@@ -193,7 +192,6 @@ sf_client_explain_grant (const struct sf_client *c, int error,
     struct sf_headroom room;
 
     sf_headroom_get (&room);
-    reject->reason = SF_REASON_MEMORY;
     reject->limit = room.left;
     snprintf (reject->text, sizeof (reject->text),
         "a client that holds %u frames needs %llu bytes more, and of the %llu "
