@@ -190,7 +190,6 @@ sf_producer_set_format (struct sf_producer *p, uint64_t slot_size,
   pthread_mutex_unlock (&p->room_lock);
 
   pthread_mutex_lock (&p->lock);
-  sf_producer_forget_segments_locked (p);
   p->capacity.grants_pending = p->settings.slots == 0;
   p->need_kick = true;
   sf_producer_unlock (p);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The control thread. */
 #include <errno.h>
-#include <stdlib.h>
 #include <sys/epoll.h>
 
 #include "producer/parts.h"
@@ -79,28 +78,24 @@ expire_deadlines (struct sf_producer *p)
 static void
 send_gone (struct sf_producer *p)
 {
-  struct sf_known_segment *gone;
-  uint32_t n;
+  struct sf_message msg = { .type = SF_MESSAGE_SEGMENT_GONE };
+  struct sf_known_segment gone;
 
-  pthread_mutex_lock (&p->lock);
-  gone = p->segments.gone;
-  n = p->segments.n_gone;
-  p->segments.gone = NULL;
-  p->segments.n_gone = 0;
-  pthread_mutex_unlock (&p->lock);
-  for (uint32_t i = 0; i < n; i++) {
-    struct sf_message msg = {
-      .type = SF_MESSAGE_SEGMENT_GONE,
-      .segment_id = gone[i].id,
-    };
+  for (;;) {
+    bool more;
 
+    pthread_mutex_lock (&p->lock);
+    more = sf_known_take_gone_locked (p, &gone);
+    pthread_mutex_unlock (&p->lock);
+    if (!more)
+      return;
+    msg.segment_id = gone.id;
     /* A hint: a client that misses it unmaps when it disconnects. */
     for (struct sf_client *c = p->clients; c != NULL; c = c->next)
       if (c->state == SF_CLIENT_ACTIVE && !c->session.hung_up)
         sf_client_send (c, &msg);
-    sf_segment_unref (gone[i].segment);
+    sf_segment_unref (gone.segment);
   }
-  free (gone);
 }
 
 static void
@@ -138,8 +133,6 @@ collect (struct sf_producer *p)
    * returned without one. */
   sf_fence_store_load ();
   n = sf_producer_collect_locked (p);
-  /* Another producer's segment retires without a frame of ours. */
-  sf_producer_forget_segments_locked (p);
   sf_producer_unlock (p);
   if (n > 0)
     sf_producer_note_progress (p);

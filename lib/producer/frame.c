@@ -68,35 +68,19 @@ sf_frame_note_segment_locked (struct sf_producer *p, struct sf_frame *frame,
   return k;
 }
 
-/* The control thread tells clients to unmap it, and then unmaps it here. */
-static void
-note_gone_locked (struct sf_producer *p, const struct sf_known_segment *known)
+bool
+sf_known_take_gone_locked (struct sf_producer *p, struct sf_known_segment *gone)
 {
-  struct sf_known_segment *gone = realloc (p->segments.gone,
-      (p->segments.n_gone + 1) * sizeof (*gone));
-
-  if (gone == NULL) {
-    sf_segment_unref (known->segment);
-    return;
-  }
-  p->segments.gone = gone;
-  p->segments.gone[p->segments.n_gone++] = *known;
-  p->need_kick = true;
-}
-
-void
-sf_producer_forget_segments_locked (struct sf_producer *p)
-{
-  for (uint32_t i = 0; i < p->segments.n_known;) {
+  for (uint32_t i = 0; i < p->segments.n_known; i++) {
     struct sf_known_segment *k = &p->segments.known[i];
 
-    if (k->n_frames > 0 || sf_observe_u32 (&k->segment->retired) == 0) {
-      i++;
-      continue;
+    if (k->n_frames == 0 && sf_observe_u32 (&k->segment->retired) != 0) {
+      *gone = *k;
+      *k = p->segments.known[--p->segments.n_known];
+      return true;
     }
-    note_gone_locked (p, k);
-    *k = p->segments.known[--p->segments.n_known];
   }
+  return false;
 }
 
 void
@@ -110,7 +94,7 @@ sf_frame_unref_locked (struct sf_producer *p, struct sf_frame *frame)
 
     if (k != NULL && --k->n_frames == 0
         && sf_observe_u32 (&k->segment->retired) != 0)
-      sf_producer_forget_segments_locked (p);
+      p->need_kick = true;      /* the control thread tells clients */
   }
   frame->next_done = p->frames.done;
   p->frames.done = frame;

@@ -18,7 +18,6 @@ end_growth_locked (struct sf_producer *p, uint64_t before, struct sf_client *c,
   struct sf_client_info info;
 
   pthread_mutex_unlock (&p->room_lock);
-  sf_producer_forget_segments_locked (p);
   sf_producer_unlock (p);
   sf_producer_send_segment_updates (p);
   sf_producer_note_progress (p);
@@ -436,7 +435,6 @@ sf_producer_fulfil_grants (struct sf_producer *p)
     pending = report_grant (c, error, needed) || pending;
   pthread_mutex_lock (&p->lock);
   p->capacity.grants_pending = p->capacity.grants_pending || pending;
-  sf_producer_forget_segments_locked (p);
   sf_producer_unlock (p);
   sf_producer_note_progress (p);
 }

@@ -171,7 +171,10 @@ void sf_frame_done_locked (void *frame, void *producer);
 /* Drops the lock, wakes the control thread if asked to, and releases the frames
  * that are done. */
 void sf_producer_unlock (struct sf_producer *p);
-void sf_producer_forget_segments_locked (struct sf_producer *p);
+/* Takes out a retired segment without a published frame, which the caller is to
+ * unref once clients are told. False: there is none. */
+bool sf_known_take_gone_locked (struct sf_producer *p,
+    struct sf_known_segment *gone);
 struct sf_known_segment *sf_known_find_locked (struct sf_producer *p,
     uint32_t id);
 /* Returns the entry of `segment`, made if it is new. NULL: out of memory. */

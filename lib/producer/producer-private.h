@@ -134,8 +134,6 @@ struct sf_producer
     struct sf_known_segment *known;
     uint32_t n_known, known_room;
     uint32_t last_id;
-    struct sf_known_segment *gone;      /* clients are to be told */
-    uint32_t n_gone;
   } segments;
 
   struct

@@ -33,9 +33,6 @@ free_producer (struct sf_producer *p)
   pthread_mutex_destroy (&p->lock);
   pthread_cond_destroy (&p->cond);
   free (p->segments.known);
-  for (uint32_t i = 0; i < p->segments.n_gone; i++)
-    sf_segment_unref (p->segments.gone[i].segment);
-  free (p->segments.gone);
   free (p->waking.clients);
   free (p);
 }
