@@ -156,7 +156,8 @@ test_client_cannot_write_its_memory (void)
   int random = open ("/dev/urandom", O_RDONLY | O_CLOEXEC);
 
   check_int (process_vm_writev (getpid (), &from, 1, &to, 1, 0), -1);
-  if (mem >= 0)
+  /* Emulated, these are the emulator's own addresses. */
+  if (mem >= 0 && !unit_is_emulated ())
     check_int (pwrite (mem, "bad", 3, (off_t) (uintptr_t) sf_segment_slot (t.opened, 0)), -1);
   check_int (read (random, sf_segment_slot (t.opened, 0), 3), -1);
   close (mem);
