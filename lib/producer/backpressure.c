@@ -158,10 +158,7 @@ static void
 note_wait_locked (struct sf_producer *p)
 {
   p->waiting.last = sf_now ();
-  if (p->ticking)
-    return;
-  p->ticking = true;
-  p->need_kick = true;
+  sf_producer_want_tick_locked (p, true);
 }
 
 /* Sleeps for one slice at most, unless something came back since the token. */

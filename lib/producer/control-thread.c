@@ -6,9 +6,6 @@
 #include "producer/parts.h"
 
 #define MAX_EVENTS 32
-/* How often returns are collected while frames are out and nobody publishes
- * (ms). */
-#define TICK_MS 40
 /* How often another producer's segments are checked for having retired (ms). */
 #define RELAY_TICK_MS 200
 /* How long the listener rests after running out of fds (ms). */
@@ -190,28 +187,40 @@ sooner (int ms, int other_ms)
   return ms < 0 || (other_ms >= 0 && other_ms < ms) ? other_ms : ms;
 }
 
-/* Returns how long to sleep (ms). On a tick, while frames are out and nobody
- * publishes, or a publisher waits. */
+/* Returns how often to look at what came back (ms), -1: never. Soon, if a
+ * publisher or upstream's pool may wait for it, or if a grant or a client's end
+ * depends on it. */
+static int
+tick_locked (const struct sf_producer *p)
+{
+  int64_t idle = sf_now () - p->frames.last_publish;
+  bool out = idle < SF_IDLE_TICK_MS * (SF_NS_PER_SECOND / 1000);
+  bool awaited = p->capacity.grants_pending || p->control.removed != NULL
+      || sf_producer_is_waiting_locked (p);
+
+  for (struct sf_client *c = p->clients; c != NULL; c = c->next) {
+    bool has = c->leases != NULL && sf_leases_outstanding (c->leases) > 0;
+
+    out |= has;
+    awaited |= c->grant.requested != 0 || c->queue.lacks_segment
+        || (has && c->state > SF_CLIENT_ACTIVE);
+  }
+  awaited |= out && p->frames.pooled;
+  return awaited ? SF_TICK_MS : out ? SF_IDLE_TICK_MS : -1;
+}
+
+/* Returns how long to sleep (ms). */
 static int
 timeout_ms (struct sf_producer *p, int greeting_ms)
 {
-  bool out, relays = false;
-  int ms;
+  bool relays = false;
 
   pthread_mutex_lock (&p->lock);
-  out = p->capacity.grants_pending || p->control.removed != NULL
-      || sf_producer_is_waiting_locked (p);
-  for (struct sf_client *c = p->clients; c != NULL && !out; c = c->next)
-    out = c->grant.requested != 0 || c->queue.lacks_segment
-        || (c->leases != NULL && sf_leases_outstanding (c->leases) > 0);
-  p->ticking = out;             /* frames are out, or grants pending */
+  p->tick_ms = tick_locked (p);
   for (uint32_t i = 0; i < p->segments.n_known && !relays; i++)
     relays = !sf_slots_own (p->slots, p->segments.known[i].segment);
   pthread_mutex_unlock (&p->lock);
-  if (!out && !relays)
-    return greeting_ms;
-  ms = out ? TICK_MS : RELAY_TICK_MS;
-  return greeting_ms >= 0 && greeting_ms < ms ? greeting_ms : ms;
+  return sooner (greeting_ms, sooner (p->tick_ms, relays ? RELAY_TICK_MS : -1));
 }
 
 /* Accepts a few connections: one who connects faster than that must not keep us
@@ -330,7 +339,7 @@ sf_producer_linger (struct sf_producer *p)
   struct epoll_event events[MAX_EVENTS];
 
   while (p->clients != NULL) {
-    int n = epoll_wait (p->epoll_fd, events, MAX_EVENTS, TICK_MS);
+    int n = epoll_wait (p->epoll_fd, events, MAX_EVENTS, SF_TICK_MS);
 
     for (int i = 0; i < n; i++)
       handle_event (p, &events[i]);

@@ -11,6 +11,15 @@ sf_producer_kick (struct sf_producer *p)
   sf_eventfd_kick (p->wake_fd);
 }
 
+SF_HOT void
+sf_producer_want_tick_locked (struct sf_producer *p, bool awaited)
+{
+  if (p->tick_ms == SF_TICK_MS || (p->tick_ms > 0 && !awaited))
+    return;
+  p->tick_ms = awaited ? SF_TICK_MS : SF_IDLE_TICK_MS;
+  p->need_kick = true;
+}
+
 SF_HOT struct sf_known_segment *
 sf_known_find_locked (struct sf_producer *p, uint32_t id)
 {

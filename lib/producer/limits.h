@@ -15,6 +15,13 @@
  * (ns). */
 #define SF_WAIT_SLICE (SF_NS_PER_SECOND / 20)
 
+/* How often the control thread collects returns that somebody may wait for
+ * (ms). */
+#define SF_TICK_MS 40
+/* The same while frames are out that nobody waits for: the next frame collects
+ * them, or who needs a slot. */
+#define SF_IDLE_TICK_MS 1000
+
 /* Base slots: those beyond what clients may hold. Upstream fills some, one is
  * the latest frame, and a client that needs many holds some while the ring
  * grows for it. As many as fit into these bytes, between the two limits. */

@@ -182,6 +182,9 @@ struct sf_known_segment *sf_known_add_locked (struct sf_producer *p,
     struct sf_segment *segment);
 void sf_producer_drop_latest_locked (struct sf_producer *p);
 void sf_producer_kick (struct sf_producer *p);
+/* Has the control thread look at what came back: in a second, if nobody
+ * publishes meanwhile, or soon and again and again if it is awaited. */
+void sf_producer_want_tick_locked (struct sf_producer *p, bool awaited);
 /* Adds the segment to those that the frame lies in. Returns its entry; NULL:
  * out of memory. */
 struct sf_known_segment *sf_frame_note_segment_locked (struct sf_producer *p,

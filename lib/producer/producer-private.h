@@ -117,7 +117,7 @@ struct sf_producer
   uint64_t last_client_id;
   bool stopping;
   bool need_kick;               /* wake the control thread with the unlocking */
-  bool ticking;                 /* returns are looked at on a tick */
+  int tick_ms;                  /* between looks at returns; <= 0: none */
 
   /* How many slots there are to be. The first two change under both locks. */
   struct

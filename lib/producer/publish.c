@@ -167,11 +167,8 @@ reclaim (struct sf_producer *p, struct sf_frame *before, bool pooled)
     p->frames.pooled = pooled;
     sf_producer_set_want_locked (p);
   }
-  if (!p->ticking) {
-    /* The control thread collects when no frame comes to do it. */
-    p->ticking = true;
-    p->need_kick = true;
-  }
+  /* The control thread collects when no frame comes to do it. */
+  sf_producer_want_tick_locked (p, pooled);
   sf_producer_unlock (p);
 }
 

@@ -6,7 +6,7 @@
 #include <gst/video/video.h>
 
 #define FRAME_SIZE (64 * 48)
-#define FRAMES 60
+#define FRAMES 30
 
 typedef enum
 {
