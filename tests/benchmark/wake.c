@@ -3,7 +3,11 @@
  * second and nothing else. Prints one JSON object.
  *
  *     wake [--kind=futex|eventfd|pipe|socket] [--wakes=N] [--cpus=0|1|2]
+ *     wake --sleepers=N [--wakes=N] [--cpus=0|1|2]
+ *         The CPU time that it takes to wake so many processes one by one, each
+ *         of which sleeps on a futex of its own.
  */
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -17,6 +21,7 @@
 #include "benchtools.h"
 #include "shared/clock.h"
 #include "shared/futex.h"
+#include "shared/layout.h"
 
 #define FPS 60
 #define PERIOD (SF_NS_PER_SECOND / FPS)
@@ -109,18 +114,25 @@ receive (struct channel *ch, struct board *board, uint32_t n)
   }
 }
 
+/* Sleeps until the next of 60 times a second. */
+static void
+await_period (int64_t *due)
+{
+  struct timespec ts;
+
+  *due += PERIOD;
+  ts.tv_sec = *due / SF_NS_PER_SECOND;
+  ts.tv_nsec = *due % SF_NS_PER_SECOND;
+  while (clock_nanosleep (CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL) != 0);
+}
+
 static void
 send_all (struct channel *ch, struct board *board, uint32_t n)
 {
   int64_t due = sf_now ();
 
   for (uint32_t i = 0; i < n; i++) {
-    struct timespec ts;
-
-    due += PERIOD;
-    ts.tv_sec = due / SF_NS_PER_SECOND;
-    ts.tv_nsec = due % SF_NS_PER_SECOND;
-    while (clock_nanosleep (CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL) != 0);
+    await_period (&due);
     wake (ch, board);
   }
 }
@@ -155,18 +167,67 @@ measure (int kind, uint32_t n, uint32_t cpus, int64_t *took)
   return true;
 }
 
+/* Starts a process that sleeps on the word for good. */
+static pid_t
+start_sleeper (sf_atomic_u32 *word, uint32_t cpus)
+{
+  pid_t pid = fork ();
+
+  if (pid != 0)
+    return pid;
+  alarm (60);
+  bench_pin_end (cpus, TRUE);
+  for (;;)
+    sf_futex_wait (word, sf_load_flag (word), SF_FOREVER);
+}
+
+static int
+measure_sleepers (uint32_t n_sleepers, uint32_t n, uint32_t cpus)
+{
+  uint8_t *words = mmap (NULL, n_sleepers * SF_CACHE_LINE,
+      PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  pid_t *pids = g_new0 (pid_t, n_sleepers);
+  int64_t due, cpu = 0;
+
+  for (uint32_t i = 0; i < n_sleepers; i++)
+    pids[i] = start_sleeper ((sf_atomic_u32 *) (words + i * SF_CACHE_LINE),
+        cpus);
+  bench_pin_end (cpus, FALSE);
+  due = sf_now ();
+  for (uint32_t round = 0; round < n; round++) {
+    await_period (&due);
+    cpu -= bench_now (CLOCK_THREAD_CPUTIME_ID);
+    for (uint32_t i = 0; i < n_sleepers; i++) {
+      sf_bump_u32 ((sf_atomic_u32 *) (words + i * SF_CACHE_LINE));
+      sf_futex_wake ((sf_atomic_u32 *) (words + i * SF_CACHE_LINE));
+    }
+    cpu += bench_now (CLOCK_THREAD_CPUTIME_ID);
+  }
+  for (uint32_t i = 0; i < n_sleepers; i++) {
+    kill (pids[i], SIGKILL);
+    waitpid (pids[i], NULL, 0);
+  }
+  g_free (pids);
+  g_print ("{\"cpu\": %.1f}\n", (double) cpu / n);
+  return 0;
+}
+
 int
 main (int argc, char **argv)
 {
   const char *name = bench_text_option (argc, argv, "kind", "futex");
   uint32_t n = bench_option (argc, argv, "wakes", 240);
-  int64_t *took = g_new0 (int64_t, n);
+  uint32_t n_sleepers = bench_option (argc, argv, "sleepers", 0);
+  uint32_t cpus = bench_option (argc, argv, "cpus", 0);
+  int64_t *took;
   int kind = 0;
 
+  if (n_sleepers > 0)
+    return measure_sleepers (n_sleepers, n, cpus);
+  took = g_new0 (int64_t, n);
   while (kind < N_KINDS && strcmp (names[kind], name) != 0)
     kind++;
-  if (kind == N_KINDS
-      || !measure (kind, n, bench_option (argc, argv, "cpus", 0), took)) {
+  if (kind == N_KINDS || !measure (kind, n, cpus, took)) {
     fprintf (stderr, "%s does not work\n", name);
     return 1;
   }
