@@ -149,6 +149,8 @@ sf_client_announce_locked (struct sf_client *c, struct sf_frame *frame,
 
   c->queue.lacks_segment = sf_client_missing_segment_locked (c, frame) != 0;
   if (c->queue.lacks_segment) {
+    /* The control thread looks whether it can have the frame later. */
+    sf_producer_want_tick_locked (c->producer, true);
     sf_client_drop_locked (c, SF_DROP_QUEUE, 1);
     return;
   }
