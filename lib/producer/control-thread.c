@@ -214,13 +214,14 @@ static int
 timeout_ms (struct sf_producer *p, int greeting_ms)
 {
   bool relays = false;
+  int tick_ms;
 
   pthread_mutex_lock (&p->lock);
-  p->tick_ms = tick_locked (p);
+  p->tick_ms = tick_ms = tick_locked (p);
   for (uint32_t i = 0; i < p->segments.n_known && !relays; i++)
     relays = !sf_slots_own (p->slots, p->segments.known[i].segment);
   pthread_mutex_unlock (&p->lock);
-  return sooner (greeting_ms, sooner (p->tick_ms, relays ? RELAY_TICK_MS : -1));
+  return sooner (greeting_ms, sooner (tick_ms, relays ? RELAY_TICK_MS : -1));
 }
 
 /* Accepts a few connections: one who connects faster than that must not keep us
