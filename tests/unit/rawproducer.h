@@ -85,16 +85,21 @@ rp_accept_within (struct raw_producer *p, int ms)
   return true;
 }
 
+/* The consumer. A shmframe-top that looks for all sockets is sent away. */
 static inline void
 rp_accept (struct raw_producer *p)
 {
   struct pollfd hello = {.events = POLLIN };
-  struct sf_message msg;
+  struct sf_message msg = {.type = SF_MESSAGE_OBSERVE };
 
-  check (rp_accept_within (p, 20000));
-  hello.fd = p->fd;
-  check_int (poll (&hello, 1, 20000), 1);
-  check_int (sf_receive (p->fd, &msg, NULL), 1);
+  while (msg.type == SF_MESSAGE_OBSERVE) {
+    if (p->fd >= 0)
+      close (p->fd);
+    check (rp_accept_within (p, 20000));
+    hello.fd = p->fd;
+    check_int (poll (&hello, 1, 20000), 1);
+    check_int (sf_receive (p->fd, &msg, NULL), 1);
+  }
   check_int (msg.type, SF_MESSAGE_HELLO);
 }
 
