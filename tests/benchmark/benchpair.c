@@ -5,6 +5,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "benchtools.h"
+
 #define MAX_SIDES 4
 
 gpointer
@@ -94,7 +96,7 @@ bench_pair_play (gpointer shared, const gchar * description, GstClock * clock,
   prepare (pipeline, shared);
   gst_element_set_state (pipeline, GST_STATE_PLAYING);
   while (ok && !g_atomic_int_get (&pair->stop)) {
-    GstMessage *message = gst_bus_timed_pop (bus, 10 * GST_MSECOND);
+    GstMessage *message = gst_bus_timed_pop (bus, BENCH_LOOK_AGAIN);
 
     ok = message == NULL || handle_message (pipeline, message);
     g_clear_pointer (&message, gst_message_unref);

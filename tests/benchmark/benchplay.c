@@ -157,7 +157,7 @@ wait_for_end (GstElement * pipeline, BenchRun * run)
   gboolean ok = TRUE;
 
   while (ok && !g_atomic_int_get (&run->done)) {
-    GstMessage *message = gst_bus_timed_pop_filtered (bus, 10 * GST_MSECOND,
+    GstMessage *message = gst_bus_timed_pop_filtered (bus, BENCH_LOOK_AGAIN,
         GST_MESSAGE_ERROR);
 
     if (message != NULL) {

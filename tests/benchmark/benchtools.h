@@ -10,6 +10,10 @@ G_BEGIN_DECLS
 
 gint64 bench_now (clockid_t clock);
 
+/* How often a main thread looks whether others are done. Each look takes CPU
+ * time, twice as much where two processes carry the frames. */
+#define BENCH_LOOK_AGAIN (200 * GST_MSECOND)
+
 /* Keeps the calling thread, and those that it makes later, on the processor of
  * this number among those that it may use. */
 void bench_pin (guint number);
