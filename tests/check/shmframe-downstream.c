@@ -201,7 +201,8 @@ GST_END_TEST;
 
 /* Times are kept: by the clock, frames of before the consumer started are in no
  * segment, and no sink keeps them. */
-#define FED RIG_APPSRC (32, 24) " ! shmframesink socket-path=@ delivery=live"
+#define FED RIG_APPSRC (32, 24) \
+    " ! shmframesink name=sink socket-path=@ delivery=live"
 #define FRAME_SIZE (32 * 24)
 #define KEEPS "shmframesrc name=src timestamps=keep socket-path=@ "
 
@@ -247,7 +248,7 @@ check_holds (const gchar * behind, const gchar * first_word,
 
   rig_play (producer);
   rig_play (consumer);
-  rig_until (rig_stat (rig_child (consumer, "src"), "connections") == 1);
+  rig_until (rig_num_clients (rig_child (producer, "sink")) == 1);
   for (guint i = 0; i < 10; i++)
     rig_feed (producer, "in", rig_frame (i, FRAME_SIZE));
   text = await_warning (consumer);
@@ -311,7 +312,7 @@ GST_START_TEST (test_nobody_pulls_live)
 
     rig_play (producer);
     rig_play (consumer);
-    rig_until (rig_stat (src, "connections") == 1);
+    rig_until (rig_num_clients (rig_child (producer, "sink")) == 1);
     for (guint i = 0; i < 130; i++) {
       rig_feed (producer, "in", rig_frame (i, FRAME_SIZE));
       rig_until (rig_stat (src, "frames") == i + 1);
@@ -382,7 +383,7 @@ GST_START_TEST (test_holding_is_told_once)
 
   rig_play (producer);
   rig_play (consumer);
-  rig_until (rig_stat (src, "connections") == 1);
+  rig_until (rig_num_clients (rig_child (producer, "sink")) == 1);
   for (guint i = 0; i < 6; i++)
     rig_feed (producer, "in", rig_frame (i, FRAME_SIZE));
   g_free (await_warning (consumer));

@@ -67,6 +67,7 @@ test_stall_timeout (void)
 {
   struct place place;
   struct told told;
+  struct last last;
   struct sf_producer *p;
   struct sf_consumer *c;
   uint64_t n;
@@ -77,10 +78,11 @@ test_stall_timeout (void)
   check_int (sf_producer_wait_clients (p, 1), 0);
   n = fill_ring (p, 0);
   await_count (p, &told.disconnected, 1);
-  check_int (last_of (&told).reason, SF_REASON_SLOW);
-  check_int (last_of (&told).unclaimed, n);
-  check_int (last_of (&told).n_clients, 0);
-  check_has (last_of (&told).text, "stall-timeout");
+  last = last_of (&told);
+  check_int (last.reason, SF_REASON_SLOW);
+  check_int (last.unclaimed, n);
+  check_int (last.n_clients, 0);
+  check_has (last.text, "stall-timeout");
   close_all (c, p, &place);
 }
 
@@ -133,6 +135,7 @@ check_stopped (uint64_t taken)
 {
   struct place place;
   struct told told;
+  struct last last;
   struct sf_producer *p;
   struct role role;
   struct end end;
@@ -149,9 +152,10 @@ check_stopped (uint64_t taken)
   kill (role.pid, SIGSTOP);
   n = fill_ring (p, taken);
   await_count (p, &told.disconnected, 1);
-  check_int (last_of (&told).reason, SF_REASON_SLOW);
-  check_has (last_of (&told).text, "client-timeout");
-  check_int (last_of (&told).unclaimed, n);
+  last = last_of (&told);
+  check_int (last.reason, SF_REASON_SLOW);
+  check_has (last.text, "client-timeout");
+  check_int (last.unclaimed, n);
   kill (role.pid, SIGCONT);
   role_tell (&role, 'g');
   check_int (read (role.from, &end, sizeof end), sizeof end);
