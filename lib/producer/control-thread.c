@@ -188,10 +188,10 @@ sooner (int ms, int other_ms)
 }
 
 /* Returns how often to look at what came back (ms), -1: never. Soon, if a
- * publisher or upstream's pool may wait for it, or if a grant or a client's end
- * depends on it. */
+ * publisher, upstream's pool or another producer (`relays`) may wait for it, or
+ * if a grant or a client's end depends on it. */
 static int
-tick_locked (const struct sf_producer *p)
+tick_locked (const struct sf_producer *p, bool relays)
 {
   int64_t idle = sf_now () - p->frames.last_publish;
   bool out = idle < SF_IDLE_TICK_MS * (SF_NS_PER_SECOND / 1000);
@@ -202,10 +202,10 @@ tick_locked (const struct sf_producer *p)
     bool has = c->leases != NULL && sf_leases_outstanding (c->leases) > 0;
 
     out |= has;
-    awaited |= c->grant.requested != 0 || c->queue.lacks_segment
-        || (has && c->state > SF_CLIENT_ACTIVE);
+    awaited |= c->grant.requested != 0 || c->queue.overflowed
+        || c->queue.lacks_segment || (has && c->state > SF_CLIENT_ACTIVE);
   }
-  awaited |= out && p->frames.pooled;
+  awaited |= out && (p->frames.pooled || relays);
   return awaited ? SF_TICK_MS : out ? SF_IDLE_TICK_MS : -1;
 }
 
@@ -217,9 +217,9 @@ timeout_ms (struct sf_producer *p, int greeting_ms)
   int tick_ms;
 
   pthread_mutex_lock (&p->lock);
-  p->tick_ms = tick_ms = tick_locked (p);
   for (uint32_t i = 0; i < p->segments.n_known && !relays; i++)
     relays = !sf_slots_own (p->slots, p->segments.known[i].segment);
+  p->tick_ms = tick_ms = tick_locked (p, relays);
   pthread_mutex_unlock (&p->lock);
   return sooner (greeting_ms, sooner (tick_ms, relays ? RELAY_TICK_MS : -1));
 }

@@ -157,7 +157,8 @@ announce_locked (struct sf_producer *p, struct sf_frame *frame)
 /* Collects returns after the clients were woken: releasing takes longer than
  * announcing. */
 static void
-reclaim (struct sf_producer *p, struct sf_frame *before, bool pooled)
+reclaim (struct sf_producer *p, struct sf_frame *before, bool pooled,
+    bool foreign)
 {
   pthread_mutex_lock (&p->lock);
   sf_producer_collect_locked (p);
@@ -168,7 +169,7 @@ reclaim (struct sf_producer *p, struct sf_frame *before, bool pooled)
     sf_producer_set_want_locked (p);
   }
   /* The control thread collects when no frame comes to do it. */
-  sf_producer_want_tick_locked (p, pooled);
+  sf_producer_want_tick_locked (p, pooled || foreign);
   sf_producer_unlock (p);
 }
 
@@ -178,6 +179,7 @@ publish (struct sf_producer *p, const struct sf_publish_args *pub,
     uint64_t size, const struct sf_slot *spill)
 {
   struct sf_frame *frame, *before;
+  bool foreign;
   int r;
 
   pthread_mutex_lock (&p->lock);
@@ -195,12 +197,13 @@ publish (struct sf_producer *p, const struct sf_publish_args *pub,
     sf_producer_unlock (p);
     return r;
   }
+  foreign = frame->foreign;
   before = p->frames.latest;
   announce_locked (p, frame);
   pthread_mutex_unlock (&p->lock);
   SF_HOOK ("announced");
   sf_producer_wake_sleepers (p);
-  reclaim (p, before, pub->pooled);
+  reclaim (p, before, pub->pooled, foreign);
   return 0;
 }
 
