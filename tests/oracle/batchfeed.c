@@ -207,17 +207,17 @@ push_stream (gpointer user)
   return NULL;
 }
 
-static gboolean
-is_so (const gchar * name, guint64 value)
+static guint64
+count (const gchar * name)
 {
   guint outputs;
 
   if (strcmp (name, "outputs") != 0)
-    return feed_get_stat (the_case.batcher, name) == value;
+    return feed_get_stat (the_case.batcher, name);
   g_mutex_lock (&the_case.lock);
   outputs = the_case.outputs;
   g_mutex_unlock (&the_case.lock);
-  return outputs == value;
+  return outputs;
 }
 
 /* Until nothing more happens before a flush, says the model. */
@@ -228,15 +228,16 @@ await (guint flush)
 
   for (guint i = 0; i < the_case.awaited->len; i++) {
     gchar **words = g_ptr_array_index (the_case.awaited, i);
+    guint64 value = (guint64) feed_number (words[3]);
 
     if (feed_number (words[1]) != flush)
       continue;
-    while (!is_so (words[2], feed_number (words[3]))
+    while (count (words[2]) != value
         && g_get_monotonic_time () < patience)
       g_usleep (200);
-    if (!is_so (words[2], feed_number (words[3])))
-      printf ("error before flush %u, %s is not %s\n", flush, words[2],
-          words[3]);
+    if (count (words[2]) != value)
+      printf ("error before flush %u, %s is %" G_GUINT64_FORMAT ", not %s\n",
+          flush, words[2], count (words[2]), words[3]);
   }
 }
 
