@@ -104,7 +104,7 @@ class Showing:
 
 
 class Batcher(Placing):
-    def __init__(self, case):
+    def __init__(self, case, waits=()):
         props = case.props
         super().__init__(props)
         self.incomplete = props.get("incomplete", "push")
@@ -118,6 +118,9 @@ class Batcher(Placing):
         self.shift = 0          # of the alignment, of the last batch
         self.last_pts = 0
         self.closed = False     # a window is over
+        self.start_moves = False        # by a flush before that
+        self.undecided = 0      # how often a stream may wait, and whether it does
+        self.waits = list(waits)
         self.pushed = False     # and had a batch
         self.out = []
         self.awaited = []       # (flush, name, value): what is so before it
@@ -280,8 +283,37 @@ class Batcher(Placing):
             if not self.decide_start():
                 return
         self.read_all()
+        if not self.closed and all(map(self.is_past, self.streams)):
+            if any(map(self.may_wait, self.streams)):
+                self.undecided += 1
+                if self.waits and self.waits.pop(0):
+                    return
         while all(map(self.is_past, self.streams)) and self.close_window():
             self.read_all()
+
+    def may_wait(self, stream):
+        """All of it may have been read before the start moved back: then its next
+        item shows that it is past the window, and a flush comes before that."""
+        if not stream.flush_ahead or stream.next().kind == "eos" or not (
+                self.start_moves or any(map(self.begins_with_gap,
+                                            self.streams))):
+            return False
+        items = [i for i in stream.log + stream.items
+                 if i.kind in ("frame", "gap")]
+        first = next((i for i in items if i.kind == "frame"), None)
+        if not first:
+            return True
+        # no start was later than that by its own first frame alone
+        zero = first.t if self.align == "first-frame" else 0
+        places = [max(i.t - zero + i.tolerance if i.kind == "frame"
+                      else i.reach - zero, 0) for i in items]
+        end = self.end_of(self.first_window(places[items.index(first)]))
+        return max(places) < end
+
+    @staticmethod
+    def begins_with_gap(stream):
+        return any(i.kind == "gap" for i in itertools.takewhile(
+            lambda i: i.kind != "frame", stream.log + stream.items))
 
     def flush(self, number):
         outputs = sum(o[0] in ("batch", "gap") for o in self.out)
@@ -293,7 +325,9 @@ class Batcher(Placing):
             s.flush()
         if len(flushed) == len(self.streams):
             self.zero, self.shift, self.last_pts = 0, 0, 0
-            self.closed = self.pushed = False
+            self.closed = self.pushed = self.start_moves = False
+        elif not self.closed:
+            self.start_moves = True
 
     def close_window(self):
         """False if there is nothing more."""

@@ -15,6 +15,7 @@ import random
 NONE = -1
 MS = 10 ** 6
 SECOND = 10 ** 9
+MOST_FLUSHES = 2
 RATES = [(1, 1), (5, 1), (10, 1), (24000, 1001), (25, 1), (30000, 1001),
          (30, 1), (50, 1), (60, 1), (120, 1), (240, 1), None]
 
@@ -30,7 +31,7 @@ class Case:
     props: dict
     streams: list
     behind: str = ""            # the batcher: "", "splitter" or "again"
-    awaited: list = ()          # (flush, name, value): what is so before it
+    awaited: list = ()  # (flush, name, value, others): what is so before it
 
     def text(self):
         """As batchfeed reads it."""
@@ -227,7 +228,7 @@ def flush_case(seed):
     references = props["align"] == "reference-timestamp"
     generators = [Generator(r, k, length, references) for k in range(n)]
     flushes = [[] for _ in range(n)]
-    for number in range(1, r.choice([2, 2, 3])):
+    for number in range(1, r.choice([2, 2, MOST_FLUSHES + 1])):
         for k in r.choice([range(n), r.sample(range(n), 1)]):
             flushes[k].append(number)
     return Case(props, [
