@@ -172,8 +172,10 @@ answer_census (struct origin *o)
   struct census now;
 
   /* So that the latest frame, which stays for who comes next, is of the segment
-   * in use. */
-  produce (o);
+   * in use, and the side's as well. */
+  do
+    produce (o);
+  while (o->index % SIDE_SHARE != 1 && !leave);
   for (;;) {
     me->heartbeat = (uint64_t) sf_now ();
     sf_producer_get_stats (o->p, &stats);
