@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What version 1 says where nothing is set: INT64_MAX in whole pages. */
+#define NO_LIMIT (UINT64_C (1) << 62)
+
 /* The names of files in one version of control groups. */
 struct kind
 {
@@ -52,24 +55,27 @@ read_number (const char *folder, const char *name)
   return n;
 }
 
-/* Returns the number behind a key at the start of a line; 0: not there. */
-static uint64_t
-read_key (const char *folder, const char *name, const char *key)
+/* Sets the number behind each key that starts a line; leaves the others. Reads
+ * the file once, since the kernel adds these up anew each time. */
+static void
+read_keys (const char *folder, const char *name, const char *const keys[],
+    uint64_t values[], unsigned n)
 {
   FILE *f = open_file (folder, name);
-  size_t len = strlen (key);
+  unsigned found = 0;
   char line[256];
-  uint64_t n = 0;
 
-  if (f == NULL)
-    return 0;
-  while (fgets (line, sizeof (line), f) != NULL)
-    if (strncmp (line, key, len) == 0 && strspn (line + len, " :") > 0) {
-      n = strtoull (line + len + 1, NULL, 10);
-      break;
+  while (f != NULL && found < n && fgets (line, sizeof (line), f) != NULL)
+    for (unsigned i = 0; i < n; i++) {
+      size_t len = strlen (keys[i]);
+
+      if (strncmp (line, keys[i], len) == 0 && strspn (line + len, " :") > 0) {
+        values[i] = strtoull (line + len + 1, NULL, 10);
+        found++;
+      }
     }
-  fclose (f);
-  return n;
+  if (f != NULL)
+    fclose (f);
 }
 
 static void
@@ -85,18 +91,21 @@ note (struct sf_headroom *headroom, uint64_t left, uint64_t limit,
     strcpy (headroom->where, "its control group");
 }
 
-/* Page cache that is not in use does not count: the kernel reclaims it. */
+/* Page cache that is not in use does not count: the kernel reclaims it. Looked
+ * up only where it matters. */
 static void
 look_at_group (struct sf_headroom *headroom, const struct kind *kind,
     const char *folder)
 {
   uint64_t limit = read_number (folder, kind->limit);
-  uint64_t usage, cache;
+  uint64_t usage, cache = 0;
 
-  if (limit == UINT64_MAX)
+  if (limit >= NO_LIMIT)
     return;
   usage = read_number (folder, kind->usage);
-  cache = read_key (folder, "memory.stat", kind->cache);
+  if (usage < limit && limit - usage >= headroom->left)
+    return;
+  read_keys (folder, "memory.stat", &kind->cache, &cache, 1);
   usage = usage > cache ? usage - cache : 0;
   note (headroom, limit > usage ? limit - usage : 0, limit, folder,
       kind->limit);
@@ -145,19 +154,26 @@ look_at_line (struct sf_headroom *headroom, const char *cgroups, char *line)
   }
 }
 
+static void
+look_at_machine (struct sf_headroom *headroom, const char *proc)
+{
+  static const char *const keys[] = { "MemTotal", "MemAvailable", "SwapFree" };
+  uint64_t kb[3] = { 0 };
+
+  read_keys (proc, "meminfo", keys, kb, 3);
+  if (kb[1] > 0)
+    note (headroom, (kb[1] + kb[2]) * 1024, kb[0] * 1024, proc, "meminfo");
+}
+
 void
 sf_headroom_get_at (struct sf_headroom *headroom, const char *proc,
     const char *cgroups)
 {
-  uint64_t available = read_key (proc, "meminfo", "MemAvailable");
   FILE *f = open_file (proc, "self/cgroup");
   char line[512];
 
   *headroom = (struct sf_headroom) { .left = UINT64_MAX, .limit = UINT64_MAX };
-  if (available > 0)
-    note (headroom, (available + read_key (proc, "meminfo",
-                "SwapFree")) * 1024, read_key (proc, "meminfo",
-            "MemTotal") * 1024, proc, "meminfo");
+  look_at_machine (headroom, proc);
   while (f != NULL && fgets (line, sizeof (line), f) != NULL)
     look_at_line (headroom, cgroups, line);
   if (f != NULL)
