@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What those who are there feel of others that join, one per 150 ms, at 60
  * fps: in a ring that grows for them, or in one that has its size from the
- * start. Or: what is left behind by many that join and leave. Prints one
- * JSON object.
+ * start. Or: what is left behind by many that join and leave. Or: what a ring
+ * takes of a processor that is made at once, or in a step per join, with nobody
+ * there. Prints one JSON object.
  *
- *     joining [--consumers=N] [--fixed=1] [--churn=N] [--width=N] [--height=N]
- *         [--frames=N] [--read=0] [--cpus=0|1|2]
+ *     joining [--consumers=N] [--fixed=1] [--churn=N] [--alone=ROUNDS]
+ *         [--width=N] [--height=N] [--frames=N] [--read=0] [--cpus=0|1|2]
  */
 #include <dirent.h>
 #include <stdio.h>
@@ -21,13 +22,16 @@
 #include "shared/clock.h"
 #include "consumer/consumer.h"
 #include "producer/producer.h"
+#include "shared/segment.h"
 
 #define FPS 60
 #define PERIOD (SF_NS_PER_SECOND / FPS)
 #define FRAMES_PER_JOIN 9u
 #define HELD 4u
+#define BASE_SLOTS 16u
 #define MAX_FRAMES 20000u
 #define MAX_CONSUMERS 64u
+#define MAX_ROUNDS 64u
 
 /* Shared by all processes. */
 struct board
@@ -388,10 +392,56 @@ churn (uint32_t n, uint64_t size)
   return same;
 }
 
+/* Returns the CPU time of making slots for so many consumers. */
+static int64_t
+make_ring (uint32_t n, uint64_t size, bool in_steps)
+{
+  uint32_t all = BASE_SLOTS + n * HELD, slots = in_steps ? BASE_SLOTS : all;
+  int64_t begin, took = 0;
+  struct sf_segment *s;
+  int err;
+
+  begin = bench_now (CLOCK_THREAD_CPUTIME_ID);
+  err = sf_segment_create_of (&s, slots, all + 1, size, 0);
+  if (err < 0)
+    return err;
+  while (slots < all && err == 0) {
+    took += bench_now (CLOCK_THREAD_CPUTIME_ID) - begin;
+    usleep (150000);
+    begin = bench_now (CLOCK_THREAD_CPUTIME_ID);
+    err = sf_segment_grow (s, slots += HELD);
+  }
+  took += bench_now (CLOCK_THREAD_CPUTIME_ID) - begin;
+  sf_segment_unref (s);
+  return err < 0 ? err : took;
+}
+
+static bool
+alone (uint32_t rounds, uint32_t n, uint64_t size)
+{
+  int64_t took[2][MAX_ROUNDS];
+
+  if (rounds > MAX_ROUNDS)
+    rounds = MAX_ROUNDS;
+  for (uint32_t i = 0; i < rounds; i++)
+    for (int in_steps = 0; in_steps < 2; in_steps++) {
+      took[in_steps][i] = make_ring (n, size, in_steps);
+      if (took[in_steps][i] < 0)
+        return false;
+    }
+  g_print ("{\"at_once\": ");
+  bench_print_list (took[0], rounds);
+  g_print (", \"in_steps\": ");
+  bench_print_list (took[1], rounds);
+  g_print ("}\n");
+  return true;
+}
+
 int
 main (int argc, char **argv)
 {
   uint32_t n = bench_option (argc, argv, "consumers", 8);
+  uint32_t n_alone = bench_option (argc, argv, "alone", 0);
   uint32_t n_churn = bench_option (argc, argv, "churn", 0);
   uint64_t size = (uint64_t) bench_option (argc, argv, "width", 1920)
       * bench_option (argc, argv, "height", 1080) * 3 / 2;
@@ -405,9 +455,11 @@ main (int argc, char **argv)
   reads = bench_option (argc, argv, "read", 1) != 0;
   if (n_churn > 0)
     return churn (n_churn, size) ? 0 : 1;
+  if (n_alone > 0)
+    return alone (n_alone, n, size) ? 0 : 1;
   n = n < MAX_CONSUMERS ? n : MAX_CONSUMERS;
   board = board_new ();
-  if (!measure (board, n, size, fixed ? n * HELD + 16 : 0, &r))
+  if (!measure (board, n, size, fixed ? n * HELD + BASE_SLOTS : 0, &r))
     return 1;
   print (board, n, &r);
   return 0;
