@@ -210,8 +210,8 @@ def joins_and_leaves(bench, row, n):
 
 def joins(bench):
     """What those that are there feel of consumers that join."""
-    # So many rounds that all have some 600 frames.
-    rounds = bench.few({2: 1}, {2: 11, 4: 8, 8: 6, 16: 4, 32: 2})
+    # So many rounds that all have some 1 200 frames: p99 is the twelfth longest.
+    rounds = bench.few({2: 1}, {2: 22, 4: 16, 8: 12, 16: 8, 32: 4})
     for n, times in rounds.items():
         joins_of(bench, "joins", str(n), n, times)
     joins_and_leaves(bench, "joins", bench.few(20, 200))
