@@ -401,6 +401,14 @@ make_ring (uint32_t n, uint64_t size, bool in_steps)
   struct sf_segment *s;
   int err;
 
+  uint64_t whole = (all + 8) * size, at = 0;
+  uint8_t *warm = mmap (NULL, whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  madvise (warm, whole, MADV_NOHUGEPAGE);
+  for (uint64_t i = 0; i < whole; i += 4096) warm[i] = 1;
+  if (!getenv ("WARM")) { munmap (warm, whole); warm = NULL; }
+  if (getenv ("SLEEP")) sleep (atoi (getenv ("SLEEP")));
+  if (warm) madvise (warm, (slots + 2) * size, MADV_DONTNEED);
+  at = (slots + 2) * size;
   begin = bench_now (CLOCK_THREAD_CPUTIME_ID);
   err = sf_segment_create_of (&s, slots, all + 1, size, 0);
   if (err < 0)
@@ -408,11 +416,14 @@ make_ring (uint32_t n, uint64_t size, bool in_steps)
   while (slots < all && err == 0) {
     took += bench_now (CLOCK_THREAD_CPUTIME_ID) - begin;
     usleep (150000);
+    if (warm) madvise (warm + at, HELD * size, MADV_DONTNEED);
+    at += HELD * size;
     begin = bench_now (CLOCK_THREAD_CPUTIME_ID);
     err = sf_segment_grow (s, slots += HELD);
   }
   took += bench_now (CLOCK_THREAD_CPUTIME_ID) - begin;
   sf_segment_unref (s);
+  if (warm) munmap (warm, whole);
   return err < 0 ? err : took;
 }
 

@@ -28,11 +28,32 @@ plugins=root$(pkg-config --variable=pluginsdir gstreamer-1.0)
 cp "$1"/gst/shmframe/libgstshmframe.so "$1"/gst/secondbatch/libgstsecondbatch.so "$plugins"
 cp "$1"/tools/shmframe-top root/usr/bin
 shift
+for cgroup in $1; do
+    mkdir "$cgroup"
+    echo $$ > "$cgroup/cgroup.procs"
+done
+shift
 exec systemd-nspawn --quiet --directory=root --register=no --keep-unit \
     --private-network --console=pipe "$@" --boot systemd.unit=guide.target
 """
 CLEAN = ["env", "-i", "HOME=/root", "LANG=C.UTF-8", "PATH=/usr/local/sbin:"
          "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
+
+
+def new_cgroups(name):
+    """Paths for cgroups in which nspawn can keep its own, wherever systemd looks.
+
+    Without, two machines at once would share one of each service, and systemd
+    cannot kill processes of other machines, which have no number in its own."""
+    found = []
+    for line in pathlib.Path("/proc/self/cgroup").read_text().splitlines():
+        _, kind, path = line.split(":", 2)
+        for tree in {"": ("unified", ""), "name=systemd": ("systemd",)}.get(kind, ()):
+            folder = pathlib.Path("/sys/fs/cgroup", tree, path[1:])
+            if (folder / "cgroup.procs").exists():
+                found.append(folder / name)
+                break
+    return found
 
 
 class Missing(Exception):
@@ -65,12 +86,13 @@ class Machine:
         self._folder = tempfile.TemporaryDirectory()
         # A folder below /tmp is hidden by the container's own.
         binds = [f"--bind={here}", f"--bind-ro={tree}", f"--bind-ro={build}"]
+        self._cgroups = new_cgroups(pathlib.Path(self._folder.name).name)
         # It shuts down when this process ends, however it does.
         self._nspawn = subprocess.Popen(
             ["setpriv", "--pdeathsig", "TERM", "unshare", "--mount", "--propagation",
              "private", "bash", "-euc", START, "machine", self._folder.name, build,
-             *binds], stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log,
-            start_new_session=True)
+             " ".join(map(str, self._cgroups)), *binds], stdin=subprocess.DEVNULL,
+            stdout=self._log, stderr=self._log, start_new_session=True)
         self._leader = None
         self._boot()
 
@@ -111,5 +133,8 @@ class Machine:
             # With its first process all others go, and then nspawn.
             os.kill(int(self._leader or self._nspawn.pid), signal.SIGKILL)
             self._nspawn.wait()
+        for cgroup in self._cgroups:
+            for folder, _, _ in os.walk(cgroup, topdown=False):
+                os.rmdir(folder)
         self._log.close()
         self._folder.cleanup()
