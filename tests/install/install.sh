@@ -79,7 +79,8 @@ quietly timeout 60 gst-launch-1.0 shmframesrc socket-path="$socket" num-buffers=
 
 step "removed"
 quietly ninja -C "$here/build" uninstall
-[ ! -e "$prefix" ] || [ -z "$(find "$prefix" ! -type d)" ] || fail "something is left in $prefix"
+left=$(find "$here" -path "$prefix/*" ! -type d)
+[ -z "$left" ] || fail "still there: $left"
 
 step "as a subproject"
 cp -r "$tree/tests/install/subproject" "$here/user-project"
