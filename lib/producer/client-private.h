@@ -108,6 +108,7 @@ struct sf_client
     uint32_t sent_size;         /* ids that the bits reach to */
     bool sending;               /* a thread is sending one, without the lock */
     uint32_t n_unread_fds;      /* sent since it had read all */
+    int unread_bytes;           /* when a hog was last looked for */
   } segments;
 
   struct

@@ -12,6 +12,10 @@
 
 /* Fds that a live client may leave unread. */
 #define MAX_UNREAD_FDS 8u
+/* Where none can be sent, who has read nothing since the last try that is so
+ * long ago (ns) is sent away. */
+#define MIN_UNREAD INT64_C (200000000)
+#define MAX_UNREAD INT64_C (10000000000)
 
 static void
 note_violation_locked (struct sf_client *c)
@@ -235,24 +239,30 @@ sf_client_missing_segment_locked (const struct sf_client *c,
   return 0;
 }
 
-static uint32_t
-unread_fds_locked (struct sf_client *c)
+/* Returns the size of what it has not read of its socket; 0 as well where that
+ * is not known. */
+static int
+unread_bytes (const struct sf_client *c)
 {
   int bytes = 0;
 
-  if (c->segments.n_unread_fds > 0 && ioctl (c->fd, SIOCOUTQ, &bytes) == 0
-      && bytes == 0)
+  return ioctl (c->fd, SIOCOUTQ, &bytes) == 0 ? bytes : 0;
+}
+
+static uint32_t
+unread_fds_locked (struct sf_client *c)
+{
+  if (c->segments.n_unread_fds > 0 && unread_bytes (c) == 0)
     c->segments.n_unread_fds = 0;
   return c->segments.n_unread_fds;
 }
 
 /* Sums up the unread fds of all clients. `n_clients` is set to how many have
- * some, and `most` to the one with most, if there is one. */
+ * some. */
 static uint32_t
-sum_unread_fds_locked (struct sf_producer *p, uint32_t *n_clients,
-    struct sf_client **most)
+sum_unread_fds_locked (struct sf_producer *p, uint32_t *n_clients)
 {
-  uint32_t sum = 0, max = 0;
+  uint32_t sum = 0;
 
   *n_clients = 0;
   for (struct sf_client *c = p->clients; c != NULL; c = c->next) {
@@ -260,10 +270,6 @@ sum_unread_fds_locked (struct sf_producer *p, uint32_t *n_clients,
 
     sum += n;
     *n_clients += n > 0;
-    if (n > max) {
-      max = n;
-      *most = c;
-    }
   }
   return sum;
 }
@@ -275,13 +281,12 @@ bool
 sf_client_is_fd_limited_locked (struct sf_client *c)
 {
   uint32_t n = unread_fds_locked (c), n_clients;
-  struct sf_client *most;
   struct rlimit limit;
 
   if (n == 0 || sf_client_is_lossless_locked (c))
     return false;
   return n >= MAX_UNREAD_FDS || (getrlimit (RLIMIT_NOFILE, &limit) == 0
-      && sum_unread_fds_locked (c->producer, &n_clients, &most)
+      && sum_unread_fds_locked (c->producer, &n_clients)
       >= limit.rlim_cur / 2 && n >= limit.rlim_cur / 2 / n_clients);
 }
 
@@ -296,23 +301,47 @@ sf_client_send (struct sf_client *c, const struct sf_message *msg)
   return sf_send (c->fd, msg, NULL, 0);
 }
 
+/* Returns the one that leaves most fds unread of those that have read nothing
+ * since the last call, or NULL. Fds that were read count as well while what
+ * came behind them is unread: on a busy machine that is so for a moment. */
+static struct sf_client *
+find_hog_locked (struct sf_producer *p)
+{
+  struct sf_client *hog = NULL;
+  uint32_t max = 0;
+
+  for (struct sf_client *c = p->clients; c != NULL; c = c->next) {
+    uint32_t n = c->pending_disconnect == 0 ? unread_fds_locked (c) : 0;
+    int before = c->segments.unread_bytes;
+
+    c->segments.unread_bytes = unread_bytes (c);
+    if (n > max && before > 0 && c->segments.unread_bytes >= before) {
+      max = n;
+      hog = c;
+    }
+  }
+  return hog;
+}
+
 void
 sf_client_note_fds_locked (struct sf_client *c, unsigned n_fds, int r)
 {
-  struct sf_client *most = NULL;
-  uint32_t n_clients;
+  struct sf_producer *p = c->producer;
+  struct sf_client *hog;
+  int64_t since;
 
   if (r == 0)
     c->segments.n_unread_fds += n_fds;
-  if (r != -ETOOMANYREFS)
+  since = r == -ETOOMANYREFS ? sf_now () - p->segments.looked_for_hog : 0;
+  if (since < MIN_UNREAD)
     return;
-  /* Disconnect a client only if that frees fds. */
-  sum_unread_fds_locked (c->producer, &n_clients, &most);
-  if (most != NULL) {
-    most->evict_text =
+  p->segments.looked_for_hog += since;
+  hog = find_hog_locked (p);
+  if (hog != NULL && since < MAX_UNREAD) {
+    hog->evict_text =
         "it does not read what it is sent, and this user may have no "
         "more open files on their way (ulimit -n)";
-    sf_client_schedule_disconnect_locked (most, SF_REASON_SLOW);
+    sf_client_schedule_disconnect_locked (hog, SF_REASON_SLOW);
   }
 }
 

@@ -128,8 +128,8 @@ bool sf_client_was_sent_locked (const struct sf_client *c, uint32_t id);
 bool sf_client_is_fd_limited_locked (struct sf_client *c);
 /* Sends one SEGMENT message. The lock is dropped over the I/O. Returns 1; 0:
  * another thread was sending, or a disconnect is pending: look again;
- * -ETOOMANYREFS: not sent, the user has too many fds in flight, and the client
- * with most of them is disconnected. */
+ * -ETOOMANYREFS: not sent, the user has too many fds in flight; the client with
+ * most of them is disconnected if it does not read for a while. */
 int sf_client_send_segment (struct sf_client *c, uint32_t id);
 /* Sends a message without fds; 0 or -errno of sf_send(). */
 int sf_client_send (struct sf_client *c, const struct sf_message *msg);

@@ -134,6 +134,7 @@ struct sf_producer
     struct sf_known_segment *known;
     uint32_t n_known, known_room;
     uint32_t last_id;
+    int64_t looked_for_hog;     /* as no fds could be sent */
   } segments;
 
   struct
