@@ -15,7 +15,7 @@ step_locked (struct sf_client *c, bool start, uint32_t seqnum, bool reset_time)
   if (c->queue.ring.header == NULL || c->state > SF_CLIENT_ACTIVE
       || c->pending_disconnect != 0)
     return;
-  while ((r = sf_leases_revoke_oldest (c->leases, sf_frame_done_locked,
+  while ((r = sf_leases_revoke_newest (c->leases, sf_frame_done_locked,
               c->producer)) > 0);
   if (r < 0)
     sf_client_schedule_disconnect_locked (c, SF_REASON_VIOLATION);

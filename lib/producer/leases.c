@@ -146,16 +146,13 @@ note_claimed (struct sf_leases *leases, uint32_t i)
   list_append (leases, &leases->held, i);
 }
 
-int
-sf_leases_revoke_first (struct sf_leases *leases, sf_lease_done done,
+/* 1; 0: it is claimed; -EPROTO: the client wrote something else. */
+static int
+revoke_one (struct sf_leases *leases, uint32_t i, sf_lease_done done,
     void *user)
 {
-  uint32_t i = leases->unclaimed.first;
-  uint64_t stamp, seen;
+  uint64_t stamp = leases->entry[i].stamp, seen;
 
-  if (leases->unclaimed.count == 0)
-    return 0;
-  stamp = leases->entry[i].stamp;
   if (sf_decide_u64 (&leases->page->lease[i],
           SF_LEASE_WORD (stamp, SF_LEASE_ANNOUNCED),
           SF_LEASE_WORD (stamp, SF_LEASE_REVOKED), &seen)) {
@@ -169,6 +166,14 @@ sf_leases_revoke_first (struct sf_leases *leases, sf_lease_done done,
 }
 
 int
+sf_leases_revoke_first (struct sf_leases *leases, sf_lease_done done,
+    void *user)
+{
+  return leases->unclaimed.count == 0 ? 0 : revoke_one (leases,
+      leases->unclaimed.first, done, user);
+}
+
+int
 sf_leases_revoke_oldest (struct sf_leases *leases, sf_lease_done done,
     void *user)
 {
@@ -176,6 +181,17 @@ sf_leases_revoke_oldest (struct sf_leases *leases, sf_lease_done done,
 
   while (r == 0 && leases->unclaimed.count > 0)
     r = sf_leases_revoke_first (leases, done, user);
+  return r;
+}
+
+int
+sf_leases_revoke_newest (struct sf_leases *leases, sf_lease_done done,
+    void *user)
+{
+  int r = 0;
+
+  while (r == 0 && leases->unclaimed.count > 0)
+    r = revoke_one (leases, leases->unclaimed.last, done, user);
   return r;
 }
 

@@ -61,6 +61,11 @@ int sf_leases_collect (struct sf_leases *leases, sf_lease_done done,
 int sf_leases_revoke_oldest (struct sf_leases *leases, sf_lease_done done,
     void *user);
 
+/* The same of the newest. Who takes back all begins there: a client that goes
+ * on claiming meanwhile then has what is before, and no frame behind a gap. */
+int sf_leases_revoke_newest (struct sf_leases *leases, sf_lease_done done,
+    void *user);
+
 /* Revokes the oldest if it is unclaimed; does not look at the next. */
 int sf_leases_revoke_first (struct sf_leases *leases, sf_lease_done done,
     void *user);

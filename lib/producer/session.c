@@ -65,7 +65,7 @@ revoke_queue_locked (struct sf_client *c)
     unclaimed = c->leases->unclaimed.count;
   } else {
     sf_leases_collect (c->leases, sf_frame_done_locked, p);
-    while (sf_leases_revoke_oldest (c->leases, sf_frame_done_locked, p) > 0)
+    while (sf_leases_revoke_newest (c->leases, sf_frame_done_locked, p) > 0)
       unclaimed++;
   }
   c->figures.unclaimed += unclaimed;

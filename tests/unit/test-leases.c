@@ -299,6 +299,50 @@ test_claim_against_revoke (void)
   tear_down ();
 }
 
+#define QUEUED 8u
+
+/* A client that has looked at so many of them in order, and missed some. */
+static uint32_t n_looked, n_missed, n_claimed;
+
+/* It claims another one each time that one is revoked. */
+static void
+done_and_claim (void *frame, void *user)
+{
+  bool claimed = false;
+
+  done (frame, user);
+  while (!claimed && n_looked < QUEUED) {
+    uint32_t i = n_looked++;
+
+    claimed = sf_observe_u64 (&page->lease[records[i].lease])
+        == word (i, SF_LEASE_ANNOUNCED);
+    if (claimed) {
+      check_int (n_missed, 0);
+      claim (i);
+      n_claimed++;
+    } else {
+      n_missed++;
+    }
+  }
+}
+
+/* Who claims while all is taken back has what is before, without a gap. */
+static void
+test_revokes_the_newest_first (void)
+{
+  uint32_t n_revoked = 0;
+
+  set_up ();
+  give (QUEUED);
+  while (sf_leases_revoke_newest (leases, done_and_claim, NULL) > 0)
+    n_revoked++;
+  check_int (n_revoked, QUEUED / 2);
+  check_int (n_claimed, QUEUED / 2);
+  check_int (sf_leases_count_held (leases), QUEUED / 2);
+  check_int (total_done, QUEUED / 2);
+  tear_down ();
+}
+
 int
 main (void)
 {
@@ -306,7 +350,7 @@ main (void)
     TEST (test_all_of_them), TEST (test_every_bit_pattern),
     TEST (test_all_bits), TEST (test_nonsense_in_words),
     TEST (test_revokes_in_order), TEST (test_stale_stamp),
-    TEST (test_claim_against_revoke),
+    TEST (test_revokes_the_newest_first), TEST (test_claim_against_revoke),
   };
 
   return unit_main (tests);
