@@ -6,7 +6,8 @@
  * there. Prints one JSON object.
  *
  *     joining [--consumers=N] [--fixed=1] [--churn=N] [--alone=ROUNDS]
- *         [--width=N] [--height=N] [--frames=N] [--read=0] [--cpus=0|1|2]
+ *         [--pause=MS] [--width=N] [--height=N] [--frames=N] [--read=0]
+ *         [--cpus=0|1|2]
  */
 #include <dirent.h>
 #include <stdio.h>
@@ -394,41 +395,30 @@ churn (uint32_t n, uint64_t size)
 
 /* Returns the CPU time of making slots for so many consumers. */
 static int64_t
-make_ring (uint32_t n, uint64_t size, bool in_steps)
+make_ring (uint32_t n, uint64_t size, bool in_steps, uint32_t pause_ms)
 {
   uint32_t all = BASE_SLOTS + n * HELD, slots = in_steps ? BASE_SLOTS : all;
   int64_t begin, took = 0;
   struct sf_segment *s;
   int err;
 
-  uint64_t whole = (all + 8) * size, at = 0;
-  uint8_t *warm = mmap (NULL, whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  madvise (warm, whole, MADV_NOHUGEPAGE);
-  for (uint64_t i = 0; i < whole; i += 4096) warm[i] = 1;
-  if (!getenv ("WARM")) { munmap (warm, whole); warm = NULL; }
-  if (getenv ("SLEEP")) sleep (atoi (getenv ("SLEEP")));
-  if (warm) madvise (warm, (slots + 2) * size, MADV_DONTNEED);
-  at = (slots + 2) * size;
   begin = bench_now (CLOCK_THREAD_CPUTIME_ID);
   err = sf_segment_create_of (&s, slots, all + 1, size, 0);
   if (err < 0)
     return err;
   while (slots < all && err == 0) {
     took += bench_now (CLOCK_THREAD_CPUTIME_ID) - begin;
-    usleep (150000);
-    if (warm) madvise (warm + at, HELD * size, MADV_DONTNEED);
-    at += HELD * size;
+    usleep (pause_ms * 1000);
     begin = bench_now (CLOCK_THREAD_CPUTIME_ID);
     err = sf_segment_grow (s, slots += HELD);
   }
   took += bench_now (CLOCK_THREAD_CPUTIME_ID) - begin;
   sf_segment_unref (s);
-  if (warm) munmap (warm, whole);
   return err < 0 ? err : took;
 }
 
 static bool
-alone (uint32_t rounds, uint32_t n, uint64_t size)
+alone (uint32_t rounds, uint32_t n, uint64_t size, uint32_t pause_ms)
 {
   int64_t took[2][MAX_ROUNDS];
 
@@ -436,7 +426,7 @@ alone (uint32_t rounds, uint32_t n, uint64_t size)
     rounds = MAX_ROUNDS;
   for (uint32_t i = 0; i < rounds; i++)
     for (int in_steps = 0; in_steps < 2; in_steps++) {
-      took[in_steps][i] = make_ring (n, size, in_steps);
+      took[in_steps][i] = make_ring (n, size, in_steps, pause_ms);
       if (took[in_steps][i] < 0)
         return false;
     }
@@ -467,7 +457,8 @@ main (int argc, char **argv)
   if (n_churn > 0)
     return churn (n_churn, size) ? 0 : 1;
   if (n_alone > 0)
-    return alone (n_alone, n, size) ? 0 : 1;
+    return alone (n_alone, n, size, bench_option (argc, argv, "pause",
+            150)) ? 0 : 1;
   n = n < MAX_CONSUMERS ? n : MAX_CONSUMERS;
   board = board_new ();
   if (!measure (board, n, size, fixed ? n * HELD + BASE_SLOTS : 0, &r))
